@@ -1,0 +1,169 @@
+// Where copies go out: UDP sockets (udp(7)), one queue for each egress port.
+// Theory in egress.cpp.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mcr/addr.hpp"
+#include "mcr/buffers.hpp"
+#include "mcr/counters.hpp"
+#include "mcr/fd.hpp"
+#include "mcr/gather.hpp"
+#include "mcr/mapping.hpp"
+#include "mcr/packet.hpp"
+#include "mcr/ports.hpp"
+#include "mcr/ring.hpp"
+#include "mcr/rules.hpp"
+
+namespace mcr {
+
+/// What the kernel granted.
+struct EgressSocket {
+  UniqueFd fd;
+  std::uint32_t send_buffer = 0;  ///< bytes (SO_SNDBUF as the kernel accounts)
+};
+
+/// A socket for one egress port of one worker. Interface and source address are said by each
+/// message's control data. Throws OsError.
+[[nodiscard]] EgressSocket open_egress(const std::string& interface, const EgressKey& key,
+                                       std::uint64_t send_buffer);
+
+/// One worker's sending side. Worker thread only; nothing here allocates after construction.
+class Egress {
+ public:
+  /// Messages there are in all, and that may wait at one port that takes no more for now.
+  static constexpr std::uint32_t messages = 4096;
+  static constexpr std::uint32_t queue_limit = 1024;
+  /// Receive buffers that one port may pin; above it messages are copied.
+  static constexpr std::uint32_t pinned_by_port = Buffers::count / 2;
+  static constexpr std::uint32_t pinned_by_all = Buffers::count * 3 / 4;
+  /// Messages below this size are cheaper to copy, bytes.
+  static constexpr std::uint32_t zerocopy_minimum = 1024;
+  /// Pieces below this size are gathered to be copied, as many as fit, bytes.
+  static constexpr std::uint32_t zerocopy_piece_minimum = 512;
+
+  Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters);
+
+  /// Whether add() finds room for this packet without losing any of it. If not: flush(), submit
+  /// and reap, which gives room unless the egress is stuck.
+  [[nodiscard]] bool has_room(const TableOutput& output, const Packet& packet) const noexcept;
+
+  /// Takes a copy of the packet's datagrams for this output: gathers them into messages, or counts
+  /// a drop. `buffer` holds the payload; each message keeps a reference of its own.
+  void add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
+
+  /// Turns waiting messages into requests as far as the sockets have room; true if there were any.
+  bool flush() noexcept;
+
+  /// The completion of a send, its zero-copy notification, or of the wait for room.
+  void complete(Token token, const io_uring_cqe& completion) noexcept;
+
+  /// Drops what waits and cannot be sent, for a stop.
+  void abandon() noexcept;
+  /// Whether the kernel still owes completions.
+  [[nodiscard]] bool busy() const noexcept { return free_count_ != messages; }
+
+ private:
+  using Index = std::uint32_t;
+  static constexpr Index none = messages;
+
+  struct Message {
+    MessageShape shape;
+    std::uint32_t slot;
+    std::uint16_t port;
+    std::uint8_t notifications;  ///< zero-copy: still to come
+    std::uint8_t stale;          ///< of those, for attempts that were refused
+    bool zerocopy;               ///< how it was sent last
+    bool copy_only;              ///< the kernel had no memory to pin
+    bool retried;
+    bool answered;  ///< sent or dropped: only notifications are missing
+    bool accepted;  ///< sent
+    bool was_copied;
+    Index next;
+    std::uint8_t control_bytes;
+    SocketAddress destination;
+    msghdr header;
+    alignas(8) std::array<std::byte, 96> control;
+    std::array<iovec, gather_limits::pieces> pieces;
+    std::array<std::uint16_t, gather_limits::pieces> buffers;
+  };
+
+  /// Messages in order, linked by `next`.
+  struct Queue {
+    Index head = none;
+    Index tail = none;
+    std::uint32_t count = 0;
+  };
+
+  struct Port {
+    Queue waiting;
+    Queue returned;              ///< refused for now; go before `waiting`
+    std::uint32_t with_kernel = 0;  ///< requests without their result
+    std::uint64_t charged = 0;   ///< upper bound of what the socket's send buffer holds, bytes
+    std::uint32_t pinned = 0;    ///< buffer references that zero-copy sends hold
+    std::uint32_t waiting_pieces = 0;  ///< buffer references that `waiting` holds
+    bool blocked = false;        ///< waits for the socket to be writable
+    bool listed = false;         ///< in active_
+  };
+
+  /// Of one output, found by its counter slot.
+  struct OutputState {
+    Index open_plus_one;         ///< message that still gathers; 0: none
+    std::uint8_t copied_in_a_row;
+    std::uint16_t copies_left;   ///< send so many without trying zero-copy
+    std::uint16_t singles_left;  ///< send so many datagrams each on its own
+  };
+
+  // Building messages.
+  [[nodiscard]] static bool gathers(const TableOutput& output, const Packet& packet) noexcept;
+  void add_run(const TableOutput& output, const Run& run, bool gather, const std::byte* data,
+               std::uint16_t buffer) noexcept;
+  Message* start(const TableOutput& output, const Run& run) noexcept;
+  void append(Message& message, const Run& run, const std::byte* data,
+              std::uint16_t buffer) noexcept;
+  [[nodiscard]] bool full(const Port& port) const noexcept;
+
+  // Handing them to the kernel.
+  bool flush_port(std::uint16_t number) noexcept;
+  [[nodiscard]] bool has_send_buffer(std::uint16_t number) noexcept;
+  void await_writable(std::uint16_t number) noexcept;
+  void send(Index index) noexcept;
+  [[nodiscard]] bool worth_zerocopy(const Message& message) noexcept;
+
+  // Hearing back.
+  void sent(Message& message) noexcept;
+  void refused(Index index, int error) noexcept;
+  void send_again(Index index) noexcept;
+  void split(Index index) noexcept;
+  void drop(Message& message, OutputDrop reason) noexcept;
+  void count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept;
+  void answered(Message& message) noexcept;
+  void drop_overtaken(const Message& sent) noexcept;
+  void settle(Index index) noexcept;
+  void learn(const Message& message) noexcept;
+
+  void activate(std::uint16_t number) noexcept;
+  void push(Queue& queue, Index index) noexcept;
+  Index pop(Queue& queue) noexcept;
+  Index allocate(std::uint16_t port, std::uint32_t slot) noexcept;
+
+  Ring& ring_;
+  Buffers& buffers_;
+  Ports& shared_;
+  CounterBlock& counters_;
+  bool zerocopy_supported_;
+  Mapping<Message> pool_{messages};
+  Mapping<OutputState> outputs_{slots::outputs};
+  std::vector<Port> ports_;
+  std::vector<Index> free_;  ///< its first free_count_ are free
+  std::uint32_t free_count_ = messages;
+  std::vector<std::uint16_t> active_;  ///< ports with something waiting
+  std::uint32_t pinned_ = 0;
+};
+
+}  // namespace mcr

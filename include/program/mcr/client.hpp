@@ -1,0 +1,15 @@
+// `mcr status` and `mcr reload`: what asks the running daemon.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace mcr {
+
+/// Each registers its command; run, it prints the answer and sets `exit_code`, which must outlive
+/// the parsing; throws Failure (unavailable) when no daemon answers.
+void add_status_command(CLI::App& app, int& exit_code);
+void add_reload_command(CLI::App& app, int& exit_code);
+
+}  // namespace mcr

@@ -1,0 +1,134 @@
+// What the user wrote: TOML files read into a Config, every mistake with its position.
+// What a worker reads is another type (rules.hpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcr/addr.hpp"
+#include "mcr/log.hpp"
+
+namespace mcr {
+
+/// The maxima of a configuration; above them it is refused.
+namespace limits {
+inline constexpr std::size_t rules = 10'000;
+inline constexpr std::size_t outputs_per_rule = 64;
+inline constexpr std::size_t lookup_entries = 65'536;    ///< inputs of all rules
+inline constexpr std::size_t outputs = 65'536;           ///< outputs of all rules
+inline constexpr std::size_t config_bytes = 16U << 20U;  ///< of one file
+inline constexpr std::size_t config_errors =
+    10'000;  ///< that are told one by one; then how many more
+inline constexpr std::size_t workers = 64;
+inline constexpr std::size_t cpu_number = 1023;    ///< CPU_SETSIZE - 1, sched_setaffinity(2)
+inline constexpr std::size_t name_bytes = 64;      ///< of a rule's name
+inline constexpr std::uint64_t buffer_min = 4096;  ///< bytes of a socket buffer
+inline constexpr std::uint64_t buffer_max = 1ULL << 30U;
+}  // namespace limits
+
+/// Of a multicast output that says nothing else, nor `[defaults]`.
+inline constexpr std::uint8_t default_multicast_ttl = 16;
+
+/// How the kernel spreads an interface's frames over the workers (packet(7), PACKET_FANOUT).
+enum class Fanout : std::uint8_t { hash, cpu, qm, lb };
+
+struct Daemon {
+  std::optional<unsigned> workers;  ///< none: "auto"
+  std::vector<unsigned> cpus;       ///< one per worker; empty: not pinned by the user
+  Fanout fanout = Fanout::hash;
+  log::Level log_level = log::Level::info;
+
+  friend bool operator==(const Daemon&, const Daemon&) = default;
+};
+
+/// `[interface.NAME]`: sizes in bytes; none: as the program sees fit.
+struct InterfaceTuning {
+  std::optional<std::uint64_t> receive_buffer;
+  std::optional<std::uint64_t> send_buffer;
+
+  friend bool operator==(const InterfaceTuning&, const InterfaceTuning&) = default;
+};
+
+/// Where datagrams are taken: addressed to `group`:`port` on `interface`.
+struct Input {
+  std::string interface;
+  IpAddress group;
+  std::uint16_t port = 0;
+  std::vector<IpAddress> sources;  ///< sorted, unique; empty: any source
+
+  friend bool operator==(const Input&, const Input&) = default;
+};
+
+/// Where copies go; every value is decided (the input's and the defaults are filled in).
+struct Output {
+  std::string interface;
+  IpAddress destination;  ///< a group, or a unicast address
+  std::uint16_t port = 0;
+  std::optional<std::uint8_t> ttl;  ///< none: the system's (unicast only)
+
+  friend bool operator==(const Output&, const Output&) = default;
+};
+
+struct Rule {
+  std::string name;
+  std::vector<Input> inputs;    ///< at least one
+  std::vector<Output> outputs;  ///< at least one
+
+  friend bool operator==(const Rule&, const Rule&) = default;
+};
+
+struct Config {
+  Daemon daemon;
+  std::map<std::string, InterfaceTuning> interfaces;
+  std::vector<Rule> rules;
+
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+/// A mistake of the user's: `FILE:LINE:COL: message`; line 0 where the whole file is meant.
+struct ConfigError {
+  std::string file;
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+  std::string message;
+
+  /// `FILE:LINE:COL: message`, or `FILE: message` where line is 0.
+  [[nodiscard]] std::string str() const;
+};
+
+/// The configuration if `errors` is empty; else every mistake found (one of syntax a file), in the
+/// order of the files and of the text, and a Config not to be used (it has as many rules as were
+/// read). Columns count code points, from 1.
+struct ConfigResult {
+  Config config;
+  std::vector<ConfigError> errors;
+};
+
+/// Reads the main file and `conf.d/*.toml` beside it, in name order, and validates them together.
+/// Needs no privileges and opens no sockets; throws nothing but std::bad_alloc.
+[[nodiscard]] ConfigResult load_config(const std::string& path);
+
+/// The same for the text of a main file that stands alone; `file` is only its name in messages.
+[[nodiscard]] ConfigResult parse_config(std::string_view text, const std::string& file);
+
+/// How two configurations differ in rules; a rule is known by its name, order does not matter.
+struct ConfigDifference {
+  std::size_t added = 0;
+  std::size_t removed = 0;
+  std::size_t changed = 0;
+  std::size_t unchanged = 0;
+
+  /// "+1 -0 ~2 =97"
+  [[nodiscard]] std::string str() const;
+
+  friend bool operator==(const ConfigDifference&, const ConfigDifference&) = default;
+};
+
+[[nodiscard]] ConfigDifference compare(const Config& before, const Config& after);
+
+}  // namespace mcr

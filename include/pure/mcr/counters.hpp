@@ -1,0 +1,109 @@
+// What a worker counts: one writer, any reader, no lock.
+// Indexed by slot; slots are handed out by control (index_book.hpp) and outlive a table.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "mcr/config.hpp"
+#include "mcr/reason.hpp"
+
+namespace mcr {
+
+/// A 64-bit counter that one thread adds to and others read (relaxed: values, not order).
+class Counter {
+ public:
+  void add(std::uint64_t n) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void subtract(std::uint64_t n) noexcept { add(0 - n); }
+  void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t get() const noexcept {
+    return value_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+template <typename Reason, std::size_t N>
+class DropCounters {
+ public:
+  Counter& operator[](Reason reason) noexcept { return values_[static_cast<std::size_t>(reason)]; }
+  [[nodiscard]] const std::array<Counter, N>& values() const noexcept { return values_; }
+  void clear() noexcept {
+    for (auto& value : values_) value.set(0);
+  }
+
+ private:
+  std::array<Counter, N> values_;
+};
+
+using InputDrops = DropCounters<InputDrop, input_drop_names.size()>;
+using OutputDrops = DropCounters<OutputDrop, output_drop_names.size()>;
+
+/// Of one rule. Datagrams; bytes are UDP payload.
+struct RuleCounters {
+  Counter rx_datagrams;
+  Counter rx_bytes;
+  Counter last_seen_ns;  ///< CLOCK_MONOTONIC at the batch of its last datagram; 0: none yet
+  Counter last_source;   ///< IPv4 address in host order << 16 | port
+  InputDrops drops;
+};
+
+/// Of one output. matched = tx_datagrams + sum(drops) + in_flight.
+struct alignas(64) OutputCounters {
+  Counter matched;
+  Counter in_flight;  ///< given to the egress, and neither sent nor dropped yet
+  Counter tx_datagrams;
+  Counter tx_bytes;
+  Counter zerocopy;  ///< of tx_datagrams, those the kernel took from our memory
+  Counter copied;
+  OutputDrops drops;
+};
+
+/// Whether nothing of this output can be counted any more: no send waits for its result, and no
+/// zero-copy send for its notification.
+[[nodiscard]] bool at_rest(const OutputCounters& counters) noexcept;
+
+/// Back to zero, for the slot's next owner. Only while no worker uses the slot.
+void clear(RuleCounters& counters) noexcept;
+void clear(OutputCounters& counters) noexcept;
+
+/// Of one ingress port.
+struct IngressCounters {
+  Counter rx_frames;
+  Counter rx_datagrams;
+};
+
+/// Of the worker. rx_datagrams = matched + unmatched + sum(drops).
+struct alignas(64) WorkerCounters {
+  Counter batches;
+  Counter rx_datagrams;
+  Counter matched;
+  Counter unmatched;
+  Counter tx_datagrams;
+  InputDrops drops;
+  OutputDrops tx_drops;
+};
+
+/// How many slots there are: twice the configuration's maxima, since during a reload the counters
+/// of the old rules live beside those of the new.
+namespace slots {
+inline constexpr std::size_t rules = 2 * limits::rules;
+inline constexpr std::size_t outputs = 2 * limits::outputs;
+inline constexpr std::size_t ingress = 512;  ///< input interfaces
+inline constexpr std::size_t egress = 1024;  ///< (output interface, kind) pairs
+}  // namespace slots
+
+/// All of one worker's counters. Large and mostly untouched: keep it in a Mapping.
+struct CounterBlock {
+  WorkerCounters worker;
+  std::array<IngressCounters, slots::ingress> ingress;
+  std::array<RuleCounters, slots::rules> rules;
+  std::array<OutputCounters, slots::outputs> outputs;
+};
+
+}  // namespace mcr

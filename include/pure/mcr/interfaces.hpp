@@ -1,0 +1,57 @@
+// The host's network interfaces as a value: netlink fills it, everything else only reads it.
+// Two values compare equal when nothing that a rule could notice has changed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcr/addr.hpp"
+
+namespace mcr {
+
+struct Interface {
+  std::string name;
+  unsigned index = 0;  ///< of the kernel, 1 and up; a recreated interface mostly gets a new one
+  /// Grows when the interface of this index was deleted meanwhile (recreated with the same index,
+  /// or taken to another network namespace and back): its joins and packet sockets are void.
+  std::uint32_t incarnation = 0;
+  bool up = false;         ///< administratively up, with carrier: state "up", else "down"
+  std::uint32_t mtu = 0;   ///< bytes
+  std::uint16_t type = 0;  ///< ARPHRD_*, <net/if_arp.h>
+  /// A queueing discipline of its egress is none of noqueue, pfifo_fast, fq_codel, fq, mq, pfifo,
+  /// noop: it may delay on purpose, or drop part of a segmented message without the sender's
+  /// knowledge.
+  bool shaped = false;
+  /// Usable as a source address, best first: global before link scope, primary before secondary.
+  std::vector<IpAddress> addresses;
+
+  /// The best source address of that family, or null; valid as long as this object.
+  [[nodiscard]] const IpAddress* source(Family family) const noexcept;
+
+  friend bool operator==(const Interface&, const Interface&) = default;
+};
+
+/// All interfaces of one moment. Pointers and references are valid as long as this object.
+class Interfaces {
+ public:
+  Interfaces() = default;
+  /// In any order; names and indices are unique.
+  explicit Interfaces(std::vector<Interface> interfaces);
+
+  /// Null when there is none of that name or index: state "missing".
+  [[nodiscard]] const Interface* find(std::string_view name) const noexcept;
+  [[nodiscard]] const Interface* find(unsigned index) const noexcept;
+
+  /// Sorted by index.
+  [[nodiscard]] const std::vector<Interface>& all() const noexcept { return interfaces_; }
+
+  friend bool operator==(const Interfaces&, const Interfaces&) = default;
+
+ private:
+  std::vector<Interface> interfaces_;
+};
+
+}  // namespace mcr

@@ -1,0 +1,155 @@
+// The rule table: what a worker reads. Compiled from Config and Interfaces, never changed after.
+// Counters and sockets are named by index (index_book.hpp), so that a table can be freed while
+// sends of it are still in flight.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcr/addr.hpp"
+#include "mcr/config.hpp"
+#include "mcr/counters.hpp"
+#include "mcr/index_book.hpp"
+#include "mcr/interfaces.hpp"
+
+namespace mcr {
+
+/// An output's counters begin with its identity: rule, interface, destination.
+struct OutputKey {
+  std::string rule;
+  std::string interface;
+  Endpoint destination;
+
+  auto operator<=>(const OutputKey&) const = default;
+};
+
+/// An input interface; a recreated one is another.
+struct IngressKey {
+  unsigned interface_index = 0;
+  std::uint32_t incarnation = 0;
+
+  auto operator<=>(const IngressKey&) const = default;
+};
+
+/// An egress queue. Unicast is apart from multicast, so that an ICMP refusal disturbs no group.
+struct EgressKey {
+  unsigned interface_index = 0;
+  Family family = Family::ipv4;
+  bool multicast = true;
+
+  auto operator<=>(const EgressKey&) const = default;
+};
+
+/// Every number a table refers to. Control thread only.
+struct Indexes {
+  IndexBook<std::string> rules{slots::rules};
+  IndexBook<OutputKey> outputs{slots::outputs};
+  IndexBook<IngressKey> ingress{slots::ingress};
+  IndexBook<EgressKey> egress{slots::egress};
+};
+
+enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
+[[nodiscard]] std::string_view name(RuleState state) noexcept;
+
+/// What can be said of a rule from outside the packet path. Empty reason: usable.
+struct Standing {
+  RuleState state = RuleState::active;
+  std::string reason;
+  std::vector<std::string> input_reasons;   ///< one per input
+  std::vector<std::string> output_reasons;  ///< one per output
+};
+
+/// Why the kernel refused what an input must join; "" when it did not.
+using JoinRefusal = std::function<std::string(const Input&)>;
+
+[[nodiscard]] Standing judge(const Rule& rule, const Interfaces& interfaces,
+                             const JoinRefusal& join_refusal);
+
+/// One output as the worker needs it.
+struct TableOutput {
+  static constexpr std::uint16_t no_egress = std::numeric_limits<std::uint16_t>::max();
+
+  std::uint32_t slot = 0;                    ///< of its counters
+  std::uint16_t egress = no_egress;          ///< no_egress: count output_down
+  std::uint16_t unfragmented = 0;            ///< largest UDP payload that fits the egress MTU, bytes
+  bool segmentation = false;                 ///< several datagrams may leave as one message
+  std::uint8_t control_bytes = 0;            ///< used of `control`
+  SocketAddress destination;
+  alignas(8) std::array<std::byte, 72> control{};  ///< cmsg(3): source and interface, TTL
+};
+
+/// One input of one rule.
+struct TableEntry {
+  Endpoint destination;
+  std::uint16_t ingress = 0;  ///< port that it arrives on
+  std::uint32_t rule = 0;     ///< slot of its counters
+  std::uint32_t first_output = 0;
+  std::uint32_t outputs = 0;
+  std::uint32_t first_source = 0;
+  std::uint32_t sources = 0;  ///< 0: any
+};
+
+/// A socket the workers need to receive from.
+struct TableIngress {
+  std::uint16_t port = 0;
+  std::string interface;
+  unsigned interface_index = 0;
+  std::uint8_t link_header = 0;         ///< bytes
+  std::vector<Endpoint> destinations;  ///< what its kernel filter passes, sorted, unique
+};
+
+/// A socket the workers need to send by.
+struct TableEgress {
+  std::uint16_t port = 0;
+  std::string interface;
+  EgressKey key;
+};
+
+class RuleTable {
+ public:
+  /// The inputs that take a datagram with this destination from this ingress port: O(1).
+  [[nodiscard]] std::span<const TableEntry> lookup(std::uint16_t ingress,
+                                                   const Endpoint& destination) const noexcept;
+  [[nodiscard]] bool allows(const TableEntry& entry, const IpAddress& source) const noexcept;
+  [[nodiscard]] std::span<const TableOutput> outputs(const TableEntry& entry) const noexcept {
+    return std::span(outputs_).subspan(entry.first_output, entry.outputs);
+  }
+
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+  [[nodiscard]] const std::vector<TableIngress>& ingress() const noexcept { return ingress_; }
+  [[nodiscard]] const std::vector<TableEgress>& egress() const noexcept { return egress_; }
+
+ private:
+  friend class TableCompiler;
+
+  struct Bucket {
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;  ///< 0: empty
+  };
+
+  [[nodiscard]] bool at(const Bucket& bucket, std::uint16_t ingress,
+                        const Endpoint& destination) const noexcept;
+
+  std::uint64_t generation_ = 0;
+  std::vector<Bucket> buckets_{1};  ///< open addressing, a power of two, at most half full
+  std::vector<TableEntry> entries_;  ///< those of one ingress and destination side by side
+  std::vector<TableOutput> outputs_;
+  std::vector<IpAddress> sources_;
+  std::vector<TableIngress> ingress_;
+  std::vector<TableEgress> egress_;
+};
+
+/// Compiles the active rules. Adds what it needs to `indexes`; removes nothing from there.
+/// `standings`: one per rule, from judge(). Throws Failure (config) when a book of indexes is full.
+[[nodiscard]] RuleTable compile(const Config& config, const Interfaces& interfaces,
+                                const std::vector<Standing>& standings, Indexes& indexes,
+                                std::uint64_t generation);
+
+}  // namespace mcr

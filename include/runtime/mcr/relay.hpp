@@ -1,0 +1,104 @@
+// The relay as control sees it: brings configuration and interfaces to the workers, and keeps what
+// must outlive a rule table (sockets, joins, counters). Control thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "mcr/config.hpp"
+#include "mcr/counters.hpp"
+#include "mcr/interfaces.hpp"
+#include "mcr/membership.hpp"
+#include "mcr/netlink.hpp"
+#include "mcr/rules.hpp"
+#include "mcr/snapshot.hpp"
+#include "mcr/sockets.hpp"
+#include "mcr/worker.hpp"
+
+namespace mcr {
+
+class Relay {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// Makes the workers, idle. Throws Failure (unavailable) without io_uring, OsError.
+  explicit Relay(const Daemon& daemon);
+  ~Relay();
+
+  /// Starts the worker threads.
+  void start();
+
+  /// Makes `config` on these interfaces what runs, without losing a datagram of a rule that stays:
+  /// join, compile, open, widen the filters, publish, wait for the workers, narrow, leave, close.
+  /// On an exception (OsError, Failure) nothing has changed. A change of [daemon]'s workers, cpus
+  /// or fanout is refused (Failure, config).
+  void apply(const Config& config, const Interfaces& interfaces, Clock::time_point now);
+
+  /// Once a second: rates, kernel counters, failed joins that are due, sockets to close.
+  void tick(Clock::time_point now);
+
+  /// Receives nothing more, sends what is held, leaves all groups.
+  void stop();
+
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] const Interfaces& interfaces() const noexcept { return interfaces_; }
+
+  /// The object of `mcr status --json`, less what belongs to the process.
+  [[nodiscard]] nlohmann::json status(Clock::time_point now, const std::vector<LinkStats>& links);
+  /// One line of totals, for the log.
+  [[nodiscard]] std::string totals();
+
+ private:
+  /// Of a rule, between two ticks.
+  struct Rate {
+    std::uint64_t datagrams_before = 0;
+    std::uint64_t bytes_before = 0;
+    double pps = 0;
+    double bps = 0;  ///< bits a second
+  };
+
+  void refuse_restart_keys(const Config& config) const;
+  [[nodiscard]] std::vector<Standing> judge_all(const Config& config,
+                                                const Interfaces& interfaces) const;
+  [[nodiscard]] std::string join_refusal(const Input& input) const;
+  void publish(std::unique_ptr<const RuleTable> table);
+  void clean_up();
+  void free_slots();
+  void report_changes(const std::vector<Standing>& before, const Config& config_before) const;
+  void sample_rates(double seconds);
+
+  // report.cpp
+  [[nodiscard]] nlohmann::json report_rule(std::size_t at, Clock::time_point now) const;
+  [[nodiscard]] nlohmann::json report_output(const Rule& rule, std::size_t at) const;
+  [[nodiscard]] nlohmann::json report_workers() const;
+  [[nodiscard]] nlohmann::json report_interfaces(const std::vector<LinkStats>& links) const;
+  [[nodiscard]] nlohmann::json report_membership() const;
+  [[nodiscard]] nlohmann::json report_totals() const;
+
+  Config config_;
+  Interfaces interfaces_;
+  std::vector<Standing> standings_;  ///< one per rule of config_
+  Indexes indexes_;
+  Memberships memberships_;
+  Snapshot<RuleTable> rules_;
+  Sockets::Workers workers_;
+  Sockets sockets_;
+  std::vector<Rate> rates_;  ///< by rule slot
+  Clock::time_point sampled_at_;
+  bool clean_ = true;  ///< nothing of an earlier table is left to free
+};
+
+/// How many workers, and where each is pinned: [daemon] workers and cpus, else the CPUs of our
+/// affinity mask, at most 4.
+[[nodiscard]] std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon);
+
+/// The joins that a configuration asks for.
+[[nodiscard]] std::set<Group> wanted_groups(const Config& config);
+
+}  // namespace mcr

@@ -1,0 +1,99 @@
+// Every worker's sockets, owned: opened for a table before it is published, closed when no worker
+// uses them any more. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "mcr/config.hpp"
+#include "mcr/egress.hpp"
+#include "mcr/ingress.hpp"
+#include "mcr/rules.hpp"
+#include "mcr/worker.hpp"
+
+namespace mcr {
+
+/// What the kernel said of an interface's packet sockets since the start, in frames.
+struct KernelCount {
+  std::uint64_t offered = 0;  ///< passed the filter, dropped ones included
+  std::uint64_t dropped = 0;  ///< no room in the socket, or left there when it was closed
+};
+
+/// What the workers have read.
+struct Received {
+  std::uint64_t frames = 0;
+  std::uint64_t datagrams = 0;
+};
+
+/// Bytes as granted, of one socket; 0: there is none.
+struct GrantedBuffers {
+  std::uint32_t receive = 0;
+  std::uint32_t send = 0;
+};
+
+class Sockets {
+ public:
+  using Workers = std::vector<std::unique_ptr<Worker>>;
+
+  /// `workers` must outlive this.
+  explicit Sockets(Workers& workers) : workers_(workers) {}
+
+  /// Opens what the table needs and is not open. On an error nothing has changed. Throws OsError.
+  void open(const RuleTable& table, const Config& config);
+  /// Lets pass what the table wants besides what passes already. Throws OsError.
+  void widen(const RuleTable& table);
+  /// Lets pass what the table wants and no more, once it is published. Throws OsError.
+  void narrow(const RuleTable& table);
+  /// Closes what the table does not need and no worker uses; true when nothing is left to close.
+  bool retire(const RuleTable& table, Indexes& indexes);
+
+  /// Reads the kernel's counters, which are cleared by reading.
+  void count();
+  /// By interface name; what was closed is included.
+  [[nodiscard]] const std::map<std::string, KernelCount>& counted() const noexcept {
+    return counted_;
+  }
+  [[nodiscard]] std::map<std::string, GrantedBuffers> granted() const;
+  /// What the workers read from this interface since the start.
+  [[nodiscard]] Received received(const std::string& interface) const;
+  /// Whether an ingress port of some worker gave up receiving and should be woken.
+  [[nodiscard]] bool stalled() const noexcept;
+
+  /// For the end: lets nothing pass any more.
+  void close_filters() noexcept;
+
+ private:
+  struct Ingress {
+    std::string interface;
+    std::uint8_t link_header = 0;
+    std::vector<IngressSocket> sockets;   // one per worker
+    std::vector<Endpoint> passing;        // sorted
+    Received before;                      // of the port's earlier use
+    KernelCount counted;
+  };
+  struct EgressSockets {
+    std::string interface;
+    std::vector<EgressSocket> sockets;  // one per worker
+  };
+
+  void open_ingress_port(const TableIngress& wanted, const Config& config);
+  void open_egress_port(const TableEgress& wanted, const Config& config);
+  void pass(Ingress& ingress, std::vector<Endpoint> destinations);
+  void count(Ingress& ingress);
+  void close(std::uint16_t port, Ingress& ingress);
+  [[nodiscard]] bool receiving(std::uint16_t port) const noexcept;
+  [[nodiscard]] Received received(std::uint16_t port) const noexcept;
+
+  Workers& workers_;
+  std::map<std::uint16_t, Ingress> ingress_;
+  std::map<std::uint16_t, EgressSockets> egress_;
+  std::map<std::string, KernelCount> counted_;
+  std::map<std::string, Received> received_;  // by sockets that are closed now
+};
+
+}  // namespace mcr

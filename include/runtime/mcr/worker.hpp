@@ -1,0 +1,94 @@
+// One worker: a thread, a ring, its sockets, its buffers, its counters. The packet loop.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "mcr/buffers.hpp"
+#include "mcr/counters.hpp"
+#include "mcr/egress.hpp"
+#include "mcr/fd.hpp"
+#include "mcr/ingress.hpp"
+#include "mcr/mapping.hpp"
+#include "mcr/ports.hpp"
+#include "mcr/ring.hpp"
+#include "mcr/rules.hpp"
+#include "mcr/snapshot.hpp"
+
+namespace mcr {
+
+class Worker {
+ public:
+  /// Allocates everything; starts nothing. `cpu`: where to pin the thread, if anywhere.
+  /// Throws Failure (unavailable) without io_uring, OsError.
+  Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> cpu);
+  /// Stops, if that has not been done.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // For the control thread.
+  void start();
+  /// Makes the worker look at the rule table, also when it sleeps.
+  void wake() noexcept;
+  /// Receives nothing more, sends what it holds (for at most half a second), ends the thread.
+  void stop() noexcept;
+
+  [[nodiscard]] unsigned id() const noexcept { return id_; }
+  [[nodiscard]] std::optional<unsigned> cpu() const noexcept { return cpu_; }
+  [[nodiscard]] CounterBlock& counters() noexcept { return *counters_; }
+  [[nodiscard]] const CounterBlock& counters() const noexcept { return *counters_; }
+  [[nodiscard]] Ports& ports() noexcept { return ports_; }
+
+ private:
+  /// Frames received and not yet forwarded; each holds a buffer, so they cannot be more.
+  class FrameQueue {
+   public:
+    void push(const Frame& frame) noexcept { frames_[(first_ + size_++) % Buffers::count] = frame; }
+    Frame pop() noexcept {
+      --size_;
+      return frames_[first_++ % Buffers::count];
+    }
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+
+   private:
+    std::vector<Frame> frames_{Buffers::count};
+    std::uint32_t first_ = 0;
+    std::uint32_t size_ = 0;
+  };
+
+  void run() noexcept;
+  void exchange() noexcept;
+  void adopt(const RuleTable& table) noexcept;
+  void reap() noexcept;
+  void forward(const Frame& frame, const RuleTable& table) noexcept;
+  bool receive(const Frame& frame, Packet& packet) noexcept;
+  void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
+  void take(const TableEntry& entry, const Frame& frame, const Packet& packet,
+            const RuleTable& table) noexcept;
+  void make_room(const TableOutput& output, const Packet& packet) noexcept;
+  void await_wake() noexcept;
+  void wind_down() noexcept;
+
+  const unsigned id_;
+  const std::optional<unsigned> cpu_;
+  Mapping<CounterBlock> counters_{1};
+  Ports ports_;
+  Ring ring_;
+  Buffers buffers_;
+  Ingress ingress_;
+  Egress egress_;
+  Snapshot<RuleTable>::Reader rules_;
+  FrameQueue frames_;
+  std::uint64_t adopted_ = ~std::uint64_t{0};  ///< generation
+  std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch
+  UniqueFd wake_;
+  std::uint64_t wakes_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace mcr

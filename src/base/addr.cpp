@@ -1,0 +1,118 @@
+#include "mcr/addr.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+
+namespace mcr {
+
+IpAddress IpAddress::v4(std::span<const std::uint8_t, 4> bytes) noexcept {
+  IpAddress address;
+  address.family_ = Family::ipv4;
+  std::memcpy(address.bytes_.data(), bytes.data(), 4);
+  return address;
+}
+
+IpAddress IpAddress::v6(std::span<const std::uint8_t, 16> bytes) noexcept {
+  IpAddress address;
+  address.family_ = Family::ipv6;
+  std::memcpy(address.bytes_.data(), bytes.data(), 16);
+  return address;
+}
+
+IpAddress IpAddress::v4(std::uint32_t host_order) noexcept {
+  const std::uint32_t network_order = htonl(host_order);
+  std::array<std::uint8_t, 4> bytes{};
+  std::memcpy(bytes.data(), &network_order, 4);
+  return v4(bytes);
+}
+
+std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  const std::string terminated(text);
+  IpAddress address;
+  if (::inet_pton(AF_INET, terminated.c_str(), address.bytes_.data()) == 1) {
+    address.family_ = Family::ipv4;
+    return address;
+  }
+  if (::inet_pton(AF_INET6, terminated.c_str(), address.bytes_.data()) == 1) {
+    address.family_ = Family::ipv6;
+    return address;
+  }
+  return std::nullopt;
+}
+
+bool IpAddress::is_multicast() const noexcept {
+  if (is_v4()) return (bytes_[0] & 0xF0U) == 0xE0U;
+  return is_v6() && bytes_[0] == 0xFFU;
+}
+
+bool IpAddress::is_unspecified() const noexcept {
+  return family_ != Family::none &&
+         std::ranges::all_of(bytes(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+bool IpAddress::is_loopback() const noexcept {
+  if (is_v4()) return bytes_[0] == 127;
+  return is_v6() && bytes_[15] == 1 &&
+         std::all_of(bytes_.begin(), bytes_.begin() + 15,
+                     [](std::uint8_t byte) { return byte == 0; });
+}
+
+bool IpAddress::is_broadcast() const noexcept { return is_v4() && to_v4() == 0xFFFFFFFFU; }
+
+std::span<const std::uint8_t> IpAddress::bytes() const noexcept {
+  const std::size_t size = is_v4() ? 4 : is_v6() ? 16 : 0;
+  return {bytes_.data(), size};
+}
+
+std::uint32_t IpAddress::to_v4() const noexcept {
+  std::uint32_t network_order = 0;
+  std::memcpy(&network_order, bytes_.data(), 4);
+  return ntohl(network_order);
+}
+
+IpAddress IpAddress::plus(std::uint32_t n) const noexcept {
+  IpAddress sum = *this;
+  std::uint64_t carry = n;
+  for (std::size_t i = bytes().size(); i-- > 0 && carry != 0; carry >>= 8) {
+    carry += sum.bytes_[i];
+    sum.bytes_[i] = static_cast<std::uint8_t>(carry & 0xFFU);
+  }
+  return sum;
+}
+
+std::string IpAddress::str() const {
+  if (family_ == Family::none) return "-";
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(static_cast<int>(family_), bytes_.data(), text.data(), text.size());
+  return text.data();
+}
+
+SocketAddress::SocketAddress(const Endpoint& endpoint, unsigned scope) noexcept
+    : SocketAddress() {
+  if (endpoint.address.is_v6()) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(endpoint.port);
+    std::memcpy(&v6.sin6_addr, endpoint.address.bytes().data(), 16);
+    v6.sin6_scope_id = scope;
+    length = sizeof v6;
+  } else {
+    v4 = {};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(endpoint.port);
+    if (endpoint.address) std::memcpy(&v4.sin_addr, endpoint.address.bytes().data(), 4);
+    length = sizeof v4;
+  }
+}
+
+Endpoint SocketAddress::endpoint() const noexcept {
+  std::array<std::uint8_t, 16> bytes{};
+  if (generic.sa_family == AF_INET6) {
+    std::memcpy(bytes.data(), &v6.sin6_addr, 16);
+    return {IpAddress::v6(bytes), ntohs(v6.sin6_port)};
+  }
+  std::memcpy(bytes.data(), &v4.sin_addr, 4);
+  return {IpAddress::v4(std::span(bytes).first<4>()), ntohs(v4.sin_port)};
+}
+
+}  // namespace mcr

@@ -1,0 +1,506 @@
+// A message is one sendmsg(2): datagrams of one output, straight from the receive buffers, several
+// of one size cut apart by the kernel (UDP_SEGMENT). Its life:
+//
+//   add() -> waiting (still gathering) -> flush(): with the kernel -> answered -> settled
+//               ^                                |
+//               +---------- returned <-----------+   refused for now
+//
+// Order. Messages of a port go out in the order of add(). All requests carry MSG_DONTWAIT, so each
+// has run, in order, when the submission returns. The one refusal that could let a later message
+// overtake is a full send buffer (EAGAIN), so it is not risked: `charged` is an upper bound of what
+// the socket's buffer holds, and a message is only submitted while it is below SO_SNDBUF; then
+// SIOCOUTQ tells the truth, and if that says full the port waits for POLLOUT. Should a message be
+// returned all the same and a later one of its output have left, it is dropped, not sent late.
+//
+// Memory. A zero-copy send keeps its buffers until the notification, which may take seconds
+// (silent neighbour, slow queue): one port may pin only a share of the buffers, then it copies.
+#include "mcr/egress.hpp"
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <numeric>
+
+namespace mcr {
+
+namespace {
+
+constexpr std::uint16_t report_usage = 1U << 3U;    // IORING_SEND_ZC_REPORT_USAGE, Linux 6.2
+constexpr std::uint32_t usage_copied = 1U << 31U;   // IORING_NOTIF_USAGE_ZC_COPIED
+constexpr std::uint8_t copied_streak = 8;           // then zero-copy is not worth its price
+constexpr std::uint16_t copies_before_retry = 1024;
+constexpr std::uint16_t singles_before_retry = 1024;
+constexpr std::uint32_t page = 4096;
+constexpr std::uint32_t no_page_limit = gather_limits::pieces * gather_limits::pages;
+
+std::uint32_t pages_of(const std::byte* data, std::uint32_t bytes) noexcept {
+  const auto first = reinterpret_cast<std::uintptr_t>(data) / page;
+  const auto last = (reinterpret_cast<std::uintptr_t>(data) + std::max(bytes, 1U) - 1) / page;
+  return static_cast<std::uint32_t>(last - first + 1);
+}
+
+/// At most what the kernel charges the send buffer for a message (sk_buff truesize): copied data
+/// rounded up to powers of two, or whole pages, and the sk_buff itself.
+std::uint64_t charge_of(const MessageShape& shape) noexcept {
+  return 2 * std::uint64_t{shape.bytes} + std::uint64_t{page} * shape.pages + 2048;
+}
+
+/// An ICMP answer to an earlier datagram: reported once, by failing the next send (ip(7)).
+bool is_refusal_of_earlier(int error) noexcept {
+  return error == ECONNREFUSED || error == EHOSTUNREACH || error == EHOSTDOWN ||
+         error == ENOPROTOOPT || error == EPROTO || error == ENETUNREACH || error == ECONNRESET;
+}
+
+bool is_unusable(int error) noexcept {
+  return error == ENETDOWN || error == ENODEV || error == ENXIO || error == ENETUNREACH ||
+         error == EADDRNOTAVAIL || error == EINVAL;
+}
+
+bool refuses_segmentation(int error) noexcept {
+  return error == EMSGSIZE || error == EINVAL || error == EIO;
+}
+
+void drain_error_queue(Fd socket) noexcept {
+  std::array<std::byte, 512> control{};
+  for (int i = 0; i < 64; ++i) {
+    msghdr header{};
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    if (::recvmsg(socket.get(), &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+  }
+}
+
+}  // namespace
+
+Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters)
+    : ring_(ring),
+      buffers_(buffers),
+      shared_(ports),
+      counters_(counters),
+      zerocopy_supported_(ring.supports(IORING_OP_SENDMSG_ZC)),
+      ports_(slots::egress),
+      free_(messages) {
+  std::iota(free_.begin(), free_.end(), 0);
+  active_.reserve(slots::egress);
+}
+
+// ---- Building messages
+
+bool Egress::gathers(const TableOutput& output, const Packet& packet) noexcept {
+  return output.segmentation && packet.segment <= output.unfragmented && packet.segment != 0;
+}
+
+bool Egress::has_room(const TableOutput& output, const Packet& packet) const noexcept {
+  if (output.egress == TableOutput::no_egress) return true;
+  const auto& port = ports_[output.egress];
+  const bool single = !gathers(output, packet) || outputs_[output.slot].singles_left != 0;
+  const auto each = single ? 1 : datagrams_per_message(packet.segment);
+  const auto needed = (packet.datagrams + each - 1) / each;
+  return needed <= free_count_ && port.waiting.count + needed <= queue_limit;
+}
+
+void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
+  counters_.outputs[output.slot].matched.add(packet.datagrams);
+  if (output.egress == TableOutput::no_egress)
+    return count_drop(output.slot, OutputDrop::output_down, packet.datagrams);
+
+  auto& state = outputs_[output.slot];
+  const bool gather = gathers(output, packet) && state.singles_left == 0;
+  if (state.singles_left != 0) --state.singles_left;
+  const auto each = gather ? datagrams_per_message(packet.segment) : 1;
+  const auto* data = packet.payload.data();
+  auto bytes = static_cast<std::uint32_t>(packet.payload.size());
+  for (auto left = packet.datagrams; left != 0;) {
+    Run run;
+    run.datagrams = std::min(left, each);
+    run.segment = packet.segment;
+    run.bytes = std::min(bytes, run.datagrams * packet.segment);
+    run.pages = pages_of(data, run.bytes);
+    add_run(output, run, gather, data, buffer);
+    data += run.bytes;
+    bytes -= run.bytes;
+    left -= run.datagrams;
+  }
+}
+
+void Egress::add_run(const TableOutput& output, const Run& run, bool gather,
+                     const std::byte* data, std::uint16_t buffer) noexcept {
+  auto& state = outputs_[output.slot];
+  const bool zerocopy = state.copies_left == 0 && run.segment >= zerocopy_piece_minimum;
+  const auto page_limit = zerocopy ? gather_limits::pages : no_page_limit;
+  if (gather && state.open_plus_one != 0) {
+    auto& open = pool_[state.open_plus_one - 1];
+    if (joins(open.shape, run, page_limit)) return append(open, run, data, buffer);
+  }
+  auto* message = start(output, run);
+  if (message == nullptr) return;
+  append(*message, run, data, buffer);
+  const auto index = static_cast<Index>(message - pool_.data());
+  state.open_plus_one = gather && !message->shape.closed ? index + 1 : 0;
+}
+
+bool Egress::full(const Port& port) const noexcept {
+  if (port.waiting.count >= queue_limit) return true;
+  return port.blocked && (port.waiting_pieces + port.pinned >= pinned_by_port ||
+                          buffers_.available() < Buffers::count - pinned_by_all);
+}
+
+Egress::Message* Egress::start(const TableOutput& output, const Run& run) noexcept {
+  auto& port = ports_[output.egress];
+  if (full(port)) {
+    count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
+    return nullptr;
+  }
+  const auto index = allocate(output.egress, output.slot);
+  if (index == none) {
+    count_drop(output.slot, OutputDrop::no_memory, run.datagrams);
+    return nullptr;
+  }
+  auto& message = pool_[index];
+  message.destination = output.destination;
+  message.control = {};
+  std::copy_n(output.control.begin(), output.control_bytes, message.control.begin());
+  message.control_bytes = output.control_bytes;
+  push(port.waiting, index);
+  activate(output.egress);
+  return &message;
+}
+
+void Egress::append(Message& message, const Run& run, const std::byte* data,
+                    std::uint16_t buffer) noexcept {
+  const auto at = message.shape.pieces;
+  message.pieces[at] = {const_cast<std::byte*>(data), run.bytes};
+  message.buffers[at] = buffer;
+  buffers_.retain(buffer);
+  join(message.shape, run);
+  ++ports_[message.port].waiting_pieces;
+  counters_.outputs[message.slot].in_flight.add(run.datagrams);
+}
+
+// ---- Handing them to the kernel
+
+bool Egress::flush() noexcept {
+  bool any = false;
+  const auto ports = active_.size();
+  for (std::size_t i = 0; i < ports; ++i) any = flush_port(active_[i]) || any;
+  std::erase_if(active_, [this](std::uint16_t number) {
+    auto& port = ports_[number];
+    port.listed = port.waiting.count != 0 || port.returned.count != 0;
+    return !port.listed;
+  });
+  return any;
+}
+
+bool Egress::flush_port(std::uint16_t number) noexcept {
+  auto& port = ports_[number];
+  if (port.blocked || port.with_kernel != 0) return false;
+  while (port.returned.count != 0 || port.waiting.count != 0) {
+    if (!has_send_buffer(number)) {
+      if (port.with_kernel == 0) await_writable(number);
+      break;
+    }
+    const bool again = port.returned.count != 0;
+    const auto index = pop(again ? port.returned : port.waiting);
+    if (!again) port.waiting_pieces -= pool_[index].shape.pieces;
+    port.charged += charge_of(pool_[index].shape);
+    send(index);
+  }
+  return port.with_kernel != 0 || port.blocked;
+}
+
+bool Egress::has_send_buffer(std::uint16_t number) noexcept {
+  auto& port = ports_[number];
+  const auto& shared = shared_.egress[number];
+  if (port.charged < shared.send_buffer) return true;
+  // What this round has submitted is not in the kernel yet: its charge stays.
+  if (port.with_kernel != 0) return false;
+  int queued = 0;
+  if (::ioctl(shared.socket.get(), SIOCOUTQ, &queued) != 0) return true;
+  port.charged = static_cast<std::uint64_t>(queued);
+  return port.charged < shared.send_buffer;
+}
+
+void Egress::await_writable(std::uint16_t number) noexcept {
+  ports_[number].blocked = true;
+  auto& request = ring_.request();
+  io_uring_prep_poll_add(&request, shared_.egress[number].socket.get(), POLLOUT);
+  request.user_data = Token{.op = Op::writable, .port = number}.bits();
+}
+
+bool Egress::worth_zerocopy(const Message& message) noexcept {
+  if (!zerocopy_supported_ || message.copy_only) return false;
+  if (message.shape.bytes < zerocopy_minimum || message.shape.pages > gather_limits::pages)
+    return false;
+  auto& state = outputs_[message.slot];
+  if (state.copies_left != 0) {
+    --state.copies_left;
+    return false;
+  }
+  return ports_[message.port].pinned + message.shape.pieces <= pinned_by_port &&
+         pinned_ + message.shape.pieces <= pinned_by_all;
+}
+
+void Egress::send(Index index) noexcept {
+  auto& message = pool_[index];
+  auto& state = outputs_[message.slot];
+  if (state.open_plus_one == index + 1) state.open_plus_one = 0;
+
+  auto control_bytes = message.control_bytes;
+  if (message.shape.datagrams > 1) {
+    auto* header = reinterpret_cast<cmsghdr*>(message.control.data() + control_bytes);
+    const auto segment = static_cast<std::uint16_t>(message.shape.segment);
+    header->cmsg_level = SOL_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof segment);
+    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+    control_bytes = static_cast<std::uint8_t>(control_bytes + CMSG_SPACE(sizeof segment));
+  }
+  message.header = {};
+  message.header.msg_name = &message.destination.generic;
+  message.header.msg_namelen = message.destination.length;
+  message.header.msg_iov = message.pieces.data();
+  message.header.msg_iovlen = message.shape.pieces;
+  message.header.msg_control = message.control.data();
+  message.header.msg_controllen = control_bytes;
+
+  auto& port = ports_[message.port];
+  const Fd socket = shared_.egress[message.port].socket;
+  message.zerocopy = worth_zerocopy(message);
+  auto& request = ring_.request();
+  if (message.zerocopy) {
+    port.pinned += message.shape.pieces;
+    pinned_ += message.shape.pieces;
+    io_uring_prep_sendmsg_zc(&request, socket.get(), &message.header, MSG_DONTWAIT);
+    request.ioprio = report_usage;
+  } else {
+    io_uring_prep_sendmsg(&request, socket.get(), &message.header, MSG_DONTWAIT);
+  }
+  request.user_data = Token{.op = Op::send, .port = message.port, .index = index}.bits();
+  ++port.with_kernel;
+}
+
+// ---- Hearing back
+
+void Egress::complete(Token token, const io_uring_cqe& completion) noexcept {
+  if (token.op == Op::writable) {
+    ports_[token.port].blocked = false;
+    if ((completion.res & POLLERR) != 0) drain_error_queue(shared_.egress[token.port].socket);
+    return activate(token.port);
+  }
+  auto& message = pool_[token.index];
+  if ((completion.flags & IORING_CQE_F_NOTIF) != 0) {
+    --message.notifications;
+    if (message.stale != 0)
+      --message.stale;
+    else
+      message.was_copied = (static_cast<std::uint32_t>(completion.res) & usage_copied) != 0;
+  } else {
+    if ((completion.flags & IORING_CQE_F_MORE) != 0) ++message.notifications;
+    --ports_[message.port].with_kernel;
+    if (completion.res >= 0)
+      sent(message);
+    else
+      refused(token.index, -completion.res);
+  }
+  settle(token.index);
+}
+
+void Egress::sent(Message& message) noexcept {
+  auto& counters = counters_.outputs[message.slot];
+  counters.tx_datagrams.add(message.shape.datagrams);
+  counters.tx_bytes.add(message.shape.bytes);
+  counters_.worker.tx_datagrams.add(message.shape.datagrams);
+  message.accepted = true;
+  answered(message);
+  drop_overtaken(message);
+}
+
+void Egress::refused(Index index, int error) noexcept {
+  auto& message = pool_[index];
+  const bool first_try = !std::exchange(message.retried, true);
+  if (error == EAGAIN) {
+    ports_[message.port].charged = shared_.egress[message.port].send_buffer;
+    return send_again(index);
+  }
+  if (error == EOPNOTSUPP && message.zerocopy) {
+    zerocopy_supported_ = false;
+    return send_again(index);
+  }
+  if (error == ENOMEM && message.zerocopy) {
+    message.copy_only = true;
+    return send_again(index);
+  }
+  if (refuses_segmentation(error) && message.shape.datagrams > 1) return split(index);
+  if (is_refusal_of_earlier(error) && first_try) {
+    drain_error_queue(shared_.egress[message.port].socket);
+    return send_again(index);
+  }
+  if (error == ENOBUFS) return drop(message, OutputDrop::egress_full);
+  if (error == ENOMEM) return drop(message, OutputDrop::no_memory);
+  if (error == EMSGSIZE) return drop(message, OutputDrop::too_big);
+  if (is_unusable(error)) return drop(message, OutputDrop::output_down);
+  drop(message, OutputDrop::send_error);
+}
+
+void Egress::send_again(Index index) noexcept {
+  auto& message = pool_[index];
+  auto& port = ports_[message.port];
+  if (message.zerocopy) {
+    message.zerocopy = false;
+    port.pinned -= message.shape.pieces;
+    pinned_ -= message.shape.pieces;
+  }
+  message.stale = message.notifications;
+  push(port.returned, index);
+  activate(message.port);
+}
+
+/// Sends the datagrams of a message each on its own: the path takes no segmented one of this size.
+void Egress::split(Index index) noexcept {
+  auto& message = pool_[index];
+  outputs_[message.slot].singles_left = singles_before_retry;
+  std::uint32_t done = 0;
+  for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece) {
+    const auto* data = static_cast<const std::byte*>(message.pieces[piece].iov_base);
+    for (auto left = message.pieces[piece].iov_len; left != 0; ++done) {
+      const auto part = allocate(message.port, message.slot);
+      if (part == none) break;
+      auto& single = pool_[part];
+      const auto bytes =
+          static_cast<std::uint32_t>(std::min<std::size_t>(left, message.shape.segment));
+      single.destination = message.destination;
+      single.control = message.control;
+      single.control_bytes = message.control_bytes;
+      single.pieces[0] = {const_cast<std::byte*>(data), bytes};
+      single.buffers[0] = message.buffers[piece];
+      buffers_.retain(single.buffers[0]);
+      join(single.shape, {bytes, bytes, 1, pages_of(data, bytes)});
+      push(ports_[message.port].returned, part);
+      data += bytes;
+      left -= bytes;
+    }
+  }
+  // The parts are in flight in its place; what found no message is lost.
+  counters_.outputs[message.slot].in_flight.subtract(message.shape.datagrams - done);
+  count_drop(message.slot, OutputDrop::no_memory, message.shape.datagrams - done);
+  message.shape.datagrams = 0;
+  answered(message);
+  activate(message.port);
+}
+
+void Egress::drop(Message& message, OutputDrop reason) noexcept {
+  count_drop(message.slot, reason, message.shape.datagrams);
+  answered(message);
+}
+
+void Egress::count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept {
+  counters_.outputs[slot].drops[reason].add(datagrams);
+  counters_.worker.tx_drops[reason].add(datagrams);
+}
+
+void Egress::answered(Message& message) noexcept {
+  message.answered = true;
+  counters_.outputs[message.slot].in_flight.subtract(message.shape.datagrams);
+  auto& unresolved = shared_.egress[message.port].unresolved;
+  unresolved.store(unresolved.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+}
+
+void Egress::drop_overtaken(const Message& sent) noexcept {
+  auto& port = ports_[sent.port];
+  for (auto left = port.returned.count; left != 0; --left) {
+    const auto index = pop(port.returned);
+    auto& earlier = pool_[index];
+    if (earlier.slot != sent.slot) {
+      push(port.returned, index);
+      continue;
+    }
+    drop(earlier, OutputDrop::send_queue_full);
+    settle(index);
+  }
+}
+
+void Egress::settle(Index index) noexcept {
+  auto& message = pool_[index];
+  if (!message.answered || message.notifications != 0) return;
+  if (message.zerocopy) {
+    ports_[message.port].pinned -= message.shape.pieces;
+    pinned_ -= message.shape.pieces;
+  }
+  if (message.accepted) learn(message);
+  for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece)
+    buffers_.release(message.buffers[piece]);
+  free_[free_count_++] = index;
+}
+
+/// Whether zero-copy pays at this output: where the kernel copies all the same, it costs more.
+void Egress::learn(const Message& message) noexcept {
+  auto& counters = counters_.outputs[message.slot];
+  auto& state = outputs_[message.slot];
+  const bool spared = message.zerocopy && !message.was_copied;
+  (spared ? counters.zerocopy : counters.copied).add(message.shape.datagrams);
+  if (!message.zerocopy) return;
+  if (spared) {
+    state.copied_in_a_row = 0;
+  } else if (++state.copied_in_a_row >= copied_streak) {
+    state.copied_in_a_row = copied_streak - 1;  // one more failure of the next try is enough
+    state.copies_left = copies_before_retry;
+  }
+}
+
+void Egress::abandon() noexcept {
+  for (std::uint16_t number = 0; number < slots::egress; ++number) {
+    auto& port = ports_[number];
+    while (port.returned.count != 0 || port.waiting.count != 0) {
+      const auto index = pop(port.returned.count != 0 ? port.returned : port.waiting);
+      drop(pool_[index], OutputDrop::send_queue_full);
+      settle(index);
+    }
+  }
+}
+
+// ---- Queues and the pool
+
+void Egress::activate(std::uint16_t number) noexcept {
+  if (std::exchange(ports_[number].listed, true)) return;
+  active_.push_back(number);
+}
+
+void Egress::push(Queue& queue, Index index) noexcept {
+  pool_[index].next = none;
+  if (queue.count++ == 0)
+    queue.head = index;
+  else
+    pool_[queue.tail].next = index;
+  queue.tail = index;
+}
+
+Egress::Index Egress::pop(Queue& queue) noexcept {
+  const auto index = queue.head;
+  queue.head = pool_[index].next;
+  --queue.count;
+  return index;
+}
+
+Egress::Index Egress::allocate(std::uint16_t port, std::uint32_t slot) noexcept {
+  if (free_count_ == 0) return none;
+  const auto index = free_[--free_count_];
+  auto& message = pool_[index];
+  message.shape = {};
+  message.slot = slot;
+  message.port = port;
+  message.notifications = message.stale = 0;
+  message.zerocopy = message.copy_only = message.retried = false;
+  message.answered = message.accepted = message.was_copied = false;
+  auto& unresolved = shared_.egress[port].unresolved;
+  unresolved.store(unresolved.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return index;
+}
+
+}  // namespace mcr

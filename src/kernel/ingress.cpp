@@ -1,0 +1,228 @@
+// A socket starts with a filter that drops everything, is bound, joins its fanout group, and gets
+// its real filter when a worker receives from it: no frame of before its time, none of a foreign
+// group. The fanout group's number is chosen by the kernel (PACKET_FANOUT_FLAG_UNIQUEID): a fixed
+// one would be shared silently with any other process that uses it.
+//
+// A multishot receive ends by itself (no buffers left, link down); frames then wait in the socket.
+#include "mcr/ingress.hpp"
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "mcr/error.hpp"
+#include "mcr/filter.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr int fanout_flag_uniqueid = 0x2000;  // PACKET_FANOUT_FLAG_UNIQUEID, Linux 4.12
+/// So many buffers must have come back before a starved receive is armed again.
+constexpr std::uint32_t rearm_buffers = Buffers::count / 8;
+/// Unexpected errors in a row after which a port waits for the next wake-up.
+constexpr std::uint32_t failures_in_a_row = 16;
+
+template <typename Value>
+void set_option(Fd socket, int level, int option, const Value& value, std::string_view what,
+                const std::string& interface) {
+  if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0)
+    throw_errno(what, "on " + interface);
+}
+
+void attach(Fd socket, std::span<const sock_filter> program) {
+  const sock_fprog description{static_cast<unsigned short>(program.size()),
+                               const_cast<sock_filter*>(program.data())};
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &description, sizeof description) !=
+      0)
+    throw_errno("attach packet filter");
+}
+
+std::uint32_t set_receive_buffer(Fd socket, std::uint64_t bytes) {
+  const int wanted = static_cast<int>(std::min<std::uint64_t>(bytes, 1U << 30U));
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) != 0)
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
+  int granted = 0;
+  socklen_t length = sizeof granted;
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &granted, &length);
+  return static_cast<std::uint32_t>(granted);
+}
+
+IngressSocket open_one(const std::string& interface, unsigned interface_index,
+                       std::uint64_t receive_buffer) {
+  IngressSocket result;
+  result.fd = UniqueFd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!result.fd.valid()) throw_errno("open packet socket", "on " + interface);
+  attach(result.fd, drop_all_filter());
+  set_option(result.fd, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", interface);
+  result.receive_buffer = set_receive_buffer(result.fd, receive_buffer);
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_IP);
+  address.sll_ifindex = static_cast<int>(interface_index);
+  if (::bind(result.fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    throw_errno("bind packet socket", "to " + interface);
+  return result;
+}
+
+int fanout_mode(Fanout fanout) {
+  switch (fanout) {
+    case Fanout::hash: return PACKET_FANOUT_HASH;
+    case Fanout::cpu: return PACKET_FANOUT_CPU;
+    case Fanout::qm: return PACKET_FANOUT_QM;
+    case Fanout::lb: return PACKET_FANOUT_LB;
+  }
+  return PACKET_FANOUT_HASH;
+}
+
+void join_fanout(std::span<IngressSocket> sockets, Fanout fanout, const std::string& interface) {
+  const int mode = fanout_mode(fanout);
+  set_option(sockets.front().fd, SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16,
+             "make a fanout group", interface);
+  int group = 0;
+  socklen_t length = sizeof group;
+  if (::getsockopt(sockets.front().fd.get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
+    throw_errno("read the fanout group", "of " + interface);
+  for (auto& socket : sockets.subspan(1))
+    set_option(socket.fd, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFF) | mode << 16,
+               "join the fanout group", interface);
+}
+
+}  // namespace
+
+std::vector<IngressSocket> open_ingress(const std::string& interface, unsigned interface_index,
+                                        Fanout fanout, std::size_t workers,
+                                        std::uint64_t receive_buffer) {
+  std::vector<IngressSocket> sockets;
+  for (std::size_t i = 0; i < workers; ++i)
+    sockets.push_back(open_one(interface, interface_index, receive_buffer));
+  if (workers > 1) join_fanout(sockets, fanout, interface);
+  return sockets;
+}
+
+void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinations,
+               std::size_t link_header) {
+  for (const std::size_t limit : {4096, 1264, 624, 300, 128}) {
+    const auto program = compile_filter(destinations, link_header, limit);
+    try {
+      for (const auto socket : sockets) attach(socket, program);
+      return;
+    } catch (const OsError& error) {
+      if (error.code() != ENOMEM || limit == 128) throw;
+    }
+  }
+}
+
+IngressStatistics take_statistics(Fd socket) {
+  tpacket_stats statistics{};
+  socklen_t length = sizeof statistics;
+  if (::getsockopt(socket.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &length) != 0)
+    throw_errno("read packet statistics");
+  return {statistics.tp_packets, statistics.tp_drops};
+}
+
+Ingress::Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters) noexcept
+    : ring_(ring), buffers_(buffers), ports_(ports), counters_(counters) {}
+
+void Ingress::adopt(const RuleTable& table) noexcept {
+  wanted_.reset();
+  for (const auto& ingress : table.ingress()) wanted_.set(ingress.port);
+  for (std::uint16_t port = 0; port < slots::ingress; ++port) {
+    if (wanted_[port] && !armed_[port] && !starved_[port]) arm(port);
+    if (!wanted_[port] && armed_[port]) cancel(port);
+    if (!wanted_[port] && starved_[port]) ended(port, -ECANCELED);
+  }
+}
+
+void Ingress::stop() noexcept { adopt(RuleTable{}); }
+
+void Ingress::arm(std::uint16_t port) noexcept {
+  auto& request = ring_.request();
+  io_uring_prep_recvmsg_multishot(&request, ports_.ingress[port].socket.get(), &header_, 0);
+  request.user_data = Token{.op = Op::receive, .port = port}.bits();
+  request.flags |= IOSQE_BUFFER_SELECT;
+  request.buf_group = Buffers::group;
+  armed_.set(port);
+  starved_.reset(port);
+  ports_.ingress[port].busy.store(true, std::memory_order_relaxed);
+}
+
+void Ingress::cancel(std::uint16_t port) noexcept {
+  const auto target = Token{.op = Op::receive, .port = port};
+  auto& request = ring_.request();
+  io_uring_prep_cancel64(&request, target.bits(), 0);
+  request.user_data = Token{.op = Op::cancel, .port = port}.bits();
+}
+
+std::optional<Frame> Ingress::complete(Token token, const io_uring_cqe& completion) noexcept {
+  std::optional<Frame> frame;
+  const bool filled = (completion.flags & IORING_CQE_F_BUFFER) != 0;
+  if (filled) {
+    const auto id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
+    buffers_.received(id);
+    frame = read(token.port, id, completion.res);
+    if (!frame) buffers_.release(id);
+  }
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) ended(token.port, completion.res);
+  return frame;
+}
+
+// A completed buffer holds io_uring_recvmsg_out, then what recvmsg(2) gave: vnet header and frame.
+std::optional<Frame> Ingress::read(std::uint16_t port, std::uint16_t buffer,
+                                   int result) noexcept {
+  constexpr std::size_t headers = sizeof(io_uring_recvmsg_out) + sizeof(VnetHeader);
+  if (result < static_cast<int>(headers)) return std::nullopt;
+  const std::byte* memory = buffers_.at(buffer);
+  io_uring_recvmsg_out out;
+  std::memcpy(&out, memory, sizeof out);
+  Frame frame;
+  frame.port = port;
+  frame.buffer = buffer;
+  frame.whole = (out.flags & MSG_TRUNC) == 0;
+  std::memcpy(&frame.vnet, memory + sizeof out, sizeof frame.vnet);
+  frame.bytes = {memory + headers, static_cast<std::size_t>(result) - headers};
+  counters_.ingress[port].rx_frames.add(1);
+  ports_.ingress[port].failures.store(0, std::memory_order_relaxed);
+  return frame;
+}
+
+void Ingress::ended(std::uint16_t port, int result) noexcept {
+  armed_.reset(port);
+  starved_.reset(port);
+  auto& shared = ports_.ingress[port];
+  if (!wanted_[port]) {
+    shared.busy.store(false, std::memory_order_release);
+  } else if (result == -ENOBUFS) {
+    starved_.set(port);
+  } else if (result >= 0) {
+    arm(port);
+  } else {
+    // Linux 6.1 cannot describe a UDP superframe and takes it off the queue with EINVAL; a link
+    // that goes down says ENETDOWN once, and the same socket works when the link is back.
+    if (result == -EINVAL) count_unreadable(port);
+    const auto failures = shared.failures.load(std::memory_order_relaxed) + 1;
+    shared.failures.store(failures, std::memory_order_relaxed);
+    if (failures % failures_in_a_row != 0) arm(port);
+  }
+}
+
+void Ingress::count_unreadable(std::uint16_t port) noexcept {
+  counters_.ingress[port].rx_frames.add(1);
+  counters_.ingress[port].rx_datagrams.add(1);
+  counters_.worker.rx_datagrams.add(1);
+  counters_.worker.drops[InputDrop::truncated].add(1);
+}
+
+void Ingress::rearm() noexcept {
+  if (starved_.none() || buffers_.available() < rearm_buffers) return;
+  for (std::uint16_t port = 0; port < slots::ingress; ++port)
+    if (starved_[port]) arm(port);
+}
+
+}  // namespace mcr

@@ -1,0 +1,67 @@
+#include "mcr/check.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "mcr/config.hpp"
+#include "mcr/error.hpp"
+
+namespace mcr {
+namespace {
+
+struct Options {
+  std::string config = "/etc/mcr/mcr.toml";
+  bool json = false;
+};
+
+void print_json(const ConfigResult& result) {
+  auto errors = nlohmann::ordered_json::array();
+  for (const auto& error : result.errors)
+    errors.push_back({{"file", error.file},
+                      {"line", error.line},
+                      {"column", error.column},
+                      {"message", error.message}});
+  const nlohmann::ordered_json report = {{"ok", result.errors.empty()},
+                                         {"errors", std::move(errors)},
+                                         {"rules", result.config.rules.size()}};
+  // A path need not be UTF-8.
+  constexpr auto replace = nlohmann::ordered_json::error_handler_t::replace;
+  fmt::print("{}\n", report.dump(2, ' ', false, replace));
+}
+
+void print_text(const Options& options, const ConfigResult& result) {
+  for (const auto& error : result.errors)
+    fmt::print(stderr, "{}\n", error.str());
+  const std::size_t rules = result.config.rules.size();
+  if (result.errors.empty())
+    fmt::print("{}: ok, {} {}\n", options.config, rules, rules == 1 ? "rule" : "rules");
+}
+
+ExitCode check(const Options& options) {
+  const ConfigResult result = load_config(options.config);
+  if (options.json)
+    print_json(result);
+  else
+    print_text(options, result);
+  return result.errors.empty() ? ExitCode::ok : ExitCode::config;
+}
+
+}  // namespace
+
+void add_check_command(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "check", "Validate a configuration, without privileges; all errors at once");
+  command->add_option("-c,--config", options->config, "Main configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print the result as JSON on standard output");
+  command->callback([options, &exit_code] { exit_code = static_cast<int>(check(*options)); });
+}
+
+}  // namespace mcr

@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "mcr/check.hpp"
+#include "mcr/client.hpp"
+#include "mcr/error.hpp"
+#include "mcr/gen.hpp"
+#include "mcr/run.hpp"
+#include "mcr/sink.hpp"
+
+namespace {
+
+/// A mistake in the configuration speaks for itself: FILE:LINE:COL: message.
+int fail(mcr::ExitCode code, const char* message) {
+  fmt::print(stderr, "{}{}\n", code == mcr::ExitCode::config ? "" : "mcr: ", message);
+  return static_cast<int>(code);
+}
+
+int parse(CLI::App& app, int argc, char** argv, const int& exit_code) {
+  try {
+    app.parse(argc, argv);
+    return exit_code;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(mcr::ExitCode::usage);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("A multicast relay: takes UDP off an interface and republishes it on others");
+  app.name("mcr");
+  app.set_version_flag("--version", "mcr " MCR_VERSION);
+  app.require_subcommand(1);
+  int exit_code = 0;
+  mcr::add_run_command(app, exit_code);
+  mcr::add_check_command(app, exit_code);
+  mcr::add_reload_command(app, exit_code);
+  mcr::add_status_command(app, exit_code);
+  mcr::add_gen_command(app, exit_code);
+  mcr::add_sink_command(app, exit_code);
+  try {
+    return parse(app, argc, argv, exit_code);
+  } catch (const mcr::Failure& failure) {
+    return fail(failure.exit_code(), failure.what());
+  } catch (const mcr::OsError& error) {
+    return fail(mcr::ExitCode::os, error.what());
+  } catch (const std::exception& error) {
+    return fail(mcr::ExitCode::os, error.what());
+  }
+}

@@ -1,0 +1,248 @@
+// The daemon: owns everything, and decides what happens when. One thread waits here for signals,
+// network changes, control clients and the clock; the packets are the workers' (worker.cpp).
+#include "mcr/run.hpp"
+
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "mcr/config.hpp"
+#include "mcr/control.hpp"
+#include "mcr/error.hpp"
+#include "mcr/log.hpp"
+#include "mcr/netlink.hpp"
+#include "mcr/relay.hpp"
+
+namespace mcr {
+
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  std::string config = "/etc/mcr/mcr.toml";
+  std::string socket{default_control_socket};
+};
+
+/// Needed while every interface is missing, too: say so at the start, not at 3 a.m.
+void require_packet_sockets() {
+  const UniqueFd probe(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (probe.valid()) return;
+  if (errno == EPERM)
+    throw Failure(ExitCode::permission,
+                  "open packet socket: Operation not permitted; mcr run needs CAP_NET_RAW");
+  throw_errno("open packet socket");
+}
+
+/// Thousands of groups take hundreds of helper sockets.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Before any thread starts: all of them inherit the mask.
+UniqueFd block_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&set, signal);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) throw_errno("create signalfd");
+  return fd;
+}
+
+UniqueFd every_second() {
+  UniqueFd fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!fd.valid()) throw_errno("create timerfd");
+  const itimerspec spec{{1, 0}, {1, 0}};
+  ::timerfd_settime(fd.get(), 0, &spec, nullptr);
+  return fd;
+}
+
+Config load_or_fail(const std::string& path) {
+  auto result = load_config(path);
+  if (result.errors.empty()) return std::move(result.config);
+  std::string text;
+  for (const auto& error : result.errors) text += (text.empty() ? "" : "\n") + error.str();
+  throw Failure(ExitCode::config, text);
+}
+
+json list_errors(const std::vector<ConfigError>& errors) {
+  json list = json::array();
+  for (const auto& error : errors)
+    list.push_back({{"file", error.file},
+                    {"line", error.line},
+                    {"column", error.column},
+                    {"message", error.message}});
+  return list;
+}
+
+class Program {
+ public:
+  explicit Program(const Options& options)
+      : options_(options),
+        config_(load_or_fail(options.config)),
+        signals_(block_signals()),
+        control_((require_packet_sockets(), options.socket)),
+        timer_(every_second()),
+        relay_(config_.daemon) {
+    log::set_level(config_.daemon.log_level);
+    relay_.apply(config_, netlink_.snapshot(), Clock::now());
+  }
+
+  void run();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void on_signal();
+  void on_network_change();
+  void on_timer();
+  json on_request(const json& request);
+  json reload();
+  json status();
+  void follow_interfaces();
+
+  const Options options_;
+  const Config config_;  ///< as it was at the start; the relay knows today's
+  UniqueFd signals_;
+  ControlServer control_;
+  Netlink netlink_;
+  UniqueFd timer_;
+  Relay relay_;
+  Clock::time_point started_ = Clock::now();
+  bool stopping_ = false;
+  bool interfaces_due_ = false;  ///< the last change could not be followed; try again
+};
+
+void Program::run() {
+  relay_.start();
+  log::notice("mcr {} runs: {} rules from {}, control socket {}", MCR_VERSION,
+              relay_.config().rules.size(), options_.config, options_.socket);
+  while (!stopping_) {
+    std::array<pollfd, 4> waits{{{signals_.get(), POLLIN, 0},
+                                 {netlink_.fd().get(), POLLIN, 0},
+                                 {control_.fd().get(), POLLIN, 0},
+                                 {timer_.get(), POLLIN, 0}}};
+    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) throw_errno("poll");
+    if (waits[0].revents != 0) on_signal();
+    if (waits[1].revents != 0) on_network_change();
+    if (waits[2].revents != 0)
+      control_.serve([this](const json& request) { return on_request(request); });
+    if (waits[3].revents != 0) on_timer();
+  }
+  relay_.stop();
+  log::notice("stopped after {} s: {}",
+              std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count(),
+              relay_.totals());
+}
+
+void Program::on_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGHUP)
+      reload();
+    else if (info.ssi_signo == SIGUSR1)
+      log::notice("totals: {}", relay_.totals());
+    else
+      stopping_ = true;
+  }
+}
+
+void Program::on_network_change() {
+  if (netlink_.drain()) follow_interfaces();
+}
+
+void Program::follow_interfaces() {
+  interfaces_due_ = true;
+  try {
+    const auto interfaces = netlink_.snapshot();
+    if (!(interfaces == relay_.interfaces()))
+      relay_.apply(Config(relay_.config()), interfaces, Clock::now());
+    interfaces_due_ = false;
+  } catch (const std::exception& error) {
+    log::error("follow a change of interfaces: {}; trying again", error.what());
+  }
+}
+
+void Program::on_timer() {
+  std::uint64_t expirations = 0;
+  [[maybe_unused]] const auto count = ::read(timer_.get(), &expirations, sizeof expirations);
+  try {
+    relay_.tick(Clock::now());
+  } catch (const std::exception& error) {
+    log::error("{}", error.what());
+  }
+  control_.expire(Clock::now());
+  if (interfaces_due_) follow_interfaces();
+}
+
+json Program::on_request(const json& request) {
+  const auto command = request.value("command", json());
+  if (command == "status") return status();
+  if (command == "reload") return reload();
+  return {{"ok", false}, {"error", "unknown command"}};
+}
+
+json Program::reload() {
+  auto result = load_config(options_.config);
+  if (!result.errors.empty()) {
+    for (const auto& error : result.errors) log::error("{}", error.str());
+    log::error("reload refused: the running rules stay");
+    return {{"ok", false}, {"errors", list_errors(result.errors)}};
+  }
+  const auto difference = compare(relay_.config(), result.config);
+  try {
+    relay_.apply(result.config, netlink_.snapshot(), Clock::now());
+  } catch (const std::exception& error) {
+    log::error("reload refused: {}; the running rules stay", error.what());
+    return {{"ok", false}, {"errors", list_errors({{options_.config, 0, 0, error.what()}})}};
+  }
+  log::set_level(result.config.daemon.log_level);
+  log::notice("reloaded {}: {}", options_.config, difference.str());
+  return {{"ok", true}, {"difference", difference.str()}};
+}
+
+json Program::status() {
+  const auto now = Clock::now();
+  auto report = relay_.status(now, netlink_.stats());
+  report["version"] = MCR_VERSION;
+  report["pid"] = ::getpid();
+  report["uptime_s"] = std::chrono::duration<double>(now - started_).count();
+  report["config"] = options_.config;
+  return report;
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("run", "Run the relay in the foreground, logs on stderr");
+  command->add_option("-c,--config", options->config, "Main configuration file")
+      ->capture_default_str();
+  command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
+  command->footer("SIGTERM, SIGINT: stop. SIGHUP: reload. SIGUSR1: totals to the log.");
+  command->callback([options, &exit_code] {
+    ::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    Program(*options).run();
+    exit_code = static_cast<int>(ExitCode::ok);
+  });
+}
+
+}  // namespace mcr

@@ -1,0 +1,34 @@
+// A place where datagrams pass: addressed to one endpoint on one interface.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+
+#include "mcr/config.hpp"
+
+namespace mcr {
+
+/// Borrows the interface's name.
+struct Flow {
+  std::string_view interface;
+  IpAddress destination;
+  std::uint16_t port = 0;
+
+  explicit Flow(const Input& input)
+      : interface(input.interface), destination(input.group), port(input.port) {}
+  explicit Flow(const Output& output)
+      : interface(output.interface), destination(output.destination), port(output.port) {}
+
+  friend bool operator==(const Flow&, const Flow&) = default;
+};
+
+struct FlowHash {
+  std::size_t operator()(const Flow& flow) const noexcept {
+    std::size_t hash = std::hash<std::string_view>{}(flow.interface);
+    hash = hash * 31 + std::hash<IpAddress>{}(flow.destination);
+    return hash * 31 + flow.port;
+  }
+};
+
+}  // namespace mcr

@@ -1,0 +1,291 @@
+// The lists of keys are here, one for each kind of table. A later key is a line in its list,
+// a field of what it is read into, and its meaning in config_resolve.cpp.
+#include "config_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <span>
+#include <string_view>
+
+#include "config_keys.hpp"
+
+namespace mcr {
+namespace {
+
+// [daemon]
+
+struct WrittenDaemon {
+  Field<unsigned> workers;
+  Field<std::vector<unsigned>> cpus;
+  Field<Fanout> fanout;
+  Field<log::Level> log_level;
+};
+
+std::optional<unsigned> read_workers(const Value& value) {
+  if (value.is_string()) {
+    const auto text = value.string();
+    if (*text != "auto")
+      value.refuse(fmt::format("{} is neither \"auto\" nor an integer", quoted(*text)));
+    return std::nullopt;
+  }
+  const auto number = value.integer(1, limits::workers);
+  if (!number) return std::nullopt;
+  return static_cast<unsigned>(*number);
+}
+
+std::optional<std::vector<unsigned>> read_cpus(const Value& value) {
+  const auto* array = value.array("CPU numbers");
+  if (array == nullptr) return std::nullopt;
+  if (array->empty()) value.refuse("is empty; leave it out to pin nothing");
+  if (array->size() > limits::workers)
+    value.refuse(
+        fmt::format("has {} CPUs, at most {} are allowed", array->size(), limits::workers));
+  std::vector<unsigned> cpus;
+  for (const auto& node : *array) {
+    const Value element = value.element(node);
+    const auto number = element.integer(0, limits::cpu_number);
+    if (!number) continue;
+    const auto cpu = static_cast<unsigned>(*number);
+    if (std::ranges::find(cpus, cpu) != cpus.end())
+      element.refuse(fmt::format("CPU {} is named twice", cpu));
+    cpus.push_back(cpu);
+    if (cpus.size() > limits::workers) break;
+  }
+  return cpus;
+}
+
+std::optional<Fanout> read_fanout(const Value& value) {
+  constexpr std::pair<std::string_view, Fanout> modes[] = {
+      {"hash", Fanout::hash}, {"cpu", Fanout::cpu}, {"qm", Fanout::qm}, {"lb", Fanout::lb}};
+  const auto text = value.string();
+  if (!text) return std::nullopt;
+  for (const auto& [name, mode] : modes)
+    if (*text == name) return mode;
+  value.refuse(fmt::format("{} is none of hash, cpu, qm, lb", quoted(*text)));
+  return std::nullopt;
+}
+
+std::optional<log::Level> read_log_level(const Value& value) {
+  const auto text = value.string();
+  if (!text) return std::nullopt;
+  const auto level = log::parse_level(*text);
+  if (!level)
+    value.refuse(fmt::format("{} is none of error, warning, notice, info, debug", quoted(*text)));
+  return level;
+}
+
+constexpr Key<WrittenDaemon> daemon_keys[] = {
+    {"workers", [](const Value& v, WrittenDaemon& d) { d.workers.set(v.at(), read_workers(v)); }},
+    {"cpus", [](const Value& v, WrittenDaemon& d) { d.cpus.set(v.at(), read_cpus(v)); }},
+    {"fanout", [](const Value& v, WrittenDaemon& d) { d.fanout.set(v.at(), read_fanout(v)); }},
+    {"log_level",
+     [](const Value& v, WrittenDaemon& d) { d.log_level.set(v.at(), read_log_level(v)); }},
+};
+
+Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
+  Daemon daemon;
+  daemon.workers = written.workers.value;
+  daemon.cpus = written.cpus.value.value_or(daemon.cpus);
+  daemon.fanout = written.fanout.value.value_or(daemon.fanout);
+  daemon.log_level = written.log_level.value.value_or(daemon.log_level);
+  if (daemon.workers && written.cpus.value && *daemon.workers != daemon.cpus.size())
+    mistakes.add(written.cpus.at,
+                 fmt::format("cpus: {} workers need {} CPUs, one each, found {}", *daemon.workers,
+                             *daemon.workers, daemon.cpus.size()));
+  return daemon;
+}
+
+// [interface.NAME]
+
+constexpr Key<InterfaceTuning> interface_keys[] = {
+    {"receive_buffer",
+     [](const Value& v, InterfaceTuning& t) { t.receive_buffer = v.buffer_size(); }},
+    {"send_buffer", [](const Value& v, InterfaceTuning& t) { t.send_buffer = v.buffer_size(); }},
+};
+
+// input = { ... }
+
+std::optional<std::vector<IpAddress>> read_sources(const Value& value) {
+  const auto* array = value.array("IPv4 addresses");
+  if (array == nullptr) return std::nullopt;
+  if (array->empty()) value.refuse("is empty; leave it out to take any source");
+  std::set<IpAddress> sources;
+  for (const auto& node : *array) {
+    const Value element = value.element(node);
+    const auto source = element.host();
+    if (source && !sources.insert(*source).second)
+      element.refuse(fmt::format("{} is named twice", *source));
+  }
+  return std::vector<IpAddress>(sources.begin(), sources.end());
+}
+
+constexpr Key<WrittenInput> input_keys[] = {
+    {"interface", [](const Value& v, WrittenInput& i) { i.interface.set(v.at(), v.interface()); }},
+    {"group", [](const Value& v, WrittenInput& i) { i.group.set(v.at(), v.group()); }},
+    {"port", [](const Value& v, WrittenInput& i) { i.port.set(v.at(), v.port()); }},
+    {"sources", [](const Value& v, WrittenInput& i) { i.sources.set(v.at(), read_sources(v)); }},
+};
+
+// outputs = [ { ... } ] and [defaults]
+
+/// The keys that say how to send, not where to: `[defaults]` may have them too.
+constexpr Key<WrittenOutput> default_keys[] = {
+    {"ttl", [](const Value& v, WrittenOutput& o) { o.ttl.set(v.at(), v.ttl()); }},
+};
+
+constexpr Key<WrittenOutput> destination_keys[] = {
+    {"interface", [](const Value& v, WrittenOutput& o) { o.interface.set(v.at(), v.interface()); }},
+    {"group",
+     [](const Value& v, WrittenOutput& o) {
+       o.group.set(v.at(), v.group("; a host is written as `address`"));
+     }},
+    {"address",
+     [](const Value& v, WrittenOutput& o) {
+       o.address.set(v.at(), v.host("; a group is written as `group`"));
+     }},
+    {"port", [](const Value& v, WrittenOutput& o) { o.port.set(v.at(), v.port()); }},
+};
+
+constexpr auto output_keys = [] {
+  std::array<Key<WrittenOutput>, std::size(destination_keys) + std::size(default_keys)> all{};
+  std::ranges::copy(default_keys, std::ranges::copy(destination_keys, all.begin()).out);
+  return all;
+}();
+
+// [[rule]]
+
+std::optional<WrittenInput> read_input(const Value& value) {
+  const auto* table = value.table();
+  if (table == nullptr) return std::nullopt;
+  WrittenInput input;
+  input.at = value.at();
+  read_keys<WrittenInput>(*table, "an input", input_keys, input, value.at(), value.mistakes());
+  return input;
+}
+
+std::optional<std::vector<WrittenOutput>> read_outputs(const Value& value) {
+  const auto* array = value.array("tables, [ { interface = ... }, ... ]");
+  if (array == nullptr) return std::nullopt;
+  if (array->empty()) value.refuse("is empty; a rule needs at least one output");
+  std::vector<WrittenOutput> outputs;
+  for (const auto& node : *array) {
+    const Value element = value.element(node);
+    if (outputs.size() == limits::outputs_per_rule) {
+      element.refuse(fmt::format("a rule has at most {} outputs, this one has {}",
+                                 limits::outputs_per_rule, array->size()));
+      break;
+    }
+    const auto* table = element.table();
+    if (table == nullptr) continue;
+    auto& output = outputs.emplace_back();
+    output.at = element.at();
+    read_keys<WrittenOutput>(*table, "an output", output_keys, output, element.at(),
+                             value.mistakes());
+  }
+  return outputs;
+}
+
+constexpr Key<WrittenRule> rule_keys[] = {
+    {"name", [](const Value& v, WrittenRule& r) { r.name.set(v.at(), v.rule_name()); }},
+    {"input", [](const Value& v, WrittenRule& r) { r.input.set(v.at(), read_input(v)); }},
+    {"outputs", [](const Value& v, WrittenRule& r) { r.outputs.set(v.at(), read_outputs(v)); }},
+};
+
+// The file
+
+struct File {
+  Written& written;
+  Position main_file;
+
+  [[nodiscard]] bool refuse_in_conf_d(const Value& value, std::string_view header) const {
+    if (value.at().file == main_file.file) return false;
+    value.mistakes().add(value.key_at(), fmt::format("{} belongs in the main file, {}", header,
+                                                     value.mistakes().file_name(main_file)));
+    return true;
+  }
+};
+
+void read_daemon(const Value& value, File& file) {
+  if (file.refuse_in_conf_d(value, "[daemon]")) return;
+  const auto* table = value.table();
+  if (table == nullptr) return;
+  WrittenDaemon daemon;
+  read_keys<WrittenDaemon>(*table, "[daemon]", daemon_keys, daemon, value.at(), value.mistakes());
+  file.written.daemon = settle(daemon, value.mistakes());
+}
+
+void read_defaults(const Value& value, File& file) {
+  if (file.refuse_in_conf_d(value, "[defaults]")) return;
+  const auto* table = value.table();
+  if (table == nullptr) return;
+  read_keys<WrittenOutput>(*table, "[defaults]", default_keys, file.written.defaults, value.at(),
+                           value.mistakes());
+}
+
+/// [interface.eth0.100] is a table in a table to TOML; people mean the interface eth0.100.
+bool refuse_unquoted_dot(const Value& value, std::string_view name, const toml::table& tuning) {
+  bool refused = false;
+  for (const auto& [key, node] : tuning) {
+    if (!node.is_table()) continue;
+    value.mistakes().add(position_of(key.source(), value.at()),
+                         fmt::format("[interface.{0}.{1}]: a name with a dot needs quotes: "
+                                     "[interface.\"{0}.{1}\"]",
+                                     printable(name), printable(key.str())));
+    refused = true;
+  }
+  return refused;
+}
+
+void read_interfaces(const Value& value, File& file) {
+  if (file.refuse_in_conf_d(value, "[interface]")) return;
+  const auto* interfaces = value.table();
+  if (interfaces == nullptr) return;
+  for (const auto& [key, node] : *interfaces) {
+    const Position key_at = position_of(key.source(), value.at());
+    const auto header = fmt::format("[interface.{}]", printable(key.str()));
+    const auto* table = Value(header, node, key_at, value.mistakes()).table();
+    if (table == nullptr || refuse_unquoted_dot(value, key.str(), *table)) continue;
+    if (const auto fault = interface_name_fault(key.str())) value.mistakes().add(key_at, *fault);
+    read_keys<InterfaceTuning>(*table, header, interface_keys,
+                               file.written.interfaces[std::string(key.str())], value.at(),
+                               value.mistakes());
+  }
+}
+
+void read_rules(const Value& value, File& file) {
+  const auto* array = value.array("tables; each rule begins with [[rule]]");
+  if (array == nullptr) return;
+  auto& rules = file.written.rules;
+  for (const auto& node : *array) {
+    const Value element = value.element(node);
+    if (rules.size() == limits::rules) {
+      element.refuse(fmt::format("more than {} rules", limits::rules));
+      return;
+    }
+    const auto* table = element.table();
+    if (table == nullptr) continue;
+    auto& rule = rules.emplace_back();
+    rule.at = element.at();
+    read_keys<WrittenRule>(*table, "a rule", rule_keys, rule, element.at(), value.mistakes());
+  }
+}
+
+constexpr Key<File> file_keys[] = {
+    {"daemon", read_daemon},
+    {"defaults", read_defaults},
+    {"interface", read_interfaces},
+    {"rule", read_rules},
+};
+
+}  // namespace
+
+void read_config_tables(const toml::table& root, Position file, Position main_file,
+                        Mistakes& mistakes, Written& written) {
+  File target{written, main_file};
+  read_keys<File>(root, "the file", file_keys, target, file, mistakes);
+}
+
+}  // namespace mcr

@@ -1,0 +1,107 @@
+#include "config_resolve.hpp"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace mcr {
+namespace {
+
+class Resolver {
+ public:
+  Resolver(const WrittenOutput& defaults, Mistakes& mistakes)
+      : defaults_(defaults), mistakes_(mistakes) {}
+
+  PlacedRule rule(const WrittenRule& written) {
+    PlacedRule placed;
+    if (!written.input.present) missing(written.at, "a rule", "an `input`");
+    if (!written.outputs.present) missing(written.at, "a rule", "`outputs`");
+    if (written.input.value) input(*written.input.value, placed);
+    name(written, placed);
+    if (written.outputs.value)
+      for (const auto& each : *written.outputs.value)
+        output(each, placed);
+    return placed;
+  }
+
+ private:
+  void missing(Position at, std::string_view where, std::string_view what) {
+    mistakes_.add(at, fmt::format("{} needs {}", where, what));
+  }
+
+  void input(const WrittenInput& written, PlacedRule& placed) {
+    if (!written.interface.present) missing(written.at, "an input", "an `interface`");
+    if (!written.group.present) missing(written.at, "an input", "a `group`");
+    if (!written.port.present) missing(written.at, "an input", "a `port`");
+    const bool sources_fit = !written.sources.present || written.sources.value;
+    if (!written.interface.value || !written.group.value || !written.port.value || !sources_fit)
+      return;
+    placed.rule.inputs.push_back(
+        {.interface = *written.interface.value,
+         .group = *written.group.value,
+         .port = *written.port.value,
+         .sources = written.sources.value.value_or(std::vector<IpAddress>())});
+    placed.inputs_at.push_back(written.at);
+  }
+
+  static void name(const WrittenRule& written, PlacedRule& placed) {
+    placed.named = written.name.present;
+    placed.name_at = written.name.present ? written.name.at : written.at;
+    if (written.name.present) {
+      placed.rule.name = written.name.value.value_or("");
+    } else if (!placed.rule.inputs.empty()) {
+      const Input& input = placed.rule.inputs.front();
+      placed.rule.name = fmt::format("{}/{}", input.interface, Endpoint{input.group, input.port});
+    }
+  }
+
+  void output(const WrittenOutput& written, PlacedRule& placed) {
+    if (!written.interface.present) missing(written.at, "an output", "an `interface`");
+    if (written.group.present && written.address.present)
+      mistakes_.add(written.at, "an output has a `group` or an `address`, not both");
+    const auto endpoint = destination(written, placed.rule);
+    const bool ttl_fits = !written.ttl.present || written.ttl.value;
+    if (!written.interface.value || !endpoint || !ttl_fits) return;
+    placed.rule.outputs.push_back({.interface = *written.interface.value,
+                                   .destination = endpoint->address,
+                                   .port = endpoint->port,
+                                   .ttl = ttl(written, endpoint->address)});
+    placed.outputs_at.push_back(written.at);
+  }
+
+  /// None if a part of it was refused, or is the input's and the input was.
+  static std::optional<Endpoint> destination(const WrittenOutput& written, const Rule& rule) {
+    if (written.group.present && written.address.present) return std::nullopt;
+    auto address = written.address.present ? written.address.value : written.group.value;
+    auto port = written.port.value;
+    const Input* input = rule.inputs.empty() ? nullptr : &rule.inputs.front();
+    if (input != nullptr && !written.address.present && !written.group.present)
+      address = input->group;
+    if (input != nullptr && !written.port.present) port = input->port;
+    if (!address || !port) return std::nullopt;
+    return Endpoint{*address, *port};
+  }
+
+  /// `[defaults]` speaks of groups; a host is reached with the system's own ttl.
+  [[nodiscard]] std::optional<std::uint8_t> ttl(const WrittenOutput& written,
+                                                const IpAddress& destination) const {
+    if (written.ttl.value || !destination.is_multicast()) return written.ttl.value;
+    return defaults_.ttl.value.value_or(default_multicast_ttl);
+  }
+
+  const WrittenOutput& defaults_;
+  Mistakes& mistakes_;
+};
+
+}  // namespace
+
+std::vector<PlacedRule> resolve(const Written& written, Mistakes& mistakes) {
+  Resolver resolver(written.defaults, mistakes);
+  std::vector<PlacedRule> rules;
+  rules.reserve(written.rules.size());
+  for (const auto& rule : written.rules)
+    rules.push_back(resolver.rule(rule));
+  return rules;
+}
+
+}  // namespace mcr

@@ -1,0 +1,208 @@
+#include "config_value.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+namespace mcr {
+namespace {
+
+std::string_view type_name(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a float";
+    case toml::node_type::boolean:
+      return "a boolean";
+    case toml::node_type::date:
+      return "a date";
+    case toml::node_type::time:
+      return "a time";
+    case toml::node_type::date_time:
+      return "a date-time";
+    case toml::node_type::none:
+      break;
+  }
+  return "nothing";
+}
+
+bool is_control(char byte) {
+  const auto code = static_cast<unsigned char>(byte);
+  return code < 0x20 || code == 0x7F;
+}
+
+/// isspace() of the kernel, which counts the no-break space of Latin-1.
+bool is_kernel_space(char byte) {
+  return byte == ' ' || (byte >= '\t' && byte <= '\r') || byte == '\xA0';
+}
+
+/// "64 MiB", "64MiB" -> bytes; none if it is no such text or does not fit.
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (fault != std::errc()) return std::nullopt;
+  std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  unit.remove_prefix(std::min(unit.find_first_not_of(' '), unit.size()));
+  constexpr std::pair<std::string_view, unsigned> units[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
+  for (const auto& [name, shift] : units)
+    if (unit == name && number <= std::numeric_limits<std::uint64_t>::max() >> shift)
+      return number << shift;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> interface_name_fault(std::string_view name) {
+  if (name.empty()) return "an interface name cannot be empty";
+  if (name.size() > 15)
+    return fmt::format("{} is too long for an interface name (15 bytes)", quoted(name));
+  if (name == "." || name == "..") return fmt::format("{} is no interface name", quoted(name));
+  for (const char byte : name)
+    if (byte == '/' || byte == ':' || is_control(byte) || is_kernel_space(byte))
+      return fmt::format("{} is no interface name: '/', ':' and white space cannot be in one",
+                         quoted(name));
+  return std::nullopt;
+}
+
+void Value::refuse(std::string_view message) const {
+  mistakes_.add(at(), fmt::format("{}: {}", name_, message));
+}
+
+void Value::refuse_type(std::string_view expected) const {
+  refuse(fmt::format("expected {}, found {}", expected, type_name(node_)));
+}
+
+Value Value::element(const toml::node& node) const {
+  return {name_, node, key_at_, mistakes_};
+}
+
+const toml::table* Value::table() const {
+  if (!node_.is_table()) refuse_type("a table");
+  return node_.as_table();
+}
+
+const toml::array* Value::array(std::string_view of) const {
+  if (!node_.is_array()) refuse_type(fmt::format("an array of {}", of));
+  return node_.as_array();
+}
+
+std::optional<std::string> Value::string(std::string_view expected) const {
+  if (const auto* text = node_.as_string()) return text->get();
+  refuse_type(expected);
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> Value::integer(std::uint64_t least, std::uint64_t most) const {
+  const auto* number = node_.as_integer();
+  if (number == nullptr) {
+    refuse_type(fmt::format("an integer from {} to {}", least, most));
+    return std::nullopt;
+  }
+  const std::int64_t value = number->get();
+  if (std::cmp_greater_equal(value, least) && std::cmp_less_equal(value, most))
+    return static_cast<std::uint64_t>(value);
+  refuse(fmt::format("{} is not from {} to {}", value, least, most));
+  return std::nullopt;
+}
+
+std::optional<std::uint16_t> Value::port() const {
+  const auto number = integer(1, 65535);
+  if (!number) return std::nullopt;
+  return static_cast<std::uint16_t>(*number);
+}
+
+std::optional<std::uint8_t> Value::ttl() const {
+  const auto number = integer(1, 255);
+  if (!number) return std::nullopt;
+  return static_cast<std::uint8_t>(*number);
+}
+
+std::optional<std::string> Value::interface() const {
+  auto text = string();
+  if (!text) return std::nullopt;
+  const auto fault = interface_name_fault(*text);
+  if (!fault) return text;
+  refuse(*fault);
+  return std::nullopt;
+}
+
+std::optional<std::string> Value::rule_name() const {
+  auto text = string();
+  if (!text) return std::nullopt;
+  if (text->empty())
+    refuse("cannot be empty");
+  else if (text->size() > limits::name_bytes)
+    refuse(
+        fmt::format("is {} bytes long, at most {} are allowed", text->size(), limits::name_bytes));
+  else if (std::ranges::any_of(*text, is_control))
+    refuse(fmt::format("control characters cannot be in a name: {}", quoted(*text)));
+  else
+    return text;
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> Value::buffer_size() const {
+  if (node_.is_integer()) return integer(limits::buffer_min, limits::buffer_max);
+  const auto text = string("a size, such as \"64 MiB\" or a number of bytes");
+  if (!text) return std::nullopt;
+  const auto size = parse_size(*text);
+  if (!size) {
+    refuse(
+        fmt::format("{} is not a size: write \"512 KiB\", \"64 MiB\", \"1 GiB\" or a plain "
+                    "number of bytes",
+                    quoted(*text)));
+  } else if (*size < limits::buffer_min || *size > limits::buffer_max) {
+    refuse(fmt::format("{} is not from 4 KiB to 1 GiB", quoted(*text)));
+  } else {
+    return size;
+  }
+  return std::nullopt;
+}
+
+std::optional<IpAddress> Value::address() const {
+  const auto text = string("an IPv4 address in a string");
+  if (!text) return std::nullopt;
+  // inet_pton(3) would stop at a NUL and take what stands before it.
+  const bool has_nul = text->find('\0') != std::string::npos;
+  const auto parsed = has_nul ? std::nullopt : IpAddress::parse(*text);
+  if (!parsed) {
+    refuse(fmt::format("{} is not an IPv4 address", quoted(*text)));
+  } else if (parsed->is_v6()) {
+    refuse(fmt::format("{}: IPv6 is not supported yet", quoted(*text)));
+  } else {
+    return parsed;
+  }
+  return std::nullopt;
+}
+
+std::optional<IpAddress> Value::group(std::string_view hint) const {
+  const auto parsed = address();
+  if (!parsed || parsed->is_multicast()) return parsed;
+  refuse(
+      fmt::format("{} is not a multicast group (224.0.0.0 to 239.255.255.255){}", *parsed, hint));
+  return std::nullopt;
+}
+
+std::optional<IpAddress> Value::host(std::string_view hint) const {
+  const auto parsed = address();
+  if (!parsed) return std::nullopt;
+  if (parsed->is_multicast())
+    refuse(fmt::format("{} is a multicast group, not the address of one host{}", *parsed, hint));
+  else if (parsed->is_broadcast() || parsed->is_unspecified())
+    refuse(fmt::format("{} is not the address of one host", *parsed));
+  else
+    return parsed;
+  return std::nullopt;
+}
+
+}  // namespace mcr

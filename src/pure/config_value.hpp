@@ -1,0 +1,63 @@
+// One value of a TOML file, taken as what its key stands for. Whatever does not fit is a mistake
+// at its position, which says what was expected and what was found.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "config_mistakes.hpp"
+#include "toml.hpp"
+
+namespace mcr {
+
+class Value {
+ public:
+  /// All are borrowed; `name` is what the value is called in messages: "port".
+  Value(std::string_view name, const toml::node& node, Position key_at, Mistakes& mistakes)
+      : name_(name), node_(node), key_at_(key_at), mistakes_(mistakes) {}
+
+  [[nodiscard]] Position at() const { return position_of(node_.source(), key_at_); }
+  [[nodiscard]] Position key_at() const { return key_at_; }
+  [[nodiscard]] std::string_view name() const { return name_; }
+  [[nodiscard]] Mistakes& mistakes() const { return mistakes_; }
+  [[nodiscard]] bool is_string() const { return node_.is_string(); }
+
+  [[nodiscard]] const toml::table* table() const;
+  [[nodiscard]] const toml::array* array(std::string_view of) const;
+  /// The same value's element, under the same name.
+  [[nodiscard]] Value element(const toml::node& node) const;
+
+  /// Each is none after a mistake was noted.
+  [[nodiscard]] std::optional<std::string> string(std::string_view expected = "a string") const;
+  [[nodiscard]] std::optional<std::uint64_t> integer(std::uint64_t least, std::uint64_t most) const;
+  [[nodiscard]] std::optional<std::uint16_t> port() const;
+  [[nodiscard]] std::optional<std::uint8_t> ttl() const;
+  [[nodiscard]] std::optional<std::string> interface() const;
+  [[nodiscard]] std::optional<std::string> rule_name() const;
+  /// Bytes: 65536 or "64 MiB".
+  [[nodiscard]] std::optional<std::uint64_t> buffer_size() const;
+  /// A multicast group; `hint` ends the message for one that is none.
+  [[nodiscard]] std::optional<IpAddress> group(std::string_view hint = {}) const;
+  /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.
+  [[nodiscard]] std::optional<IpAddress> host(std::string_view hint = {}) const;
+
+  /// Notes a mistake about this value: "NAME: message".
+  void refuse(std::string_view message) const;
+
+ private:
+  [[nodiscard]] std::optional<IpAddress> address() const;
+  void refuse_type(std::string_view expected) const;
+
+  std::string_view name_;
+  const toml::node& node_;
+  Position key_at_;
+  Mistakes& mistakes_;
+};
+
+/// What is wrong with a network interface's name, as Linux judges it (dev_valid_name()), or
+/// nothing.
+[[nodiscard]] std::optional<std::string> interface_name_fault(std::string_view name);
+
+}  // namespace mcr

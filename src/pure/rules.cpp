@@ -1,0 +1,293 @@
+// The lookup is a hash of (ingress port, destination address, destination port) into buckets that
+// name a run of entries. Entries of one destination stand side by side: several rules may share
+// it, each with its own sources.
+#include "mcr/rules.hpp"
+
+#include <fmt/format.h>
+#include <net/if_arp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <tuple>
+
+#include "mcr/error.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::uint8_t ethernet_header = 14;
+constexpr std::size_t ipv4_udp_headers = 28;
+constexpr std::size_t ipv6_udp_headers = 48;
+
+std::uint64_t hash(std::uint16_t ingress, const Endpoint& destination) noexcept {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  if (destination.address.is_v4()) {
+    low = destination.address.to_v4();
+  } else if (destination.address.is_v6()) {
+    const auto bytes = destination.address.bytes();
+    std::memcpy(&high, bytes.data(), 8);
+    std::memcpy(&low, bytes.data() + 8, 8);
+  }
+  std::uint64_t key = low ^ std::uint64_t{destination.port} << 32U ^ std::uint64_t{ingress} << 48U;
+  key ^= high * 0x9E3779B97F4A7C15U;
+  key ^= key >> 29U;
+  key *= 0xBF58476D1CE4E5B9U;
+  return key ^ key >> 32U;
+}
+
+std::uint8_t link_header_of(const Interface& interface) noexcept {
+  return interface.type == ARPHRD_ETHER || interface.type == ARPHRD_LOOPBACK ? ethernet_header : 0;
+}
+
+std::uint16_t unfragmented_payload(const Interface& interface, Family family) noexcept {
+  const std::size_t headers = family == Family::ipv6 ? ipv6_udp_headers : ipv4_udp_headers;
+  const std::size_t mtu = std::min<std::size_t>(interface.mtu, 65535);
+  return static_cast<std::uint16_t>(mtu > headers ? mtu - headers : 0);
+}
+
+template <typename Value>
+void append_control(TableOutput& output, int level, int type, const Value& value) noexcept {
+  auto* header = reinterpret_cast<cmsghdr*>(output.control.data() + output.control_bytes);
+  header->cmsg_level = level;
+  header->cmsg_type = type;
+  header->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(header), &value, sizeof value);
+  output.control_bytes =
+      static_cast<std::uint8_t>(output.control_bytes + CMSG_SPACE(sizeof value));
+}
+
+/// Says by control messages which interface and source address to use (ip(7), ipv6(7)): one
+/// socket serves all of an interface's outputs, and an address change needs no new socket.
+void write_control(TableOutput& output, unsigned interface_index, const IpAddress& source,
+                   std::optional<std::uint8_t> ttl) noexcept {
+  static_assert(CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) <=
+                sizeof output.control);
+  if (source.is_v4()) {
+    in_pktinfo info{};
+    info.ipi_ifindex = static_cast<int>(interface_index);
+    std::memcpy(&info.ipi_spec_dst, source.bytes().data(), 4);
+    append_control(output, IPPROTO_IP, IP_PKTINFO, info);
+    if (ttl) append_control(output, IPPROTO_IP, IP_TTL, int{*ttl});
+  } else {
+    in6_pktinfo info{};
+    info.ipi6_ifindex = interface_index;
+    std::memcpy(&info.ipi6_addr, source.bytes().data(), 16);
+    append_control(output, IPPROTO_IPV6, IPV6_PKTINFO, info);
+    if (ttl) append_control(output, IPPROTO_IPV6, IPV6_HOPLIMIT, int{*ttl});
+  }
+}
+
+std::string why_unusable(const Interface* interface, const std::string& name) {
+  if (interface == nullptr) return fmt::format("interface {} does not exist", name);
+  if (!interface->up) return fmt::format("interface {} is down", name);
+  return {};
+}
+
+std::string why_unusable(const Output& output, const Interfaces& interfaces) {
+  const auto* interface = interfaces.find(output.interface);
+  auto reason = why_unusable(interface, output.interface);
+  if (reason.empty() && interface->source(output.destination.family()) == nullptr)
+    reason = fmt::format("interface {} has no usable source address", output.interface);
+  return reason;
+}
+
+bool all_refused(const std::vector<std::string>& reasons) {
+  return std::ranges::none_of(reasons, &std::string::empty);
+}
+
+}  // namespace
+
+std::string_view name(RuleState state) noexcept {
+  static constexpr std::array<std::string_view, 5> names{"active", "waiting", "failed", "silent",
+                                                         "disabled"};
+  return names[static_cast<std::size_t>(state)];
+}
+
+Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal& join_refusal) {
+  Standing standing;
+  bool join_failed = false;
+  for (const auto& input : rule.inputs) {
+    auto reason = why_unusable(interfaces.find(input.interface), input.interface);
+    if (reason.empty()) {
+      reason = join_refusal(input);
+      join_failed = join_failed || !reason.empty();
+    }
+    standing.input_reasons.push_back(std::move(reason));
+  }
+  for (const auto& output : rule.outputs)
+    standing.output_reasons.push_back(why_unusable(output, interfaces));
+
+  if (all_refused(standing.input_reasons)) {
+    standing.state = join_failed ? RuleState::failed : RuleState::waiting;
+    standing.reason = standing.input_reasons.front();
+  } else if (all_refused(standing.output_reasons)) {
+    standing.state = RuleState::waiting;
+    standing.reason = "no output can be used: " + standing.output_reasons.front();
+  }
+  return standing;
+}
+
+class TableCompiler {
+ public:
+  TableCompiler(const Interfaces& interfaces, Indexes& indexes)
+      : interfaces_(interfaces), indexes_(indexes) {}
+
+  void add(const Rule& rule, const Standing& standing);
+  RuleTable finish(std::uint64_t generation) &&;
+
+ private:
+  void add_input(const Input& input, std::uint32_t slot, std::uint32_t first_output);
+  void add_output(const Rule& rule, const Output& output, bool usable);
+  std::uint16_t ingress_port(const Interface& interface);
+  std::uint16_t egress_port(const Interface& interface, const IpAddress& destination);
+  void hash_entries();
+
+  template <typename Key>
+  static std::uint32_t index_of(IndexBook<Key>& book, const Key& key, std::string_view what) {
+    const auto index = book.add(key);
+    if (!index) throw Failure(ExitCode::config, fmt::format("too many {} at once", what));
+    return *index;
+  }
+
+  const Interfaces& interfaces_;
+  Indexes& indexes_;
+  RuleTable table_;
+  std::map<IngressKey, std::size_t> ingress_at_;  ///< where in table_.ingress_
+  std::map<EgressKey, std::uint16_t> egress_ports_;
+};
+
+void TableCompiler::add(const Rule& rule, const Standing& standing) {
+  // Also a rule that waits keeps its counters.
+  const auto slot = index_of(indexes_.rules, rule.name, "rules");
+  const auto first_output = static_cast<std::uint32_t>(table_.outputs_.size());
+  for (std::size_t i = 0; i < rule.outputs.size(); ++i)
+    add_output(rule, rule.outputs[i], standing.output_reasons[i].empty());
+  if (standing.state != RuleState::active) return;
+  for (std::size_t i = 0; i < rule.inputs.size(); ++i)
+    if (standing.input_reasons[i].empty()) add_input(rule.inputs[i], slot, first_output);
+}
+
+void TableCompiler::add_input(const Input& input, std::uint32_t slot,
+                              std::uint32_t first_output) {
+  const auto& interface = *interfaces_.find(input.interface);
+  TableEntry entry;
+  entry.destination = {input.group, input.port};
+  entry.ingress = ingress_port(interface);
+  entry.rule = slot;
+  entry.first_output = first_output;
+  entry.outputs = static_cast<std::uint32_t>(table_.outputs_.size()) - first_output;
+  entry.first_source = static_cast<std::uint32_t>(table_.sources_.size());
+  entry.sources = static_cast<std::uint32_t>(input.sources.size());
+  table_.sources_.insert(table_.sources_.end(), input.sources.begin(), input.sources.end());
+  table_.entries_.push_back(entry);
+  const IngressKey key{interface.index, interface.incarnation};
+  table_.ingress_[ingress_at_.at(key)].destinations.push_back(entry.destination);
+}
+
+void TableCompiler::add_output(const Rule& rule, const Output& output, bool usable) {
+  TableOutput result;
+  const Endpoint destination{output.destination, output.port};
+  result.slot =
+      index_of(indexes_.outputs, OutputKey{rule.name, output.interface, destination}, "outputs");
+  if (usable) {
+    const auto& interface = *interfaces_.find(output.interface);
+    const auto family = destination.address.family();
+    result.egress = egress_port(interface, destination.address);
+    result.unfragmented = unfragmented_payload(interface, family);
+    result.segmentation = !interface.shaped;
+    result.destination = SocketAddress(destination, interface.index);
+    write_control(result, interface.index, *interface.source(family), output.ttl);
+  }
+  table_.outputs_.push_back(result);
+}
+
+std::uint16_t TableCompiler::ingress_port(const Interface& interface) {
+  const IngressKey key{interface.index, interface.incarnation};
+  const auto [known, added] = ingress_at_.try_emplace(key, table_.ingress_.size());
+  if (added) {
+    TableIngress ingress;
+    ingress.port =
+        static_cast<std::uint16_t>(index_of(indexes_.ingress, key, "input interfaces"));
+    ingress.interface = interface.name;
+    ingress.interface_index = interface.index;
+    ingress.link_header = link_header_of(interface);
+    table_.ingress_.push_back(std::move(ingress));
+  }
+  return table_.ingress_[known->second].port;
+}
+
+std::uint16_t TableCompiler::egress_port(const Interface& interface,
+                                         const IpAddress& destination) {
+  const EgressKey key{interface.index, destination.family(), destination.is_multicast()};
+  const auto known = egress_ports_.find(key);
+  if (known != egress_ports_.end()) return known->second;
+  const auto port = static_cast<std::uint16_t>(index_of(indexes_.egress, key, "output interfaces"));
+  egress_ports_.emplace(key, port);
+  table_.egress_.push_back({port, interface.name, key});
+  return port;
+}
+
+void TableCompiler::hash_entries() {
+  auto& entries = table_.entries_;
+  const auto key_of = [](const TableEntry& entry) {
+    return std::tuple(entry.ingress, entry.destination);
+  };
+  std::ranges::stable_sort(entries, {}, key_of);
+  auto& buckets = table_.buckets_;
+  buckets.assign(std::bit_ceil(2 * entries.size() + 1), {});
+  for (std::uint32_t first = 0, next = 0; first < entries.size(); first = next) {
+    while (next < entries.size() && key_of(entries[next]) == key_of(entries[first])) ++next;
+    auto at = hash(entries[first].ingress, entries[first].destination);
+    while (buckets[at & (buckets.size() - 1)].count != 0) ++at;
+    buckets[at & (buckets.size() - 1)] = {first, next - first};
+  }
+}
+
+RuleTable TableCompiler::finish(std::uint64_t generation) && {
+  hash_entries();
+  for (auto& ingress : table_.ingress_) {
+    std::ranges::sort(ingress.destinations);
+    const auto surplus = std::ranges::unique(ingress.destinations);
+    ingress.destinations.erase(surplus.begin(), surplus.end());
+  }
+  table_.generation_ = generation;
+  return std::move(table_);
+}
+
+bool RuleTable::at(const Bucket& bucket, std::uint16_t ingress,
+                   const Endpoint& destination) const noexcept {
+  const auto& entry = entries_[bucket.first];
+  return entry.ingress == ingress && entry.destination == destination;
+}
+
+std::span<const TableEntry> RuleTable::lookup(std::uint16_t ingress,
+                                              const Endpoint& destination) const noexcept {
+  const auto mask = buckets_.size() - 1;
+  for (auto i = hash(ingress, destination);; ++i) {
+    const auto& bucket = buckets_[i & mask];
+    if (bucket.count == 0) return {};
+    if (at(bucket, ingress, destination))
+      return std::span(entries_).subspan(bucket.first, bucket.count);
+  }
+}
+
+bool RuleTable::allows(const TableEntry& entry, const IpAddress& source) const noexcept {
+  if (entry.sources == 0) return true;
+  const auto allowed = std::span(sources_).subspan(entry.first_source, entry.sources);
+  return std::ranges::binary_search(allowed, source);
+}
+
+RuleTable compile(const Config& config, const Interfaces& interfaces,
+                  const std::vector<Standing>& standings, Indexes& indexes,
+                  std::uint64_t generation) {
+  TableCompiler compiler(interfaces, indexes);
+  for (std::size_t i = 0; i < config.rules.size(); ++i)
+    compiler.add(config.rules[i], standings[i]);
+  return std::move(compiler).finish(generation);
+}
+
+}  // namespace mcr

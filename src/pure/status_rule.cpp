@@ -1,0 +1,182 @@
+// One rule in full. The kinds of drop are those of the ledger (reason.hpp); one that is not in the
+// table (a newer daemon's) is shown without an explanation.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "mcr/reason.hpp"
+#include "mcr/status.hpp"
+#include "status_values.hpp"
+#include "text_table.hpp"
+
+namespace mcr {
+namespace {
+
+using namespace status;
+
+constexpr std::size_t columns = 80;
+
+struct Explanation {
+  std::string_view reason;
+  std::string_view text;
+};
+
+constexpr std::array explanations{
+    Explanation{"not_ip",
+                "not an IPv4 packet, or its header says another version: look at the "
+                "sender"},
+    Explanation{"not_udp", "another protocol than UDP; only UDP is relayed"},
+    Explanation{"truncated",
+                "the kernel handed over less than the frame had: a superframe of an "
+                "offloading sender on a kernel before 6.2; switch its segmentation "
+                "offload, or GRO here, off"},
+    Explanation{"bad_length",
+                "lengths in the IP and UDP headers contradict each other: a broken "
+                "sender or a damaged frame"},
+    Explanation{"bad_checksum",
+                "damaged on the way (UDP checksum): look at cabling, NIC and "
+                "sender; relaying it would hide the damage"},
+    Explanation{"fragment",
+                "a piece of a fragmented datagram that cannot be relayed alone: make "
+                "the sender's datagrams fit the path's MTU"},
+    Explanation{"own_source",
+                "sent by this relay itself and come back: look for a loop behind the "
+                "outputs"},
+    Explanation{"source_denied",
+                "the sender is not one of the input's sources: add it there if it "
+                "is welcome"},
+    Explanation{"ttl_expired",
+                "the TTL ran out here: raise it at the sender, or set ttl on the "
+                "output"},
+    Explanation{"rate_limited",
+                "above the output's own limit: raise max_pps or max_bps, or tame "
+                "the sender"},
+    Explanation{"send_queue_full",
+                "more came than the egress took, and our queue before it was "
+                "full: look at the link's speed, raise send_buffer in its "
+                "[interface]"},
+    Explanation{"egress_full",
+                "the interface's queueing discipline dropped it: look at `tc -s "
+                "qdisc`, the link's speed and its txqueuelen"},
+    Explanation{"no_memory",
+                "no buffer or kernel memory left: raise the limit of locked memory "
+                "(RLIMIT_MEMLOCK), look for an output that stands still"},
+    Explanation{"too_big",
+                "larger than the egress can take: raise its MTU, or make the sender's "
+                "datagrams smaller"},
+    Explanation{"output_down",
+                "the output's interface was missing, down or without a source "
+                "address: look at `ip addr`"},
+    Explanation{"send_error",
+                "the kernel refused it for another reason (no route, a firewall): "
+                "look at the log and `ip route get`"},
+};
+static_assert(explanations.size() == input_drop_names.size() + output_drop_names.size());
+
+std::string explained(const std::vector<Drop>& drops) {
+  std::string result;
+  for (const auto& [reason, datagrams] : drops) {
+    const auto* found = std::ranges::find(explanations, reason, &Explanation::reason);
+    auto head = fmt::format("dropped {} {}", grouped(datagrams), reason);
+    auto known = found != explanations.end();
+    result += wrapped("    ! ", known ? fmt::format("{}: {}", head, found->text) : head, columns);
+  }
+  return result;
+}
+
+std::string sources_text(const Json& input) {
+  std::string result;
+  for (const auto& source : list(input, "sources")) {
+    if (!source.is_string()) continue;
+    result += (result.empty() ? " from " : ", ") + printable(source.get_ref<const std::string&>());
+  }
+  return result;
+}
+
+std::string membership_text(const Json& membership) {
+  auto source = text_or_nothing(membership, "source");
+  auto error = text_or_nothing(membership, "error");
+  auto joined = is(membership, "state", "joined");
+  return wrapped(joined ? "    " : "    ! ",
+                 fmt::format("membership{} {}{}", source.empty() ? "" : " from " + source,
+                             text(membership, "state"), error.empty() ? "" : ": " + error),
+                 columns);
+}
+
+std::string seen(const Json& rule) {
+  auto age = last_seen(rule);
+  return age == "never" || age == "-" ? age : age + " ago";
+}
+
+std::string inputs_part(const Json& status, const Json& rule) {
+  std::string result = "\ninput\n";
+  for (const auto& input : inputs(rule)) {
+    result += wrapped("  ", place(input) + sources_text(input), columns);
+    for (const auto& membership : memberships(status, input)) {
+      result += membership_text(membership);
+    }
+  }
+  auto source = text_or_nothing(rule, "last_source");
+  result += wrapped(
+      "  ",
+      fmt::format("received {} datagrams, {} bytes; last one {}{}", grouped(rule, "rx_datagrams"),
+                  grouped(rule, "rx_bytes"), seen(rule), source.empty() ? "" : " from " + source),
+      columns);
+  result += wrapped("  ",
+                    fmt::format("now {} packets/s, {} bit/s", si(number(rule, "rate_pps")),
+                                si(number(rule, "rate_bps"))),
+                    columns);
+  return result + explained(drops_in(at(rule, "drops")));
+}
+
+std::string output_part(const Json& output) {
+  auto state = text_or_nothing(output, "state");
+  auto result =
+      wrapped("  ", fmt::format("{}{}", place(output), state.empty() ? "" : ", " + state), columns);
+  if (is(output, "state", "waiting")) {
+    result +=
+        wrapped("    ! ", "its interface is missing, down or without a source address", columns);
+  }
+  auto drops = drops_in(at(output, "drops"));
+  result += wrapped("    ",
+                    fmt::format("{} matched = {} sent + {} dropped + {} in flight",
+                                grouped(output, "matched"), grouped(output, "tx_datagrams"),
+                                grouped(sum(drops)), grouped(output, "in_flight")),
+                    columns);
+  result += wrapped("    ",
+                    fmt::format("{} bytes; {} zero-copy, {} copied", grouped(output, "tx_bytes"),
+                                grouped(output, "zerocopy"), grouped(output, "copied")),
+                    columns);
+  return result + explained(drops);
+}
+
+std::string head_part(const Json& status, const Json& rule) {
+  auto result =
+      wrapped("", fmt::format("{}: {}", text(rule, "name"), text(rule, "state")), columns);
+  auto reason = text_or_nothing(rule, "reason");
+  if (!reason.empty()) result += wrapped("  ! ", reason, columns);
+  if (is(rule, "state", "active")) {
+    auto why = silence(unjoined(status), rule);
+    if (!why.empty()) result += wrapped("  ! ", why, columns);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string render_rule(const nlohmann::json& status, std::string_view rule_name) {
+  const auto& rules = list(status, "rules");
+  auto rule =
+      std::ranges::find_if(rules, [&](const Json& each) { return is(each, "name", rule_name); });
+  if (rule == rules.end()) return fmt::format("no rule \"{}\"\n", printable(rule_name));
+  auto result = head_part(status, *rule) + inputs_part(status, *rule);
+  const auto& outputs = list(*rule, "outputs");
+  if (!outputs.empty()) result += "\noutputs\n";
+  for (const auto& output : outputs)
+    result += output_part(output);
+  return result;
+}
+
+}  // namespace mcr

@@ -1,0 +1,243 @@
+#include "mcr/relay.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <map>
+
+#include "mcr/error.hpp"
+#include "mcr/log.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::size_t most_workers_by_default = 4;
+/// A worker answers within microseconds; one that does not keeps only memory and sockets waiting.
+constexpr std::chrono::milliseconds grace_period{1000};
+
+void log_event(const MembershipEvent& event) {
+  if (event.state == MembershipState::leaving && event.error != 0)
+    log::warning("leave {}: {}", event.group.str(), errno_text(event.error));
+  else if (event.error != 0)
+    log::error("join {}: {}", event.group.str(), errno_text(event.error));
+  else
+    log::debug("{}: {}", event.group.str(), to_string(event.state));
+}
+
+void log_events(const MembershipEvents& events) {
+  for (const auto& event : events) log_event(event);
+}
+
+}  // namespace
+
+std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon) {
+  std::vector<std::optional<unsigned>> places(daemon.cpus.begin(), daemon.cpus.end());
+  if (!places.empty()) return places;
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  ::sched_getaffinity(0, sizeof mask, &mask);
+  std::vector<unsigned> allowed;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &mask)) allowed.push_back(cpu);
+  if (allowed.empty()) allowed.push_back(0);
+  const auto count = daemon.workers.value_or(
+      static_cast<unsigned>(std::min(allowed.size(), most_workers_by_default)));
+  for (unsigned i = 0; i < count; ++i)
+    places.emplace_back(count > allowed.size() ? std::nullopt : std::optional(allowed[i]));
+  return places;
+}
+
+std::set<Group> wanted_groups(const Config& config) {
+  std::set<Group> groups;
+  for (const auto& rule : config.rules)
+    for (const auto& input : rule.inputs) {
+      if (input.sources.empty()) groups.insert({input.interface, input.group, {}});
+      for (const auto& source : input.sources)
+        groups.insert({input.interface, input.group, source});
+    }
+  return groups;
+}
+
+Relay::Relay(const Daemon& daemon)
+    : rules_(std::make_unique<const RuleTable>(), place_workers(daemon).size()),
+      sockets_(workers_),
+      rates_(slots::rules),
+      sampled_at_(Clock::now()) {
+  config_.daemon = daemon;
+  unsigned id = 0;
+  for (const auto& cpu : place_workers(daemon))
+    workers_.push_back(std::make_unique<Worker>(rules_, id++, cpu));
+}
+
+Relay::~Relay() {
+  for (auto& worker : workers_) worker->stop();
+}
+
+void Relay::start() {
+  for (auto& worker : workers_) worker->start();
+}
+
+void Relay::refuse_restart_keys(const Config& config) const {
+  const auto refuse = [](std::string_view key) {
+    throw Failure(ExitCode::config,
+                  fmt::format("[daemon] {} has changed: that needs a restart", key));
+  };
+  if (config.daemon.workers != config_.daemon.workers) refuse("workers");
+  if (config.daemon.cpus != config_.daemon.cpus) refuse("cpus");
+  if (config.daemon.fanout != config_.daemon.fanout) refuse("fanout");
+}
+
+/// "" while at least one of the input's memberships stands.
+std::string Relay::join_refusal(const Input& input) const {
+  std::string refusal;
+  const auto ask = [&](const IpAddress& source) {
+    const Group group{input.interface, input.group, source};
+    const auto* membership = memberships_.find(group);
+    if (membership == nullptr || membership->state != MembershipState::failed) return true;
+    refusal = fmt::format("join {}: {}", group.str(), errno_text(membership->error));
+    return false;
+  };
+  if (input.sources.empty()) {
+    ask({});
+    return refusal;
+  }
+  const bool any = std::ranges::any_of(input.sources, ask);
+  return any ? std::string{} : refusal;
+}
+
+std::vector<Standing> Relay::judge_all(const Config& config, const Interfaces& interfaces) const {
+  std::vector<Standing> standings;
+  standings.reserve(config.rules.size());
+  for (const auto& rule : config.rules)
+    standings.push_back(
+        judge(rule, interfaces, [this](const Input& input) { return join_refusal(input); }));
+  return standings;
+}
+
+void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
+  refuse_restart_keys(config);
+  log_events(memberships_.join(wanted_groups(config), interfaces, now));
+  auto standings = judge_all(config, interfaces);
+  std::unique_ptr<RuleTable> table;
+  try {
+    const auto generation = rules_.latest().generation() + 1;
+    table = std::make_unique<RuleTable>(
+        compile(config, interfaces, standings, indexes_, generation));
+    sockets_.open(*table, config);
+    sockets_.widen(*table);
+  } catch (...) {
+    log_events(memberships_.leave(wanted_groups(config_), now));
+    sockets_.narrow(rules_.latest());
+    clean_up();
+    throw;
+  }
+  const auto standings_before = std::exchange(standings_, std::move(standings));
+  const auto config_before = std::exchange(config_, config);
+  interfaces_ = interfaces;
+  publish(std::move(table));
+  report_changes(standings_before, config_before);
+  sockets_.narrow(rules_.latest());
+  log_events(memberships_.leave(wanted_groups(config_), now));
+  clean_up();
+}
+
+void Relay::publish(std::unique_ptr<const RuleTable> table) {
+  rules_.publish(std::move(table));
+  for (auto& worker : workers_) worker->wake();
+  if (!rules_.wait_until_reclaimed(grace_period))
+    log::warning("a worker has not taken the new rules for {} ms", grace_period.count());
+}
+
+/// Frees what no table names and no worker uses any more.
+void Relay::clean_up() {
+  clean_ = rules_.reclaim() && sockets_.retire(rules_.latest(), indexes_);
+  free_slots();
+}
+
+void Relay::free_slots() {
+  std::set<std::string> rules;
+  std::set<OutputKey> outputs;
+  for (const auto& rule : config_.rules) {
+    rules.insert(rule.name);
+    for (const auto& output : rule.outputs)
+      outputs.insert({rule.name, output.interface, {output.destination, output.port}});
+  }
+  indexes_.rules.remove_if([&](const std::string& name, std::uint32_t slot) {
+    if (rules.contains(name) || !clean_) return false;
+    for (auto& worker : workers_) clear(worker->counters().rules[slot]);
+    rates_[slot] = {};
+    return true;
+  });
+  indexes_.outputs.remove_if([&](const OutputKey& key, std::uint32_t slot) {
+    if (outputs.contains(key)) return false;
+    if (!std::ranges::all_of(workers_, [&](const auto& worker) {
+          return at_rest(worker->counters().outputs[slot]);
+        }))
+      return false;
+    for (auto& worker : workers_) clear(worker->counters().outputs[slot]);
+    return true;
+  });
+}
+
+void Relay::report_changes(const std::vector<Standing>& before,
+                           const Config& config_before) const {
+  std::map<std::string_view, const Standing*> known;
+  for (std::size_t i = 0; i < before.size(); ++i)
+    known.emplace(config_before.rules[i].name, &before[i]);
+  for (std::size_t i = 0; i < standings_.size(); ++i) {
+    const auto& name_of_rule = config_.rules[i].name;
+    const auto& now = standings_[i];
+    const auto then = known.find(name_of_rule);
+    const bool unchanged = then != known.end() && then->second->state == now.state &&
+                           then->second->reason == now.reason;
+    if (unchanged) continue;
+    if (now.state == RuleState::active)
+      log::info("rule {}: active", name_of_rule);
+    else
+      log::warning("rule {}: {}: {}", name_of_rule, name(now.state), now.reason);
+  }
+}
+
+void Relay::tick(Clock::time_point now) {
+  sample_rates(std::chrono::duration<double>(now - sampled_at_).count());
+  sampled_at_ = now;
+  sockets_.count();
+  if (sockets_.stalled())
+    for (auto& worker : workers_) worker->wake();
+  if (!clean_) clean_up();
+  if (const auto due = memberships_.next_retry(); due && *due <= now) {
+    const auto events = memberships_.retry(now);
+    log_events(events);
+    const bool any_joined = std::ranges::any_of(events, [](const MembershipEvent& event) {
+      return event.state == MembershipState::joined;
+    });
+    if (any_joined) apply(Config(config_), Interfaces(interfaces_), now);
+  }
+}
+
+void Relay::sample_rates(double seconds) {
+  if (seconds <= 0) return;
+  for (const auto& [rule, slot] : indexes_.rules.entries()) {
+    std::uint64_t datagrams = 0;
+    std::uint64_t bytes = 0;
+    for (const auto& worker : workers_) {
+      datagrams += worker->counters().rules[slot].rx_datagrams.get();
+      bytes += worker->counters().rules[slot].rx_bytes.get();
+    }
+    auto& rate = rates_[slot];
+    rate.pps = static_cast<double>(datagrams - rate.datagrams_before) / seconds;
+    rate.bps = 8 * static_cast<double>(bytes - rate.bytes_before) / seconds;
+    rate.datagrams_before = datagrams;
+    rate.bytes_before = bytes;
+  }
+}
+
+void Relay::stop() {
+  sockets_.close_filters();
+  for (auto& worker : workers_) worker->stop();
+  sockets_.count();
+  log_events(memberships_.leave({}, Clock::now()));
+}
+
+}  // namespace mcr

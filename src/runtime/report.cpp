@@ -1,0 +1,232 @@
+// The relay in JSON, for `mcr status --json`: names and meanings are the contract's.
+#include <algorithm>
+#include <numeric>
+
+#include "mcr/relay.hpp"
+
+namespace mcr {
+
+namespace {
+
+using nlohmann::json;
+
+template <typename Drops, typename Names>
+void add_drops(json& object, const Drops& drops, const Names& names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    auto& sum = object[std::string(names[i])];
+    sum = (sum.is_null() ? 0 : sum.get<std::uint64_t>()) + drops.values()[i].get();
+  }
+}
+
+json describe(const Input& input) {
+  json sources = json::array();
+  for (const auto& source : input.sources) sources.push_back(source.str());
+  return {{"interface", input.interface},
+          {"group", input.group.str()},
+          {"port", input.port},
+          {"sources", std::move(sources)}};
+}
+
+std::string_view state_of(const Interface* interface) {
+  if (interface == nullptr) return "missing";
+  return interface->up ? "up" : "down";
+}
+
+/// The sum over all workers of what `counter_of` finds in each block.
+template <typename CounterOf>
+std::uint64_t sum(const Sockets::Workers& workers, CounterOf&& counter_of) {
+  return std::accumulate(workers.begin(), workers.end(), std::uint64_t{0},
+                         [&](std::uint64_t total, const auto& worker) {
+                           return total + counter_of(worker->counters()).get();
+                         });
+}
+
+}  // namespace
+
+json Relay::report_output(const Rule& rule, std::size_t at) const {
+  const auto& output = rule.outputs[at];
+  const auto slot =
+      *indexes_.outputs.find({rule.name, output.interface, {output.destination, output.port}});
+  const auto& standing = standings_[static_cast<std::size_t>(&rule - config_.rules.data())];
+  const auto& reason = standing.output_reasons[at];
+  const auto total = [&](Counter OutputCounters::*member) {
+    return sum(workers_, [&](const CounterBlock& block) -> const Counter& {
+      return block.outputs[slot].*member;
+    });
+  };
+  json drops;
+  for (const auto& worker : workers_)
+    add_drops(drops, worker->counters().outputs[slot].drops, output_drop_names);
+  return {{"interface", output.interface},
+          {output.destination.is_multicast() ? "group" : "address", output.destination.str()},
+          {"port", output.port},
+          {"state", reason.empty() ? "up" : "waiting"},
+          {"reason", reason},
+          {"matched", total(&OutputCounters::matched)},
+          {"tx_datagrams", total(&OutputCounters::tx_datagrams)},
+          {"tx_bytes", total(&OutputCounters::tx_bytes)},
+          {"in_flight", total(&OutputCounters::in_flight)},
+          {"zerocopy", total(&OutputCounters::zerocopy)},
+          {"copied", total(&OutputCounters::copied)},
+          {"drops", std::move(drops)}};
+}
+
+json Relay::report_rule(std::size_t at, Clock::time_point now) const {
+  const auto& rule = config_.rules[at];
+  const auto slot = *indexes_.rules.find(rule.name);
+  json inputs = json::array();
+  for (const auto& input : rule.inputs) inputs.push_back(describe(input));
+  json outputs = json::array();
+  for (std::size_t i = 0; i < rule.outputs.size(); ++i) outputs.push_back(report_output(rule, i));
+
+  std::uint64_t datagrams = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t last_seen = 0;
+  std::uint64_t last_source = 0;
+  json drops;
+  for (const auto& worker : workers_) {
+    const auto& counters = worker->counters().rules[slot];
+    datagrams += counters.rx_datagrams.get();
+    bytes += counters.rx_bytes.get();
+    if (counters.last_seen_ns.get() > last_seen) {
+      last_seen = counters.last_seen_ns.get();
+      last_source = counters.last_source.get();
+    }
+    add_drops(drops, counters.drops, input_drop_names);
+  }
+  json age;
+  json source;
+  if (last_seen != 0) {
+    age = std::max(0.0, std::chrono::duration<double>(now.time_since_epoch()).count() -
+                            static_cast<double>(last_seen) / 1e9);
+    source = fmt::format("{}", Endpoint{IpAddress::v4(static_cast<std::uint32_t>(last_source >> 16U)),
+                                        static_cast<std::uint16_t>(last_source & 0xFFFFU)});
+  }
+  return {{"name", rule.name},
+          {"state", name(standings_[at].state)},
+          {"reason", standings_[at].reason},
+          {"input", inputs.front()},
+          {"inputs", std::move(inputs)},
+          {"rx_datagrams", datagrams},
+          {"rx_bytes", bytes},
+          {"rate_pps", rates_[slot].pps},
+          {"rate_bps", rates_[slot].bps},
+          {"last_seen_s", std::move(age)},
+          {"last_source", std::move(source)},
+          {"drops", std::move(drops)},
+          {"outputs", std::move(outputs)}};
+}
+
+json Relay::report_workers() const {
+  json result = json::array();
+  for (const auto& worker : workers_) {
+    const auto& counters = worker->counters().worker;
+    result.push_back({{"id", worker->id()},
+                      {"cpu", worker->cpu() ? json(*worker->cpu()) : json()},
+                      {"rx_datagrams", counters.rx_datagrams.get()},
+                      {"tx_datagrams", counters.tx_datagrams.get()},
+                      {"batches", counters.batches.get()}});
+  }
+  return result;
+}
+
+json Relay::report_interfaces(const std::vector<LinkStats>& links) const {
+  std::set<std::string> names;
+  for (const auto& rule : config_.rules) {
+    for (const auto& input : rule.inputs) names.insert(input.interface);
+    for (const auto& output : rule.outputs) names.insert(output.interface);
+  }
+  for (const auto& [name, counted] : sockets_.counted()) names.insert(name);
+  const auto granted = sockets_.granted();
+
+  json result = json::array();
+  for (const auto& name : names) {
+    const auto* interface = interfaces_.find(name);
+    const auto buffers = granted.find(name);
+    const auto counted = sockets_.counted().find(name);
+    const auto received = sockets_.received(name);
+    const auto link = std::ranges::find(links, name, &LinkStats::name);
+    const bool linked = link != links.end();
+    result.push_back(
+        {{"name", name},
+         {"index", interface != nullptr ? json(interface->index) : json()},
+         {"state", state_of(interface)},
+         {"mtu", interface != nullptr ? json(interface->mtu) : json()},
+         {"gro", "leave"},
+         {"receive_buffer", buffers != granted.end() ? buffers->second.receive : 0},
+         {"send_buffer", buffers != granted.end() ? buffers->second.send : 0},
+         {"rx_frames", received.frames},
+         {"rx_datagrams", received.datagrams},
+         {"kernel_drops", counted != sockets_.counted().end() ? counted->second.dropped : 0},
+         {"link_rx_missed", linked ? link->rx_missed + link->rx_dropped : 0},
+         {"link_tx_dropped", linked ? link->tx_dropped + link->qdisc_drops : 0}});
+  }
+  return result;
+}
+
+json Relay::report_membership() const {
+  json groups = json::array();
+  for (const auto& [group, membership] : memberships_.all())
+    groups.push_back({{"interface", group.interface},
+                      {"group", group.group.str()},
+                      {"source", group.source ? json(group.source.str()) : json()},
+                      {"state", to_string(membership.state)},
+                      {"error", membership.error != 0 ? errno_text(membership.error) : ""}});
+  const auto statistics = memberships_.statistics();
+  return {{"joins_attempted", statistics.joins_attempted},
+          {"joins_succeeded", statistics.joins_succeeded},
+          {"joins_failed", statistics.joins_failed},
+          {"leaves", statistics.leaves},
+          {"helper_sockets", statistics.helper_sockets},
+          {"groups", std::move(groups)}};
+}
+
+json Relay::report_totals() const {
+  json drops;
+  json tx_drops;
+  for (const auto& worker : workers_) {
+    add_drops(drops, worker->counters().worker.drops, input_drop_names);
+    add_drops(tx_drops, worker->counters().worker.tx_drops, output_drop_names);
+  }
+  std::uint64_t kernel_drops = 0;
+  for (const auto& [name, counted] : sockets_.counted()) kernel_drops += counted.dropped;
+  const auto total = [&](Counter WorkerCounters::*member) {
+    return sum(workers_, [&](const CounterBlock& block) -> const Counter& {
+      return block.worker.*member;
+    });
+  };
+  return {{"rx_datagrams", total(&WorkerCounters::rx_datagrams)},
+          {"matched", total(&WorkerCounters::matched)},
+          {"unmatched", total(&WorkerCounters::unmatched)},
+          {"drops", std::move(drops)},
+          {"kernel_drops", kernel_drops},
+          {"tx_datagrams", total(&WorkerCounters::tx_datagrams)},
+          {"tx_drops", std::move(tx_drops)}};
+}
+
+json Relay::status(Clock::time_point now, const std::vector<LinkStats>& links) {
+  sockets_.count();
+  json rules = json::array();
+  for (std::size_t i = 0; i < config_.rules.size(); ++i) rules.push_back(report_rule(i, now));
+  return {{"generation", rules_.latest().generation()},
+          {"workers", report_workers()},
+          {"interfaces", report_interfaces(links)},
+          {"rules", std::move(rules)},
+          {"membership", report_membership()},
+          {"totals", report_totals()}};
+}
+
+std::string Relay::totals() {
+  sockets_.count();
+  const auto report = report_totals();
+  std::string text = fmt::format(
+      "received {} datagrams, matched {}, unmatched {}, sent {}, kernel drops {}",
+      report["rx_datagrams"].dump(), report["matched"].dump(), report["unmatched"].dump(),
+      report["tx_datagrams"].dump(), report["kernel_drops"].dump());
+  for (const auto* kind : {"drops", "tx_drops"})
+    for (const auto& [reason, count] : report[kind].items())
+      if (count != 0) text += fmt::format(", {} {}", reason, count.dump());
+  return text;
+}
+
+}  // namespace mcr

@@ -1,0 +1,222 @@
+#include "mcr/sockets.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+#include "mcr/log.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::uint64_t default_receive_buffer = 32U << 20U;
+constexpr std::uint64_t default_send_buffer = 8U << 20U;
+
+InterfaceTuning tuning_of(const Config& config, const std::string& interface) {
+  const auto known = config.interfaces.find(interface);
+  return known == config.interfaces.end() ? InterfaceTuning{} : known->second;
+}
+
+/// The kernel's figure is twice what was asked for: half of it is for its own bookkeeping.
+void warn_if_less(std::string_view what, const std::string& interface, std::uint64_t asked,
+                  std::uint32_t granted, std::string_view sysctl) {
+  if (granted / 2 >= asked) return;
+  log::warning("{} of {}: asked for {} bytes, the kernel granted {}; raise {} or give "
+               "CAP_NET_ADMIN",
+               what, interface, asked, granted / 2, sysctl);
+}
+
+}  // namespace
+
+void Sockets::open(const RuleTable& table, const Config& config) {
+  std::vector<std::uint16_t> new_ingress;
+  std::vector<std::uint16_t> new_egress;
+  try {
+    for (const auto& wanted : table.ingress()) {
+      if (ingress_.contains(wanted.port)) continue;
+      open_ingress_port(wanted, config);
+      new_ingress.push_back(wanted.port);
+    }
+    for (const auto& wanted : table.egress()) {
+      if (egress_.contains(wanted.port)) continue;
+      open_egress_port(wanted, config);
+      new_egress.push_back(wanted.port);
+    }
+  } catch (...) {
+    for (const auto port : new_ingress) ingress_.erase(port);
+    for (const auto port : new_egress) egress_.erase(port);
+    throw;
+  }
+}
+
+void Sockets::open_ingress_port(const TableIngress& wanted, const Config& config) {
+  const auto asked = tuning_of(config, wanted.interface).receive_buffer;
+  Ingress ingress;
+  ingress.interface = wanted.interface;
+  ingress.link_header = wanted.link_header;
+  ingress.sockets = open_ingress(wanted.interface, wanted.interface_index, config.daemon.fanout,
+                                 workers_.size(), asked.value_or(default_receive_buffer));
+  ingress.before = received(wanted.port);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    auto& cell = workers_[i]->ports().ingress[wanted.port];
+    cell.socket = ingress.sockets[i].fd;
+    cell.link_header = wanted.link_header;
+    cell.failures.store(0, std::memory_order_relaxed);
+  }
+  if (asked)
+    warn_if_less("receive buffer", wanted.interface, *asked,
+                 ingress.sockets.front().receive_buffer, "net.core.rmem_max");
+  ingress_.emplace(wanted.port, std::move(ingress));
+}
+
+void Sockets::open_egress_port(const TableEgress& wanted, const Config& config) {
+  const auto asked = tuning_of(config, wanted.interface).send_buffer;
+  EgressSockets egress{wanted.interface, {}};
+  for (const auto& worker : workers_) {
+    auto socket = open_egress(wanted.interface, wanted.key, asked.value_or(default_send_buffer));
+    auto& cell = worker->ports().egress[wanted.port];
+    cell.socket = socket.fd;
+    cell.send_buffer = socket.send_buffer;
+    egress.sockets.push_back(std::move(socket));
+  }
+  if (asked)
+    warn_if_less("send buffer", wanted.interface, *asked, egress.sockets.front().send_buffer,
+                 "net.core.wmem_max");
+  egress_.emplace(wanted.port, std::move(egress));
+}
+
+void Sockets::pass(Ingress& ingress, std::vector<Endpoint> destinations) {
+  if (destinations == ingress.passing) return;
+  std::vector<Fd> sockets;
+  for (const auto& socket : ingress.sockets) sockets.push_back(socket.fd);
+  pass_only(sockets, destinations, ingress.link_header);
+  ingress.passing = std::move(destinations);
+}
+
+void Sockets::widen(const RuleTable& table) {
+  for (const auto& wanted : table.ingress()) {
+    auto& ingress = ingress_.at(wanted.port);
+    std::vector<Endpoint> both;
+    std::ranges::set_union(ingress.passing, wanted.destinations, std::back_inserter(both));
+    pass(ingress, std::move(both));
+  }
+}
+
+void Sockets::narrow(const RuleTable& table) {
+  for (const auto& wanted : table.ingress())
+    pass(ingress_.at(wanted.port), wanted.destinations);
+}
+
+bool Sockets::retire(const RuleTable& table, Indexes& indexes) {
+  std::set<std::uint16_t> ingress_wanted;
+  std::set<std::uint16_t> egress_wanted;
+  for (const auto& wanted : table.ingress()) ingress_wanted.insert(wanted.port);
+  for (const auto& wanted : table.egress()) egress_wanted.insert(wanted.port);
+
+  for (auto entry = ingress_.begin(); entry != ingress_.end();) {
+    const auto port = entry->first;
+    if (ingress_wanted.contains(port) || receiving(port)) {
+      ++entry;
+      continue;
+    }
+    close(port, entry->second);
+    entry = ingress_.erase(entry);
+  }
+  std::erase_if(egress_, [&](const auto& entry) {
+    const auto port = entry.first;
+    if (egress_wanted.contains(port)) return false;
+    return std::ranges::none_of(workers_, [port](const auto& worker) {
+      return worker->ports().egress[port].unresolved.load(std::memory_order_acquire) != 0;
+    });
+  });
+  indexes.ingress.remove_if([this](const auto&, std::uint32_t port) {
+    return !ingress_.contains(static_cast<std::uint16_t>(port));
+  });
+  indexes.egress.remove_if([this](const auto&, std::uint32_t port) {
+    return !egress_.contains(static_cast<std::uint16_t>(port));
+  });
+  return ingress_.size() == ingress_wanted.size() && egress_.size() == egress_wanted.size();
+}
+
+bool Sockets::receiving(std::uint16_t port) const noexcept {
+  return std::ranges::any_of(workers_, [port](const auto& worker) {
+    return worker->ports().ingress[port].busy.load(std::memory_order_acquire);
+  });
+}
+
+Received Sockets::received(std::uint16_t port) const noexcept {
+  Received sum;
+  for (const auto& worker : workers_) {
+    const auto& counters = worker->counters().ingress[port];
+    sum.frames += counters.rx_frames.get();
+    sum.datagrams += counters.rx_datagrams.get();
+  }
+  return sum;
+}
+
+Received Sockets::received(const std::string& interface) const {
+  const auto closed = received_.find(interface);
+  Received sum = closed == received_.end() ? Received{} : closed->second;
+  for (const auto& [port, ingress] : ingress_) {
+    if (ingress.interface != interface) continue;
+    const auto now = received(port);
+    sum.frames += now.frames - ingress.before.frames;
+    sum.datagrams += now.datagrams - ingress.before.datagrams;
+  }
+  return sum;
+}
+
+/// What the kernel had taken for us and nobody read is lost with the socket: counted as its drops.
+void Sockets::close(std::uint16_t port, Ingress& ingress) {
+  count(ingress);
+  const auto now = received(port);
+  const auto frames = now.frames - ingress.before.frames;
+  counted_[ingress.interface].dropped += ingress.counted.offered - ingress.counted.dropped - frames;
+  received_[ingress.interface].frames += frames;
+  received_[ingress.interface].datagrams += now.datagrams - ingress.before.datagrams;
+}
+
+void Sockets::count(Ingress& ingress) {
+  auto& total = counted_[ingress.interface];
+  for (const auto& socket : ingress.sockets) {
+    const auto statistics = take_statistics(socket.fd);
+    ingress.counted.offered += statistics.offered;
+    ingress.counted.dropped += statistics.dropped;
+    total.offered += statistics.offered;
+    total.dropped += statistics.dropped;
+  }
+}
+
+void Sockets::count() {
+  for (auto& [port, ingress] : ingress_) count(ingress);
+}
+
+std::map<std::string, GrantedBuffers> Sockets::granted() const {
+  std::map<std::string, GrantedBuffers> result;
+  for (const auto& [port, ingress] : ingress_)
+    result[ingress.interface].receive = ingress.sockets.front().receive_buffer;
+  for (const auto& [port, egress] : egress_)
+    result[egress.interface].send = egress.sockets.front().send_buffer;
+  return result;
+}
+
+bool Sockets::stalled() const noexcept {
+  return std::ranges::any_of(ingress_, [this](const auto& entry) {
+    return std::ranges::any_of(workers_, [&](const auto& worker) {
+      return worker->ports().ingress[entry.first].failures.load(std::memory_order_relaxed) != 0;
+    });
+  });
+}
+
+void Sockets::close_filters() noexcept {
+  for (auto& [port, ingress] : ingress_) {
+    try {
+      pass(ingress, {});
+    } catch (const std::exception& error) {
+      log::warning("{}", error.what());
+    }
+  }
+}
+
+}  // namespace mcr

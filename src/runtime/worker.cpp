@@ -1,0 +1,199 @@
+// The packet loop. Nothing here allocates, locks, throws or makes a system call of its own for a
+// datagram: one io_uring_enter(2) hands a batch of sends to the kernel and brings the next frames.
+#include "mcr/worker.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+
+#include <chrono>
+
+#include "mcr/error.hpp"
+#include "mcr/log.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr unsigned submissions = 1024;
+/// Every message's result and notification, every buffer, and some.
+constexpr unsigned completions = 16'384;
+static_assert(completions >= 2 * Egress::messages + 2 * Buffers::count);
+
+constexpr std::chrono::milliseconds wind_down_limit{500};
+
+std::uint64_t monotonic_ns() noexcept {
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+void pin(unsigned cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
+  if (error != 0) log::warning("cannot pin a worker to CPU {}: {}", cpu, errno_text(error));
+}
+
+}  // namespace
+
+Worker::Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> cpu)
+    : id_(id),
+      cpu_(cpu),
+      ring_(submissions, completions),
+      buffers_(ring_),
+      ingress_(ring_, buffers_, ports_, *counters_),
+      egress_(ring_, buffers_, ports_, *counters_),
+      rules_(rules, id),
+      wake_(::eventfd(0, EFD_CLOEXEC)) {
+  if (!wake_.valid()) throw_errno("create eventfd", "of a worker");
+}
+
+Worker::~Worker() { stop(); }
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::wake() noexcept { ::eventfd_write(wake_.get(), 1); }
+
+void Worker::stop() noexcept {
+  if (!thread_.joinable()) return;
+  stopping_.store(true, std::memory_order_release);
+  wake();
+  thread_.join();
+}
+
+void Worker::run() noexcept {
+  ::pthread_setname_np(::pthread_self(), fmt::format("mcr-worker-{}", id_).c_str());
+  if (cpu_) pin(*cpu_);
+  ring_.enable();
+  await_wake();
+  rules_.online();
+  while (!stopping_.load(std::memory_order_acquire)) {
+    exchange();
+    const RuleTable& table = rules_.current();  // once per batch
+    if (table.generation() != adopted_) adopt(table);
+    reap();
+    now_ns_ = monotonic_ns();
+    if (frames_.size() != 0) counters_->worker.batches.add(1);
+    for (auto frames = frames_.size(); frames != 0; --frames) forward(frames_.pop(), table);
+    ingress_.rearm();
+    rules_.quiescent();
+  }
+  wind_down();
+}
+
+/// Hands over what is to be sent; sleeps only when there is nothing else to do.
+void Worker::exchange() noexcept {
+  if (egress_.flush() || frames_.size() != 0) return ring_.submit();
+  rules_.offline();
+  ring_.submit_and_wait();
+  rules_.online();
+}
+
+void Worker::adopt(const RuleTable& table) noexcept {
+  adopted_ = table.generation();
+  ingress_.adopt(table);
+}
+
+void Worker::reap() noexcept {
+  ring_.reap([this](const io_uring_cqe& completion) {
+    const auto token = Token::of(completion);
+    switch (token.op) {
+      case Op::receive:
+        if (const auto frame = ingress_.complete(token, completion)) frames_.push(*frame);
+        break;
+      case Op::send:
+      case Op::writable: egress_.complete(token, completion); break;
+      case Op::wake:
+        adopted_ = ~std::uint64_t{0};
+        await_wake();
+        break;
+      case Op::cancel: break;
+    }
+  });
+}
+
+void Worker::forward(const Frame& frame, const RuleTable& table) noexcept {
+  Packet packet;
+  if (receive(frame, packet)) dispatch(frame, packet, table);
+  buffers_.release(frame.buffer);
+}
+
+/// Reads and counts the frame; false: it was dropped.
+bool Worker::receive(const Frame& frame, Packet& packet) noexcept {
+  auto drop = parse(frame.bytes, frame.vnet, ports_.ingress[frame.port].link_header, packet);
+  if (!frame.whole) drop = InputDrop::truncated;
+  const auto datagrams =
+      drop ? claimed_datagrams(frame.bytes.size(), frame.vnet) : packet.datagrams;
+  counters_->worker.rx_datagrams.add(datagrams);
+  counters_->ingress[frame.port].rx_datagrams.add(datagrams);
+  if (drop) counters_->worker.drops[*drop].add(datagrams);
+  return !drop;
+}
+
+/// Gives the packet to every rule that takes it.
+void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept {
+  auto& counters = counters_->worker;
+  const auto entries = table.lookup(frame.port, packet.destination);
+  if (entries.empty()) return counters.unmatched.add(packet.datagrams);
+
+  const bool intact = packet.checksum_trusted || checksum_holds(packet);
+  bool taken = false;
+  for (const auto& entry : entries) {
+    if (!intact || !table.allows(entry, packet.source.address)) continue;
+    take(entry, frame, packet, table);
+    taken = true;
+  }
+  if (taken) return counters.matched.add(packet.datagrams);
+  const auto reason = intact ? InputDrop::source_denied : InputDrop::bad_checksum;
+  counters.drops[reason].add(packet.datagrams);
+  for (const auto& entry : entries) counters_->rules[entry.rule].drops[reason].add(packet.datagrams);
+}
+
+void Worker::take(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                  const RuleTable& table) noexcept {
+  auto& counters = counters_->rules[entry.rule];
+  counters.rx_datagrams.add(packet.datagrams);
+  counters.rx_bytes.add(packet.payload.size());
+  counters.last_seen_ns.set(now_ns_);
+  counters.last_source.set(std::uint64_t{packet.source.address.to_v4()} << 16U |
+                           packet.source.port);
+  for (const auto& output : table.outputs(entry)) {
+    if (!egress_.has_room(output, packet)) make_room(output, packet);
+    egress_.add(output, packet, frame.buffer);
+  }
+}
+
+/// In the middle of a batch: sends what is gathered so far. Frames that arrive meanwhile wait.
+void Worker::make_room(const TableOutput& output, const Packet& packet) noexcept {
+  while (!egress_.has_room(output, packet) && egress_.flush()) {
+    ring_.submit();
+    reap();
+  }
+}
+
+void Worker::await_wake() noexcept {
+  auto& request = ring_.request();
+  io_uring_prep_read(&request, wake_.get(), &wakes_, sizeof wakes_, 0);
+  request.user_data = Token{.op = Op::wake}.bits();
+}
+
+void Worker::wind_down() noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + wind_down_limit;
+  ingress_.stop();
+  const RuleTable& table = rules_.current();
+  const auto busy = [this] {
+    return ingress_.busy() || frames_.size() != 0 || egress_.busy();
+  };
+  while (busy() && std::chrono::steady_clock::now() < deadline) {
+    egress_.flush();
+    ring_.submit_and_wait(std::chrono::milliseconds(10));
+    reap();
+    for (auto frames = frames_.size(); frames != 0; --frames) forward(frames_.pop(), table);
+  }
+  egress_.abandon();
+  rules_.offline();
+}
+
+}  // namespace mcr

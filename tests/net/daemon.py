@@ -1,0 +1,142 @@
+"""The relay under test: its config file, its control socket, its status, its end."""
+
+import json
+import re
+import signal
+import time
+
+from world import Failure, Skip, check, equal, until
+
+
+def rule(name, group, port, outputs, interface="r0", sources=None):
+    """A [[rule]] as TOML. An output is (interface, group[, port]) or a ready-made inline table."""
+    texts = []
+    for output in outputs:
+        if isinstance(output, str):
+            texts.append(output)
+        else:
+            text = f'interface = "{output[0]}", group = "{output[1]}"'
+            if len(output) > 2:
+                text += f", port = {output[2]}"
+            texts.append("{ " + text + " }")
+    source = f", sources = {json.dumps(sources)}" if sources else ""
+    return (
+        f'[[rule]]\nname = "{name}"\n'
+        f'input = {{ interface = "{interface}", group = "{group}", port = {port}{source} }}\n'
+        f"outputs = [\n  {', '.join(texts)},\n]\n\n"
+    )
+
+
+def config(*rules, workers=1, buffers=None, extra=""):
+    """A whole config; `buffers` caps the socket buffers of both interfaces."""
+    text = f"[daemon]\nworkers = {workers}\n{extra}\n"
+    if buffers:
+        for name in ("r0", "r1"):
+            text += f'[interface.{name}]\nreceive_buffer = "{buffers}"\nsend_buffer = "{buffers}"\n'
+    return text + "\n" + "".join(rules)
+
+
+class Daemon:
+    """`mcr run` in a namespace. Its config file is written by `configure`."""
+
+    def __init__(self, world, text, name="relay", namespace="relay"):
+        self.world = world
+        self.name = name
+        self.namespace = namespace
+        self.socket = world.path(name + ".sock")
+        self.file = world.path(name + ".toml")
+        self.process = None
+        self.configure(text)
+        world.daemons.append(self)
+
+    def configure(self, text):
+        self.world.write(self.name + ".toml", text)
+
+    def start(self, active=True):
+        """Starts it and waits until it answers, and until all its rules are active."""
+        self.process = self.world.start(
+            self.name, ["run", "-c", self.file, "--socket", self.socket], self.namespace
+        )
+        until(self._answers, lambda: f"{self.name} answers on its socket: {self.log()[-2000:]}", 15)
+        if active:
+            self.wait_active()
+        return self
+
+    def _answers(self):
+        if not self.process.running:
+            code, log = self.process.wait(1), self.log()
+            if code == 69 and "io_uring" in log:
+                raise Skip(log.strip().splitlines()[-1])
+            raise Failure(f"{self.name} exited {code} at start: {log[-2000:]}")
+        return self.world.call("status", "--json", "--socket", self.socket).returncode == 0
+
+    def wait_active(self, seconds=15):
+        until(
+            lambda: all(r["state"] == "active" for r in self.status()["rules"]),
+            lambda: "all rules active: " + ", ".join(
+                f"{r['name']} {r['state']} ({r['reason']})"
+                for r in self.status()["rules"] if r["state"] != "active"
+            )[:1000],
+            seconds,
+        )
+
+    def log(self):
+        return self.process.err() if self.process else ""
+
+    def status(self):
+        done = self.world.call("status", "--json", "--socket", self.socket)
+        equal(done.returncode, 0, f"exit code of `mcr status --json` ({done.stderr.strip()})")
+        return json.loads(done.stdout)
+
+    def status_text(self):
+        if not self.process or not self.process.running:
+            return "(not running)"
+        return self.world.call("status", "--json", "--socket", self.socket).stdout
+
+    def rule(self, name):
+        for entry in self.status()["rules"]:
+            if entry["name"] == name:
+                return entry
+        raise Failure(f"status knows no rule {name}")
+
+    def groups(self, interface="r0"):
+        """Groups that the daemon says it has joined there."""
+        return {
+            g["group"] for g in self.status()["membership"]["groups"]
+            if g["interface"] == interface and g["state"] == "joined"
+        }
+
+    def try_reload(self):
+        return self.world.call("reload", "--socket", self.socket, seconds=30)
+
+    def reload(self, text=None):
+        """Reloads, with a new config if given; returns the difference it printed."""
+        if text is not None:
+            self.configure(text)
+        done = self.try_reload()
+        equal(done.returncode, 0, f"exit code of `mcr reload` ({done.stdout}{done.stderr})")
+        return done.stdout.strip()
+
+    def resident_kib(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as file:
+            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+    def stop(self, number=signal.SIGTERM, seconds=10):
+        """Stops it cleanly; returns how long that took, in seconds."""
+        began = time.monotonic()
+        self.process.signal(number)
+        code = self.process.wait(seconds)
+        took = time.monotonic() - began
+        equal(code, 0, f"exit code of {self.name} after signal {number} ({self.log()[-3000:]})")
+        self.blameless()
+        return took
+
+    def blameless(self):
+        for word in ("Sanitizer", "runtime error:"):
+            check(word not in self.log(), f"{self.name} was caught: {self.log()[-6000:]}")
+
+    def close(self):
+        """At the end of a test: what still runs must stop cleanly."""
+        if self.process and self.process.running:
+            self.stop()
+        self.blameless()

@@ -1,0 +1,341 @@
+"""The world a network test lives in: its own user, mount and network namespaces.
+
+A test runs as anybody: it starts itself again under `unshare -Urnm` (as root too, so that what
+passes for root passes for a user), mounts a tmpfs on /run and makes named network namespaces
+joined by veth pairs. Everything it starts dies with it. Nothing here sleeps for luck: `until`
+waits for a condition and has a deadline.
+
+A test is a function of a World, handed to `play`:  exit 0 passed, 77 skipped, else failed.
+"""
+
+import atexit
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+SKIP = 77
+INSIDE = "MCR_TEST_WORLD"
+
+# Sanitized builds are slower: meson passes a factor for rates and counts (1 on the plain build).
+SCALE = float(os.environ.get("MCR_TEST_SCALE", "1"))
+SANITIZED = os.environ.get("MCR_TEST_SANITIZE", "none") != "none"
+PATIENCE = 3 if SANITIZED else 1  # factor for deadlines
+
+
+class Failure(Exception):
+    """The program did not do what it must."""
+
+
+class Skip(Exception):
+    """This host cannot play the test; the text says why."""
+
+
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def equal(actual, expected, what):
+    check(actual == expected, f"{what}: expected {expected!r}, actual {actual!r}")
+
+
+def phase(text):
+    print(f"-- {text}", flush=True)
+
+
+def scaled(number, least=1):
+    """A rate or count of the plain build, fitted to this one."""
+    return max(least, int(number * SCALE))
+
+
+def until(condition, what, seconds=10):
+    """Waits until condition() is true (its value is returned); else fails with `what`."""
+    deadline = time.monotonic() + seconds * PATIENCE
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            text = what() if callable(what) else what
+            raise Failure(f"not within {seconds * PATIENCE} s: {text}")
+        time.sleep(0.02)
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+class Process:
+    """A program running in a namespace; its output goes to files."""
+
+    def __init__(self, directory, name, argv):
+        self.name = name
+        self.argv = argv
+        self._out_path = os.path.join(directory, name + ".out")
+        self._err_path = os.path.join(directory, name + ".err")
+        with open(self._out_path, "wb") as out, open(self._err_path, "wb") as err:
+            self.popen = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=_die_with_parent
+            )
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    @property
+    def running(self):
+        return self.popen.poll() is None
+
+    def out(self):
+        with open(self._out_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def err(self):
+        with open(self._err_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def signal(self, number):
+        if self.running:
+            self.popen.send_signal(number)
+
+    def wait(self, seconds):
+        """The exit code (negative: the signal it died of)."""
+        try:
+            return self.popen.wait(seconds * PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Failure(
+                f"{self.name} still ran after {seconds * PATIENCE} s: {self.err()[-2000:]}"
+            ) from None
+
+    def kill(self):
+        if self.running:
+            self.popen.kill()
+            self.popen.wait()
+
+
+class World:
+    """Namespaces, links between them, and the processes that live there."""
+
+    def __init__(self, mcr):
+        self.mcr = mcr
+        self.directory = tempfile.mkdtemp(prefix="mcr-net.", dir="/run")
+        self.processes = []
+        self.daemons = []
+        self.peer = {}  # (namespace, interface) -> (namespace, interface) at the other end
+        self._serial = 0
+
+    # -- namespaces and links
+
+    def namespace(self, *names):
+        for name in names:
+            self.sh(f"ip netns add {name} && ip -n {name} link set lo up")
+
+    def link(self, a, a_interface, a_address, b, b_interface, b_address, mtu=1500):
+        """A veth pair between namespaces a and b, up, with an IPv4 address at either end."""
+        self.sh(
+            f"ip link add {a_interface} mtu {mtu} netns {a} type veth"
+            f" peer name {b_interface} mtu {mtu} netns {b}"
+        )
+        ends = ((a, a_interface, a_address), (b, b_interface, b_address))
+        for namespace, interface, address in ends:
+            if address:
+                self.sh(f"ip -n {namespace} addr add {address} dev {interface}")
+            self.sh(f"ip -n {namespace} link set {interface} up")
+        self.peer[a, a_interface] = (b, b_interface)
+        self.peer[b, b_interface] = (a, a_interface)
+
+    def line(self, mtu=1500, egress_mtu=None):
+        """gen (g0)-(r0) relay (r1)-(s0) sink"""
+        self.namespace("gen", "relay", "sink")
+        self.link("gen", "g0", "10.1.0.2/24", "relay", "r0", "10.1.0.1/24", mtu)
+        self.link("relay", "r1", "10.2.0.1/24", "sink", "s0", "10.2.0.2/24", egress_mtu or mtu)
+
+    # -- commands and processes
+
+    def sh(self, command, namespace=None, ok=True, seconds=20):
+        """Runs a shell command to its end; returns its stdout. A failure of it fails the test."""
+        argv = ["sh", "-c", command]
+        if namespace:
+            argv = ["ip", "netns", "exec", namespace] + argv
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=seconds * PATIENCE, check=False,
+        )
+        if ok and done.returncode != 0:
+            raise Failure(f"`{command}` exited {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def call(self, *args, namespace="relay", prefix=(), seconds=20):
+        """`mcr ARGS` to its end: CompletedProcess with returncode, stdout, stderr."""
+        argv = ["ip", "netns", "exec", namespace, *prefix, self.mcr, *map(str, args)]
+        try:
+            return subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                timeout=seconds * PATIENCE, check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise Failure(f"`mcr {' '.join(map(str, args))}` hangs") from None
+
+    def start(self, name, args, namespace):
+        """`mcr ARGS` in the background."""
+        self._serial += 1
+        argv = ["ip", "netns", "exec", namespace, self.mcr, *map(str, args)]
+        process = Process(self.directory, f"{name}{self._serial}", argv)
+        self.processes.append(process)
+        return process
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, content):
+        """A file in the world's directory; returns its path."""
+        path = self.path(name)
+        with open(path, "wb" if isinstance(content, bytes) else "w") as file:
+            file.write(content)
+        return path
+
+    # -- what the kernel knows
+
+    def sysctl(self, namespace, key, value):
+        self.sh(f"echo {value} > /proc/sys/{key.replace('.', '/')}", namespace)
+
+    def igmp(self, namespace, interface):
+        """The IPv4 groups joined on an interface, 224.0.0.1 aside (/proc/net/igmp)."""
+        groups, device = set(), None
+        for line in self.sh("cat /proc/net/igmp", namespace).splitlines()[1:]:
+            fields = line.split()
+            if not line.startswith("\t"):
+                device = fields[1]
+            elif device == interface:
+                value = int(fields[0], 16)  # __be32 printed as a native integer
+                octets = value.to_bytes(4, sys.byteorder)
+                groups.add(".".join(map(str, octets)))
+        return groups - {"224.0.0.1"}
+
+    def udp_errors(self, namespace):
+        """Datagrams that UDP sockets of a namespace had no room for."""
+        names, values = (
+            line.split() for line in self.sh("grep ^Udp: /proc/net/snmp", namespace).splitlines()
+        )
+        row = dict(zip(names[1:], map(int, values[1:])))
+        return row["RcvbufErrors"] + row["MemErrors"]
+
+    def udp_queued(self, namespace):
+        """Whether datagrams wait in UDP sockets of a namespace for their program."""
+        rows = self.sh("cat /proc/net/udp", namespace).splitlines()[1:]
+        return any(int(row.split()[4].split(":")[1], 16) for row in rows)
+
+    def inject(self, namespace, interface, frames):
+        """Sends raw Ethernet frames (bytes), in order, with no offload flags."""
+        code = (
+            "import socket,sys\n"
+            "s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,0)\n"
+            f"s.bind(({interface!r},0))\n"
+            "for l in sys.stdin: s.send(bytes.fromhex(l))\n"
+        )
+        subprocess.run(
+            ["ip", "netns", "exec", namespace, sys.executable, "-c", code],
+            input="\n".join(frame.hex() for frame in frames), text=True, check=True,
+            timeout=10 * PATIENCE,
+        )
+
+    def mac(self, namespace, interface):
+        return self.sh(f"cat /sys/class/net/{interface}/address", namespace).strip()
+
+    # -- the end
+
+    def report(self):
+        """What the daemons said and knew: printed when a test fails."""
+        for daemon in self.daemons:
+            print(f"== log of {daemon.name}:\n{daemon.log()[-6000:]}")
+            print(f"== status of {daemon.name}:\n{daemon.status_text()[:8000]}")
+        for process in self.processes:
+            if process.err().strip() and not any(d.process is process for d in self.daemons):
+                print(f"== {process.name}: {process.err()[-1500:]}")
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _enter():
+    """Starts this program again inside fresh namespaces."""
+    path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"  # ip, tc, nft
+    environment = dict(os.environ, LC_ALL="C", PATH=path, **{INSIDE: "1"})
+    tries = [["unshare", "-Urnm"]]
+    if os.geteuid() == 0:
+        tries.append(["unshare", "-nm"])
+    for command in tries:
+        probe = subprocess.run(
+            command + ["mount", "-t", "tmpfs", "tmpfs", "/run"], capture_output=True, check=False
+        )
+        if probe.returncode == 0:
+            argv = command + [sys.executable, os.path.abspath(sys.argv[0])] + sys.argv[1:]
+            os.execvpe(argv[0], argv, environment)
+    reason = probe.stderr.decode(errors="replace").strip()
+    print(f"skipped: user namespaces are not allowed here ({reason})")
+    sys.exit(SKIP)
+
+
+def _find_mcr():
+    path = os.environ.get("MCR")
+    if not path:
+        top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        path = os.path.join(top, "build", "mcr")
+    if not os.access(path, os.X_OK):
+        print(f"no mcr at {path}: build it, or name it in the environment variable MCR")
+        sys.exit(1)
+    return os.path.abspath(path)
+
+
+def _alarm(*_):
+    raise Failure("the test as a whole took too long")
+
+
+def inside(make):
+    """make(World) inside new namespaces, cleaned up whatever happens; returns its value."""
+    mcr = _find_mcr()
+    if INSIDE not in os.environ:
+        _enter()
+    subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True, check=False)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    world = World(mcr)
+    atexit.register(world.close)
+    return make(world)
+
+
+def play(story, seconds=60):
+    """Runs a test and ends the program with its verdict."""
+
+    def judged(world):
+        signal.signal(signal.SIGALRM, _alarm)
+        signal.alarm(int(seconds * PATIENCE))
+        began = time.monotonic()
+        try:
+            story(world)
+            for daemon in world.daemons:
+                daemon.close()
+        except Skip as skip:
+            print(f"skipped: {skip}")
+            return SKIP
+        except Exception as error:  # whatever it is, the daemons' side of it is wanted
+            signal.alarm(0)
+            if not isinstance(error, Failure):
+                traceback.print_exc(file=sys.stdout)
+            print(f"FAILED: {error}")
+            world.report()
+            print(f"FAILED: {error}", flush=True)
+            return 1
+        print(f"passed in {time.monotonic() - began:.1f} s")
+        return 0
+
+    sys.exit(inside(judged))

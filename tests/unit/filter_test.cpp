@@ -1,0 +1,458 @@
+#include "mcr/filter.hpp"
+
+#include <fmt/format.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <random>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "catch.hpp"
+#include "mcr/error.hpp"
+#include "mcr/fd.hpp"
+
+using mcr::compile_filter;
+using mcr::FilterDestination;
+using mcr::IpAddress;
+using Program = std::vector<sock_filter>;
+using Destinations = std::vector<FilterDestination>;
+
+namespace {
+
+constexpr std::size_t roomy = 4096;
+
+struct Frame {
+  std::vector<std::uint8_t> bytes;
+  std::uint8_t packet_type = PACKET_MULTICAST;
+};
+
+/// A UDP frame by its parts.
+struct FrameSpec {
+  std::uint32_t address = 0;
+  std::uint16_t port = 0;
+  std::size_t link_header = mcr::link_header::ethernet;
+  std::uint16_t fragment = 0;  ///< flags and offset, as in the header
+  std::size_t option_bytes = 0;
+  std::uint8_t protocol = 17;
+  std::uint8_t version = 4;
+  std::uint8_t packet_type = PACKET_MULTICAST;
+};
+
+void put(std::vector<std::uint8_t>& bytes, std::size_t at, std::uint32_t value, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) {
+    bytes[at + i] = static_cast<std::uint8_t>(value >> (8 * (size - 1 - i)));
+  }
+}
+
+Frame build(const FrameSpec& spec) {
+  auto ip = spec.link_header;
+  auto udp = ip + 20 + spec.option_bytes;
+  Frame frame{std::vector<std::uint8_t>(udp + 8 + 10, 0xEE), spec.packet_type};
+  put(frame.bytes, ip, spec.version * 16U + static_cast<std::uint32_t>(udp - ip) / 4, 1);
+  put(frame.bytes, ip + 6, spec.fragment, 2);
+  put(frame.bytes, ip + 9, spec.protocol, 1);
+  put(frame.bytes, ip + 16, spec.address, 4);
+  put(frame.bytes, udp + 2, spec.port, 2);
+  return frame;
+}
+
+/// The kernel's machine, as far as our programs use it; anything else is an error.
+class Machine {
+ public:
+  Machine(const Program& program, const Frame& frame) : program_(program), frame_(frame) {}
+
+  std::uint32_t run() {
+    for (std::size_t at = 0;; ++at) {
+      const auto& step = program_.at(at);
+      if (step.code == (BPF_RET | BPF_K)) return step.k;
+      if (step.code == (BPF_JMP | BPF_JA)) {
+        at += step.k;
+      } else if (BPF_CLASS(step.code) == BPF_JMP) {
+        at += holds(step) ? step.jt : step.jf;
+      } else if (!compute(step)) {
+        return 0;
+      }
+    }
+  }
+
+ private:
+  bool holds(const sock_filter& step) const {
+    switch (step.code) {
+      case BPF_JMP | BPF_JEQ | BPF_K:
+        return a_ == step.k;
+      case BPF_JMP | BPF_JGT | BPF_K:
+        return a_ > step.k;
+      case BPF_JMP | BPF_JGE | BPF_K:
+        return a_ >= step.k;
+      case BPF_JMP | BPF_JSET | BPF_K:
+        return (a_ & step.k) != 0;
+      default:
+        throw std::logic_error("unknown jump");
+    }
+  }
+
+  /// False where the kernel would end the program: a load beyond the frame.
+  bool compute(const sock_filter& step) {
+    switch (step.code) {
+      case BPF_LD | BPF_W | BPF_LEN:
+        a_ = static_cast<std::uint32_t>(frame_.bytes.size());
+        break;
+      case BPF_LDX | BPF_W | BPF_IMM:
+        x_ = step.k;
+        break;
+      case BPF_MISC | BPF_TAX:
+        x_ = a_;
+        break;
+      case BPF_MISC | BPF_TXA:
+        a_ = x_;
+        break;
+      case BPF_ALU | BPF_AND | BPF_K:
+        a_ &= step.k;
+        break;
+      case BPF_LD | BPF_B | BPF_ABS:
+        return load(step.k, 1);
+      case BPF_LD | BPF_H | BPF_ABS:
+        return load(step.k, 2);
+      case BPF_LD | BPF_W | BPF_ABS:
+        return load(step.k, 4);
+      default:
+        throw std::logic_error("unknown instruction");
+    }
+    return true;
+  }
+
+  bool load(std::uint32_t at, std::size_t size) {
+    if (at == static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)) {
+      a_ = frame_.packet_type;
+      return true;
+    }
+    if (at + size > frame_.bytes.size()) return false;
+    a_ = 0;
+    for (std::size_t i = 0; i < size; ++i)
+      a_ = a_ << 8U | frame_.bytes[at + i];
+    return true;
+  }
+
+  const Program& program_;
+  const Frame& frame_;
+  std::uint32_t a_ = 0;
+  std::uint32_t x_ = 0;
+};
+
+bool passes(const Program& program, const Frame& frame) {
+  auto verdict = Machine(program, frame).run();
+  REQUIRE((verdict == 0 || verdict >= 262'144));
+  return verdict != 0;
+}
+
+bool passes(const Program& program, const FrameSpec& spec) {
+  return passes(program, build(spec));
+}
+
+/// Every jump lands inside, and the program ends with a return (the kernel's own conditions).
+void require_sound(const Program& program) {
+  REQUIRE_FALSE(program.empty());
+  REQUIRE(BPF_CLASS(program.back().code) == BPF_RET);
+  for (std::size_t i = 0; i < program.size(); ++i) {
+    const auto& step = program[i];
+    if (BPF_CLASS(step.code) != BPF_JMP) continue;
+    std::size_t farthest = step.code == (BPF_JMP | BPF_JA) ? step.k : std::max(step.jt, step.jf);
+    REQUIRE(i + 1 + farthest < program.size());
+  }
+}
+
+FilterDestination destination(const char* address, std::uint16_t port) {
+  return {*IpAddress::parse(address), port};
+}
+
+std::uint32_t number(const char* address) {
+  return IpAddress::parse(address)->to_v4();
+}
+
+using Random = std::mt19937;
+
+std::uint32_t pick(Random& random, std::uint32_t first, std::uint32_t last) {
+  return std::uniform_int_distribution<std::uint32_t>(first, last)(random);
+}
+
+/// `count` destinations among `spread` addresses and `ports` ports; few of them "any port".
+Destinations random_destinations(Random& random, std::size_t count, std::uint32_t spread,
+                                 std::uint32_t ports) {
+  Destinations result;
+  auto base = pick(random, 0, 3) == 0 ? 0xFFFFFFFF - spread : pick(random, 0, 0xEF000000);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto port = pick(random, 0, 20) == 0 ? 0 : pick(random, 65536 - ports, 65535);
+    result.push_back({IpAddress::v4(base + pick(random, 0, spread)), std::uint16_t(port)});
+  }
+  return result;
+}
+
+/// The naive scan.
+class Wanted {
+ public:
+  explicit Wanted(const Destinations& destinations) {
+    for (const auto& each : destinations)
+      all_.insert({each.address.to_v4(), each.port});
+  }
+  bool address(std::uint32_t address) const {
+    auto found = all_.lower_bound({address, 0});
+    return found != all_.end() && found->first == address;
+  }
+  bool port(std::uint32_t address, std::uint16_t port) const {
+    return all_.count({address, 0}) + all_.count({address, port}) > 0;
+  }
+
+ private:
+  std::set<std::pair<std::uint32_t, std::uint16_t>> all_;
+};
+
+/// A destination of the set, or beside one of its addresses or ports, or any at all.
+FrameSpec random_frame(Random& random, const Destinations& destinations) {
+  const auto& near = destinations[pick(random, 0, std::uint32_t(destinations.size()) - 1)];
+  FrameSpec frame{near.address.to_v4(), near.port};
+  if (pick(random, 0, 1) != 0) frame.address += pick(random, 0, 4) - 2;
+  if (pick(random, 0, 1) != 0) frame.port = std::uint16_t(frame.port + pick(random, 0, 4) - 2);
+  if (pick(random, 0, 9) == 0) frame.address = pick(random, 0, 0xFFFFFFFF);
+  if (pick(random, 0, 9) == 0) frame.port = std::uint16_t(pick(random, 0, 65535));
+  if (pick(random, 0, 4) == 0) frame.fragment = std::uint16_t(pick(random, 0, 65535));
+  if (pick(random, 0, 4) == 0) frame.option_bytes = 4 * pick(random, 1, 10);
+  return frame;
+}
+
+bool port_is_readable(const FrameSpec& frame) {
+  return (frame.fragment & 0x3FFFU) == 0 && frame.option_bytes == 0;
+}
+
+}  // namespace
+
+TEST_CASE("filter: nothing wanted, nothing passes") {
+  FrameSpec frame{number("239.1.1.1"), 5000};
+  CHECK_FALSE(passes(mcr::drop_all_filter(), frame));
+  CHECK_FALSE(passes(compile_filter({}, 14, roomy), frame));
+  CHECK_FALSE(passes(compile_filter(Destinations{destination("ff05::1", 0)}, 14, roomy), frame));
+}
+
+TEST_CASE("filter: one destination") {
+  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, 14, roomy);
+  require_sound(program);
+  FrameSpec good{number("239.1.1.1"), 5000};
+  CHECK(passes(program, good));
+  auto without = [&](auto change) {
+    auto frame = good;
+    change(frame);
+    return passes(program, frame);
+  };
+  CHECK_FALSE(without([](FrameSpec& f) { f.port = 5001; }));
+  CHECK_FALSE(without([](FrameSpec& f) { f.port = 4999; }));
+  CHECK_FALSE(without([](FrameSpec& f) { f.port = 0; }));
+  CHECK_FALSE(without([](FrameSpec& f) { ++f.address; }));
+  CHECK_FALSE(without([](FrameSpec& f) { --f.address; }));
+  CHECK_FALSE(without([](FrameSpec& f) { f.protocol = 6; }));
+  CHECK_FALSE(without([](FrameSpec& f) { f.version = 6; }));
+  CHECK_FALSE(without([](FrameSpec& f) { f.packet_type = PACKET_OTHERHOST; }));
+  CHECK(without([](FrameSpec& f) { f.packet_type = PACKET_HOST; }));
+  CHECK(without([](FrameSpec& f) { f.packet_type = PACKET_BROADCAST; }));
+}
+
+TEST_CASE("filter: port 0 is any port, and swallows the address's other ports") {
+  auto program = compile_filter(
+      Destinations{destination("239.1.1.1", 5000), destination("239.1.1.1", 0)}, 14, roomy);
+  CHECK(passes(program, FrameSpec{number("239.1.1.1"), 1}));
+  CHECK(passes(program, FrameSpec{number("239.1.1.1"), 65535}));
+  CHECK_FALSE(passes(program, FrameSpec{number("239.1.1.2"), 5000}));
+}
+
+TEST_CASE("filter: without a link header") {
+  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, 0, roomy);
+  CHECK(passes(program, FrameSpec{number("239.1.1.1"), 5000, 0}));
+  CHECK_FALSE(passes(program, FrameSpec{number("239.1.1.1"), 5001, 0}));
+  CHECK_FALSE(passes(program, FrameSpec{number("239.1.1.2"), 5000, 0}));
+}
+
+TEST_CASE("filter: where the port cannot be read the address decides") {
+  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, 14, roomy);
+  auto frame = [](const char* address, std::uint16_t fragment, std::size_t options) {
+    return FrameSpec{number(address), 7, 14, fragment, options};
+  };
+  CHECK(passes(program, frame("239.1.1.1", 0x2000, 0)));  // the first fragment
+  CHECK(passes(program, frame("239.1.1.1", 0x20B9, 0)));  // in the middle
+  CHECK(passes(program, frame("239.1.1.1", 0x0001, 0)));  // the last
+  CHECK(passes(program, frame("239.1.1.1", 0, 4)));
+  CHECK(passes(program, frame("239.1.1.1", 0x00B9, 40)));
+  CHECK_FALSE(passes(program, frame("239.1.1.2", 0x2000, 0)));
+  CHECK_FALSE(passes(program, frame("239.1.1.2", 0x00B9, 0)));
+  CHECK_FALSE(passes(program, frame("239.1.1.2", 0, 4)));
+  CHECK_FALSE(passes(program, frame("239.1.1.1", 0x4000, 0)));  // "don't fragment" is no fragment
+}
+
+TEST_CASE("filter: a frame cut off passes once its address is there, to be counted") {
+  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, 14, roomy);
+  auto whole = build({number("239.1.1.1"), 5001});
+  for (std::size_t size = 0; size <= whole.bytes.size(); ++size) {
+    Frame cut{{whole.bytes.begin(), whole.bytes.begin() + std::ptrdiff_t(size)}};
+    CAPTURE(size);
+    CHECK(passes(program, cut) == (size >= 14 + 20 && size < 14 + 24));
+  }
+}
+
+TEST_CASE("filter: neighbours with equal ports share their code") {
+  Destinations groups;
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    groups.push_back({IpAddress::v4(0xEF010000 + i), 5000});
+  }
+  auto one = compile_filter(std::span(groups).first(1), 14, roomy);
+  auto program = compile_filter(groups, 14, roomy);
+  CHECK(program.size() <= one.size() + 2);
+  CHECK(passes(program, FrameSpec{0xEF010000 + 999, 5000}));
+  CHECK_FALSE(passes(program, FrameSpec{0xEF010000 + 999, 5001}));
+  CHECK_FALSE(passes(program, FrameSpec{0xEF010000 + 1000, 5000}));
+
+  for (std::size_t i = 0; i < groups.size(); i += 2)
+    groups[i].port = 5002;
+  for (auto& group : groups)
+    group.address = IpAddress::v4(2 * group.address.to_v4());
+  program = compile_filter(groups, 14, roomy);
+  CHECK(program.size() < 2 * groups.size() + 150);  // one port check each, and relays to them
+}
+
+TEST_CASE("filter: the ends of the number ranges") {
+  Destinations ends{destination("0.0.0.0", 1), destination("255.255.255.255", 65535),
+                    destination("0.0.0.1", 65535)};
+  auto program = compile_filter(ends, 14, roomy);
+  CHECK(passes(program, FrameSpec{0, 1}));
+  CHECK(passes(program, FrameSpec{0xFFFFFFFF, 65535}));
+  CHECK(passes(program, FrameSpec{1, 65535}));
+  CHECK_FALSE(passes(program, FrameSpec{0, 65535}));
+  CHECK_FALSE(passes(program, FrameSpec{0xFFFFFFFF, 1}));
+  CHECK_FALSE(passes(program, FrameSpec{2, 65535}));
+
+  program = compile_filter(ends, 14, 11);  // one range: every address
+  CHECK(passes(program, FrameSpec{number("10.0.0.1"), 9}));
+  CHECK_FALSE(passes(program, FrameSpec{1, 65535, 14, 0, 0, 6}));
+}
+
+TEST_CASE("filter: as the naive scan, while the program fits") {
+  Random random(1);
+  for (int round = 0; round < 300; ++round) {
+    auto spread = std::uint32_t{1} << pick(random, 0, 24);
+    auto ports = std::uint32_t{1} << pick(random, 0, 12);
+    auto count = pick(random, 1, round % 10 == 0 ? 800 : 60);
+    auto destinations = random_destinations(random, count, spread, ports);
+    Wanted wanted(destinations);
+    auto program = compile_filter(destinations, 14, roomy);
+    require_sound(program);
+    REQUIRE(program.size() < roomy);  // so it is the full one
+    for (int i = 0; i < 400; ++i) {
+      auto frame = random_frame(random, destinations);
+      CAPTURE(round, frame.address, frame.port, frame.fragment, frame.option_bytes);
+      auto expected = port_is_readable(frame) ? wanted.port(frame.address, frame.port)
+                                              : wanted.address(frame.address);
+      REQUIRE(passes(program, frame) == expected);
+    }
+  }
+}
+
+TEST_CASE("filter: shortened to any limit, it still passes all that is wanted") {
+  Random random(2);
+  for (std::size_t limit :
+       {0U, 1U, 2U, 11U, 12U, 13U, 14U, 20U, 50U, 300U, 624U, 1264U, 4096U, 100'000U}) {
+    for (std::size_t count : {1U, 5U, 100U, 1000U, 10'000U}) {
+      auto destinations = random_destinations(random, count, 0x0FFFFFFF, 65535);
+      Wanted wanted(destinations);
+      auto program = compile_filter(destinations, 14, limit);
+      require_sound(program);
+      CAPTURE(limit, count, program.size());
+      REQUIRE(program.size() <= std::max<std::size_t>(1, std::min<std::size_t>(limit, 4096)));
+      for (int i = 0; i < 2000; ++i) {
+        auto frame = random_frame(random, destinations);
+        if (wanted.port(frame.address, frame.port)) REQUIRE(passes(program, frame));
+      }
+    }
+  }
+}
+
+TEST_CASE("filter: port checks go first, then the narrowest gaps") {
+  Destinations destinations;
+  for (std::uint32_t i = 0; i < 100; ++i) {  // 100 pairs with one address between, far apart
+    destinations.push_back({IpAddress::v4(0xE0000000 + (i << 16U)), std::uint16_t(1000 + i)});
+    destinations.push_back({IpAddress::v4(0xE0000002 + (i << 16U)), std::uint16_t(3000 + i)});
+  }
+  auto full = compile_filter(destinations, 14, roomy);
+  REQUIRE_FALSE(passes(full, FrameSpec{0xE0000000, 1}));
+
+  auto no_ports = compile_filter(destinations, 14, full.size() - 1);
+  CHECK(passes(no_ports, FrameSpec{0xE0000000, 1}));
+  CHECK_FALSE(passes(no_ports, FrameSpec{0xE0000001, 1000}));
+
+  auto pairs = compile_filter(destinations, 14, 210);
+  CHECK(pairs.size() == 210);  // no more was given up than needed
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    CHECK(passes(pairs, FrameSpec{0xE0000001 + (i << 16U), 1000}));
+    CHECK_FALSE(passes(pairs, FrameSpec{0xE0000003 + (i << 16U), 1000}));
+  }
+}
+
+TEST_CASE("filter: the smallest programs") {
+  Destinations two{destination("239.1.1.1", 5000), destination("239.1.1.9", 6000)};
+  auto one_range = compile_filter(two, 14, 12);
+  CHECK(passes(one_range, FrameSpec{number("239.1.1.5"), 1}));
+  CHECK_FALSE(passes(one_range, FrameSpec{number("239.1.1.10"), 5000}));
+  CHECK(passes(compile_filter(two, 14, 11), FrameSpec{number("239.1.1.10"), 5000}));
+}
+
+TEST_CASE("filter: a limit is used up") {
+  Random random(3);
+  auto destinations = random_destinations(random, 10'000, 0x0FFFFFFF, 65535);
+  for (std::size_t limit : {624U, 1264U, 4096U}) {
+    CHECK(compile_filter(destinations, 14, limit).size() > limit * 9 / 10);
+  }
+}
+
+TEST_CASE("filter: 10,000 destinations compile quickly") {
+  Random random(4);
+  auto destinations = random_destinations(random, 10'000, 0x0FFFFFFF, 65535);
+  auto start = std::chrono::steady_clock::now();
+  auto program = compile_filter(destinations, 14, 624);
+  auto took = std::chrono::steady_clock::now() - start;
+  auto milliseconds = std::chrono::duration<double, std::milli>(took).count();
+  WARN(fmt::format("10,000 destinations in {:.1f} ms", milliseconds));
+  CHECK(milliseconds < 1000);  // a few; sanitizers and busy machines are slow
+}
+
+namespace {
+
+/// The verdict of the kernel's verifier: an errno value, 0 for accepted.
+int attach(mcr::Fd socket, Program& program) {
+  sock_fprog argument{static_cast<unsigned short>(program.size()), program.data()};
+  auto result =
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &argument, sizeof argument);
+  return result == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+TEST_CASE("filter: the kernel accepts the programs") {
+  mcr::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) {
+    WARN("skipped: no UDP socket: " << mcr::errno_text(errno));
+    return;
+  }
+  Random random(5);
+  for (std::size_t count : {0U, 1U, 50U, 1000U, 10'000U}) {
+    for (std::size_t limit : {0U, 12U, 624U, 1264U}) {
+      for (std::uint32_t spread : {1000U, 0x0FFFFFFFU}) {
+        auto program = compile_filter(random_destinations(random, count, spread, 1000), 14, limit);
+        CAPTURE(count, limit, spread, program.size());
+        // For a live replacement both programs have to fit; take the old one off first.
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
+        CHECK(mcr::errno_text(attach(socket, program)) == mcr::errno_text(0));
+      }
+    }
+  }
+}
