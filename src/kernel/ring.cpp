@@ -1,5 +1,8 @@
 #include "mcr/ring.hpp"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <memory>
 
@@ -34,8 +37,9 @@ Ring::Ring(unsigned submissions, unsigned completions) {
 Ring::~Ring() { io_uring_queue_exit(&ring_); }
 
 void Ring::enable() {
-  const int error = -io_uring_enable_rings(&ring_);
-  if (error != 0) throw OsError(error, "enable io_uring");
+  // io_uring_enable_rings() is declared by liburing 2.3, but not in Debian's library.
+  if (::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) != 0)
+    throw_errno("enable io_uring");
 }
 
 bool Ring::supports(int opcode) const noexcept {

@@ -111,13 +111,13 @@ class LoopSearch {
   void report(const std::vector<Step>& circle) {
     std::string names;
     for (std::size_t i = 0; i < std::min(circle.size(), most_names); ++i)
-      names += printable(rules_[circle[i].node].rule.name) + " -> ";
+      names += excerpt(rules_[circle[i].node].rule.name) + " -> ";
     if (circle.size() > most_names)
       names += fmt::format("({} more) -> ", circle.size() - most_names);
     const PlacedRule& first = rules_[circle.front().node];
     mistakes_.add(
         first.outputs_at[circle.front().next_edge - 1],
-        fmt::format("rules feed each other in a circle: {}{}", names, printable(first.rule.name)));
+        fmt::format("rules feed each other in a circle: {}{}", names, excerpt(first.rule.name)));
   }
 
   std::span<const PlacedRule> rules_;

@@ -1,5 +1,7 @@
 #include "config_mistakes.hpp"
 
+#include "text_table.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,26 +36,13 @@ std::vector<ConfigError> Mistakes::sorted() && {
   return errors;
 }
 
-std::string printable(std::string_view text) {
+std::string excerpt(std::string_view text) {
   constexpr std::size_t longest = 200;
-  std::string shown;
-  for (const char byte : text.substr(0, longest)) {
-    const auto code = static_cast<unsigned char>(byte);
-    if (code < 0x20 || code == 0x7F)
-      shown += fmt::format("\\x{:02x}", code);
-    else
-      shown += byte;
-  }
-  if (text.size() <= longest) return shown;
-  // Not in the middle of a UTF-8 sequence.
-  while (!shown.empty() && (static_cast<unsigned char>(shown.back()) & 0xC0U) == 0x80U)
-    shown.pop_back();
-  if (!shown.empty() && (static_cast<unsigned char>(shown.back()) & 0x80U) != 0) shown.pop_back();
-  return shown + "...";
+  return printable(text.substr(0, longest)) + (text.size() > longest ? "..." : "");
 }
 
 std::string quoted(std::string_view text) {
-  return '"' + printable(text) + '"';
+  return '"' + excerpt(text) + '"';
 }
 
 }  // namespace mcr

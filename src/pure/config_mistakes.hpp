@@ -43,7 +43,7 @@ class Mistakes {
 };
 
 /// Text of the user's as it can be shown: without control characters, cut when long.
-[[nodiscard]] std::string printable(std::string_view text);
+[[nodiscard]] std::string excerpt(std::string_view text);
 /// The same in double quotes.
 [[nodiscard]] std::string quoted(std::string_view text);
 

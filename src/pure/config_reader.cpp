@@ -233,7 +233,7 @@ bool refuse_unquoted_dot(const Value& value, std::string_view name, const toml::
     value.mistakes().add(position_of(key.source(), value.at()),
                          fmt::format("[interface.{0}.{1}]: a name with a dot needs quotes: "
                                      "[interface.\"{0}.{1}\"]",
-                                     printable(name), printable(key.str())));
+                                     excerpt(name), excerpt(key.str())));
     refused = true;
   }
   return refused;
@@ -245,7 +245,7 @@ void read_interfaces(const Value& value, File& file) {
   if (interfaces == nullptr) return;
   for (const auto& [key, node] : *interfaces) {
     const Position key_at = position_of(key.source(), value.at());
-    const auto header = fmt::format("[interface.{}]", printable(key.str()));
+    const auto header = fmt::format("[interface.{}]", excerpt(key.str()));
     const auto* table = Value(header, node, key_at, value.mistakes()).table();
     if (table == nullptr || refuse_unquoted_dot(value, key.str(), *table)) continue;
     if (const auto fault = interface_name_fault(key.str())) value.mistakes().add(key_at, *fault);

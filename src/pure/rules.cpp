@@ -99,6 +99,13 @@ bool all_refused(const std::vector<std::string>& reasons) {
   return std::ranges::none_of(reasons, &std::string::empty);
 }
 
+std::string first_refusal(const Standing& standing) {
+  for (const auto* reasons : {&standing.input_reasons, &standing.output_reasons})
+    for (const auto& reason : *reasons)
+      if (!reason.empty()) return reason;
+  return {};
+}
+
 }  // namespace
 
 std::string_view name(RuleState state) noexcept {
@@ -127,6 +134,8 @@ Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal
   } else if (all_refused(standing.output_reasons)) {
     standing.state = RuleState::waiting;
     standing.reason = "no output can be used: " + standing.output_reasons.front();
+  } else if (const auto refusal = first_refusal(standing); !refusal.empty()) {
+    standing.reason = "in part: " + refusal;
   }
   return standing;
 }

@@ -193,7 +193,7 @@ void Relay::report_changes(const std::vector<Standing>& before,
                            then->second->reason == now.reason;
     if (unchanged) continue;
     if (now.state == RuleState::active)
-      log::info("rule {}: active", name_of_rule);
+      log::info("rule {}: active{}{}", name_of_rule, now.reason.empty() ? "" : ", ", now.reason);
     else
       log::warning("rule {}: {}: {}", name_of_rule, name(now.state), now.reason);
   }

@@ -1,5 +1,6 @@
 // The relay in JSON, for `mcr status --json`: names and meanings are the contract's.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "mcr/relay.hpp"
@@ -61,7 +62,6 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
           {output.destination.is_multicast() ? "group" : "address", output.destination.str()},
           {"port", output.port},
           {"state", reason.empty() ? "up" : "waiting"},
-          {"reason", reason},
           {"matched", total(&OutputCounters::matched)},
           {"tx_datagrams", total(&OutputCounters::tx_datagrams)},
           {"tx_bytes", total(&OutputCounters::tx_bytes)},

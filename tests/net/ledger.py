@@ -118,7 +118,7 @@ class Ledger:
         }
         pairs = list(zip(before["status"], now["status"], delta["kernel_drops"]))
         for a, b, dropped in pairs:
-            _check_input(delta["in"], a, b, dropped, partial)
+            _check_input(self._in.interface, delta["in"], a, b, dropped, partial)
         _check_outputs(delta["out"], [(a, b) for a, b, _ in pairs], gone)
         return delta
 
@@ -134,20 +134,22 @@ def _minus(now, before):
     return {key: count for key, count in found.items() if count.frames}
 
 
-def _inputs(status):
+def _inputs(status, interface):
     found = {}
     for rule in status["rules"]:
         for source in rule["inputs"]:
+            if source["interface"] != interface:
+                continue
             found.setdefault((source["group"], source["port"]), {})[rule["name"]] = rule["rx_bytes"]
     return found
 
 
-def _check_input(offered, before, after, kernel_drops, partial):
+def _check_input(interface, offered, before, after, kernel_drops, partial):
     """What came in for a rule is what it received, but for frames the socket had no room for."""
     dropped = kernel_drops + sum(after["totals"]["drops"].values())
     dropped -= sum(before["totals"]["drops"].values())
-    old, missing = _inputs(before), 0
-    for where, rules in _inputs(after).items():
+    old, missing = _inputs(before, interface), 0
+    for where, rules in _inputs(after, interface).items():
         if where in partial or len(rules) > 1:
             continue
         for name, received in rules.items():

@@ -58,7 +58,8 @@ struct Indexes {
 enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
 [[nodiscard]] std::string_view name(RuleState state) noexcept;
 
-/// What can be said of a rule from outside the packet path. Empty reason: usable.
+/// What can be said of a rule from outside the packet path. Empty reason: usable. An active rule
+/// has a reason when only a part of its inputs or outputs can be used.
 struct Standing {
   RuleState state = RuleState::active;
   std::string reason;
