@@ -11,7 +11,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "tests", "net"))
 
-from daemon import Daemon, rule  # noqa: E402
+from daemon import Daemon  # noqa: E402
 from traffic import Gen, Sink  # noqa: E402
 from world import PATIENCE, Failure, Skip, inside, scaled, until  # noqa: E402
 
@@ -30,10 +30,13 @@ PICTURE = """
 
 
 def config():
-    text = ""
-    for n in range(1, STREAMS + 1):
-        text += rule(f"studio-{n}", f"239.1.1.{n}", 5000, [("r1", f"239.2.2.{n}", 6000)])
-    return text
+    rules = (
+        f'[[rule]]\nname = "studio-{n}"\n'
+        f'input = {{ interface = "r0", group = "239.1.1.{n}", port = 5000 }}\n'
+        f'outputs = [{{ interface = "r1", group = "239.2.2.{n}", port = 6000 }}]\n'
+        for n in range(1, STREAMS + 1)
+    )
+    return "\n".join(rules)
 
 
 def stage(world):
@@ -69,23 +72,20 @@ def line(status, left):
 
 def watch(daemon, gen, seconds):
     """The table once a second while the generator runs; in place on a terminal."""
-    live, ends, drawn = sys.stdout.isatty(), time.monotonic() + seconds, 0
+    live, ends = sys.stdout.isatty(), time.monotonic() + seconds
     while gen.process.running and time.monotonic() < ends + 30 * PATIENCE:
         left = max(0, round(ends - time.monotonic()))
-        status = daemon.status()
         if live:
-            rows = table(status, left)
-            print((f"\033[{drawn}A" if drawn else "") + "".join(f"\033[K{r}\n" for r in rows),
+            rows = table(daemon.status(), left)
+            print("\n".join(f"\033[K{row}" for row in rows) + f"\033[{len(rows) - 1}A\r",
                   end="", flush=True)
-            drawn = len(rows)
         else:
-            print(line(status, left), flush=True)
+            print(line(daemon.status(), left), flush=True)
         try:
             gen.process.popen.wait(1)
         except subprocess.TimeoutExpired:
             pass
-    if not live:
-        print("\n".join(table(daemon.status(), 0)))
+    print("\n".join(table(daemon.status(), 0)))
 
 
 def at_rest(daemon):

@@ -3,8 +3,8 @@
 // Pace is an absolute schedule: datagram i is due at start + i / rate, whatever happened to those
 // before it, so the rate is exact over any length of time. Below 20 kpps every datagram has its own
 // wake-up; above, those of 50 us share one. Being late is made good by a burst, up to 20 ms of
-// traffic; what is later than that is given up (the schedule moves), since a longer burst would
-// test somebody's buffers and not the rate that was asked for.
+// traffic or 128 datagrams; what is later than that is given up (the schedule moves), since a
+// longer burst would test somebody's buffers and not the rate that was asked for.
 //
 // A datagram is attempted once. One that the kernel refuses for a passing reason (no buffers, a
 // full queueing discipline, a link that is down) counts in `errors`, not in `sent`, and takes no
@@ -77,7 +77,10 @@ class Pace {
       : rate_(options.rate), count_(options.count), start_(start) {
     if (options.duration)
       end_ = start + static_cast<std::int64_t>(std::min(*options.duration * second, 4e18));
-    if (rate_) shared_ = static_cast<std::uint64_t>(*rate_ * shared_wakeup / second);
+    if (!rate_) return;
+    shared_ = static_cast<std::uint64_t>(*rate_ * shared_wakeup / second);
+    max_late_ =
+        std::max(max_late_, static_cast<std::int64_t>(std::min(128 / *rate_, 4e9) * second));
   }
 
   /// How many more datagrams are due.
@@ -87,7 +90,7 @@ class Pace {
     now = std::min(now, end_ - 1);
     const auto late = now - due(attempts);
     if (late < 0) return 0;
-    start_ += std::max<std::int64_t>(late - max_late, 0);
+    start_ += std::max<std::int64_t>(late - max_late_, 0);
     const auto elapsed = static_cast<double>(now - start_);
     const auto total = static_cast<std::uint64_t>(elapsed * *rate_ / second) + 1;
     return std::min(std::max(total, attempts + 1) - attempts, left);
@@ -105,7 +108,6 @@ class Pace {
 
  private:
   static constexpr std::int64_t shared_wakeup = 50'000;
-  static constexpr std::int64_t max_late = 20'000'000;
 
   [[nodiscard]] std::int64_t due(std::uint64_t datagram) const noexcept {
     const auto offset = std::ceil(static_cast<double>(datagram) * second / *rate_);
@@ -116,6 +118,7 @@ class Pace {
   std::uint64_t count_;
   std::int64_t start_;
   std::int64_t end_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t max_late_ = 20'000'000;
   std::uint64_t shared_ = 0;  ///< datagrams that wait for a later one's wake-up
 };
 

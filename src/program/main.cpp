@@ -22,7 +22,9 @@ int fail(mcr::ExitCode code, const char* message) {
 int parse(CLI::App& app, int argc, char** argv, const int& exit_code) {
   try {
     app.parse(argc, argv);
-    return exit_code;
+    if (!app.get_subcommands().empty()) return exit_code;
+    fmt::print(stderr, "{}", app.help());
+    return static_cast<int>(mcr::ExitCode::usage);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(mcr::ExitCode::usage);
   }
@@ -34,7 +36,7 @@ int main(int argc, char** argv) {
   CLI::App app("A multicast relay: takes UDP off an interface and republishes it on others");
   app.name("mcr");
   app.set_version_flag("--version", "mcr " MCR_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   int exit_code = 0;
   mcr::add_run_command(app, exit_code);
   mcr::add_check_command(app, exit_code);

@@ -1,0 +1,175 @@
+#include "mcr/packet.hpp"
+
+#include <random>
+#include <string>
+
+#include "catch.hpp"
+#include "frame_builder.hpp"
+
+using mcr::InputDrop;
+using mcr::Packet;
+using mcr::VnetHeader;
+using mcr::test::FrameBuilder;
+
+namespace {
+
+VnetHeader superframe(std::uint16_t segment) {
+  VnetHeader vnet;
+  vnet.flags = VnetHeader::needs_checksum;
+  vnet.gso_type = VnetHeader::gso_udp_l4;
+  vnet.gso_size = segment;
+  vnet.header_bytes = 42;
+  return vnet;
+}
+
+std::optional<InputDrop> drop_of(const FrameBuilder& frame, const VnetHeader& vnet = {}) {
+  Packet packet;
+  return mcr::parse(frame.build(), vnet, frame.link_header, packet);
+}
+
+}  // namespace
+
+TEST_CASE("a plain datagram is read as it was sent") {
+  for (const std::size_t link_header : {14U, 0U})
+    for (const std::size_t options : {0U, 4U, 40U})
+      for (const std::size_t size : {0U, 1U, 46U, 1472U, 65507U}) {
+        FrameBuilder frame;
+        frame.link_header = link_header;
+        frame.option_bytes = size > 65000 ? 0 : options;
+        frame.payload.assign(size, 0xA5);
+        frame.padding = size < 18 ? 18 - size : 0;
+        const auto bytes = frame.build();
+        Packet packet;
+        REQUIRE_FALSE(mcr::parse(bytes, {}, link_header, packet));
+        CHECK(packet.source == frame.source);
+        CHECK(packet.destination == frame.destination);
+        CHECK(packet.payload.size() == size);
+        CHECK(packet.segment == size);
+        CHECK(packet.datagrams == 1);
+        CHECK_FALSE(packet.checksum_trusted);
+        CHECK(mcr::checksum_holds(packet));
+      }
+}
+
+TEST_CASE("what cannot be forwarded is dropped for its own reason") {
+  struct Case {
+    std::string name;
+    void (*change)(FrameBuilder&);
+    InputDrop expected;
+  };
+  const std::vector<Case> cases{
+      {"ARP", [](FrameBuilder& f) { f.ethertype = 0x0806; }, InputDrop::not_ip},
+      {"IPv6 in an IPv4 frame", [](FrameBuilder& f) { f.version = 6; }, InputDrop::not_ip},
+      {"TCP", [](FrameBuilder& f) { f.protocol = 6; }, InputDrop::not_udp},
+      {"first fragment", [](FrameBuilder& f) { f.fragment = 0x2000; }, InputDrop::fragment},
+      {"later fragment", [](FrameBuilder& f) { f.fragment = 0x0010; }, InputDrop::fragment},
+      {"IP header too short", [](FrameBuilder& f) { f.header_words_error = -1; },
+       InputDrop::bad_length},
+      {"IP header longer than the packet", [](FrameBuilder& f) { f.header_words_error = 10; },
+       InputDrop::bad_length},
+      {"IP length beyond the frame", [](FrameBuilder& f) { f.ip_length_error = 1; },
+       InputDrop::truncated},
+      {"IP length below its header", [](FrameBuilder& f) { f.ip_length_error = -20; },
+       InputDrop::bad_length},
+      {"UDP length beyond the packet", [](FrameBuilder& f) { f.udp_length_error = 1; },
+       InputDrop::bad_length},
+      {"UDP length below its header", [](FrameBuilder& f) { f.udp_length_error = -6; },
+       InputDrop::bad_length},
+  };
+  for (const auto& test : cases) {
+    INFO(test.name);
+    FrameBuilder frame;
+    test.change(frame);
+    const auto drop = drop_of(frame);
+    REQUIRE(drop);
+    CHECK(*drop == test.expected);
+  }
+  CHECK_FALSE(drop_of(FrameBuilder{}));
+}
+
+TEST_CASE("every cut-off frame is refused, and nothing behind its end is read") {
+  const auto whole = FrameBuilder{}.build();
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const std::vector<std::byte> cut(whole.begin(),
+                                     whole.begin() + static_cast<std::ptrdiff_t>(size));
+    Packet packet;
+    CHECK(mcr::parse(cut, {}, 14, packet));
+  }
+}
+
+TEST_CASE("the checksum is believed, absent or verified") {
+  FrameBuilder frame;
+  frame.break_checksum = true;
+  auto bytes = frame.build();
+  Packet packet;
+  REQUIRE_FALSE(mcr::parse(bytes, {}, 14, packet));
+  CHECK_FALSE(packet.checksum_trusted);
+  CHECK_FALSE(mcr::checksum_holds(packet));
+
+  for (const auto flag : {VnetHeader::needs_checksum, VnetHeader::data_valid}) {
+    VnetHeader vnet;
+    vnet.flags = flag;
+    REQUIRE_FALSE(mcr::parse(bytes, vnet, 14, packet));
+    CHECK(packet.checksum_trusted);
+  }
+
+  frame.with_checksum = false;
+  bytes = frame.build();
+  REQUIRE_FALSE(mcr::parse(bytes, {}, 14, packet));
+  CHECK(packet.checksum_trusted);
+}
+
+TEST_CASE("one flipped bit anywhere breaks the checksum") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 200; ++round) {
+    FrameBuilder frame;
+    frame.payload.resize(1 + random() % 1500);
+    for (auto& byte : frame.payload) byte = static_cast<std::uint8_t>(random());
+    auto bytes = frame.build();
+    Packet packet;
+    REQUIRE_FALSE(mcr::parse(bytes, {}, 14, packet));
+    REQUIRE(mcr::checksum_holds(packet));
+    const auto at = 42 + random() % frame.payload.size();
+    bytes[at] ^= std::byte{static_cast<std::uint8_t>(1U << random() % 8)};
+    CHECK_FALSE(mcr::checksum_holds(packet));
+  }
+}
+
+TEST_CASE("a superframe is read as its datagrams") {
+  FrameBuilder frame;
+  frame.payload.resize(1000);
+  const auto bytes = frame.build();
+  struct Case {
+    std::uint16_t segment;
+    std::uint32_t expected_segment;
+    std::uint32_t datagrams;
+  };
+  for (const auto& test : {Case{100, 100, 10}, Case{300, 300, 4}, Case{999, 999, 2},
+                           Case{1000, 1000, 1}, Case{1400, 1000, 1}}) {
+    Packet packet;
+    REQUIRE_FALSE(mcr::parse(bytes, superframe(test.segment), 14, packet));
+    CHECK(packet.segment == test.expected_segment);
+    CHECK(packet.datagrams == test.datagrams);
+    CHECK(packet.checksum_trusted);
+  }
+}
+
+TEST_CASE("absurd superframes are refused") {
+  FrameBuilder frame;
+  frame.payload.resize(1000);
+  CHECK(drop_of(frame, superframe(0)) == InputDrop::bad_length);
+  CHECK(drop_of(frame, superframe(1)) == InputDrop::bad_length);
+  auto unchecked = superframe(100);
+  unchecked.flags = 0;
+  CHECK(drop_of(frame, unchecked) == InputDrop::bad_checksum);
+  frame.payload.resize(10);
+  CHECK_FALSE(drop_of(frame, superframe(65535)));
+}
+
+TEST_CASE("a refused frame counts as the datagrams it claims, within bounds") {
+  CHECK(mcr::claimed_datagrams(1000, {}) == 1);
+  CHECK(mcr::claimed_datagrams(1042, superframe(100)) == 10);
+  CHECK(mcr::claimed_datagrams(65535, superframe(1)) == 128);
+  CHECK(mcr::claimed_datagrams(0, superframe(100)) == 1);
+  CHECK(mcr::claimed_datagrams(1000, superframe(0)) == 1);
+}

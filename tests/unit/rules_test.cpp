@@ -1,0 +1,194 @@
+#include "mcr/rules.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <net/if_arp.h>
+#include <random>
+#include <set>
+
+#include "catch.hpp"
+
+using namespace mcr;
+
+namespace {
+
+Interface up(std::string name, unsigned index, std::vector<IpAddress> addresses = {}) {
+  Interface interface;
+  interface.name = std::move(name);
+  interface.index = index;
+  interface.up = true;
+  interface.mtu = 1500;
+  interface.type = ARPHRD_ETHER;
+  interface.addresses = std::move(addresses);
+  return interface;
+}
+
+const auto source = *IpAddress::parse("10.1.0.1");
+
+Interfaces two_interfaces() { return Interfaces({up("in", 2), up("out", 3, {source})}); }
+
+IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+
+Rule rule(std::string name, IpAddress group, std::uint16_t port,
+          std::vector<IpAddress> sources = {}) {
+  std::ranges::sort(sources);
+  Rule result;
+  result.name = std::move(name);
+  result.inputs = {{"in", group, port, std::move(sources)}};
+  result.outputs = {{"out", ip("239.9.9.9"), 6000, std::uint8_t{16}}};
+  return result;
+}
+
+std::string never_refused(const Input&) { return {}; }
+
+struct Compiled {
+  Indexes indexes;
+  RuleTable table;
+};
+
+Compiled compiled(const Config& config, const Interfaces& interfaces) {
+  std::vector<Standing> standings;
+  for (const auto& one : config.rules) standings.push_back(judge(one, interfaces, never_refused));
+  Compiled result;
+  result.table = compile(config, interfaces, standings, result.indexes, 1);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("a rule's standing says what it waits for") {
+  const auto one = rule("a", ip("239.1.1.1"), 5000);
+  CHECK(judge(one, two_interfaces(), never_refused).state == RuleState::active);
+
+  const auto no_input = judge(one, Interfaces({up("out", 3, {source})}), never_refused);
+  CHECK(no_input.state == RuleState::waiting);
+  CHECK(no_input.reason == "interface in does not exist");
+
+  auto down = up("in", 2);
+  down.up = false;
+  CHECK(judge(one, Interfaces({down, up("out", 3, {source})}), never_refused).reason ==
+        "interface in is down");
+
+  const auto no_address = judge(one, Interfaces({up("in", 2), up("out", 3)}), never_refused);
+  CHECK(no_address.state == RuleState::waiting);
+  CHECK(no_address.reason ==
+        "no output can be used: interface out has no usable source address");
+
+  const auto refused =
+      judge(one, two_interfaces(), [](const Input&) { return std::string("join: no"); });
+  CHECK(refused.state == RuleState::failed);
+  CHECK(refused.reason == "join: no");
+}
+
+TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
+  auto one = rule("a", ip("239.1.1.1"), 5000);
+  one.outputs.push_back({"gone", ip("239.9.9.9"), 6000, std::uint8_t{16}});
+  const auto standing = judge(one, two_interfaces(), never_refused);
+  CHECK(standing.state == RuleState::active);
+  CHECK(standing.reason == "in part: interface gone does not exist");
+
+  Config config;
+  config.rules = {one};
+  const auto result = compiled(config, two_interfaces());
+  const auto entries = result.table.lookup(0, {ip("239.1.1.1"), 5000});
+  REQUIRE(entries.size() == 1);
+  const auto outputs = result.table.outputs(entries[0]);
+  REQUIRE(outputs.size() == 2);
+  CHECK(outputs[0].egress != TableOutput::no_egress);
+  CHECK(outputs[1].egress == TableOutput::no_egress);
+}
+
+TEST_CASE("an output carries what the kernel needs") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
+  const auto result = compiled(config, two_interfaces());
+  const auto& output = result.table.outputs(result.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
+  CHECK(output.unfragmented == 1472);
+  CHECK(output.segmentation);
+  CHECK(output.destination.endpoint() == Endpoint{ip("239.9.9.9"), 6000});
+  CHECK(output.control_bytes != 0);
+  auto shaped = up("out", 3, {source});
+  shaped.shaped = true;
+  const auto slow = compiled(config, Interfaces({up("in", 2), shaped}));
+  CHECK_FALSE(slow.table.outputs(slow.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0].segmentation);
+}
+
+TEST_CASE("rules that do not run are not in the table but keep their counters") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
+  const auto result = compiled(config, Interfaces({up("in", 2)}));
+  CHECK(result.table.lookup(0, {ip("239.1.1.1"), 5000}).empty());
+  CHECK(result.table.ingress().empty());
+  CHECK(result.indexes.rules.find("a"));
+}
+
+TEST_CASE("slots stay with their rule across tables") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
+  auto first = compiled(config, two_interfaces());
+  const auto slot = first.table.lookup(0, {ip("239.1.1.2"), 5000})[0].rule;
+  config.rules.erase(config.rules.begin());
+  const std::vector<Standing> standings{judge(config.rules[0], two_interfaces(), never_refused)};
+  const auto next = compile(config, two_interfaces(), standings, first.indexes, 2);
+  CHECK(next.lookup(0, {ip("239.1.1.2"), 5000})[0].rule == slot);
+}
+
+TEST_CASE("a superseded index goes to the next key only after it was given back") {
+  IndexBook<std::string> book(2);
+  CHECK(*book.add("a") == 0);
+  CHECK(*book.add("b") == 1);
+  CHECK(*book.add("a") == 0);
+  CHECK_FALSE(book.add("c"));
+  book.remove_if([](const std::string& key, std::uint32_t) { return key == "a"; });
+  CHECK(*book.add("c") == 0);
+  CHECK_FALSE(book.find("a"));
+}
+
+TEST_CASE("the lookup agrees with a naive scan") {
+  std::mt19937 random(42);
+  for (int round = 0; round < 30; ++round) {
+    // Few values, so that neighbours, shared groups and shared ports are frequent.
+    Config config;
+    std::set<std::tuple<std::uint32_t, std::uint16_t, std::uint32_t>> used;
+    const auto rules = random() % 300;
+    for (unsigned i = 0; i < rules; ++i) {
+      const auto group = 0xEF010100U + static_cast<std::uint32_t>(random() % 40);
+      const auto port = static_cast<std::uint16_t>(5000 + random() % 4);
+      const auto from = 0x0A000000U + static_cast<std::uint32_t>(random() % 3);
+      if (!used.insert({group, port, from}).second) continue;
+      const std::vector<IpAddress> sources =
+          from == 0x0A000000U ? std::vector<IpAddress>{} : std::vector{IpAddress::v4(from)};
+      config.rules.push_back(
+          rule("r" + std::to_string(i), IpAddress::v4(group), port, sources));
+    }
+    const auto result = compiled(config, two_interfaces());
+    for (std::uint32_t group = 0xEF010100U; group < 0xEF010100U + 42; ++group)
+      for (std::uint16_t port = 4999; port < 5005; ++port)
+        for (std::uint32_t from = 0x0A000000U; from < 0x0A000004U; ++from) {
+          const Endpoint destination{IpAddress::v4(group), port};
+          std::multiset<std::uint32_t> expected;
+          for (const auto& one : config.rules) {
+            const auto& input = one.inputs[0];
+            const bool allowed = input.sources.empty() ||
+                                 std::ranges::find(input.sources, IpAddress::v4(from)) !=
+                                     input.sources.end();
+            if (Endpoint{input.group, input.port} == destination && allowed)
+              expected.insert(*result.indexes.rules.find(one.name));
+          }
+          std::multiset<std::uint32_t> found;
+          for (const auto& entry : result.table.lookup(0, destination))
+            if (result.table.allows(entry, IpAddress::v4(from))) found.insert(entry.rule);
+          CHECK(found == expected);
+        }
+    CHECK(result.table.lookup(1, {IpAddress::v4(0xEF010100U), 5000}).empty());
+  }
+}
+
+TEST_CASE("a table of the largest size compiles and finds every rule") {
+  Config config;
+  for (std::uint32_t i = 0; i < limits::rules; ++i)
+    config.rules.push_back(rule("r" + std::to_string(i), IpAddress::v4(0xEF000000U + i * 7), 5000));
+  const auto result = compiled(config, two_interfaces());
+  for (std::uint32_t i = 0; i < limits::rules; ++i)
+    REQUIRE(result.table.lookup(0, {IpAddress::v4(0xEF000000U + i * 7), 5000}).size() == 1);
+}
