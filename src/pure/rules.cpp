@@ -259,9 +259,9 @@ void TableCompiler::hash_entries() {
 RuleTable TableCompiler::finish(std::uint64_t generation) && {
   hash_entries();
   for (auto& ingress : table_.ingress_) {
-    std::ranges::sort(ingress.destinations);
-    const auto surplus = std::ranges::unique(ingress.destinations);
-    ingress.destinations.erase(surplus.begin(), surplus.end());
+    auto& all = ingress.destinations;
+    std::ranges::sort(all);
+    all.erase(std::unique(all.begin(), all.end()), all.end());
   }
   table_.generation_ = generation;
   return std::move(table_);

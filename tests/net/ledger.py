@@ -62,22 +62,22 @@ class Ledger:
     def __init__(self, world, *daemons, ingress="r0", egress=("r1",), size=None):
         self.daemons = daemons
         self.size = size
-        self._in = Counters(world, "relay", ingress)
-        self._out = {}
+        self.ingress = Counters(world, "relay", ingress)
+        self.egress = {}
         for interface in egress:
             namespace, end = world.peer["relay", interface]
-            self._out[interface] = Counters(world, namespace, end)
+            self.egress[interface] = Counters(world, namespace, end)
         self._mark = self._read()
 
     def close(self):
         """Takes the counters away, so that another ledger may be made."""
-        for counters in (self._in, *self._out.values()):
+        for counters in (self.ingress, *self.egress.values()):
             counters.close()
 
     def _read(self):
         return {
-            "in": self._in.read(),
-            "out": {name: counters.read() for name, counters in self._out.items()},
+            "in": self.ingress.read(),
+            "out": {name: counters.read() for name, counters in self.egress.items()},
             "status": [daemon.status() for daemon in self.daemons],
         }
 
@@ -96,11 +96,11 @@ class Ledger:
 
         return until(still, "traffic comes to rest (in_flight 0, counters stable)", 15)
 
-    def settle(self, gone=(), partial=()):
+    def settle(self, gone=()):
         """At rest: checks the daemons' figures against ours since the last mark.
 
-        `gone`: destinations that no rule of now has, but one had since the mark; `partial`: input
-        destinations whose rule was not active all the time. Returns the readings' difference:
+        `gone`: destinations that no rule of now has, but one had since the mark. Returns the
+        readings' difference:
         {"in": {dst: Count}, "out": {interface: {dst: Count}}, "kernel_drops", "status"}.
         """
         now, before = self.rest(), self._mark
@@ -118,7 +118,7 @@ class Ledger:
         }
         pairs = list(zip(before["status"], now["status"], delta["kernel_drops"]))
         for a, b, dropped in pairs:
-            _check_input(self._in.interface, delta["in"], a, b, dropped, partial)
+            _check_input(self.ingress.interface, delta["in"], a, b, dropped)
         _check_outputs(delta["out"], [(a, b) for a, b, _ in pairs], gone)
         return delta
 
@@ -144,13 +144,13 @@ def _inputs(status, interface):
     return found
 
 
-def _check_input(interface, offered, before, after, kernel_drops, partial):
+def _check_input(interface, offered, before, after, kernel_drops):
     """What came in for a rule is what it received, but for frames the socket had no room for."""
     dropped = kernel_drops + sum(after["totals"]["drops"].values())
     dropped -= sum(before["totals"]["drops"].values())
     old, missing = _inputs(before, interface), 0
     for where, rules in _inputs(after, interface).items():
-        if where in partial or len(rules) > 1:
+        if len(rules) > 1:  # by source: who gets which is not counted here
             continue
         for name, received in rules.items():
             received -= old.get(where, {}).get(name, 0)

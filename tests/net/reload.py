@@ -61,9 +61,9 @@ def removal(world, daemon, ledger):
     until(lambda: "239.1.1.2" not in world.igmp("relay", "r0"), "the removed rule's group is left")
     until(lambda: "239.1.1.3" in world.igmp("relay", "r0"), "the added rule's group is joined")
 
-    counter = ledger._out["r1"]  # the stream must have stopped, while it is still being sent
+    counter = ledger.egress["r1"]  # the stream must have stopped, while it is still being sent
     before = counter.read()["239.2.1.2", 5000]
-    arriving = ledger._in
+    arriving = ledger.ingress
     offered = arriving.read()["239.1.1.2", 5000].frames
     until(lambda: arriving.read()["239.1.1.2", 5000].frames > offered + 50, "it is still sent")
     equal(counter.read()["239.2.1.2", 5000], before, "the removed stream at the sink")
