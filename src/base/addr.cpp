@@ -58,7 +58,9 @@ bool IpAddress::is_loopback() const noexcept {
                      [](std::uint8_t byte) { return byte == 0; });
 }
 
-bool IpAddress::is_broadcast() const noexcept { return is_v4() && to_v4() == 0xFFFFFFFFU; }
+bool IpAddress::is_broadcast() const noexcept {
+  return is_v4() && to_v4() == 0xFFFFFFFFU;
+}
 
 std::span<const std::uint8_t> IpAddress::bytes() const noexcept {
   const std::size_t size = is_v4() ? 4 : is_v6() ? 16 : 0;
@@ -88,8 +90,7 @@ std::string IpAddress::str() const {
   return text.data();
 }
 
-SocketAddress::SocketAddress(const Endpoint& endpoint, unsigned scope) noexcept
-    : SocketAddress() {
+SocketAddress::SocketAddress(const Endpoint& endpoint, unsigned scope) noexcept : SocketAddress() {
   if (endpoint.address.is_v6()) {
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(endpoint.port);

@@ -15,7 +15,9 @@ std::string describe(int code, std::string_view operation, std::string_view subj
 
 }  // namespace
 
-std::string errno_text(int code) { return std::generic_category().message(code); }
+std::string errno_text(int code) {
+  return std::generic_category().message(code);
+}
 
 OsError::OsError(int code, std::string_view operation, std::string_view subject)
     : std::runtime_error(describe(code, operation, subject)), code_(code) {}

@@ -36,9 +36,13 @@ std::optional<Level> parse_level(std::string_view name) {
   return std::nullopt;
 }
 
-void set_level(Level level) noexcept { threshold.store(level, std::memory_order_relaxed); }
+void set_level(Level level) noexcept {
+  threshold.store(level, std::memory_order_relaxed);
+}
 
-bool enabled(Level level) noexcept { return level <= threshold.load(std::memory_order_relaxed); }
+bool enabled(Level level) noexcept {
+  return level <= threshold.load(std::memory_order_relaxed);
+}
 
 void write(Level level, std::string_view message) {
   if (!enabled(level)) return;

@@ -32,9 +32,9 @@ namespace mcr {
 
 namespace {
 
-constexpr std::uint16_t report_usage = 1U << 3U;    // IORING_SEND_ZC_REPORT_USAGE, Linux 6.2
-constexpr std::uint32_t usage_copied = 1U << 31U;   // IORING_NOTIF_USAGE_ZC_COPIED
-constexpr std::uint8_t copied_streak = 8;           // then zero-copy is not worth its price
+constexpr std::uint16_t report_usage = 1U << 3U;   // IORING_SEND_ZC_REPORT_USAGE, Linux 6.2
+constexpr std::uint32_t usage_copied = 1U << 31U;  // IORING_NOTIF_USAGE_ZC_COPIED
+constexpr std::uint8_t copied_streak = 8;          // then zero-copy is not worth its price
 constexpr std::uint16_t copies_before_retry = 1024;
 constexpr std::uint16_t singles_before_retry = 1024;
 constexpr std::uint32_t page = 4096;
@@ -130,8 +130,8 @@ void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t 
   }
 }
 
-void Egress::add_run(const TableOutput& output, const Run& run, bool gather,
-                     const std::byte* data, std::uint16_t buffer) noexcept {
+void Egress::add_run(const TableOutput& output, const Run& run, bool gather, const std::byte* data,
+                     std::uint16_t buffer) noexcept {
   auto& state = outputs_[output.slot];
   const bool zerocopy = state.copies_left == 0 && run.segment >= zerocopy_piece_minimum;
   const auto page_limit = zerocopy ? gather_limits::pages : no_page_limit;
@@ -189,7 +189,8 @@ void Egress::append(Message& message, const Run& run, const std::byte* data,
 bool Egress::flush() noexcept {
   bool any = false;
   const auto ports = active_.size();
-  for (std::size_t i = 0; i < ports; ++i) any = flush_port(active_[i]) || any;
+  for (std::size_t i = 0; i < ports; ++i)
+    any = flush_port(active_[i]) || any;
   std::erase_if(active_, [this](std::uint16_t number) {
     auto& port = ports_[number];
     port.listed = port.waiting.count != 0 || port.returned.count != 0;
@@ -218,13 +219,14 @@ bool Egress::flush_port(std::uint16_t number) noexcept {
 bool Egress::has_send_buffer(std::uint16_t number) noexcept {
   auto& port = ports_[number];
   const auto& shared = shared_.egress[number];
-  if (port.charged < shared.send_buffer) return true;
+  const auto send_buffer = shared.send_buffer.load(std::memory_order_relaxed);
+  if (port.charged < send_buffer) return true;
   // What this round has submitted is not in the kernel yet: its charge stays.
   if (port.with_kernel != 0) return false;
   int queued = 0;
   if (::ioctl(shared.socket.get(), SIOCOUTQ, &queued) != 0) return true;
   port.charged = static_cast<std::uint64_t>(queued);
-  return port.charged < shared.send_buffer;
+  return port.charged < send_buffer;
 }
 
 void Egress::await_writable(std::uint16_t number) noexcept {

@@ -18,16 +18,6 @@ void set_option(Fd socket, int level, int option, int value, std::string_view wh
     throw_errno(what, "for " + interface);
 }
 
-std::uint32_t set_send_buffer(Fd socket, std::uint64_t bytes) {
-  const int wanted = static_cast<int>(std::min<std::uint64_t>(bytes, 1U << 30U));
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof wanted) != 0)
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
-  int granted = 0;
-  socklen_t length = sizeof granted;
-  ::getsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &granted, &length);
-  return static_cast<std::uint32_t>(granted);
-}
-
 /// Nothing is ever read from an egress socket: what is sent to its port must not fill it.
 void receive_nothing(Fd socket, const std::string& interface) {
   const auto program = drop_all_filter();
@@ -55,19 +45,26 @@ void set_ipv6_options(Fd socket, const std::string& interface) {
 
 }  // namespace
 
-EgressSocket open_egress(const std::string& interface, const EgressKey& key,
-                         std::uint64_t send_buffer) {
-  EgressSocket result;
-  result.fd = UniqueFd(
+UniqueFd open_egress(const std::string& interface, const EgressKey& key) {
+  UniqueFd socket(
       ::socket(static_cast<int>(key.family), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!result.fd.valid()) throw_errno("open UDP socket", "for " + interface);
-  receive_nothing(result.fd, interface);
+  if (!socket.valid()) throw_errno("open UDP socket", "for " + interface);
+  receive_nothing(socket, interface);
   if (key.family == Family::ipv6)
-    set_ipv6_options(result.fd, interface);
+    set_ipv6_options(socket, interface);
   else
-    set_ipv4_options(result.fd, interface);
-  result.send_buffer = set_send_buffer(result.fd, send_buffer);
-  return result;
+    set_ipv4_options(socket, interface);
+  return socket;
+}
+
+std::uint32_t set_send_buffer(Fd socket, std::uint64_t bytes) {
+  const int wanted = static_cast<int>(std::min<std::uint64_t>(bytes, 1U << 30U));
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof wanted) != 0)
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+  int granted = 0;
+  socklen_t length = sizeof granted;
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &granted, &length);
+  return static_cast<std::uint32_t>(granted);
 }
 
 }  // namespace mcr

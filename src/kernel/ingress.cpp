@@ -44,6 +44,58 @@ void attach(Fd socket, std::span<const sock_filter> program) {
     throw_errno("attach packet filter");
 }
 
+UniqueFd open_one(const std::string& interface, unsigned interface_index) {
+  UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) throw_errno("open packet socket", "on " + interface);
+  attach(socket, drop_all_filter());
+  set_option(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", interface);
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_IP);
+  address.sll_ifindex = static_cast<int>(interface_index);
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    throw_errno("bind packet socket", "to " + interface);
+  return socket;
+}
+
+int fanout_mode(Fanout fanout) {
+  switch (fanout) {
+    case Fanout::hash:
+      return PACKET_FANOUT_HASH;
+    case Fanout::cpu:
+      return PACKET_FANOUT_CPU;
+    case Fanout::qm:
+      return PACKET_FANOUT_QM;
+    case Fanout::lb:
+      return PACKET_FANOUT_LB;
+  }
+  return PACKET_FANOUT_HASH;
+}
+
+void join_fanout(std::span<const UniqueFd> sockets, Fanout fanout, const std::string& interface) {
+  const int mode = fanout_mode(fanout);
+  set_option(sockets.front(), SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16,
+             "make a fanout group", interface);
+  int group = 0;
+  socklen_t length = sizeof group;
+  if (::getsockopt(sockets.front().get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
+    throw_errno("read the fanout group", "of " + interface);
+  for (const auto& socket : sockets.subspan(1))
+    set_option(socket, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFF) | mode << 16,
+               "join the fanout group", interface);
+}
+
+}  // namespace
+
+std::vector<UniqueFd> open_ingress(const std::string& interface, unsigned interface_index,
+                                   Fanout fanout, std::size_t workers) {
+  std::vector<UniqueFd> sockets;
+  for (std::size_t i = 0; i < workers; ++i)
+    sockets.push_back(open_one(interface, interface_index));
+  if (workers > 1) join_fanout(sockets, fanout, interface);
+  return sockets;
+}
+
 std::uint32_t set_receive_buffer(Fd socket, std::uint64_t bytes) {
   const int wanted = static_cast<int>(std::min<std::uint64_t>(bytes, 1U << 30U));
   if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) != 0)
@@ -54,64 +106,13 @@ std::uint32_t set_receive_buffer(Fd socket, std::uint64_t bytes) {
   return static_cast<std::uint32_t>(granted);
 }
 
-IngressSocket open_one(const std::string& interface, unsigned interface_index,
-                       std::uint64_t receive_buffer) {
-  IngressSocket result;
-  result.fd = UniqueFd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!result.fd.valid()) throw_errno("open packet socket", "on " + interface);
-  attach(result.fd, drop_all_filter());
-  set_option(result.fd, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", interface);
-  result.receive_buffer = set_receive_buffer(result.fd, receive_buffer);
-  sockaddr_ll address{};
-  address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(ETH_P_IP);
-  address.sll_ifindex = static_cast<int>(interface_index);
-  if (::bind(result.fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    throw_errno("bind packet socket", "to " + interface);
-  return result;
-}
-
-int fanout_mode(Fanout fanout) {
-  switch (fanout) {
-    case Fanout::hash: return PACKET_FANOUT_HASH;
-    case Fanout::cpu: return PACKET_FANOUT_CPU;
-    case Fanout::qm: return PACKET_FANOUT_QM;
-    case Fanout::lb: return PACKET_FANOUT_LB;
-  }
-  return PACKET_FANOUT_HASH;
-}
-
-void join_fanout(std::span<IngressSocket> sockets, Fanout fanout, const std::string& interface) {
-  const int mode = fanout_mode(fanout);
-  set_option(sockets.front().fd, SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16,
-             "make a fanout group", interface);
-  int group = 0;
-  socklen_t length = sizeof group;
-  if (::getsockopt(sockets.front().fd.get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
-    throw_errno("read the fanout group", "of " + interface);
-  for (auto& socket : sockets.subspan(1))
-    set_option(socket.fd, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFF) | mode << 16,
-               "join the fanout group", interface);
-}
-
-}  // namespace
-
-std::vector<IngressSocket> open_ingress(const std::string& interface, unsigned interface_index,
-                                        Fanout fanout, std::size_t workers,
-                                        std::uint64_t receive_buffer) {
-  std::vector<IngressSocket> sockets;
-  for (std::size_t i = 0; i < workers; ++i)
-    sockets.push_back(open_one(interface, interface_index, receive_buffer));
-  if (workers > 1) join_fanout(sockets, fanout, interface);
-  return sockets;
-}
-
 void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinations,
                std::size_t link_header) {
   for (const std::size_t limit : {4096, 1264, 624, 300, 128}) {
     const auto program = compile_filter(destinations, link_header, limit);
     try {
-      for (const auto socket : sockets) attach(socket, program);
+      for (const auto socket : sockets)
+        attach(socket, program);
       return;
     } catch (const OsError& error) {
       if (error.code() != ENOMEM || limit == 128) throw;
@@ -132,7 +133,8 @@ Ingress::Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& count
 
 void Ingress::adopt(const RuleTable& table) noexcept {
   wanted_.reset();
-  for (const auto& ingress : table.ingress()) wanted_.set(ingress.port);
+  for (const auto& ingress : table.ingress())
+    wanted_.set(ingress.port);
   for (std::uint16_t port = 0; port < slots::ingress; ++port) {
     if (wanted_[port] && !armed_[port] && !starved_[port]) arm(port);
     if (!wanted_[port] && armed_[port]) cancel(port);
@@ -140,7 +142,9 @@ void Ingress::adopt(const RuleTable& table) noexcept {
   }
 }
 
-void Ingress::stop() noexcept { adopt(RuleTable{}); }
+void Ingress::stop() noexcept {
+  adopt(RuleTable{});
+}
 
 void Ingress::arm(std::uint16_t port) noexcept {
   auto& request = ring_.request();
@@ -174,8 +178,7 @@ std::optional<Frame> Ingress::complete(Token token, const io_uring_cqe& completi
 }
 
 // A completed buffer holds io_uring_recvmsg_out, then what recvmsg(2) gave: vnet header and frame.
-std::optional<Frame> Ingress::read(std::uint16_t port, std::uint16_t buffer,
-                                   int result) noexcept {
+std::optional<Frame> Ingress::read(std::uint16_t port, std::uint16_t buffer, int result) noexcept {
   constexpr std::size_t headers = sizeof(io_uring_recvmsg_out) + sizeof(VnetHeader);
   if (result < static_cast<int>(headers)) return std::nullopt;
   const std::byte* memory = buffers_.at(buffer);

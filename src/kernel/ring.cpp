@@ -34,17 +34,20 @@ Ring::Ring(unsigned submissions, unsigned completions) {
   if (error != 0) throw OsError(error, "set up io_uring");
 }
 
-Ring::~Ring() { io_uring_queue_exit(&ring_); }
+Ring::~Ring() {
+  io_uring_queue_exit(&ring_);
+}
 
 void Ring::enable() {
   // io_uring_enable_rings() is declared by liburing 2.3, but not in Debian's library.
-  if (::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) != 0)
+  if (::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) !=
+      0)
     throw_errno("enable io_uring");
 }
 
 bool Ring::supports(int opcode) const noexcept {
-  const std::unique_ptr<io_uring_probe, decltype(&io_uring_free_probe)> probe(
-      io_uring_get_probe(), io_uring_free_probe);
+  const std::unique_ptr<io_uring_probe, decltype(&io_uring_free_probe)> probe(io_uring_get_probe(),
+                                                                              io_uring_free_probe);
   return probe != nullptr && io_uring_opcode_supported(probe.get(), opcode) != 0;
 }
 
@@ -59,9 +62,13 @@ io_uring_sqe& Ring::request() noexcept {
 
 // Errors of io_uring_enter(2) here are EINTR, EAGAIN and EBUSY: passing, and asked again by the
 // next call; requests that were not taken stay in the queue.
-void Ring::submit() noexcept { io_uring_submit_and_get_events(&ring_); }
+void Ring::submit() noexcept {
+  io_uring_submit_and_get_events(&ring_);
+}
 
-void Ring::submit_and_wait() noexcept { io_uring_submit_and_wait(&ring_, 1); }
+void Ring::submit_and_wait() noexcept {
+  io_uring_submit_and_wait(&ring_, 1);
+}
 
 void Ring::submit_and_wait(std::chrono::milliseconds limit) noexcept {
   io_uring_cqe* completion = nullptr;

@@ -86,8 +86,7 @@ void add_status_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("status", "Show what the running relay does");
   command->add_option("RULE", options->rule, "Show this rule in full");
   command->add_flag("--json", options->as_json, "As JSON");
-  command
-      ->add_option("--watch", options->watch, "Repeat every SEC seconds (1 if none are given)")
+  command->add_option("--watch", options->watch, "Repeat every SEC seconds (1 if none are given)")
       ->expected(0, 1)
       ->default_str("1")
       ->check(CLI::Range(0.1, 3600.0))

@@ -59,7 +59,8 @@ void raise_descriptor_limit() {
 UniqueFd block_signals() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
+    ::sigaddset(&set, signal);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) throw_errno("create signalfd");
@@ -78,7 +79,8 @@ Config load_or_fail(const std::string& path) {
   auto result = load_config(path);
   if (result.errors.empty()) return std::move(result.config);
   std::string text;
-  for (const auto& error : result.errors) text += (text.empty() ? "" : "\n") + error.str();
+  for (const auto& error : result.errors)
+    text += (text.empty() ? "" : "\n") + error.str();
   throw Failure(ExitCode::config, text);
 }
 
@@ -202,7 +204,8 @@ json Program::on_request(const json& request) {
 json Program::reload() {
   auto result = load_config(options_.config);
   if (!result.errors.empty()) {
-    for (const auto& error : result.errors) log::error("{}", error.str());
+    for (const auto& error : result.errors)
+      log::error("{}", error.str());
     log::error("reload refused: the running rules stay");
     return {{"ok", false}, {"errors", list_errors(result.errors)}};
   }

@@ -8,8 +8,8 @@ bool at_rest(const OutputCounters& counters) noexcept {
 }
 
 void clear(RuleCounters& counters) noexcept {
-  for (auto* counter : {&counters.rx_datagrams, &counters.rx_bytes, &counters.last_seen_ns,
-                        &counters.last_source})
+  for (auto* counter :
+       {&counters.rx_datagrams, &counters.rx_bytes, &counters.last_seen_ns, &counters.last_source})
     counter->set(0);
   counters.drops.clear();
 }

@@ -53,7 +53,8 @@ std::uint64_t word_sum(std::span<const std::byte> bytes) noexcept {
 }
 
 std::uint16_t fold(std::uint64_t sum) noexcept {
-  while (sum > 0xFFFFU) sum = (sum & 0xFFFFU) + (sum >> 16U);
+  while (sum > 0xFFFFU)
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
   return static_cast<std::uint16_t>(sum);
 }
 

@@ -56,16 +56,14 @@ void append_control(TableOutput& output, int level, int type, const Value& value
   header->cmsg_type = type;
   header->cmsg_len = CMSG_LEN(sizeof value);
   std::memcpy(CMSG_DATA(header), &value, sizeof value);
-  output.control_bytes =
-      static_cast<std::uint8_t>(output.control_bytes + CMSG_SPACE(sizeof value));
+  output.control_bytes = static_cast<std::uint8_t>(output.control_bytes + CMSG_SPACE(sizeof value));
 }
 
 /// Says by control messages which interface and source address to use (ip(7), ipv6(7)): one
 /// socket serves all of an interface's outputs, and an address change needs no new socket.
 void write_control(TableOutput& output, unsigned interface_index, const IpAddress& source,
                    std::optional<std::uint8_t> ttl) noexcept {
-  static_assert(CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) <=
-                sizeof output.control);
+  static_assert(CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) <= sizeof output.control);
   if (source.is_v4()) {
     in_pktinfo info{};
     info.ipi_ifindex = static_cast<int>(interface_index);
@@ -180,8 +178,7 @@ void TableCompiler::add(const Rule& rule, const Standing& standing) {
     if (standing.input_reasons[i].empty()) add_input(rule.inputs[i], slot, first_output);
 }
 
-void TableCompiler::add_input(const Input& input, std::uint32_t slot,
-                              std::uint32_t first_output) {
+void TableCompiler::add_input(const Input& input, std::uint32_t slot, std::uint32_t first_output) {
   const auto& interface = *interfaces_.find(input.interface);
   TableEntry entry;
   entry.destination = {input.group, input.port};
@@ -219,8 +216,7 @@ std::uint16_t TableCompiler::ingress_port(const Interface& interface) {
   const auto [known, added] = ingress_at_.try_emplace(key, table_.ingress_.size());
   if (added) {
     TableIngress ingress;
-    ingress.port =
-        static_cast<std::uint16_t>(index_of(indexes_.ingress, key, "input interfaces"));
+    ingress.port = static_cast<std::uint16_t>(index_of(indexes_.ingress, key, "input interfaces"));
     ingress.interface = interface.name;
     ingress.interface_index = interface.index;
     ingress.link_header = link_header_of(interface);
@@ -229,8 +225,7 @@ std::uint16_t TableCompiler::ingress_port(const Interface& interface) {
   return table_.ingress_[known->second].port;
 }
 
-std::uint16_t TableCompiler::egress_port(const Interface& interface,
-                                         const IpAddress& destination) {
+std::uint16_t TableCompiler::egress_port(const Interface& interface, const IpAddress& destination) {
   const EgressKey key{interface.index, destination.family(), destination.is_multicast()};
   const auto known = egress_ports_.find(key);
   if (known != egress_ports_.end()) return known->second;
@@ -249,9 +244,11 @@ void TableCompiler::hash_entries() {
   auto& buckets = table_.buckets_;
   buckets.assign(std::bit_ceil(2 * entries.size() + 1), {});
   for (std::uint32_t first = 0, next = 0; first < entries.size(); first = next) {
-    while (next < entries.size() && key_of(entries[next]) == key_of(entries[first])) ++next;
+    while (next < entries.size() && key_of(entries[next]) == key_of(entries[first]))
+      ++next;
     auto at = hash(entries[first].ingress, entries[first].destination);
-    while (buckets[at & (buckets.size() - 1)].count != 0) ++at;
+    while (buckets[at & (buckets.size() - 1)].count != 0)
+      ++at;
     buckets[at & (buckets.size() - 1)] = {first, next - first};
   }
 }

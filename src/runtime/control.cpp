@@ -52,8 +52,7 @@ void make_way(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return;
   if (!S_ISSOCK(status.st_mode))
-    throw Failure(ExitCode::os,
-                  fmt::format("control socket {}: exists and is not a socket", path));
+    throw Failure(ExitCode::os, fmt::format("control socket {}: exists and is not a socket", path));
   const auto probe = new_socket(SOCK_NONBLOCK);
   const int error = connect_to(probe, path);
   if (error == 0 || error == EAGAIN)
@@ -93,7 +92,9 @@ ControlServer::ControlServer(std::string path)
   watch(listener_, EPOLLIN, EPOLL_CTL_ADD);
 }
 
-ControlServer::~ControlServer() { ::unlink(path_.c_str()); }
+ControlServer::~ControlServer() {
+  ::unlink(path_.c_str());
+}
 
 void ControlServer::watch(Fd socket, std::uint32_t events, int operation) {
   epoll_event event{};
@@ -105,8 +106,7 @@ void ControlServer::watch(Fd socket, std::uint32_t events, int operation) {
 
 void ControlServer::serve(const Handler& handler) {
   std::array<epoll_event, 32> events{};
-  const int count =
-      ::epoll_wait(events_.get(), events.data(), static_cast<int>(events.size()), 0);
+  const int count = ::epoll_wait(events_.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) {
     const int ready = events[static_cast<std::size_t>(i)].data.fd;
     if (ready == listener_.get()) {
@@ -162,8 +162,7 @@ bool ControlServer::write_reply(Client& client) {
 }
 
 void ControlServer::expire(Clock::time_point now) {
-  std::erase_if(clients_,
-                [&](const auto& entry) { return now - entry.second.since > patience; });
+  std::erase_if(clients_, [&](const auto& entry) { return now - entry.second.since > patience; });
 }
 
 nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request) {

@@ -26,7 +26,8 @@ void log_event(const MembershipEvent& event) {
 }
 
 void log_events(const MembershipEvents& events) {
-  for (const auto& event : events) log_event(event);
+  for (const auto& event : events)
+    log_event(event);
 }
 
 }  // namespace
@@ -71,11 +72,13 @@ Relay::Relay(const Daemon& daemon)
 }
 
 Relay::~Relay() {
-  for (auto& worker : workers_) worker->stop();
+  for (auto& worker : workers_)
+    worker->stop();
 }
 
 void Relay::start() {
-  for (auto& worker : workers_) worker->start();
+  for (auto& worker : workers_)
+    worker->start();
 }
 
 void Relay::refuse_restart_keys(const Config& config) const {
@@ -119,11 +122,12 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   refuse_restart_keys(config);
   log_events(memberships_.join(wanted_groups(config), interfaces, now));
   auto standings = judge_all(config, interfaces);
+  const auto compiling = Clock::now();
   std::unique_ptr<RuleTable> table;
   try {
     const auto generation = rules_.latest().generation() + 1;
-    table = std::make_unique<RuleTable>(
-        compile(config, interfaces, standings, indexes_, generation));
+    table =
+        std::make_unique<RuleTable>(compile(config, interfaces, standings, indexes_, generation));
     sockets_.open(*table, config);
     sockets_.widen(*table);
   } catch (...) {
@@ -136,6 +140,8 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   const auto config_before = std::exchange(config_, config);
   interfaces_ = interfaces;
   publish(std::move(table));
+  log::info("{} rules compiled and published in {:.1f} ms", config_.rules.size(),
+            std::chrono::duration<double, std::milli>(Clock::now() - compiling).count());
   report_changes(standings_before, config_before);
   sockets_.narrow(rules_.latest());
   log_events(memberships_.leave(wanted_groups(config_), now));
@@ -144,7 +150,8 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
 
 void Relay::publish(std::unique_ptr<const RuleTable> table) {
   rules_.publish(std::move(table));
-  for (auto& worker : workers_) worker->wake();
+  for (auto& worker : workers_)
+    worker->wake();
   if (!rules_.wait_until_reclaimed(grace_period))
     log::warning("a worker has not taken the new rules for {} ms", grace_period.count());
 }
@@ -165,7 +172,8 @@ void Relay::free_slots() {
   }
   indexes_.rules.remove_if([&](const std::string& name, std::uint32_t slot) {
     if (rules.contains(name) || !clean_) return false;
-    for (auto& worker : workers_) clear(worker->counters().rules[slot]);
+    for (auto& worker : workers_)
+      clear(worker->counters().rules[slot]);
     rates_[slot] = {};
     return true;
   });
@@ -175,13 +183,13 @@ void Relay::free_slots() {
           return at_rest(worker->counters().outputs[slot]);
         }))
       return false;
-    for (auto& worker : workers_) clear(worker->counters().outputs[slot]);
+    for (auto& worker : workers_)
+      clear(worker->counters().outputs[slot]);
     return true;
   });
 }
 
-void Relay::report_changes(const std::vector<Standing>& before,
-                           const Config& config_before) const {
+void Relay::report_changes(const std::vector<Standing>& before, const Config& config_before) const {
   std::map<std::string_view, const Standing*> known;
   for (std::size_t i = 0; i < before.size(); ++i)
     known.emplace(config_before.rules[i].name, &before[i]);
@@ -204,7 +212,8 @@ void Relay::tick(Clock::time_point now) {
   sampled_at_ = now;
   sockets_.count();
   if (sockets_.stalled())
-    for (auto& worker : workers_) worker->wake();
+    for (auto& worker : workers_)
+      worker->wake();
   if (!clean_) clean_up();
   if (const auto due = memberships_.next_retry(); due && *due <= now) {
     const auto events = memberships_.retry(now);
@@ -235,7 +244,8 @@ void Relay::sample_rates(double seconds) {
 
 void Relay::stop() {
   sockets_.close_filters();
-  for (auto& worker : workers_) worker->stop();
+  for (auto& worker : workers_)
+    worker->stop();
   sockets_.count();
   log_events(memberships_.leave({}, Clock::now()));
 }

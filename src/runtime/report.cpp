@@ -21,7 +21,8 @@ void add_drops(json& object, const Drops& drops, const Names& names) {
 
 json describe(const Input& input) {
   json sources = json::array();
-  for (const auto& source : input.sources) sources.push_back(source.str());
+  for (const auto& source : input.sources)
+    sources.push_back(source.str());
   return {{"interface", input.interface},
           {"group", input.group.str()},
           {"port", input.port},
@@ -75,9 +76,11 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   const auto& rule = config_.rules[at];
   const auto slot = *indexes_.rules.find(rule.name);
   json inputs = json::array();
-  for (const auto& input : rule.inputs) inputs.push_back(describe(input));
+  for (const auto& input : rule.inputs)
+    inputs.push_back(describe(input));
   json outputs = json::array();
-  for (std::size_t i = 0; i < rule.outputs.size(); ++i) outputs.push_back(report_output(rule, i));
+  for (std::size_t i = 0; i < rule.outputs.size(); ++i)
+    outputs.push_back(report_output(rule, i));
 
   std::uint64_t datagrams = 0;
   std::uint64_t bytes = 0;
@@ -99,8 +102,9 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   if (last_seen != 0) {
     age = std::max(0.0, std::chrono::duration<double>(now.time_since_epoch()).count() -
                             static_cast<double>(last_seen) / 1e9);
-    source = fmt::format("{}", Endpoint{IpAddress::v4(static_cast<std::uint32_t>(last_source >> 16U)),
-                                        static_cast<std::uint16_t>(last_source & 0xFFFFU)});
+    source =
+        fmt::format("{}", Endpoint{IpAddress::v4(static_cast<std::uint32_t>(last_source >> 16U)),
+                                   static_cast<std::uint16_t>(last_source & 0xFFFFU)});
   }
   return {{"name", rule.name},
           {"state", name(standings_[at].state)},
@@ -133,10 +137,13 @@ json Relay::report_workers() const {
 json Relay::report_interfaces(const std::vector<LinkStats>& links) const {
   std::set<std::string> names;
   for (const auto& rule : config_.rules) {
-    for (const auto& input : rule.inputs) names.insert(input.interface);
-    for (const auto& output : rule.outputs) names.insert(output.interface);
+    for (const auto& input : rule.inputs)
+      names.insert(input.interface);
+    for (const auto& output : rule.outputs)
+      names.insert(output.interface);
   }
-  for (const auto& [name, counted] : sockets_.counted()) names.insert(name);
+  for (const auto& [name, counted] : sockets_.counted())
+    names.insert(name);
   const auto granted = sockets_.granted();
 
   json result = json::array();
@@ -189,11 +196,11 @@ json Relay::report_totals() const {
     add_drops(tx_drops, worker->counters().worker.tx_drops, output_drop_names);
   }
   std::uint64_t kernel_drops = 0;
-  for (const auto& [name, counted] : sockets_.counted()) kernel_drops += counted.dropped;
+  for (const auto& [name, counted] : sockets_.counted())
+    kernel_drops += counted.dropped;
   const auto total = [&](Counter WorkerCounters::*member) {
-    return sum(workers_, [&](const CounterBlock& block) -> const Counter& {
-      return block.worker.*member;
-    });
+    return sum(workers_,
+               [&](const CounterBlock& block) -> const Counter& { return block.worker.*member; });
   };
   return {{"rx_datagrams", total(&WorkerCounters::rx_datagrams)},
           {"matched", total(&WorkerCounters::matched)},
@@ -207,13 +214,11 @@ json Relay::report_totals() const {
 json Relay::status(Clock::time_point now, const std::vector<LinkStats>& links) {
   sockets_.count();
   json rules = json::array();
-  for (std::size_t i = 0; i < config_.rules.size(); ++i) rules.push_back(report_rule(i, now));
-  return {{"generation", rules_.latest().generation()},
-          {"workers", report_workers()},
-          {"interfaces", report_interfaces(links)},
-          {"rules", std::move(rules)},
-          {"membership", report_membership()},
-          {"totals", report_totals()}};
+  for (std::size_t i = 0; i < config_.rules.size(); ++i)
+    rules.push_back(report_rule(i, now));
+  return {{"generation", rules_.latest().generation()}, {"workers", report_workers()},
+          {"interfaces", report_interfaces(links)},     {"rules", std::move(rules)},
+          {"membership", report_membership()},          {"totals", report_totals()}};
 }
 
 std::string Relay::totals() {

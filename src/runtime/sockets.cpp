@@ -15,16 +15,25 @@ constexpr std::uint64_t default_send_buffer = 8U << 20U;
 
 InterfaceTuning tuning_of(const Config& config, const std::string& interface) {
   const auto known = config.interfaces.find(interface);
-  return known == config.interfaces.end() ? InterfaceTuning{} : known->second;
+  auto tuning = known == config.interfaces.end() ? InterfaceTuning{} : known->second;
+  if (!tuning.receive_buffer) tuning.receive_buffer = default_receive_buffer;
+  if (!tuning.send_buffer) tuning.send_buffer = default_send_buffer;
+  return tuning;
+}
+
+/// Nobody asked for the defaults: that they were not granted is no warning.
+bool is_default(std::uint64_t asked) {
+  return asked == default_receive_buffer || asked == default_send_buffer;
 }
 
 /// The kernel's figure is twice what was asked for: half of it is for its own bookkeeping.
 void warn_if_less(std::string_view what, const std::string& interface, std::uint64_t asked,
                   std::uint32_t granted, std::string_view sysctl) {
-  if (granted / 2 >= asked) return;
-  log::warning("{} of {}: asked for {} bytes, the kernel granted {}; raise {} or give "
-               "CAP_NET_ADMIN",
-               what, interface, asked, granted / 2, sysctl);
+  if (granted / 2 >= asked || is_default(asked)) return;
+  log::warning(
+      "{} of {}: asked for {} bytes, the kernel granted {}; raise {} or give "
+      "CAP_NET_ADMIN",
+      what, interface, asked, granted / 2, sysctl);
 }
 
 }  // namespace
@@ -34,62 +43,83 @@ void Sockets::open(const RuleTable& table, const Config& config) {
   std::vector<std::uint16_t> new_egress;
   try {
     for (const auto& wanted : table.ingress()) {
-      if (ingress_.contains(wanted.port)) continue;
+      if (const auto known = ingress_.find(wanted.port); known != ingress_.end()) {
+        tune(known->second, config);
+        continue;
+      }
       open_ingress_port(wanted, config);
       new_ingress.push_back(wanted.port);
     }
     for (const auto& wanted : table.egress()) {
-      if (egress_.contains(wanted.port)) continue;
+      if (const auto known = egress_.find(wanted.port); known != egress_.end()) {
+        tune(wanted.port, known->second, config);
+        continue;
+      }
       open_egress_port(wanted, config);
       new_egress.push_back(wanted.port);
     }
   } catch (...) {
-    for (const auto port : new_ingress) ingress_.erase(port);
-    for (const auto port : new_egress) egress_.erase(port);
+    for (const auto port : new_ingress)
+      ingress_.erase(port);
+    for (const auto port : new_egress)
+      egress_.erase(port);
     throw;
   }
 }
 
 void Sockets::open_ingress_port(const TableIngress& wanted, const Config& config) {
-  const auto asked = tuning_of(config, wanted.interface).receive_buffer;
   Ingress ingress;
   ingress.interface = wanted.interface;
   ingress.link_header = wanted.link_header;
-  ingress.sockets = open_ingress(wanted.interface, wanted.interface_index, config.daemon.fanout,
-                                 workers_.size(), asked.value_or(default_receive_buffer));
+  ingress.sockets =
+      open_ingress(wanted.interface, wanted.interface_index, config.daemon.fanout, workers_.size());
   ingress.before = received(wanted.port);
+  tune(ingress, config);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto& cell = workers_[i]->ports().ingress[wanted.port];
-    cell.socket = ingress.sockets[i].fd;
+    cell.socket = ingress.sockets[i];
     cell.link_header = wanted.link_header;
     cell.failures.store(0, std::memory_order_relaxed);
   }
-  if (asked)
-    warn_if_less("receive buffer", wanted.interface, *asked,
-                 ingress.sockets.front().receive_buffer, "net.core.rmem_max");
   ingress_.emplace(wanted.port, std::move(ingress));
 }
 
+void Sockets::tune(Ingress& ingress, const Config& config) {
+  const auto asked = *tuning_of(config, ingress.interface).receive_buffer;
+  if (std::exchange(ingress.receive_buffer_asked, asked) == asked) return;
+  for (const auto& socket : ingress.sockets)
+    ingress.receive_buffer = set_receive_buffer(socket, asked);
+  warn_if_less("receive buffer", ingress.interface, asked, ingress.receive_buffer,
+               "net.core.rmem_max");
+}
+
 void Sockets::open_egress_port(const TableEgress& wanted, const Config& config) {
-  const auto asked = tuning_of(config, wanted.interface).send_buffer;
-  EgressSockets egress{wanted.interface, {}};
+  Egress egress;
+  egress.interface = wanted.interface;
   for (const auto& worker : workers_) {
-    auto socket = open_egress(wanted.interface, wanted.key, asked.value_or(default_send_buffer));
-    auto& cell = worker->ports().egress[wanted.port];
-    cell.socket = socket.fd;
-    cell.send_buffer = socket.send_buffer;
-    egress.sockets.push_back(std::move(socket));
+    egress.sockets.push_back(open_egress(wanted.interface, wanted.key));
+    worker->ports().egress[wanted.port].socket = egress.sockets.back();
   }
-  if (asked)
-    warn_if_less("send buffer", wanted.interface, *asked, egress.sockets.front().send_buffer,
-                 "net.core.wmem_max");
+  tune(wanted.port, egress, config);
   egress_.emplace(wanted.port, std::move(egress));
+}
+
+void Sockets::tune(std::uint16_t port, Egress& egress, const Config& config) {
+  const auto asked = *tuning_of(config, egress.interface).send_buffer;
+  if (std::exchange(egress.send_buffer_asked, asked) == asked) return;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    egress.send_buffer = set_send_buffer(egress.sockets[i], asked);
+    workers_[i]->ports().egress[port].send_buffer.store(egress.send_buffer,
+                                                        std::memory_order_relaxed);
+  }
+  warn_if_less("send buffer", egress.interface, asked, egress.send_buffer, "net.core.wmem_max");
 }
 
 void Sockets::pass(Ingress& ingress, std::vector<Endpoint> destinations) {
   if (destinations == ingress.passing) return;
   std::vector<Fd> sockets;
-  for (const auto& socket : ingress.sockets) sockets.push_back(socket.fd);
+  for (const auto& socket : ingress.sockets)
+    sockets.emplace_back(socket);
   pass_only(sockets, destinations, ingress.link_header);
   ingress.passing = std::move(destinations);
 }
@@ -111,8 +141,10 @@ void Sockets::narrow(const RuleTable& table) {
 bool Sockets::retire(const RuleTable& table, Indexes& indexes) {
   std::set<std::uint16_t> ingress_wanted;
   std::set<std::uint16_t> egress_wanted;
-  for (const auto& wanted : table.ingress()) ingress_wanted.insert(wanted.port);
-  for (const auto& wanted : table.egress()) egress_wanted.insert(wanted.port);
+  for (const auto& wanted : table.ingress())
+    ingress_wanted.insert(wanted.port);
+  for (const auto& wanted : table.egress())
+    egress_wanted.insert(wanted.port);
 
   for (auto entry = ingress_.begin(); entry != ingress_.end();) {
     const auto port = entry->first;
@@ -180,7 +212,7 @@ void Sockets::close(std::uint16_t port, Ingress& ingress) {
 void Sockets::count(Ingress& ingress) {
   auto& total = counted_[ingress.interface];
   for (const auto& socket : ingress.sockets) {
-    const auto statistics = take_statistics(socket.fd);
+    const auto statistics = take_statistics(socket);
     ingress.counted.offered += statistics.offered;
     ingress.counted.dropped += statistics.dropped;
     total.offered += statistics.offered;
@@ -189,15 +221,16 @@ void Sockets::count(Ingress& ingress) {
 }
 
 void Sockets::count() {
-  for (auto& [port, ingress] : ingress_) count(ingress);
+  for (auto& [port, ingress] : ingress_)
+    count(ingress);
 }
 
 std::map<std::string, GrantedBuffers> Sockets::granted() const {
   std::map<std::string, GrantedBuffers> result;
   for (const auto& [port, ingress] : ingress_)
-    result[ingress.interface].receive = ingress.sockets.front().receive_buffer;
+    result[ingress.interface].receive = ingress.receive_buffer;
   for (const auto& [port, egress] : egress_)
-    result[egress.interface].send = egress.sockets.front().send_buffer;
+    result[egress.interface].send = egress.send_buffer;
   return result;
 }
 

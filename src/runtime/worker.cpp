@@ -48,13 +48,17 @@ Worker::Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> 
   if (!wake_.valid()) throw_errno("create eventfd", "of a worker");
 }
 
-Worker::~Worker() { stop(); }
+Worker::~Worker() {
+  stop();
+}
 
 void Worker::start() {
   thread_ = std::thread([this] { run(); });
 }
 
-void Worker::wake() noexcept { ::eventfd_write(wake_.get(), 1); }
+void Worker::wake() noexcept {
+  ::eventfd_write(wake_.get(), 1);
+}
 
 void Worker::stop() noexcept {
   if (!thread_.joinable()) return;
@@ -76,7 +80,8 @@ void Worker::run() noexcept {
     reap();
     now_ns_ = monotonic_ns();
     if (frames_.size() != 0) counters_->worker.batches.add(1);
-    for (auto frames = frames_.size(); frames != 0; --frames) forward(frames_.pop(), table);
+    for (auto frames = frames_.size(); frames != 0; --frames)
+      forward(frames_.pop(), table);
     ingress_.rearm();
     rules_.quiescent();
   }
@@ -104,12 +109,15 @@ void Worker::reap() noexcept {
         if (const auto frame = ingress_.complete(token, completion)) frames_.push(*frame);
         break;
       case Op::send:
-      case Op::writable: egress_.complete(token, completion); break;
+      case Op::writable:
+        egress_.complete(token, completion);
+        break;
       case Op::wake:
         adopted_ = ~std::uint64_t{0};
         await_wake();
         break;
-      case Op::cancel: break;
+      case Op::cancel:
+        break;
     }
   });
 }
@@ -148,7 +156,8 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
   if (taken) return counters.matched.add(packet.datagrams);
   const auto reason = intact ? InputDrop::source_denied : InputDrop::bad_checksum;
   counters.drops[reason].add(packet.datagrams);
-  for (const auto& entry : entries) counters_->rules[entry.rule].drops[reason].add(packet.datagrams);
+  for (const auto& entry : entries)
+    counters_->rules[entry.rule].drops[reason].add(packet.datagrams);
 }
 
 void Worker::take(const TableEntry& entry, const Frame& frame, const Packet& packet,
@@ -183,14 +192,13 @@ void Worker::wind_down() noexcept {
   const auto deadline = std::chrono::steady_clock::now() + wind_down_limit;
   ingress_.stop();
   const RuleTable& table = rules_.current();
-  const auto busy = [this] {
-    return ingress_.busy() || frames_.size() != 0 || egress_.busy();
-  };
+  const auto busy = [this] { return ingress_.busy() || frames_.size() != 0 || egress_.busy(); };
   while (busy() && std::chrono::steady_clock::now() < deadline) {
     egress_.flush();
     ring_.submit_and_wait(std::chrono::milliseconds(10));
     reap();
-    for (auto frames = frames_.size(); frames != 0; --frames) forward(frames_.pop(), table);
+    for (auto frames = frames_.size(); frames != 0; --frames)
+      forward(frames_.pop(), table);
   }
   egress_.abandon();
   rules_.offline();

@@ -17,8 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < sizeof vnet + 1) return 0;
   std::memcpy(&vnet, data, sizeof vnet);
   const std::size_t link_header = (data[sizeof vnet] & 1U) != 0 ? 14 : 0;
-  const std::span<const std::byte> frame(
-      reinterpret_cast<const std::byte*>(data) + sizeof vnet + 1, size - sizeof vnet - 1);
+  const std::span<const std::byte> frame(reinterpret_cast<const std::byte*>(data) + sizeof vnet + 1,
+                                         size - sizeof vnet - 1);
   mcr::Packet packet;
   const auto claimed = mcr::claimed_datagrams(frame.size(), vnet);
   require(claimed >= 1 && claimed <= 128);

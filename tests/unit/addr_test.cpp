@@ -1,5 +1,5 @@
-#include "catch.hpp"
 #include "mcr/addr.hpp"
+#include "catch.hpp"
 
 using mcr::Endpoint;
 using mcr::IpAddress;

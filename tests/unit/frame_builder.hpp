@@ -1,4 +1,5 @@
-// Builds Ethernet/IPv4/UDP frames by name, with correct lengths and checksums unless told otherwise.
+// Builds Ethernet/IPv4/UDP frames by name, with correct lengths and checksums unless told
+// otherwise.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +35,8 @@ struct FrameBuilder {
     std::vector<std::uint8_t> frame(udp + 8 + payload.size() + padding, 0);
     if (link_header >= 2) put(frame, link_header - 2, ethertype);
     frame[ip] = static_cast<std::uint8_t>(
-        version << 4U | static_cast<unsigned>(static_cast<int>(5 + option_bytes / 4) +
-                                              header_words_error));
+        version << 4U |
+        static_cast<unsigned>(static_cast<int>(5 + option_bytes / 4) + header_words_error));
     put(frame, ip + 2, 28 + option_bytes + payload.size() + static_cast<unsigned>(ip_length_error));
     put(frame, ip + 6, fragment);
     frame[ip + 8] = 64;
@@ -48,7 +49,8 @@ struct FrameBuilder {
     copy(frame, udp + 8, payload);
     if (with_checksum) put(frame, udp + 6, checksum(frame, ip, udp) ^ (break_checksum ? 0x40 : 0));
     std::vector<std::byte> bytes;
-    for (const auto byte : frame) bytes.push_back(std::byte{byte});
+    for (const auto byte : frame)
+      bytes.push_back(std::byte{byte});
     return bytes;
   }
 
@@ -71,7 +73,8 @@ struct FrameBuilder {
     };
     add(ip + 12, ip + 20);
     add(udp, udp + 8 + payload.size());
-    while (sum > 0xFFFF) sum = (sum & 0xFFFF) + (sum >> 16U);
+    while (sum > 0xFFFF)
+      sum = (sum & 0xFFFF) + (sum >> 16U);
     sum ^= 0xFFFF;
     return sum == 0 ? 0xFFFF : sum;
   }

@@ -13,11 +13,14 @@ namespace {
 
 MessageShape message_of(std::uint32_t segment, std::uint32_t datagrams) {
   MessageShape message;
-  for (std::uint32_t i = 0; i < datagrams; ++i) join(message, {segment, segment, 1, 1});
+  for (std::uint32_t i = 0; i < datagrams; ++i)
+    join(message, {segment, segment, 1, 1});
   return message;
 }
 
-Run single(std::uint32_t bytes) { return {bytes, bytes, 1, 1}; }
+Run single(std::uint32_t bytes) {
+  return {bytes, bytes, 1, 1};
+}
 
 }  // namespace
 

@@ -124,7 +124,8 @@ TEST_CASE("one flipped bit anywhere breaks the checksum") {
   for (int round = 0; round < 200; ++round) {
     FrameBuilder frame;
     frame.payload.resize(1 + random() % 1500);
-    for (auto& byte : frame.payload) byte = static_cast<std::uint8_t>(random());
+    for (auto& byte : frame.payload)
+      byte = static_cast<std::uint8_t>(random());
     auto bytes = frame.build();
     Packet packet;
     REQUIRE_FALSE(mcr::parse(bytes, {}, 14, packet));

@@ -1,8 +1,8 @@
 #include "mcr/rules.hpp"
 
+#include <net/if_arp.h>
 #include <algorithm>
 #include <chrono>
-#include <net/if_arp.h>
 #include <random>
 #include <set>
 
@@ -25,9 +25,13 @@ Interface up(std::string name, unsigned index, std::vector<IpAddress> addresses 
 
 const auto source = *IpAddress::parse("10.1.0.1");
 
-Interfaces two_interfaces() { return Interfaces({up("in", 2), up("out", 3, {source})}); }
+Interfaces two_interfaces() {
+  return Interfaces({up("in", 2), up("out", 3, {source})});
+}
 
-IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
 
 Rule rule(std::string name, IpAddress group, std::uint16_t port,
           std::vector<IpAddress> sources = {}) {
@@ -39,7 +43,9 @@ Rule rule(std::string name, IpAddress group, std::uint16_t port,
   return result;
 }
 
-std::string never_refused(const Input&) { return {}; }
+std::string never_refused(const Input&) {
+  return {};
+}
 
 struct Compiled {
   Indexes indexes;
@@ -48,7 +54,8 @@ struct Compiled {
 
 Compiled compiled(const Config& config, const Interfaces& interfaces) {
   std::vector<Standing> standings;
-  for (const auto& one : config.rules) standings.push_back(judge(one, interfaces, never_refused));
+  for (const auto& one : config.rules)
+    standings.push_back(judge(one, interfaces, never_refused));
   Compiled result;
   result.table = compile(config, interfaces, standings, result.indexes, 1);
   return result;
@@ -71,8 +78,7 @@ TEST_CASE("a rule's standing says what it waits for") {
 
   const auto no_address = judge(one, Interfaces({up("in", 2), up("out", 3)}), never_refused);
   CHECK(no_address.state == RuleState::waiting);
-  CHECK(no_address.reason ==
-        "no output can be used: interface out has no usable source address");
+  CHECK(no_address.reason == "no output can be used: interface out has no usable source address");
 
   const auto refused =
       judge(one, two_interfaces(), [](const Input&) { return std::string("join: no"); });
@@ -158,8 +164,7 @@ TEST_CASE("the lookup agrees with a naive scan") {
       if (!used.insert({group, port, from}).second) continue;
       const std::vector<IpAddress> sources =
           from == 0x0A000000U ? std::vector<IpAddress>{} : std::vector{IpAddress::v4(from)};
-      config.rules.push_back(
-          rule("r" + std::to_string(i), IpAddress::v4(group), port, sources));
+      config.rules.push_back(rule("r" + std::to_string(i), IpAddress::v4(group), port, sources));
     }
     const auto result = compiled(config, two_interfaces());
     for (std::uint32_t group = 0xEF010100U; group < 0xEF010100U + 42; ++group)
@@ -169,9 +174,9 @@ TEST_CASE("the lookup agrees with a naive scan") {
           std::multiset<std::uint32_t> expected;
           for (const auto& one : config.rules) {
             const auto& input = one.inputs[0];
-            const bool allowed = input.sources.empty() ||
-                                 std::ranges::find(input.sources, IpAddress::v4(from)) !=
-                                     input.sources.end();
+            const bool allowed =
+                input.sources.empty() ||
+                std::ranges::find(input.sources, IpAddress::v4(from)) != input.sources.end();
             if (Endpoint{input.group, input.port} == destination && allowed)
               expected.insert(*result.indexes.rules.find(one.name));
           }

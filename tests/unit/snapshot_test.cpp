@@ -97,7 +97,8 @@ TEST_CASE("no reader ever sees a freed or torn value") {
   }
   CHECK(snapshot.wait_until_reclaimed(5s));
   done = true;
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
   CHECK(broken == 0);
   CHECK(backwards == 0);
 }

@@ -41,7 +41,8 @@ class Snapshot {
   /// Writer only. Frees what no reader can still see; true when nothing old is left.
   bool reclaim() {
     const auto oldest = oldest_reader();
-    while (!retired_.empty() && retired_.front().epoch <= oldest) retired_.pop_front();
+    while (!retired_.empty() && retired_.front().epoch <= oldest)
+      retired_.pop_front();
     return retired_.empty();
   }
 

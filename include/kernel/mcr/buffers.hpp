@@ -23,7 +23,9 @@ class Buffers {
   /// Registers with the ring, which must outlive this. Throws OsError.
   explicit Buffers(Ring& ring);
 
-  [[nodiscard]] std::byte* at(std::uint16_t id) const noexcept { return memory_.data() + id * size; }
+  [[nodiscard]] std::byte* at(std::uint16_t id) const noexcept {
+    return memory_.data() + id * size;
+  }
 
   /// The kernel has filled this buffer and given it to us: one reference.
   void received(std::uint16_t id) noexcept {

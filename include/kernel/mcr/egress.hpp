@@ -22,16 +22,12 @@
 
 namespace mcr {
 
-/// What the kernel granted.
-struct EgressSocket {
-  UniqueFd fd;
-  std::uint32_t send_buffer = 0;  ///< bytes (SO_SNDBUF as the kernel accounts)
-};
-
 /// A socket for one egress port of one worker. Interface and source address are said by each
 /// message's control data. Throws OsError.
-[[nodiscard]] EgressSocket open_egress(const std::string& interface, const EgressKey& key,
-                                       std::uint64_t send_buffer);
+[[nodiscard]] UniqueFd open_egress(const std::string& interface, const EgressKey& key);
+
+/// Asks for a send buffer of that many bytes; returns what the kernel granted, as it accounts.
+std::uint32_t set_send_buffer(Fd socket, std::uint64_t bytes);
 
 /// One worker's sending side. Worker thread only; nothing here allocates after construction.
 class Egress {
@@ -102,18 +98,18 @@ class Egress {
 
   struct Port {
     Queue waiting;
-    Queue returned;              ///< refused for now; go before `waiting`
+    Queue returned;                 ///< refused for now; go before `waiting`
     std::uint32_t with_kernel = 0;  ///< requests without their result
-    std::uint64_t charged = 0;   ///< upper bound of what the socket's send buffer holds, bytes
-    std::uint32_t pinned = 0;    ///< buffer references that zero-copy sends hold
+    std::uint64_t charged = 0;      ///< upper bound of what the socket's send buffer holds, bytes
+    std::uint32_t pinned = 0;       ///< buffer references that zero-copy sends hold
     std::uint32_t waiting_pieces = 0;  ///< buffer references that `waiting` holds
-    bool blocked = false;        ///< waits for the socket to be writable
-    bool listed = false;         ///< in active_
+    bool blocked = false;              ///< waits for the socket to be writable
+    bool listed = false;               ///< in active_
   };
 
   /// Of one output, found by its counter slot.
   struct OutputState {
-    Index open_plus_one;         ///< message that still gathers; 0: none
+    Index open_plus_one;  ///< message that still gathers; 0: none
     std::uint8_t copied_in_a_row;
     std::uint16_t copies_left;   ///< send so many without trying zero-copy
     std::uint16_t singles_left;  ///< send so many datagrams each on its own

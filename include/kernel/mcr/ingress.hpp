@@ -20,18 +20,15 @@
 
 namespace mcr {
 
-/// What the kernel granted.
-struct IngressSocket {
-  UniqueFd fd;
-  std::uint32_t receive_buffer = 0;  ///< bytes (SO_RCVBUF as the kernel accounts: twice the payload)
-};
+/// One socket per worker, all of one fanout group of its own. They pass nothing until pass_only().
+/// Throws OsError.
+[[nodiscard]] std::vector<UniqueFd> open_ingress(const std::string& interface,
+                                                 unsigned interface_index, Fanout fanout,
+                                                 std::size_t workers);
 
-/// One socket per worker, all of one fanout group of its own. They pass nothing until
-/// attach_filter(). Throws OsError.
-[[nodiscard]] std::vector<IngressSocket> open_ingress(const std::string& interface,
-                                                      unsigned interface_index, Fanout fanout,
-                                                      std::size_t workers,
-                                                      std::uint64_t receive_buffer);
+/// Asks for a receive buffer of that many bytes; returns what the kernel granted, as it accounts
+/// (twice what was asked for: half is its own bookkeeping).
+std::uint32_t set_receive_buffer(Fd socket, std::uint64_t bytes);
 
 /// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
 /// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError.

@@ -23,7 +23,8 @@ struct IngressPort {
 
 struct EgressPort {
   Fd socket;
-  std::uint32_t send_buffer = 0;  ///< bytes, as the kernel accounts (SO_SNDBUF)
+  /// Bytes, as the kernel accounts (SO_SNDBUF). Control may change it at any time.
+  std::atomic<std::uint32_t> send_buffer{0};
   /// Written by the worker: messages queued here, or with the kernel and unanswered.
   std::atomic<std::uint32_t> unresolved{0};
 };

@@ -17,8 +17,8 @@ enum class Op : std::uint8_t { receive, send, writable, cancel, wake };
 struct Token {
   Op op = Op::wake;
   std::uint8_t unused = 0;
-  std::uint16_t port = 0;    ///< receive, cancel: ingress port; send, writable: egress port
-  std::uint32_t index = 0;   ///< send: the message
+  std::uint16_t port = 0;   ///< receive, cancel: ingress port; send, writable: egress port
+  std::uint32_t index = 0;  ///< send: the message
 
   [[nodiscard]] static Token of(const io_uring_cqe& completion) noexcept {
     return std::bit_cast<Token>(static_cast<std::uint64_t>(completion.user_data));

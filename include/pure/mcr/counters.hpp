@@ -34,7 +34,8 @@ class DropCounters {
   Counter& operator[](Reason reason) noexcept { return values_[static_cast<std::size_t>(reason)]; }
   [[nodiscard]] const std::array<Counter, N>& values() const noexcept { return values_; }
   void clear() noexcept {
-    for (auto& value : values_) value.set(0);
+    for (auto& value : values_)
+      value.set(0);
   }
 
  private:

@@ -38,8 +38,8 @@ struct Run {
 [[nodiscard]] constexpr bool joins(const MessageShape& message, const Run& run,
                                    std::uint32_t page_limit) noexcept {
   if (message.closed || run.bytes == 0 || message.bytes == 0) return false;
-  const bool same_size = run.segment == message.segment ||
-                         (run.datagrams == 1 && run.segment < message.segment);
+  const bool same_size =
+      run.segment == message.segment || (run.datagrams == 1 && run.segment < message.segment);
   return same_size && message.datagrams + run.datagrams <= gather_limits::segments &&
          message.bytes + run.bytes <= gather_limits::bytes &&
          message.pieces < gather_limits::pieces && message.pages + run.pages <= page_limit;

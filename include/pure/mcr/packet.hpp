@@ -49,7 +49,8 @@ struct Packet {
 /// The UDP checksum of a datagram that parse() accepted: a full pass over the payload.
 [[nodiscard]] bool checksum_holds(const Packet& packet) noexcept;
 
-/// How many datagrams a frame stands for that parse() may have refused: its own word for it, bounded.
+/// How many datagrams a frame stands for that parse() may have refused: its own word for it,
+/// bounded.
 [[nodiscard]] std::uint32_t claimed_datagrams(std::size_t frame_bytes,
                                               const VnetHeader& vnet) noexcept;
 

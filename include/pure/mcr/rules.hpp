@@ -77,11 +77,11 @@ using JoinRefusal = std::function<std::string(const Input&)>;
 struct TableOutput {
   static constexpr std::uint16_t no_egress = std::numeric_limits<std::uint16_t>::max();
 
-  std::uint32_t slot = 0;                    ///< of its counters
-  std::uint16_t egress = no_egress;          ///< no_egress: count output_down
-  std::uint16_t unfragmented = 0;            ///< largest UDP payload that fits the egress MTU, bytes
-  bool segmentation = false;                 ///< several datagrams may leave as one message
-  std::uint8_t control_bytes = 0;            ///< used of `control`
+  std::uint32_t slot = 0;            ///< of its counters
+  std::uint16_t egress = no_egress;  ///< no_egress: count output_down
+  std::uint16_t unfragmented = 0;    ///< largest UDP payload that fits the egress MTU, bytes
+  bool segmentation = false;         ///< several datagrams may leave as one message
+  std::uint8_t control_bytes = 0;    ///< used of `control`
   SocketAddress destination;
   alignas(8) std::array<std::byte, 72> control{};  ///< cmsg(3): source and interface, TTL
 };
@@ -102,7 +102,7 @@ struct TableIngress {
   std::uint16_t port = 0;
   std::string interface;
   unsigned interface_index = 0;
-  std::uint8_t link_header = 0;         ///< bytes
+  std::uint8_t link_header = 0;        ///< bytes
   std::vector<Endpoint> destinations;  ///< what its kernel filter passes, sorted, unique
 };
 
@@ -139,7 +139,7 @@ class RuleTable {
                         const Endpoint& destination) const noexcept;
 
   std::uint64_t generation_ = 0;
-  std::vector<Bucket> buckets_{1};  ///< open addressing, a power of two, at most half full
+  std::vector<Bucket> buckets_{1};   ///< open addressing, a power of two, at most half full
   std::vector<TableEntry> entries_;  ///< those of one ingress and destination side by side
   std::vector<TableOutput> outputs_;
   std::vector<IpAddress> sources_;

@@ -1,7 +1,8 @@
 // The control socket (unix(7), stream): one JSON object on a line asks, one answers, then the
 // server closes. It belongs to its owner and group (0660).
 //   {"command":"status"}   -> the object of `mcr status --json`
-//   {"command":"reload"}   -> {"ok":true,"difference":"+1 -0 ~2 =97"} or {"ok":false,"errors":[...]}
+//   {"command":"reload"}   -> {"ok":true,"difference":"+1 -0 ~2 =97"} or
+//   {"ok":false,"errors":[...]}
 #pragma once
 
 #include <chrono>
@@ -26,7 +27,7 @@ class ControlServer {
 
   static constexpr std::size_t most_clients = 64;
   static constexpr std::size_t longest_request = 4096;  ///< bytes
-  static constexpr std::chrono::seconds patience{10};    ///< with one client, in all
+  static constexpr std::chrono::seconds patience{10};   ///< with one client, in all
 
   /// Listens at `path`; makes its folder if it is missing and replaces a socket that nobody
   /// answers. Throws Failure (unavailable) if a daemon answers there, Failure (os) if the path is

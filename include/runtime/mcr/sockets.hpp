@@ -43,7 +43,8 @@ class Sockets {
   /// `workers` must outlive this.
   explicit Sockets(Workers& workers) : workers_(workers) {}
 
-  /// Opens what the table needs and is not open. On an error nothing has changed. Throws OsError.
+  /// Opens what the table needs and is not open, and gives all of it the buffers that the config
+  /// asks for. On an error nothing is opened. Throws OsError.
   void open(const RuleTable& table, const Config& config);
   /// Lets pass what the table wants besides what passes already. Throws OsError.
   void widen(const RuleTable& table);
@@ -68,21 +69,28 @@ class Sockets {
   void close_filters() noexcept;
 
  private:
+  // One file descriptor per worker in each.
   struct Ingress {
     std::string interface;
     std::uint8_t link_header = 0;
-    std::vector<IngressSocket> sockets;   // one per worker
-    std::vector<Endpoint> passing;        // sorted
-    Received before;                      // of the port's earlier use
+    std::vector<UniqueFd> sockets;
+    std::uint64_t receive_buffer_asked = 0;
+    std::uint32_t receive_buffer = 0;
+    std::vector<Endpoint> passing;  // sorted
+    Received before;                // of the port's earlier use
     KernelCount counted;
   };
-  struct EgressSockets {
+  struct Egress {
     std::string interface;
-    std::vector<EgressSocket> sockets;  // one per worker
+    std::vector<UniqueFd> sockets;
+    std::uint64_t send_buffer_asked = 0;
+    std::uint32_t send_buffer = 0;
   };
 
   void open_ingress_port(const TableIngress& wanted, const Config& config);
   void open_egress_port(const TableEgress& wanted, const Config& config);
+  void tune(Ingress& ingress, const Config& config);
+  void tune(std::uint16_t port, Egress& egress, const Config& config);
   void pass(Ingress& ingress, std::vector<Endpoint> destinations);
   void count(Ingress& ingress);
   void close(std::uint16_t port, Ingress& ingress);
@@ -91,7 +99,7 @@ class Sockets {
 
   Workers& workers_;
   std::map<std::uint16_t, Ingress> ingress_;
-  std::map<std::uint16_t, EgressSockets> egress_;
+  std::map<std::uint16_t, Egress> egress_;
   std::map<std::string, KernelCount> counted_;
   std::map<std::string, Received> received_;  // by sockets that are closed now
 };
