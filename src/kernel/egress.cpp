@@ -79,12 +79,13 @@ void drain_error_queue(Fd socket) noexcept {
 
 }  // namespace
 
-Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters)
+Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters, Mode mode)
     : ring_(ring),
       buffers_(buffers),
       shared_(ports),
       counters_(counters),
-      zerocopy_supported_(ring.supports(IORING_OP_SENDMSG_ZC)),
+      mode_(mode),
+      zerocopy_supported_(mode == Mode::bulk && ring.supports(IORING_OP_SENDMSG_ZC)),
       ports_(slots::egress),
       free_(messages) {
   std::iota(free_.begin(), free_.end(), 0);
@@ -93,8 +94,9 @@ Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counter
 
 // ---- Building messages
 
-bool Egress::gathers(const TableOutput& output, const Packet& packet) noexcept {
-  return output.segmentation && packet.segment <= output.unfragmented && packet.segment != 0;
+bool Egress::gathers(const TableOutput& output, const Packet& packet) const noexcept {
+  return mode_ == Mode::bulk && output.segmentation && packet.segment <= output.unfragmented &&
+         packet.segment != 0;
 }
 
 bool Egress::has_room(const TableOutput& output, const Packet& packet) const noexcept {

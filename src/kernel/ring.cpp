@@ -70,10 +70,10 @@ void Ring::submit_and_wait() noexcept {
   io_uring_submit_and_wait(&ring_, 1);
 }
 
-void Ring::submit_and_wait(std::chrono::milliseconds limit) noexcept {
+void Ring::submit_and_wait(unsigned completions, std::chrono::microseconds limit) noexcept {
   io_uring_cqe* completion = nullptr;
-  __kernel_timespec time{limit.count() / 1000, limit.count() % 1000 * 1'000'000};
-  io_uring_submit_and_wait_timeout(&ring_, &completion, 1, &time, nullptr);
+  __kernel_timespec time{limit.count() / 1'000'000, limit.count() % 1'000'000 * 1000};
+  io_uring_submit_and_wait_timeout(&ring_, &completion, completions, &time, nullptr);
 }
 
 }  // namespace mcr

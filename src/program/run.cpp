@@ -35,6 +35,7 @@ using nlohmann::json;
 struct Options {
   std::string config = "/etc/mcr/mcr.toml";
   std::string socket{default_control_socket};
+  bool plain = false;
 };
 
 /// Needed while every interface is missing, too: say so at the start, not at 3 a.m.
@@ -102,7 +103,7 @@ class Program {
         signals_(block_signals()),
         control_((require_packet_sockets(), options.socket)),
         timer_(every_second()),
-        relay_(config_.daemon) {
+        relay_(config_.daemon, {.plain = options.plain}) {
     log::set_level(config_.daemon.log_level);
     relay_.apply(config_, netlink_.snapshot(), Clock::now());
   }
@@ -239,6 +240,8 @@ void add_run_command(CLI::App& app, int& exit_code) {
   command->add_option("-c,--config", options->config, "Main configuration file")
       ->capture_default_str();
   command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
+  command->add_flag("--plain", options->plain,
+                    "Send each datagram alone and copied: a yardstick for measurements");
   command->footer("SIGTERM, SIGINT: stop. SIGHUP: reload. SIGUSR1: totals to the log.");
   command->callback([options, &exit_code] {
     ::signal(SIGPIPE, SIG_IGN);

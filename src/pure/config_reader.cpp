@@ -22,6 +22,7 @@ struct WrittenDaemon {
   Field<std::vector<unsigned>> cpus;
   Field<Fanout> fanout;
   Field<log::Level> log_level;
+  Field<std::chrono::microseconds> batch_wait;
 };
 
 std::optional<unsigned> read_workers(const Value& value) {
@@ -83,6 +84,10 @@ constexpr Key<WrittenDaemon> daemon_keys[] = {
     {"fanout", [](const Value& v, WrittenDaemon& d) { d.fanout.set(v.at(), read_fanout(v)); }},
     {"log_level",
      [](const Value& v, WrittenDaemon& d) { d.log_level.set(v.at(), read_log_level(v)); }},
+    {"batch_wait",
+     [](const Value& v, WrittenDaemon& d) {
+       d.batch_wait.set(v.at(), v.duration(limits::batch_wait));
+     }},
 };
 
 Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
@@ -91,6 +96,7 @@ Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
   daemon.cpus = written.cpus.value.value_or(daemon.cpus);
   daemon.fanout = written.fanout.value.value_or(daemon.fanout);
   daemon.log_level = written.log_level.value.value_or(daemon.log_level);
+  daemon.batch_wait = written.batch_wait.value.value_or(daemon.batch_wait);
   if (daemon.workers && written.cpus.value && *daemon.workers != daemon.cpus.size())
     mistakes.add(written.cpus.at,
                  fmt::format("cpus: {} workers need {} CPUs, one each, found {}", *daemon.workers,
@@ -100,10 +106,22 @@ Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
 
 // [interface.NAME]
 
+Gro read_gro(const Value& value) {
+  constexpr std::pair<std::string_view, Gro> modes[] = {
+      {"auto", Gro::automatic}, {"on", Gro::on}, {"off", Gro::off}, {"leave", Gro::leave}};
+  const auto text = value.string();
+  if (!text) return Gro::automatic;
+  for (const auto& [name, mode] : modes)
+    if (*text == name) return mode;
+  value.refuse(fmt::format("{} is none of auto, on, off, leave", quoted(*text)));
+  return Gro::automatic;
+}
+
 constexpr Key<InterfaceTuning> interface_keys[] = {
     {"receive_buffer",
      [](const Value& v, InterfaceTuning& t) { t.receive_buffer = v.buffer_size(); }},
     {"send_buffer", [](const Value& v, InterfaceTuning& t) { t.send_buffer = v.buffer_size(); }},
+    {"gro", [](const Value& v, InterfaceTuning& t) { t.gro = read_gro(v); }},
 };
 
 // input = { ... }

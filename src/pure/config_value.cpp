@@ -60,6 +60,20 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return std::nullopt;
 }
 
+/// "20us", "20 us"; whole numbers below a million only.
+std::optional<std::chrono::microseconds> parse_duration(std::string_view text) {
+  constexpr std::size_t most_digits = 6;
+  const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (digits == 0 || digits > most_digits) return std::nullopt;
+  const auto number = std::stol(std::string(text.substr(0, digits)));
+  auto unit = text.substr(digits);
+  if (unit.starts_with(' ')) unit.remove_prefix(1);
+  if (unit == "us") return std::chrono::microseconds(number);
+  if (unit == "ms") return std::chrono::milliseconds(number);
+  if (unit == "s") return std::chrono::seconds(number);
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::string> interface_name_fault(std::string_view name) {
@@ -166,6 +180,19 @@ std::optional<std::uint64_t> Value::buffer_size() const {
   } else {
     return size;
   }
+  return std::nullopt;
+}
+
+std::optional<std::chrono::microseconds> Value::duration(std::chrono::microseconds longest) const {
+  const auto text = string("a time, such as \"20us\"");
+  if (!text) return std::nullopt;
+  const auto time = parse_duration(*text);
+  if (!time)
+    refuse(fmt::format("{} is not a time: write \"20us\", \"5ms\" or \"1s\"", quoted(*text)));
+  else if (*time > longest)
+    refuse(fmt::format("{} is more than {}us", quoted(*text), longest.count()));
+  else
+    return time;
   return std::nullopt;
 }
 

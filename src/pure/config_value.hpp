@@ -2,6 +2,7 @@
 // at its position, which says what was expected and what was found.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +39,9 @@ class Value {
   [[nodiscard]] std::optional<std::string> rule_name() const;
   /// Bytes: 65536 or "64 MiB".
   [[nodiscard]] std::optional<std::uint64_t> buffer_size() const;
+  /// "20us", "5ms", "1s"; at most `longest`.
+  [[nodiscard]] std::optional<std::chrono::microseconds> duration(
+      std::chrono::microseconds longest) const;
   /// A multicast group; `hint` ends the message for one that is none.
   [[nodiscard]] std::optional<IpAddress> group(std::string_view hint = {}) const;
   /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.

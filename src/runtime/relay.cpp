@@ -60,15 +60,17 @@ std::set<Group> wanted_groups(const Config& config) {
   return groups;
 }
 
-Relay::Relay(const Daemon& daemon)
+Relay::Relay(const Daemon& daemon, const Options& options)
     : rules_(std::make_unique<const RuleTable>(), place_workers(daemon).size()),
       sockets_(workers_),
+      gro_(options.run_folder + "/gro"),
       rates_(slots::rules),
       sampled_at_(Clock::now()) {
   config_.daemon = daemon;
   unsigned id = 0;
   for (const auto& cpu : place_workers(daemon))
-    workers_.push_back(std::make_unique<Worker>(rules_, id++, cpu));
+    workers_.push_back(std::make_unique<Worker>(
+        rules_, id++, cpu, options.plain ? Egress::Mode::plain : Egress::Mode::bulk));
 }
 
 Relay::~Relay() {
@@ -136,9 +138,12 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
     clean_up();
     throw;
   }
+  gro_.apply(config, interfaces);
   const auto standings_before = std::exchange(standings_, std::move(standings));
   const auto config_before = std::exchange(config_, config);
   interfaces_ = interfaces;
+  for (auto& worker : workers_)
+    worker->set_batch_wait(config_.daemon.batch_wait);
   publish(std::move(table));
   log::info("{} rules compiled and published in {:.1f} ms", config_.rules.size(),
             std::chrono::duration<double, std::milli>(Clock::now() - compiling).count());

@@ -34,6 +34,11 @@ std::string_view state_of(const Interface* interface) {
   return interface->up ? "up" : "down";
 }
 
+std::string_view gro_state(const std::string& interface) {
+  const auto setting = read_gro(interface);
+  return setting && setting->merging && setting->udp_forwarding ? "on" : "off";
+}
+
 /// The sum over all workers of what `counter_of` finds in each block.
 template <typename CounterOf>
 std::uint64_t sum(const Sockets::Workers& workers, CounterOf&& counter_of) {
@@ -159,7 +164,7 @@ json Relay::report_interfaces(const std::vector<LinkStats>& links) const {
          {"index", interface != nullptr ? json(interface->index) : json()},
          {"state", state_of(interface)},
          {"mtu", interface != nullptr ? json(interface->mtu) : json()},
-         {"gro", "leave"},
+         {"gro", gro_state(name)},
          {"receive_buffer", buffers != granted.end() ? buffers->second.receive : 0},
          {"send_buffer", buffers != granted.end() ? buffers->second.send : 0},
          {"rx_frames", received.frames},

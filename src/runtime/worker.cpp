@@ -21,6 +21,8 @@ constexpr unsigned completions = 16'384;
 static_assert(completions >= 2 * Egress::messages + 2 * Buffers::count);
 
 constexpr std::chrono::milliseconds wind_down_limit{500};
+/// Frames that are worth forwarding without waiting for more.
+constexpr std::uint32_t full_batch = 64;
 
 std::uint64_t monotonic_ns() noexcept {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -36,13 +38,14 @@ void pin(unsigned cpu) {
 
 }  // namespace
 
-Worker::Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> cpu)
+Worker::Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> cpu,
+               Egress::Mode mode)
     : id_(id),
       cpu_(cpu),
       ring_(submissions, completions),
       buffers_(ring_),
       ingress_(ring_, buffers_, ports_, *counters_),
-      egress_(ring_, buffers_, ports_, *counters_),
+      egress_(ring_, buffers_, ports_, *counters_, mode),
       rules_(rules, id),
       wake_(::eventfd(0, EFD_CLOEXEC)) {
   if (!wake_.valid()) throw_errno("create eventfd", "of a worker");
@@ -78,6 +81,7 @@ void Worker::run() noexcept {
     const RuleTable& table = rules_.current();  // once per batch
     if (table.generation() != adopted_) adopt(table);
     reap();
+    if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
     now_ns_ = monotonic_ns();
     if (frames_.size() != 0) counters_->worker.batches.add(1);
     for (auto frames = frames_.size(); frames != 0; --frames)
@@ -94,6 +98,14 @@ void Worker::exchange() noexcept {
   rules_.offline();
   ring_.submit_and_wait();
   rules_.online();
+}
+
+/// A small batch waits for more, once.
+void Worker::fill_batch() noexcept {
+  if (frames_.size() == 0 || frames_.size() >= full_batch) return;
+  const std::chrono::microseconds wait(batch_wait_us_.load(std::memory_order_relaxed));
+  ring_.submit_and_wait(full_batch - frames_.size(), wait);
+  reap();
 }
 
 void Worker::adopt(const RuleTable& table) noexcept {
@@ -195,7 +207,7 @@ void Worker::wind_down() noexcept {
   const auto busy = [this] { return ingress_.busy() || frames_.size() != 0 || egress_.busy(); };
   while (busy() && std::chrono::steady_clock::now() < deadline) {
     egress_.flush();
-    ring_.submit_and_wait(std::chrono::milliseconds(10));
+    ring_.submit_and_wait(1, std::chrono::milliseconds(10));
     reap();
     for (auto frames = frames_.size(); frames != 0; --frames)
       forward(frames_.pop(), table);

@@ -43,7 +43,10 @@ class Egress {
   /// Pieces below this size are gathered to be copied, as many as fit, bytes.
   static constexpr std::uint32_t zerocopy_piece_minimum = 512;
 
-  Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters);
+  /// `plain` sends each datagram alone and copied: the yardstick for what `bulk` brings.
+  enum class Mode : std::uint8_t { bulk, plain };
+
+  Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters, Mode mode);
 
   /// Whether add() finds room for this packet without losing any of it. If not: flush(), submit
   /// and reap, which gives room unless the egress is stuck.
@@ -116,7 +119,7 @@ class Egress {
   };
 
   // Building messages.
-  [[nodiscard]] static bool gathers(const TableOutput& output, const Packet& packet) noexcept;
+  [[nodiscard]] bool gathers(const TableOutput& output, const Packet& packet) const noexcept;
   void add_run(const TableOutput& output, const Run& run, bool gather, const std::byte* data,
                std::uint16_t buffer) noexcept;
   Message* start(const TableOutput& output, const Run& run) noexcept;
@@ -152,6 +155,7 @@ class Egress {
   Buffers& buffers_;
   Ports& shared_;
   CounterBlock& counters_;
+  const Mode mode_;
   bool zerocopy_supported_;
   Mapping<Message> pool_{messages};
   Mapping<OutputState> outputs_{slots::outputs};

@@ -50,8 +50,8 @@ class Ring {
   /// The same, and sleeps until there is at least one completion.
   void submit_and_wait() noexcept;
 
-  /// The same, for at most that long.
-  void submit_and_wait(std::chrono::milliseconds limit) noexcept;
+  /// The same, until there are so many completions, for at most that long.
+  void submit_and_wait(unsigned completions, std::chrono::microseconds limit) noexcept;
 
   /// Calls handle(completion) for each completion that is there; true if there was any.
   template <typename Handle>

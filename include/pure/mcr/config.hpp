@@ -2,6 +2,7 @@
 // What a worker reads is another type (rules.hpp).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -25,6 +26,7 @@ inline constexpr std::size_t config_bytes = 16U << 20U;  ///< of one file
 inline constexpr std::size_t config_errors =
     10'000;  ///< that are told one by one; then how many more
 inline constexpr std::size_t workers = 64;
+inline constexpr std::chrono::microseconds batch_wait{10'000};
 inline constexpr std::size_t cpu_number = 1023;    ///< CPU_SETSIZE - 1, sched_setaffinity(2)
 inline constexpr std::size_t name_bytes = 64;      ///< of a rule's name
 inline constexpr std::uint64_t buffer_min = 4096;  ///< bytes of a socket buffer
@@ -37,11 +39,21 @@ inline constexpr std::uint8_t default_multicast_ttl = 16;
 /// How the kernel spreads an interface's frames over the workers (packet(7), PACKET_FANOUT).
 enum class Fanout : std::uint8_t { hash, cpu, qm, lb };
 
+/// What to do about UDP GRO of an input interface: superframes make it several times faster.
+enum class Gro : std::uint8_t {
+  automatic,  ///< let UDP be merged where the host merges at all and the kernel can say the sizes
+  on,         ///< switch merging on, too
+  off,
+  leave,  ///< as the host has it
+};
+
 struct Daemon {
   std::optional<unsigned> workers;  ///< none: "auto"
   std::vector<unsigned> cpus;       ///< one per worker; empty: not pinned by the user
   Fanout fanout = Fanout::hash;
   log::Level log_level = log::Level::info;
+  /// How long a worker waits for more frames before it forwards what it has; 0: not at all.
+  std::chrono::microseconds batch_wait{0};
 
   friend bool operator==(const Daemon&, const Daemon&) = default;
 };
@@ -50,6 +62,7 @@ struct Daemon {
 struct InterfaceTuning {
   std::optional<std::uint64_t> receive_buffer;
   std::optional<std::uint64_t> send_buffer;
+  Gro gro = Gro::automatic;
 
   friend bool operator==(const InterfaceTuning&, const InterfaceTuning&) = default;
 };

@@ -13,6 +13,7 @@
 
 #include "mcr/config.hpp"
 #include "mcr/counters.hpp"
+#include "mcr/gro.hpp"
 #include "mcr/interfaces.hpp"
 #include "mcr/membership.hpp"
 #include "mcr/netlink.hpp"
@@ -27,8 +28,14 @@ class Relay {
  public:
   using Clock = std::chrono::steady_clock;
 
+  /// How it runs, apart from the configuration.
+  struct Options {
+    std::string run_folder = "/run/mcr";  ///< for records that must outlive a killed process
+    bool plain = false;                   ///< see Egress::Mode
+  };
+
   /// Makes the workers, idle. Throws Failure (unavailable) without io_uring, OsError.
-  explicit Relay(const Daemon& daemon);
+  Relay(const Daemon& daemon, const Options& options);
   ~Relay();
 
   /// Starts the worker threads.
@@ -89,6 +96,7 @@ class Relay {
   Snapshot<RuleTable> rules_;
   Sockets::Workers workers_;
   Sockets sockets_;
+  GroKeeper gro_;
   std::vector<Rate> rates_;  ///< by rule slot
   Clock::time_point sampled_at_;
   bool clean_ = true;  ///< nothing of an earlier table is left to free

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <thread>
@@ -24,7 +25,7 @@ class Worker {
  public:
   /// Allocates everything; starts nothing. `cpu`: where to pin the thread, if anywhere.
   /// Throws Failure (unavailable) without io_uring, OsError.
-  Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> cpu);
+  Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> cpu, Egress::Mode mode);
   /// Stops, if that has not been done.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -34,6 +35,10 @@ class Worker {
   void start();
   /// Makes the worker look at the rule table, also when it sleeps.
   void wake() noexcept;
+  /// How long to wait for a fuller batch; 0: not at all.
+  void set_batch_wait(std::chrono::microseconds wait) noexcept {
+    batch_wait_us_.store(static_cast<std::uint32_t>(wait.count()), std::memory_order_relaxed);
+  }
   /// Receives nothing more, sends what it holds (for at most half a second), ends the thread.
   void stop() noexcept;
 
@@ -62,6 +67,7 @@ class Worker {
 
   void run() noexcept;
   void exchange() noexcept;
+  void fill_batch() noexcept;
   void adopt(const RuleTable& table) noexcept;
   void reap() noexcept;
   void forward(const Frame& frame, const RuleTable& table) noexcept;
@@ -87,6 +93,7 @@ class Worker {
   std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;
+  std::atomic<std::uint32_t> batch_wait_us_{0};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -1,0 +1,194 @@
+"""MCR under test, in each of its modes.
+
+What the trials ask of a relay, here and in rivals.py:
+    unavailable(world, cell)  why it cannot do this job, "" if it can
+    start() stop() pids()
+    settle()                  waits until it has nothing in hand
+    account()                 what it says of itself now (any value)
+    audit(cell, delta, before, after)  ([what does not add up], "who dropped what")
+    input_port, out(stream)   where its outputs go
+    judged_from_ingress       loss counts from what reached r0; else from what was sent
+"""
+
+import re
+import subprocess
+
+from daemon import Daemon
+from ledger import internal
+from world import Failure, until
+
+from .cases import IN_PORT, OUT_PORT, idle_group, in_group, out_group
+from .topology import MOST_DATAGRAMS
+from .trial import explained
+
+# Lines for [daemon], and for [interface.r0]. What this build's `mcr check` refuses is skipped.
+MODES = {
+    "mcr": ("", ""),
+    "plain": ("plain = true\n", ""),
+    "mmap": ("", 'ingress = "mmap"\n'),
+}
+# GRO as the cell wants it, where this build has the key; ethtool has set the same before.
+GRO_KEY = {"single": 'gro = "off"\n', "superframe": 'gro = "off"\n', "gro": 'gro = "on"\n'}
+
+COMPILED = (
+    re.compile(r"compiled [\d,]+ rules in ([0-9.]+) ms"),
+    re.compile(r"rules.* in ([0-9.]+) ms"),
+)
+
+
+def rule_text(name, group, outputs):
+    text = ", ".join(f'{{ interface = "r1", group = "{g}", port = {p} }}' for g, p in outputs)
+    return (
+        f'[[rule]]\nname = "{name}"\n'
+        f'input = {{ interface = "r0", group = "{group}", port = {IN_PORT} }}\n'
+        f"outputs = [ {text} ]\n\n"
+    )
+
+
+def rules_text(case):
+    """The rules with traffic stand in the middle of the idle ones."""
+    busy = [
+        rule_text(f"busy-{s}", in_group(s), [(out_group(s), p) for p in case.ports()])
+        for s in range(case.streams)
+    ]
+    idle = [
+        rule_text(f"idle-{n}", idle_group(n), [("239.2.9.9", OUT_PORT)])
+        for n in range(case.idle_rules)
+    ]
+    half = len(idle) // 2
+    return "".join(idle[:half] + busy + idle[half:])
+
+
+class Mcr:
+    judged_from_ingress = True
+
+    def __init__(self, line, mode="mcr", receive_buffer=None):
+        self.line, self.world, self.name = line, line.world, mode
+        self.daemon_lines, self.interface_lines = MODES[mode]
+        if receive_buffer:
+            self.interface_lines += f'receive_buffer = "{receive_buffer}"\n'
+        self.daemon = None
+        self.compile_ms = None
+
+    def out(self, stream):
+        return out_group(stream), OUT_PORT
+
+    def config(self, cell, gro=True):
+        # One worker has the relay's core to itself; more share the generator's: that judges
+        # correctness, not speed.
+        cpus = [self.line.relay_cpu, self.line.gen_cpu]
+        cpus = [cpus[i % 2] for i in range(cell.workers)]
+        text = f"[daemon]\nworkers = {cell.workers}\ncpus = {cpus}\n{self.daemon_lines}"
+        if cell.case.idle_rules:
+            text += 'log_level = "debug"\n'  # says how long the rules took
+        interface = self.interface_lines + (GRO_KEY[cell.input] if gro else "")
+        if interface:
+            text += f"[interface.r0]\n{interface}"
+        return text + "\n"
+
+    def _refused(self, cell, gro):
+        path = self.world.write("probe.toml", self.config(cell, gro))
+        done = self.world.call("check", "-c", path)
+        return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+    def unavailable(self, cell):
+        self._gro = not self._refused(cell, True)
+        refused = "" if self._gro else self._refused(cell, False)
+        return f"this build has no such mode ({refused})" if refused else ""
+
+    def start(self, cell):
+        text = self.config(cell, self._gro) + rules_text(cell.case)
+        self.daemon = Daemon(self.world, text, name=f"{self.name}-{len(self.world.daemons)}")
+        if cell.workers == 1:  # control and worker on the relay's core
+            self.daemon.process = self._pinned()
+            until(self.daemon._answers, lambda: f"mcr answers: {self.daemon.log()[-2000:]}", 20)
+            self.daemon.wait_active(30)
+        else:
+            self.daemon.start()
+        self.compile_ms = self._compile_ms()
+
+    def _pinned(self):
+        args = ["run", "-c", self.daemon.file, "--socket", self.daemon.socket]
+        process = self.world.start(self.daemon.name, args, "relay")
+        subprocess.run(["taskset", "-apc", str(self.line.relay_cpu), str(process.pid)],
+                       capture_output=True, check=False)
+        return process
+
+    def _compile_ms(self):
+        log = self.daemon.log()
+        for pattern in COMPILED:
+            found = pattern.findall(log)
+            if found:
+                return float(found[-1])
+        return None
+
+    def pids(self):
+        return [self.daemon.process.pid]
+
+    def resident_kib(self):
+        return self.daemon.resident_kib()
+
+    def settle(self):
+        pass  # account() waits
+
+    def account(self):
+        status = self.daemon.status()
+        for _ in range(100):  # a zero-copy notification may be late
+            if not any(o["in_flight"] for r in status["rules"] for o in r["outputs"]):
+                break
+            if not self.daemon.process.running:
+                raise Failure(f"mcr has ended: {self.daemon.log()[-2000:]}")
+            status = self.daemon.status()
+        return status
+
+    def audit(self, cell, delta, before, after):
+        wrong = []
+        try:
+            internal(after)
+        except Failure as failure:
+            wrong.append(str(failure))
+        t, u = before["totals"], after["totals"]
+        received, dropped = u["rx_datagrams"] - t["rx_datagrams"], u["kernel_drops"] - t["kernel_drops"]
+        self._audit_input(cell, delta, before, after, received, dropped, wrong)
+        self._audit_outputs(delta, before, after, wrong)
+        kinds = {
+            kind: u[key][kind] - t[key][kind]
+            for key in ("drops", "tx_drops") for kind in u[key] if u[key][kind] != t[key][kind]
+        }
+        if dropped:
+            kinds["kernel_drops"] = dropped
+        return wrong, ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+
+    @staticmethod
+    def _audit_input(cell, delta, before, after, received, dropped, wrong):
+        frames = sum(
+            i["rx_frames"] * sign
+            for status, sign in ((after, 1), (before, -1))
+            for i in status["interfaces"] if i["name"] == "r0"
+        )
+        if frames + dropped != delta.offered.frames:
+            wrong.append(f"r0 counted {delta.offered.frames} frames, the relay {frames} received and"
+                         f" {dropped} kernel_drops")
+        offered = delta.offered.payload // cell.payload
+        most = 1 if cell.input == "single" else MOST_DATAGRAMS
+        if not explained(offered - received, dropped, most):
+            wrong.append(f"r0 counted {offered} datagrams, the relay {received}, with {dropped}"
+                         " frames dropped by the kernel")
+
+    @staticmethod
+    def _audit_outputs(delta, before, after, wrong):
+        sent = {}
+        for status, sign in ((after, 1), (before, -1)):
+            for rule in status["rules"]:
+                for output in rule["outputs"]:
+                    sent[output["port"]] = sent.get(output["port"], 0) + sign * output["tx_bytes"]
+        arrived = {port: count.payload for port, count in delta.delivered.items()}
+        short = {p: n - arrived.get(p, 0) for p, n in sent.items() if n != arrived.get(p, 0)}
+        if short and not (delta.lost_after and min(short.values()) > 0):
+            some = ", ".join(f"port {p}: {n} B" for p, n in list(short.items())[:3])
+            wrong.append(f"sent by the relay and not counted at s0: {some} ({len(short)} outputs),"
+                         f" r1 dropped {delta.lost_after} frames")
+
+    def stop(self):
+        self.daemon.stop()
+        self.world.daemons.remove(self.daemon)

@@ -1,0 +1,132 @@
+#include "mcr/offload.hpp"
+
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "mcr/error.hpp"
+#include "mcr/fd.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::string_view merging_feature = "rx-gro";
+constexpr std::string_view udp_feature = "rx-udp-gro-forwarding";
+
+/// The structures of linux/ethtool.h end in arrays of unknown length: a request is words.
+using Request = std::vector<std::uint32_t>;
+
+bool ask(const std::string& interface, void* request) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq argument{};
+  interface.copy(argument.ifr_name, sizeof argument.ifr_name - 1);
+  argument.ifr_data = static_cast<char*>(request);
+  return ::ioctl(socket.get(), SIOCETHTOOL, &argument) >= 0;
+}
+
+std::uint32_t count_features(const std::string& interface) {
+  Request request(sizeof(ethtool_sset_info) / 4 + 1);
+  auto* info = reinterpret_cast<ethtool_sset_info*>(request.data());
+  info->cmd = ETHTOOL_GSSET_INFO;
+  info->sset_mask = 1ULL << ETH_SS_FEATURES;
+  return ask(interface, info) && info->sset_mask != 0 ? info->data[0] : 0;
+}
+
+/// Feature names in the order of their bits.
+std::vector<std::string> feature_names(const std::string& interface) {
+  const auto count = count_features(interface);
+  Request request((sizeof(ethtool_gstrings) + std::size_t{count} * ETH_GSTRING_LEN) / 4 + 1);
+  auto* strings = reinterpret_cast<ethtool_gstrings*>(request.data());
+  strings->cmd = ETHTOOL_GSTRINGS;
+  strings->string_set = ETH_SS_FEATURES;
+  strings->len = count;
+  if (count == 0 || !ask(interface, strings)) return {};
+  std::vector<std::string> names;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto* name = reinterpret_cast<const char*>(strings->data) + i * ETH_GSTRING_LEN;
+    names.emplace_back(name, ::strnlen(name, ETH_GSTRING_LEN));
+  }
+  return names;
+}
+
+/// Where the two features are; past the end: not known.
+struct FeatureBits {
+  std::size_t merging;
+  std::size_t udp;
+  std::size_t count;
+
+  explicit FeatureBits(const std::string& interface) {
+    const auto names = feature_names(interface);
+    count = names.size();
+    merging = udp = count;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (names[i] == merging_feature) merging = i;
+      if (names[i] == udp_feature) udp = i;
+    }
+  }
+  [[nodiscard]] bool known() const { return merging < count && udp < count; }
+  [[nodiscard]] std::uint32_t blocks() const { return static_cast<std::uint32_t>(count + 31) / 32; }
+};
+
+std::uint32_t mask_of(std::size_t bit) {
+  return 1U << bit % 32;
+}
+
+}  // namespace
+
+std::optional<GroSetting> read_gro(const std::string& interface) {
+  const FeatureBits bits(interface);
+  if (!bits.known()) return std::nullopt;
+  Request request((sizeof(ethtool_gfeatures) + bits.blocks() * sizeof(ethtool_get_features_block)) /
+                  4);
+  auto* features = reinterpret_cast<ethtool_gfeatures*>(request.data());
+  features->cmd = ETHTOOL_GFEATURES;
+  features->size = bits.blocks();
+  if (!ask(interface, features)) return std::nullopt;
+  const auto on = [&](std::size_t bit) {
+    return (features->features[bit / 32].active & mask_of(bit)) != 0;
+  };
+  return GroSetting{on(bits.merging), on(bits.udp)};
+}
+
+void write_gro(const std::string& interface, const GroSetting& setting) {
+  const FeatureBits bits(interface);
+  if (!bits.known()) throw OsError(EOPNOTSUPP, "set UDP GRO", "of " + interface);
+  Request request((sizeof(ethtool_sfeatures) + bits.blocks() * sizeof(ethtool_set_features_block)) /
+                  4);
+  auto* features = reinterpret_cast<ethtool_sfeatures*>(request.data());
+  features->cmd = ETHTOOL_SFEATURES;
+  features->size = bits.blocks();
+  const auto wish = [&](std::size_t bit, bool on) {
+    auto& block = features->features[bit / 32];
+    block.valid |= mask_of(bit);
+    if (on) block.requested |= mask_of(bit);
+  };
+  wish(bits.merging, setting.merging);
+  wish(bits.udp, setting.udp_forwarding);
+  if (!ask(interface, features)) throw_errno("set UDP GRO", "of " + interface);
+  if (read_gro(interface) != setting) throw OsError(EOPNOTSUPP, "set UDP GRO", "of " + interface);
+}
+
+bool superframes_are_described() {
+  utsname name{};
+  int major = 0;
+  int minor = 0;
+  // NOLINTNEXTLINE(cert-err34-c): a release that does not begin with two numbers counts as old
+  if (::uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
+  return major > 6 || (major == 6 && minor >= 2);
+}
+
+}  // namespace mcr
