@@ -2,8 +2,8 @@
 
     bulk.py INTERFACE_ADDRESS GROUP PORT STREAMS SIZE RATE SECONDS CPU
 
-`mcr gen` paces datagrams, so that at a modest rate its superframes are small ones. This is the
-sender that hands over what it has in bulk. Prints `sent` and `seconds` as JSON. Runs by itself.
+An `mcr gen` without --burst paces datagrams, so that at a modest rate its superframes are small
+ones. This sender hands over what it has in bulk. Prints `sent` and `seconds` as JSON.
 """
 
 import ctypes
@@ -31,6 +31,10 @@ def open_socket(address, size):
     return sock
 
 
+def segments_of(size):
+    return min(MOST_SEGMENTS, MOST_BYTES // size)
+
+
 def main():
     address, group, port, streams, size, rate, seconds, cpu = sys.argv[1:]
     os.sched_setaffinity(0, {int(cpu)})
@@ -39,7 +43,7 @@ def main():
     sock = open_socket(address, size)
     first = ipaddress.ip_address(group)
     targets = [(str(first + n), int(port)) for n in range(streams)]
-    segments = min(MOST_SEGMENTS, MOST_BYTES // size)
+    segments = segments_of(size)
     message = bytes(n * 7 % 251 for n in range(segments * size))
     interval = segments / float(rate) * 1e9
     start = due = time.monotonic_ns()
@@ -59,4 +63,5 @@ def main():
     print(json.dumps({"sent": sent * segments, "seconds": took, "errors": 0}))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,12 +6,13 @@ What the trials ask of a relay, here and in rivals.py:
     settle()                  waits until it has nothing in hand
     account()                 what it says of itself now (any value)
     audit(cell, delta, before, after)  ([what does not add up], "who dropped what")
-    input_port, out(stream)   where its outputs go
+    out(stream)               where its first output goes: (group, port)
     judged_from_ingress       loss counts from what reached r0; else from what was sent
 """
 
 import re
 import subprocess
+from dataclasses import dataclass
 
 from daemon import Daemon
 from ledger import internal
@@ -21,19 +22,27 @@ from .cases import IN_PORT, OUT_PORT, idle_group, in_group, out_group
 from .topology import MOST_DATAGRAMS
 from .trial import explained
 
-# Lines for [daemon], and for [interface.r0]. What this build's `mcr check` refuses is skipped.
+
+@dataclass(frozen=True)
+class Mode:
+    """How the program is started; what this build does not know is skipped."""
+
+    text: str
+    arguments: tuple = ()  # of `mcr run`
+    daemon: str = ""  # lines of [daemon]
+    interface: str = ""  # lines of [interface.r0]
+
+
 MODES = {
-    "mcr": ("", ""),
-    "plain": ("plain = true\n", ""),
-    "mmap": ("", 'ingress = "mmap"\n'),
+    "mcr": Mode("as it comes"),
+    "plain": Mode("one copying send a datagram: the yardstick", arguments=("--plain",)),
+    "wait": Mode("gathers for up to 20 us", daemon='batch_wait = "20us"\n'),
+    "mmap": Mode("another way in", interface='ingress = "mmap"\n'),
 }
 # GRO as the cell wants it, where this build has the key; ethtool has set the same before.
 GRO_KEY = {"single": 'gro = "off"\n', "superframe": 'gro = "off"\n', "gro": 'gro = "on"\n'}
 
-COMPILED = (
-    re.compile(r"compiled [\d,]+ rules in ([0-9.]+) ms"),
-    re.compile(r"rules.* in ([0-9.]+) ms"),
-)
+COMPILED = re.compile(r"rules\b.* in ([0-9.]+) ms")  # in the log at start
 
 
 def rule_text(name, group, outputs):
@@ -64,7 +73,8 @@ class Mcr:
 
     def __init__(self, line, mode="mcr", receive_buffer=None):
         self.line, self.world, self.name = line, line.world, mode
-        self.daemon_lines, self.interface_lines = MODES[mode]
+        self.mode = MODES[mode]
+        self.interface_lines = self.mode.interface
         if receive_buffer:
             self.interface_lines += f'receive_buffer = "{receive_buffer}"\n'
         self.daemon = None
@@ -78,9 +88,7 @@ class Mcr:
         # correctness, not speed.
         cpus = [self.line.relay_cpu, self.line.gen_cpu]
         cpus = [cpus[i % 2] for i in range(cell.workers)]
-        text = f"[daemon]\nworkers = {cell.workers}\ncpus = {cpus}\n{self.daemon_lines}"
-        if cell.case.idle_rules:
-            text += 'log_level = "debug"\n'  # says how long the rules took
+        text = f"[daemon]\nworkers = {cell.workers}\ncpus = {cpus}\n{self.mode.daemon}"
         interface = self.interface_lines + (GRO_KEY[cell.input] if gro else "")
         if interface:
             text += f"[interface.r0]\n{interface}"
@@ -89,38 +97,30 @@ class Mcr:
     def _refused(self, cell, gro):
         path = self.world.write("probe.toml", self.config(cell, gro))
         done = self.world.call("check", "-c", path)
-        return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+        return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1].split(": ", 1)[-1]
 
     def unavailable(self, cell):
         self._gro = not self._refused(cell, True)
         refused = "" if self._gro else self._refused(cell, False)
+        help_text = self.world.call("run", "--help").stdout
+        refused = refused or ", ".join(a for a in self.mode.arguments if a not in help_text)
         return f"this build has no such mode ({refused})" if refused else ""
 
     def start(self, cell):
         text = self.config(cell, self._gro) + rules_text(cell.case)
         self.daemon = Daemon(self.world, text, name=f"{self.name}-{len(self.world.daemons)}")
-        if cell.workers == 1:  # control and worker on the relay's core
-            self.daemon.process = self._pinned()
-            until(self.daemon._answers, lambda: f"mcr answers: {self.daemon.log()[-2000:]}", 20)
-            self.daemon.wait_active(30)
-        else:
-            self.daemon.start()
-        self.compile_ms = self._compile_ms()
+        self.daemon.process = self._launch(cell)
+        until(self.daemon._answers, lambda: f"mcr answers: {self.daemon.log()[-2000:]}", 20)
+        self.daemon.wait_active(30)
+        self.compile_ms = max(map(float, COMPILED.findall(self.daemon.log())), default=None)
 
-    def _pinned(self):
-        args = ["run", "-c", self.daemon.file, "--socket", self.daemon.socket]
+    def _launch(self, cell):
+        args = ["run", "-c", self.daemon.file, "--socket", self.daemon.socket, *self.mode.arguments]
         process = self.world.start(self.daemon.name, args, "relay")
-        subprocess.run(["taskset", "-apc", str(self.line.relay_cpu), str(process.pid)],
-                       capture_output=True, check=False)
+        if cell.workers == 1:  # the control thread, too, stays on the relay's core
+            subprocess.run(["taskset", "-apc", str(self.line.relay_cpu), str(process.pid)],
+                           capture_output=True, check=False)
         return process
-
-    def _compile_ms(self):
-        log = self.daemon.log()
-        for pattern in COMPILED:
-            found = pattern.findall(log)
-            if found:
-                return float(found[-1])
-        return None
 
     def pids(self):
         return [self.daemon.process.pid]

@@ -66,6 +66,9 @@ class Line:
         self.relay_cpu = relay_cpu
         self._watched = False
         world.line()
+        for namespace in ("gen", "relay", "sink"):  # no frames but ours: they would be miscounted
+            world.sysctl(namespace, "net.ipv6.conf.all.disable_ipv6", 1)
+        self.gen_bursts = "--burst" in world.call("gen", "--help").stdout
         for name in ("all", "r0"):
             world.sysctl("relay", f"net.ipv4.conf.{name}.rp_filter", 0)
 
@@ -77,9 +80,10 @@ class Line:
         self.world.sh(f"ethtool -K r0 gro {gro} rx-udp-gro-forwarding {gro}", "relay")
 
     def steer(self, on):
-        """Whether r0's frames are worked on by the relay's core (RPS); else by the generator's."""
+        """r0's frames are worked on by the relay's core (RPS), not the generator's; "" if not."""
         mask = f"{1 << self.relay_cpu:x}" if on else "0"
-        self.world.sh(f"echo {mask} > /sys/class/net/r0/queues/rx-0/rps_cpus", "relay")
+        file = "/sys/class/net/r0/queues/rx-0/rps_cpus"
+        return self.world.sh(f"echo {mask} > {file} && echo done", "relay", ok=False)
 
     def watch(self, ports, sample=0):
         """Counts from now on; then drops, but for one frame in `sample` at random (0: none)."""

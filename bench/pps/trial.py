@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from world import Failure, Process, until
 
+from .bulk import segments_of
 from .cases import IN_PORT, in_group
 from .topology import MOST_DATAGRAMS
 
@@ -77,9 +78,12 @@ def core_seconds(cpu):
 
 
 def gen_args(cell, line, rate, gso):
-    return ["gen", "--interface", "g0", "--group", in_group(0), "--port", IN_PORT,
+    args = ["gen", "--interface", "g0", "--group", in_group(0), "--port", IN_PORT,
             "--streams", cell.case.streams, "--size", cell.payload, "--ttl", 16, "--gso", gso,
             "--cpu", line.gen_cpu, "--json", "--rate", "max" if not rate else f"{rate:.0f}"]
+    if line.gen_bursts and cell.input == "superframe":
+        args += ["--burst", segments_of(cell.payload)]
+    return args
 
 
 def gso_of(cell):
@@ -89,7 +93,7 @@ def gso_of(cell):
 
 def offer(cell, line, rate, seconds):
     """The generator at work."""
-    if not rate or cell.input != "superframe":
+    if not rate or cell.input != "superframe" or line.gen_bursts:
         args = gen_args(cell, line, rate, gso_of(cell)) + ["--duration", seconds]
         return line.world.start("gen", args, "gen")
     bulk = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bulk.py")

@@ -57,14 +57,4 @@ UniqueFd open_egress(const std::string& interface, const EgressKey& key) {
   return socket;
 }
 
-std::uint32_t set_send_buffer(Fd socket, std::uint64_t bytes) {
-  const int wanted = static_cast<int>(std::min<std::uint64_t>(bytes, 1U << 30U));
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof wanted) != 0)
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
-  int granted = 0;
-  socklen_t length = sizeof granted;
-  ::getsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &granted, &length);
-  return static_cast<std::uint32_t>(granted);
-}
-
 }  // namespace mcr

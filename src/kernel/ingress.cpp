@@ -96,16 +96,6 @@ std::vector<UniqueFd> open_ingress(const std::string& interface, unsigned interf
   return sockets;
 }
 
-std::uint32_t set_receive_buffer(Fd socket, std::uint64_t bytes) {
-  const int wanted = static_cast<int>(std::min<std::uint64_t>(bytes, 1U << 30U));
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) != 0)
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
-  int granted = 0;
-  socklen_t length = sizeof granted;
-  ::getsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &granted, &length);
-  return static_cast<std::uint32_t>(granted);
-}
-
 void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinations,
                std::size_t link_header) {
   for (const std::size_t limit : {4096, 1264, 624, 300, 128}) {

@@ -38,6 +38,7 @@
 #include "mcr/error.hpp"
 #include "mcr/fd.hpp"
 #include "mcr/probe.hpp"
+#include "mcr/socket_buffer.hpp"
 #include "mcr/traffic.hpp"
 
 namespace mcr {
@@ -158,7 +159,7 @@ UniqueFd open_socket(const GenOptions& options, unsigned index) {
   if (!fd.valid()) throw_errno("open UDP socket");
   options.streams.group.is_v6() ? set_up_ipv6(fd, options, index) : set_up_ipv4(fd, options, index);
   set_option(fd, SOL_SOCKET, SO_SNDTIMEO, timeval{0, interrupt::latest_ns / 1000}, "SO_SNDTIMEO");
-  ask_for_buffer(fd, SO_SNDBUF, send_buffer_bytes);
+  ask_for_buffer(fd, SocketBuffer::send, send_buffer_bytes);
   return fd;
 }
 

@@ -35,6 +35,7 @@
 #include "mcr/join.hpp"
 #include "mcr/log.hpp"
 #include "mcr/probe.hpp"
+#include "mcr/socket_buffer.hpp"
 #include "mcr/traffic.hpp"
 
 namespace mcr {
@@ -205,7 +206,7 @@ class Sink {
         socket_(open_receiver(options.streams)),
         receiver_(socket_),
         judge_(options.streams.count) {
-    const auto granted = ask_for_buffer(socket_, SO_RCVBUF, receive_buffer_bytes);
+    const auto granted = ask_for_buffer(socket_, SocketBuffer::receive, receive_buffer_bytes);
     helpers_ = join_all(options.streams);
     log::notice("sink: ready on {} for {} (streams {}, helper sockets {}, receive buffer {} KiB)",
                 options.streams.interface, options.streams.str(), options.streams.count,

@@ -94,15 +94,4 @@ void pin_to_cpu(std::optional<unsigned> cpu) {
     throw_errno("run on CPU", std::to_string(*cpu));
 }
 
-int ask_for_buffer(Fd socket, int option, int bytes) {
-  const int forced = option == SO_RCVBUF ? SO_RCVBUFFORCE : SO_SNDBUFFORCE;
-  if (::setsockopt(socket.get(), SOL_SOCKET, forced, &bytes, sizeof bytes) != 0)
-    ::setsockopt(socket.get(), SOL_SOCKET, option, &bytes, sizeof bytes);
-  int granted = 0;
-  socklen_t length = sizeof granted;
-  if (::getsockopt(socket.get(), SOL_SOCKET, option, &granted, &length) != 0)
-    throw_errno("read socket buffer size");
-  return granted;
-}
-
 }  // namespace mcr

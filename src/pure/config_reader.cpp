@@ -58,15 +58,25 @@ std::optional<std::vector<unsigned>> read_cpus(const Value& value) {
   return cpus;
 }
 
-std::optional<Fanout> read_fanout(const Value& value) {
-  constexpr std::pair<std::string_view, Fanout> modes[] = {
-      {"hash", Fanout::hash}, {"cpu", Fanout::cpu}, {"qm", Fanout::qm}, {"lb", Fanout::lb}};
+/// One of a few words.
+template <typename T, std::size_t N>
+std::optional<T> read_choice(const Value& value,
+                             const std::array<std::pair<std::string_view, T>, N>& choices) {
   const auto text = value.string();
   if (!text) return std::nullopt;
-  for (const auto& [name, mode] : modes)
-    if (*text == name) return mode;
-  value.refuse(fmt::format("{} is none of hash, cpu, qm, lb", quoted(*text)));
+  std::string known;
+  for (const auto& [name, choice] : choices) {
+    if (*text == name) return choice;
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  }
+  value.refuse(fmt::format("{} is none of {}", quoted(*text), known));
   return std::nullopt;
+}
+
+std::optional<Fanout> read_fanout(const Value& value) {
+  return read_choice<Fanout, 4>(
+      value,
+      {{{"hash", Fanout::hash}, {"cpu", Fanout::cpu}, {"qm", Fanout::qm}, {"lb", Fanout::lb}}});
 }
 
 std::optional<log::Level> read_log_level(const Value& value) {
@@ -107,14 +117,11 @@ Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
 // [interface.NAME]
 
 Gro read_gro(const Value& value) {
-  constexpr std::pair<std::string_view, Gro> modes[] = {
-      {"auto", Gro::automatic}, {"on", Gro::on}, {"off", Gro::off}, {"leave", Gro::leave}};
-  const auto text = value.string();
-  if (!text) return Gro::automatic;
-  for (const auto& [name, mode] : modes)
-    if (*text == name) return mode;
-  value.refuse(fmt::format("{} is none of auto, on, off, leave", quoted(*text)));
-  return Gro::automatic;
+  return read_choice<Gro, 4>(value, {{{"auto", Gro::automatic},
+                                      {"on", Gro::on},
+                                      {"off", Gro::off},
+                                      {"leave", Gro::leave}}})
+      .value_or(Gro::automatic);
 }
 
 constexpr Key<InterfaceTuning> interface_keys[] = {

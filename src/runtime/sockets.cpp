@@ -5,6 +5,7 @@
 #include <set>
 
 #include "mcr/log.hpp"
+#include "mcr/socket_buffer.hpp"
 
 namespace mcr {
 
@@ -88,7 +89,7 @@ void Sockets::tune(Ingress& ingress, const Config& config) {
   const auto asked = *tuning_of(config, ingress.interface).receive_buffer;
   if (std::exchange(ingress.receive_buffer_asked, asked) == asked) return;
   for (const auto& socket : ingress.sockets)
-    ingress.receive_buffer = set_receive_buffer(socket, asked);
+    ingress.receive_buffer = ask_for_buffer(socket, SocketBuffer::receive, asked);
   warn_if_less("receive buffer", ingress.interface, asked, ingress.receive_buffer,
                "net.core.rmem_max");
 }
@@ -108,7 +109,7 @@ void Sockets::tune(std::uint16_t port, Egress& egress, const Config& config) {
   const auto asked = *tuning_of(config, egress.interface).send_buffer;
   if (std::exchange(egress.send_buffer_asked, asked) == asked) return;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    egress.send_buffer = set_send_buffer(egress.sockets[i], asked);
+    egress.send_buffer = ask_for_buffer(egress.sockets[i], SocketBuffer::send, asked);
     workers_[i]->ports().egress[port].send_buffer.store(egress.send_buffer,
                                                         std::memory_order_relaxed);
   }

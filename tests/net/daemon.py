@@ -37,10 +37,11 @@ def config(*rules, workers=1, buffers=None, extra=""):
 
 
 class Daemon:
-    """`mcr run` in a namespace. Its config file is written by `configure`."""
+    """`mcr run` in a namespace, `options` further arguments. `configure` writes its config file."""
 
-    def __init__(self, world, text, name="relay", namespace="relay"):
+    def __init__(self, world, text, name="relay", namespace="relay", options=()):
         self.world = world
+        self.options = options
         self.name = name
         self.namespace = namespace
         self.socket = world.path(name + ".sock")
@@ -55,7 +56,8 @@ class Daemon:
     def start(self, active=True):
         """Starts it and waits until it answers, and until all its rules are active."""
         self.process = self.world.start(
-            self.name, ["run", "-c", self.file, "--socket", self.socket], self.namespace
+            self.name, ["run", "-c", self.file, "--socket", self.socket, *self.options],
+            self.namespace,
         )
         until(self._answers, lambda: f"{self.name} answers on its socket: {self.log()[-2000:]}", 15)
         if active:

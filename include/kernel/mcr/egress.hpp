@@ -26,9 +26,6 @@ namespace mcr {
 /// message's control data. Throws OsError.
 [[nodiscard]] UniqueFd open_egress(const std::string& interface, const EgressKey& key);
 
-/// Asks for a send buffer of that many bytes; returns what the kernel granted, as it accounts.
-std::uint32_t set_send_buffer(Fd socket, std::uint64_t bytes);
-
 /// One worker's sending side. Worker thread only; nothing here allocates after construction.
 class Egress {
  public:

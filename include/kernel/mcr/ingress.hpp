@@ -26,10 +26,6 @@ namespace mcr {
                                                  unsigned interface_index, Fanout fanout,
                                                  std::size_t workers);
 
-/// Asks for a receive buffer of that many bytes; returns what the kernel granted, as it accounts
-/// (twice what was asked for: half is its own bookkeeping).
-std::uint32_t set_receive_buffer(Fd socket, std::uint64_t bytes);
-
 /// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
 /// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError.
 void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinations,

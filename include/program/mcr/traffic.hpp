@@ -49,8 +49,4 @@ void catch_signals();
 /// Binds the calling thread to one CPU, if there is one to bind to; throws OsError.
 void pin_to_cpu(std::optional<unsigned> cpu);
 
-/// Asks for a socket buffer of that many bytes (SO_RCVBUF or SO_SNDBUF), over the system's maximum
-/// where we may; returns what the kernel granted, its own overhead included.
-int ask_for_buffer(Fd socket, int option, int bytes);
-
 }  // namespace mcr
