@@ -16,24 +16,22 @@ SAMPLED = 15_000  # datagrams a second that the sink shall see
 
 
 def latency(trials, rate, seconds):
-    """{"rate", "pps", "sent", "delivered", "sampled", "p50", "p99", "p999", "max"}, microseconds."""
+    """What was sent, what came out, and p50, p99, p999, max in microseconds."""
     line, cell = trials.line, trials.cell
     line.watch(cell.case.ports(), sample=max(1, round(rate / SAMPLED)))
-    try:
-        sink = _sink(trials)
-        gso = "off" if cell.input != "superframe" and rate < SINGLES_BELOW else gso_of(cell)
-        args = gen_args(cell, line, rate, gso) + ["--duration", seconds]
-        gen = line.world.start("gen", args, "gen")
-        if gen.wait(seconds + 20) != 0:
-            raise Failure(f"mcr gen: {gen.err().strip()}")
-        out = rest(line, trials.relay).all_delivered()
-        until(lambda: not line.world.udp_queued("sink"), "the sink has read everything")
-        sink.signal(signal.SIGTERM)
-        sink.wait(10)
-        sent, seen = json.loads(gen.out()), json.loads(sink.out())
-    finally:
-        line.watch(cell.case.ports())
-        trials.remark()
+    sink = _sink(trials)
+    gso = "off" if cell.input != "superframe" and rate < SINGLES_BELOW else gso_of(cell)
+    args = gen_args(cell, line, rate, gso) + ["--duration", seconds]
+    gen = line.world.start("gen", args, "gen")
+    if gen.wait(seconds + 20) != 0:
+        raise Failure(f"mcr gen: {gen.err().strip()}")
+    out = rest(line, trials.relay).all_delivered()
+    until(lambda: not line.world.udp_queued("sink"), "the sink has read everything")
+    sink.signal(signal.SIGTERM)
+    sink.wait(10)
+    sent, seen = json.loads(gen.out()), json.loads(sink.out())
+    line.watch(cell.case.ports())
+    trials.remark()
     return {"rate": rate, "pps": sent["pps"], "sent": sent["sent"],
             "delivered": out.payload // cell.payload, "sampled": seen["received"],
             "corrupt": seen["corrupt"], **seen["latency_us"]}

@@ -27,8 +27,9 @@ def short(value):
 
 
 class Drawing:
-    def __init__(self, title, width=WIDTH, height=HEIGHT):
+    def __init__(self, title, width=WIDTH, height=HEIGHT, margin=RIGHT):
         self.width, self.height = width, height
+        self.margin = margin  # on the right, for the legend
         self.parts = []
         self.text(LEFT, 24, title, size=15, weight="bold")
 
@@ -47,15 +48,19 @@ class Drawing:
         self.parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}"'
                           f' height="{height:.1f}" fill="{fill}"/>')
 
-    def path(self, points, stroke):
+    def series(self, index, points, content):
+        """A line with its dots, and its row of the legend; dashed once the colours are used up."""
+        fill = colour(index)
+        style = f'stroke="{fill}" stroke-width="1.5"'
+        if index >= len(COLOURS):
+            style += f' stroke-dasharray="{2 + 3 * (index // len(COLOURS))}"'
         steps = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        self.parts.append(f'<polyline points="{steps}" fill="none" stroke="{stroke}"'
-                          ' stroke-width="1.5"/>')
-
-    def legend(self, row, content, fill):
-        y = TOP + 8 + 17 * row
-        self.bar(self.width - RIGHT + 12, y - 8, 10, 10, fill)
-        self.text(self.width - RIGHT + 28, y + 1, content, size=10)
+        self.parts.append(f'<polyline points="{steps}" fill="none" {style}/>')
+        for point in points:
+            self.dot(*point, fill)
+        x, y = self.width - self.margin + 12, TOP + 8 + 17 * index
+        self.parts.append(f'<line x1="{x}" y1="{y - 3}" x2="{x + 20}" y2="{y - 3}" {style}/>')
+        self.text(x + 26, y + 1, content, size=10)
 
     def svg(self):
         return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}"'
@@ -74,7 +79,7 @@ def decades(low, high):
 
 
 def _axes(drawing, x_ticks, y_ticks, x_name, y_name):
-    bottom, right = drawing.height - BOTTOM, drawing.width - RIGHT
+    bottom, right = drawing.height - BOTTOM, drawing.width - drawing.margin
     for at, content in x_ticks:
         drawing.line(at, TOP, at, bottom, "#eee")
         drawing.text(at, bottom + 16, content, anchor="middle")
@@ -112,11 +117,7 @@ def loss(cells):
                 for v in (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1)]
     _axes(drawing, x_ticks, y_ticks, "datagrams offered a second", "share lost (PDR: 0.001)")
     for index, (name, points) in enumerate(series):
-        places = [(x(rate), y(max(share, floor))) for rate, share in points]
-        drawing.path(places, colour(index))
-        for place in places:
-            drawing.dot(*place, colour(index))
-        drawing.legend(index, name, colour(index))
+        drawing.series(index, [(x(rate), y(max(share, floor))) for rate, share in points], name)
     return drawing.svg()
 
 
@@ -144,7 +145,7 @@ def bars(title, unit, entries, log=False):
 
 
 def cpu(cells):
-    """Kernel routing has no thread: for it the core's time stands, where it has the relay's core."""
+    """Kernel routing has no thread: the core's time stands for it, where it has the relay's."""
     entries = []
     for cell in cells:
         figures = cell.get("cpu")
@@ -163,8 +164,8 @@ def rivals(cells):
         if figure and figure["pps"] and not figure["void"]:
             sign = ">= " if figure["at_least"] else ""
             entries.append((label(cell), figure["out_pps"], sign + short(figure["out_pps"])))
-    return bars("Datagrams out a second without loss (NDR x outputs)", "datagrams a second", entries,
-                log=True)
+    return bars("Datagrams out a second without loss (NDR x outputs)", "datagrams a second",
+                entries, log=True)
 
 
 def latency(cells):
@@ -173,10 +174,10 @@ def latency(cells):
               for c in cells for entry in c.get("latency", []) if entry["sampled"]]
     if not series:
         return None
-    drawing = Drawing("Latency", width=WIDTH + 160, height=_size(len(series)))
+    drawing = Drawing("Latency", WIDTH + 160, _size(len(series)), RIGHT + 130)
     values = [v for _, points in series for v in points]
     low, high = min(values) * 0.8, max(values) * 1.2
-    bottom, right = drawing.height - BOTTOM, drawing.width - RIGHT - 130
+    bottom, right = drawing.height - BOTTOM, drawing.width - drawing.margin
     y = log_scale(low, high, bottom, TOP)
     places = [LEFT + (right - LEFT) * (n + 0.5) / len(names) for n in range(len(names))]
     y_ticks = [(y(d * m), short(d * m)) for d in decades(low, high) for m in (1, 2, 5)
@@ -184,13 +185,7 @@ def latency(cells):
     x_ticks = list(zip(places, ("p50", "p99", "p99.9", "max")))
     _axes(drawing, x_ticks, y_ticks, "percentile", "microseconds")
     for index, (name, points) in enumerate(series):
-        marks = [(place, y(v)) for place, v in zip(places, points)]
-        drawing.path(marks, colour(index))
-        for mark in marks:
-            drawing.dot(*mark, colour(index))
-        at = TOP + 8 + 17 * index
-        drawing.bar(right + 12, at - 8, 10, 10, colour(index))
-        drawing.text(right + 28, at + 1, name, size=10)
+        drawing.series(index, [(place, y(v)) for place, v in zip(places, points)], name)
     return drawing.svg()
 
 

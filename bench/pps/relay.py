@@ -97,7 +97,9 @@ class Mcr:
     def _refused(self, cell, gro):
         path = self.world.write("probe.toml", self.config(cell, gro))
         done = self.world.call("check", "-c", path)
-        return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1].split(": ", 1)[-1]
+        if done.returncode == 0:
+            return ""
+        return done.stderr.strip().splitlines()[-1].split(": ", 1)[-1]
 
     def unavailable(self, cell):
         self._gro = not self._refused(cell, True)
@@ -148,7 +150,8 @@ class Mcr:
         except Failure as failure:
             wrong.append(str(failure))
         t, u = before["totals"], after["totals"]
-        received, dropped = u["rx_datagrams"] - t["rx_datagrams"], u["kernel_drops"] - t["kernel_drops"]
+        received = u["rx_datagrams"] - t["rx_datagrams"]
+        dropped = u["kernel_drops"] - t["kernel_drops"]
         self._audit_input(cell, delta, before, after, received, dropped, wrong)
         self._audit_outputs(delta, before, after, wrong)
         kinds = {
@@ -167,8 +170,8 @@ class Mcr:
             for i in status["interfaces"] if i["name"] == "r0"
         )
         if frames + dropped != delta.offered.frames:
-            wrong.append(f"r0 counted {delta.offered.frames} frames, the relay {frames} received and"
-                         f" {dropped} kernel_drops")
+            wrong.append(f"r0 counted {delta.offered.frames} frames, the relay received {frames}"
+                         f" and has {dropped} kernel_drops")
         offered = delta.offered.payload // cell.payload
         most = 1 if cell.input == "single" else MOST_DATAGRAMS
         if not explained(offered - received, dropped, most):

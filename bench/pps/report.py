@@ -8,6 +8,7 @@ import time
 
 COLUMNS = ("payload", "case", "input", "workers", "relay", "NDR in", "PDR in", "out", "CPU ns",
            "core ns", "a frame in/out", "latency us at 10 % NDR", "at 80 %", "remarks")
+VERDICTS = {True: "met", False: "missed", None: "open"}
 LEFT = 5  # so many columns are text
 
 
@@ -60,7 +61,8 @@ def tell(trial):
     """One line of progress."""
     asked = f"{trial.asked / 1e3:8.1f}" if trial.asked else "     max"
     text = (f"    asked {asked} kpps, offered {trial.offered_pps / 1e3:8.1f}, out"
-            f" {trial.delivered_pps / 1e3:9.1f}, lost {trial.loss:9.4%}, CPU {trial.cpu_ns:6.0f} ns")
+            f" {trial.delivered_pps / 1e3:9.1f}, lost {trial.loss:9.4%},"
+            f" CPU {trial.cpu_ns:6.0f} ns")
     if trial.drops:
         text += f"  ({trial.drops})"
     return text + (f"\n    VOID: {trial.void}" if trial.void else "")
@@ -120,7 +122,7 @@ def table(report):
     lines = _aligned(list(COLUMNS), list(rows(report["cells"])))
     if report["aims"]:
         lines += ["", *_aligned(["figure", "aim", "measured", ""], [
-            [a["figure"], a["aim"], a["shown"], "met" if a["met"] else "MISSED"]
+            [a["figure"], a["aim"], a["shown"], VERDICTS[a["met"]].upper()]
             for a in report["aims"]
         ])]
     return "\n".join(lines)
@@ -144,7 +146,7 @@ def markdown(report):
     ]
     if report["aims"]:
         lines += ["", *_markdown_table(("figure", "aim", "measured", ""), [
-            (a["figure"], a["aim"], a["shown"], "met" if a["met"] else "missed")
+            (a["figure"], a["aim"], a["shown"], VERDICTS[a["met"]])
             for a in report["aims"]
         ])]
     return "\n".join(lines)

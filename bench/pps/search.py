@@ -48,7 +48,7 @@ class Search:
             passed, failed = self._bracket(allowed)
             if passed and not failed:
                 break
-            if passed and failed.offered_pps - passed.offered_pps <= self.tolerance * failed.offered_pps:
+            if passed and passed.offered_pps >= (1 - self.tolerance) * failed.offered_pps:
                 break
             rate = self._next(passed, failed, peak)
             if rate < SLOWEST:

@@ -104,7 +104,8 @@ class Line:
         counters = "\n".join(f"  counter {name} {{ }}" for name in names)
         script = (
             f"table netdev {table} {{\n{counters}\n  chain ingress {{\n"
-            f"    type filter hook ingress device {interface} priority -500;\n    {rule}\n  }}\n}}\n"
+            f"    type filter hook ingress device {interface} priority -500;\n"
+            f"    {rule}\n  }}\n}}\n"
         )
         self.world.sh(f"nft -f {self.world.write(table + '.nft', script)}", namespace)
 

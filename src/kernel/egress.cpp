@@ -28,6 +28,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "mcr/kernel_version.hpp"
+
 namespace mcr {
 
 namespace {
@@ -86,6 +88,7 @@ Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counter
       counters_(counters),
       mode_(mode),
       zerocopy_supported_(mode == Mode::bulk && ring.supports(IORING_OP_SENDMSG_ZC)),
+      usage_reported_(kernel_is_at_least(6, 2)),
       ports_(slots::egress),
       free_(messages) {
   std::iota(free_.begin(), free_.end(), 0);
@@ -137,9 +140,13 @@ void Egress::add_run(const TableOutput& output, const Run& run, bool gather, con
   auto& state = outputs_[output.slot];
   const bool zerocopy = state.copies_left == 0 && run.segment >= zerocopy_piece_minimum;
   const auto page_limit = zerocopy ? gather_limits::pages : no_page_limit;
+  if (std::exchange(state.generation, generation_) != generation_) state.open_plus_one = 0;
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
-    if (joins(open.shape, run, page_limit)) return append(open, run, data, buffer);
+    if (joins(open.shape, run, page_limit)) {
+      if (!has_its_share(ports_[open.port])) return append(open, run, data, buffer);
+      return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
+    }
   }
   auto* message = start(output, run);
   if (message == nullptr) return;
@@ -148,15 +155,16 @@ void Egress::add_run(const TableOutput& output, const Run& run, bool gather, con
   state.open_plus_one = gather && !message->shape.closed ? index + 1 : 0;
 }
 
-bool Egress::full(const Port& port) const noexcept {
-  if (port.waiting.count >= queue_limit) return true;
-  return port.blocked && (port.waiting_pieces + port.pinned >= pinned_by_port ||
-                          buffers_.available() < Buffers::count - pinned_by_all);
+/// Whether a port that waits for its socket holds all it may of what the others need, too.
+bool Egress::has_its_share(const Port& port) const noexcept {
+  return port.blocked &&
+         (port.waiting_pieces + port.pinned >= pinned_by_port ||
+          buffers_.available() < Buffers::count - pinned_by_all || free_count_ < messages / 4);
 }
 
 Egress::Message* Egress::start(const TableOutput& output, const Run& run) noexcept {
   auto& port = ports_[output.egress];
-  if (full(port)) {
+  if (port.waiting.count >= queue_limit || has_its_share(port)) {
     count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     return nullptr;
   }
@@ -166,6 +174,7 @@ Egress::Message* Egress::start(const TableOutput& output, const Run& run) noexce
     return nullptr;
   }
   auto& message = pool_[index];
+  message.order = ++port.started;
   message.destination = output.destination;
   message.control = {};
   std::copy_n(output.control.begin(), output.control_bytes, message.control.begin());
@@ -243,8 +252,9 @@ bool Egress::worth_zerocopy(const Message& message) noexcept {
   if (message.shape.bytes < zerocopy_minimum || message.shape.pages > gather_limits::pages)
     return false;
   auto& state = outputs_[message.slot];
-  if (state.copies_left != 0) {
-    --state.copies_left;
+  if (copies_left_ != 0 || state.copies_left != 0) {
+    if (copies_left_ != 0) --copies_left_;
+    if (state.copies_left != 0) --state.copies_left;
     return false;
   }
   return ports_[message.port].pinned + message.shape.pieces <= pinned_by_port &&
@@ -282,7 +292,7 @@ void Egress::send(Index index) noexcept {
     port.pinned += message.shape.pieces;
     pinned_ += message.shape.pieces;
     io_uring_prep_sendmsg_zc(&request, socket.get(), &message.header, MSG_DONTWAIT);
-    request.ioprio = report_usage;
+    if (usage_reported_) request.ioprio = report_usage;
   } else {
     io_uring_prep_sendmsg(&request, socket.get(), &message.header, MSG_DONTWAIT);
   }
@@ -339,6 +349,7 @@ void Egress::refused(Index index, int error) noexcept {
   }
   if (error == ENOMEM && message.zerocopy) {
     message.copy_only = true;
+    copies_left_ = copies_before_retry;
     return send_again(index);
   }
   if (refuses_segmentation(error) && message.shape.datagrams > 1) return split(index);
@@ -379,6 +390,7 @@ void Egress::split(Index index) noexcept {
       auto& single = pool_[part];
       const auto bytes =
           static_cast<std::uint32_t>(std::min<std::size_t>(left, message.shape.segment));
+      single.order = message.order;
       single.destination = message.destination;
       single.control = message.control;
       single.control_bytes = message.control_bytes;
@@ -421,7 +433,7 @@ void Egress::drop_overtaken(const Message& sent) noexcept {
   for (auto left = port.returned.count; left != 0; --left) {
     const auto index = pop(port.returned);
     auto& earlier = pool_[index];
-    if (earlier.slot != sent.slot) {
+    if (earlier.slot != sent.slot || earlier.order >= sent.order) {
       push(port.returned, index);
       continue;
     }

@@ -18,6 +18,7 @@
 
 #include "mcr/error.hpp"
 #include "mcr/filter.hpp"
+#include "mcr/offload.hpp"
 
 namespace mcr {
 
@@ -118,8 +119,12 @@ IngressStatistics take_statistics(Fd socket) {
   return {statistics.tp_packets, statistics.tp_drops};
 }
 
-Ingress::Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters) noexcept
-    : ring_(ring), buffers_(buffers), ports_(ports), counters_(counters) {}
+Ingress::Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters)
+    : ring_(ring),
+      buffers_(buffers),
+      ports_(ports),
+      counters_(counters),
+      superframes_described_(superframes_are_described()) {}
 
 void Ingress::adopt(const RuleTable& table) noexcept {
   wanted_.reset();
@@ -127,8 +132,11 @@ void Ingress::adopt(const RuleTable& table) noexcept {
     wanted_.set(ingress.port);
   for (std::uint16_t port = 0; port < slots::ingress; ++port) {
     if (wanted_[port] && !armed_[port] && !starved_[port]) arm(port);
-    if (!wanted_[port] && armed_[port]) cancel(port);
-    if (!wanted_[port] && starved_[port]) ended(port, -ECANCELED);
+    if (wanted_[port]) continue;
+    if (armed_[port])
+      cancel(port);
+    else
+      ended(port, -ECANCELED);
   }
 }
 
@@ -144,6 +152,7 @@ void Ingress::arm(std::uint16_t port) noexcept {
   request.buf_group = Buffers::group;
   armed_.set(port);
   starved_.reset(port);
+  ended_.reset(port);
   ports_.ingress[port].busy.store(true, std::memory_order_relaxed);
 }
 
@@ -188,21 +197,30 @@ std::optional<Frame> Ingress::read(std::uint16_t port, std::uint16_t buffer, int
 void Ingress::ended(std::uint16_t port, int result) noexcept {
   armed_.reset(port);
   starved_.reset(port);
-  auto& shared = ports_.ingress[port];
   if (!wanted_[port]) {
-    shared.busy.store(false, std::memory_order_release);
+    ended_.set(port);
   } else if (result == -ENOBUFS) {
     starved_.set(port);
-  } else if (result >= 0) {
+  } else if (result >= 0 || result == -ECANCELED) {
+    arm(port);
+  } else if (result == -EINVAL && !superframes_described_) {
+    // Such a kernel takes a UDP superframe off the queue and cannot describe it.
+    count_unreadable(port);
     arm(port);
   } else {
-    // Linux 6.1 cannot describe a UDP superframe and takes it off the queue with EINVAL; a link
-    // that goes down says ENETDOWN once, and the same socket works when the link is back.
-    if (result == -EINVAL) count_unreadable(port);
-    const auto failures = shared.failures.load(std::memory_order_relaxed) + 1;
-    shared.failures.store(failures, std::memory_order_relaxed);
-    if (failures % failures_in_a_row != 0) arm(port);
+    // A link that goes down says ENETDOWN once, and the same socket works when it is back.
+    auto& failures = ports_.ingress[port].failures;
+    const auto count = failures.load(std::memory_order_relaxed) + 1;
+    failures.store(count, std::memory_order_relaxed);
+    if (count % failures_in_a_row != 0) arm(port);
   }
+}
+
+void Ingress::settle() noexcept {
+  if (ended_.none()) return;
+  for (std::uint16_t port = 0; port < slots::ingress; ++port)
+    if (ended_[port]) ports_.ingress[port].busy.store(false, std::memory_order_release);
+  ended_.reset();
 }
 
 void Ingress::count_unreadable(std::uint16_t port) noexcept {

@@ -5,18 +5,17 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <string_view>
 #include <vector>
 
 #include "mcr/error.hpp"
 #include "mcr/fd.hpp"
+#include "mcr/kernel_version.hpp"
 
 namespace mcr {
 
@@ -121,12 +120,7 @@ void write_gro(const std::string& interface, const GroSetting& setting) {
 }
 
 bool superframes_are_described() {
-  utsname name{};
-  int major = 0;
-  int minor = 0;
-  // NOLINTNEXTLINE(cert-err34-c): a release that does not begin with two numbers counts as old
-  if (::uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
-  return major > 6 || (major == 6 && minor >= 2);
+  return kernel_is_at_least(6, 2);
 }
 
 }  // namespace mcr

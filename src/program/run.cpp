@@ -95,6 +95,16 @@ json list_errors(const std::vector<ConfigError>& errors) {
   return list;
 }
 
+/// Packets flow whatever goes wrong here.
+template <typename Action>
+void survive(Action&& action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    log::error("{}", error.what());
+  }
+}
+
 class Program {
  public:
   explicit Program(const Options& options)
@@ -113,6 +123,7 @@ class Program {
  private:
   using Clock = std::chrono::steady_clock;
 
+  void serve();
   void on_signal();
   void on_network_change();
   void on_timer();
@@ -143,16 +154,25 @@ void Program::run() {
                                  {control_.fd().get(), POLLIN, 0},
                                  {timer_.get(), POLLIN, 0}}};
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) throw_errno("poll");
-    if (waits[0].revents != 0) on_signal();
-    if (waits[1].revents != 0) on_network_change();
-    if (waits[2].revents != 0)
-      control_.serve([this](const json& request) { return on_request(request); });
-    if (waits[3].revents != 0) on_timer();
+    if (waits[0].revents != 0) survive([&] { on_signal(); });
+    if (waits[1].revents != 0) survive([&] { on_network_change(); });
+    if (waits[2].revents != 0) survive([&] { serve(); });
+    if (waits[3].revents != 0) survive([&] { on_timer(); });
   }
   relay_.stop();
   log::notice("stopped after {} s: {}",
               std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count(),
               relay_.totals());
+}
+
+void Program::serve() {
+  control_.serve([this](const json& request) -> json {
+    try {
+      return on_request(request);
+    } catch (const std::exception& error) {
+      return {{"ok", false}, {"error", error.what()}};
+    }
+  });
 }
 
 void Program::on_signal() {
@@ -168,7 +188,8 @@ void Program::on_signal() {
 }
 
 void Program::on_network_change() {
-  if (netlink_.drain()) follow_interfaces();
+  interfaces_due_ = interfaces_due_ || netlink_.drain();
+  if (interfaces_due_) follow_interfaces();
 }
 
 void Program::follow_interfaces() {
@@ -186,11 +207,7 @@ void Program::follow_interfaces() {
 void Program::on_timer() {
   std::uint64_t expirations = 0;
   [[maybe_unused]] const auto count = ::read(timer_.get(), &expirations, sizeof expirations);
-  try {
-    relay_.tick(Clock::now());
-  } catch (const std::exception& error) {
-    log::error("{}", error.what());
-  }
+  survive([this] { relay_.tick(Clock::now()); });
   control_.expire(Clock::now());
   if (interfaces_due_) follow_interfaces();
 }

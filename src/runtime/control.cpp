@@ -104,6 +104,11 @@ void ControlServer::watch(Fd socket, std::uint32_t events, int operation) {
     throw_errno("watch control client");
 }
 
+void ControlServer::listen(bool on) {
+  watch(listener_, on ? static_cast<std::uint32_t>(EPOLLIN) : 0U, EPOLL_CTL_MOD);
+  listening_ = on;
+}
+
 void ControlServer::serve(const Handler& handler) {
   std::array<epoll_event, 32> events{};
   const int count = ::epoll_wait(events_.get(), events.data(), static_cast<int>(events.size()), 0);
@@ -121,7 +126,10 @@ void ControlServer::serve(const Handler& handler) {
 void ControlServer::accept_clients() {
   for (;;) {
     UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!socket.valid()) return;
+    if (!socket.valid()) {
+      if (errno == EMFILE || errno == ENFILE) listen(false);
+      return;
+    }
     if (clients_.size() >= most_clients) continue;
     watch(socket, EPOLLIN, EPOLL_CTL_ADD);
     const int key = socket.get();
@@ -163,6 +171,7 @@ bool ControlServer::write_reply(Client& client) {
 
 void ControlServer::expire(Clock::time_point now) {
   std::erase_if(clients_, [&](const auto& entry) { return now - entry.second.since > patience; });
+  if (!listening_) listen(true);
 }
 
 nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request) {

@@ -145,6 +145,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   for (auto& worker : workers_)
     worker->set_batch_wait(config_.daemon.batch_wait);
   publish(std::move(table));
+  clean_ = false;
   log::info("{} rules compiled and published in {:.1f} ms", config_.rules.size(),
             std::chrono::duration<double, std::milli>(Clock::now() - compiling).count());
   report_changes(standings_before, config_before);
@@ -163,7 +164,9 @@ void Relay::publish(std::unique_ptr<const RuleTable> table) {
 
 /// Frees what no table names and no worker uses any more.
 void Relay::clean_up() {
-  clean_ = rules_.reclaim() && sockets_.retire(rules_.latest(), indexes_);
+  clean_ = false;
+  if (!rules_.reclaim()) return;
+  clean_ = sockets_.retire(rules_.latest(), indexes_);
   free_slots();
 }
 
@@ -223,10 +226,13 @@ void Relay::tick(Clock::time_point now) {
   if (const auto due = memberships_.next_retry(); due && *due <= now) {
     const auto events = memberships_.retry(now);
     log_events(events);
-    const bool any_joined = std::ranges::any_of(events, [](const MembershipEvent& event) {
-      return event.state == MembershipState::joined;
-    });
-    if (any_joined) apply(Config(config_), Interfaces(interfaces_), now);
+    rejoined_ = rejoined_ || std::ranges::any_of(events, [](const MembershipEvent& event) {
+                  return event.state == MembershipState::joined;
+                });
+  }
+  if (rejoined_) {
+    apply(Config(config_), Interfaces(interfaces_), now);
+    rejoined_ = false;
   }
 }
 
@@ -248,10 +254,12 @@ void Relay::sample_rates(double seconds) {
 }
 
 void Relay::stop() {
-  sockets_.close_filters();
+  sockets_.narrow(RuleTable{});
+  for (auto& worker : workers_)
+    worker->request_stop();
   for (auto& worker : workers_)
     worker->stop();
-  sockets_.count();
+  sockets_.close_all();
   log_events(memberships_.leave({}, Clock::now()));
 }
 

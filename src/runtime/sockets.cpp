@@ -44,19 +44,13 @@ void Sockets::open(const RuleTable& table, const Config& config) {
   std::vector<std::uint16_t> new_egress;
   try {
     for (const auto& wanted : table.ingress()) {
-      if (const auto known = ingress_.find(wanted.port); known != ingress_.end()) {
-        tune(known->second, config);
-        continue;
-      }
-      open_ingress_port(wanted, config);
+      if (ingress_.contains(wanted.port)) continue;
+      open_ingress_port(wanted, config.daemon.fanout);
       new_ingress.push_back(wanted.port);
     }
     for (const auto& wanted : table.egress()) {
-      if (const auto known = egress_.find(wanted.port); known != egress_.end()) {
-        tune(wanted.port, known->second, config);
-        continue;
-      }
-      open_egress_port(wanted, config);
+      if (egress_.contains(wanted.port)) continue;
+      open_egress_port(wanted);
       new_egress.push_back(wanted.port);
     }
   } catch (...) {
@@ -68,14 +62,12 @@ void Sockets::open(const RuleTable& table, const Config& config) {
   }
 }
 
-void Sockets::open_ingress_port(const TableIngress& wanted, const Config& config) {
+void Sockets::open_ingress_port(const TableIngress& wanted, Fanout fanout) {
   Ingress ingress;
   ingress.interface = wanted.interface;
   ingress.link_header = wanted.link_header;
-  ingress.sockets =
-      open_ingress(wanted.interface, wanted.interface_index, config.daemon.fanout, workers_.size());
+  ingress.sockets = open_ingress(wanted.interface, wanted.interface_index, fanout, workers_.size());
   ingress.before = received(wanted.port);
-  tune(ingress, config);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto& cell = workers_[i]->ports().ingress[wanted.port];
     cell.socket = ingress.sockets[i];
@@ -94,14 +86,13 @@ void Sockets::tune(Ingress& ingress, const Config& config) {
                "net.core.rmem_max");
 }
 
-void Sockets::open_egress_port(const TableEgress& wanted, const Config& config) {
+void Sockets::open_egress_port(const TableEgress& wanted) {
   Egress egress;
   egress.interface = wanted.interface;
   for (const auto& worker : workers_) {
     egress.sockets.push_back(open_egress(wanted.interface, wanted.key));
     worker->ports().egress[wanted.port].socket = egress.sockets.back();
   }
-  tune(wanted.port, egress, config);
   egress_.emplace(wanted.port, std::move(egress));
 }
 
@@ -134,9 +125,18 @@ void Sockets::widen(const RuleTable& table) {
   }
 }
 
-void Sockets::narrow(const RuleTable& table) {
-  for (const auto& wanted : table.ingress())
-    pass(ingress_.at(wanted.port), wanted.destinations);
+void Sockets::narrow(const RuleTable& table) noexcept {
+  std::map<std::uint16_t, const std::vector<Endpoint>*> wanted;
+  for (const auto& ingress : table.ingress())
+    wanted[ingress.port] = &ingress.destinations;
+  for (auto& [port, ingress] : ingress_) {
+    try {
+      const auto known = wanted.find(port);
+      pass(ingress, known == wanted.end() ? std::vector<Endpoint>{} : *known->second);
+    } catch (const std::exception& error) {
+      log::warning("narrow the packet filter of {}: {}", ingress.interface, error.what());
+    }
+  }
 }
 
 bool Sockets::retire(const RuleTable& table, Indexes& indexes) {
@@ -243,14 +243,11 @@ bool Sockets::stalled() const noexcept {
   });
 }
 
-void Sockets::close_filters() noexcept {
-  for (auto& [port, ingress] : ingress_) {
-    try {
-      pass(ingress, {});
-    } catch (const std::exception& error) {
-      log::warning("{}", error.what());
-    }
-  }
+void Sockets::close_all() {
+  for (auto& [port, ingress] : ingress_)
+    close(port, ingress);
+  ingress_.clear();
+  egress_.clear();
 }
 
 }  // namespace mcr

@@ -63,10 +63,14 @@ void Worker::wake() noexcept {
   ::eventfd_write(wake_.get(), 1);
 }
 
-void Worker::stop() noexcept {
-  if (!thread_.joinable()) return;
+void Worker::request_stop() noexcept {
   stopping_.store(true, std::memory_order_release);
   wake();
+}
+
+void Worker::stop() noexcept {
+  if (!thread_.joinable()) return;
+  request_stop();
   thread_.join();
 }
 
@@ -87,6 +91,7 @@ void Worker::run() noexcept {
     for (auto frames = frames_.size(); frames != 0; --frames)
       forward(frames_.pop(), table);
     ingress_.rearm();
+    if (frames_.size() == 0) ingress_.settle();
     rules_.quiescent();
   }
   wind_down();
@@ -111,6 +116,7 @@ void Worker::fill_batch() noexcept {
 void Worker::adopt(const RuleTable& table) noexcept {
   adopted_ = table.generation();
   ingress_.adopt(table);
+  egress_.adopt();
 }
 
 void Worker::reap() noexcept {

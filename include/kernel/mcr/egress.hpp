@@ -45,6 +45,9 @@ class Egress {
 
   Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters, Mode mode);
 
+  /// A new table: what was gathered by the old one stays as it is.
+  void adopt() noexcept { ++generation_; }
+
   /// Whether add() finds room for this packet without losing any of it. If not: flush(), submit
   /// and reap, which gives room unless the egress is stuck.
   [[nodiscard]] bool has_room(const TableOutput& output, const Packet& packet) const noexcept;
@@ -70,6 +73,7 @@ class Egress {
 
   struct Message {
     MessageShape shape;
+    std::uint64_t order;  ///< among the messages of its port
     std::uint32_t slot;
     std::uint16_t port;
     std::uint8_t notifications;  ///< zero-copy: still to come
@@ -100,6 +104,7 @@ class Egress {
     Queue waiting;
     Queue returned;                 ///< refused for now; go before `waiting`
     std::uint32_t with_kernel = 0;  ///< requests without their result
+    std::uint64_t started = 0;      ///< messages so far
     std::uint64_t charged = 0;      ///< upper bound of what the socket's send buffer holds, bytes
     std::uint32_t pinned = 0;       ///< buffer references that zero-copy sends hold
     std::uint32_t waiting_pieces = 0;  ///< buffer references that `waiting` holds
@@ -109,7 +114,8 @@ class Egress {
 
   /// Of one output, found by its counter slot.
   struct OutputState {
-    Index open_plus_one;  ///< message that still gathers; 0: none
+    std::uint32_t generation;  ///< of the table that `open_plus_one` was gathered by
+    Index open_plus_one;       ///< message that still gathers; 0: none
     std::uint8_t copied_in_a_row;
     std::uint16_t copies_left;   ///< send so many without trying zero-copy
     std::uint16_t singles_left;  ///< send so many datagrams each on its own
@@ -122,7 +128,7 @@ class Egress {
   Message* start(const TableOutput& output, const Run& run) noexcept;
   void append(Message& message, const Run& run, const std::byte* data,
               std::uint16_t buffer) noexcept;
-  [[nodiscard]] bool full(const Port& port) const noexcept;
+  [[nodiscard]] bool has_its_share(const Port& port) const noexcept;
 
   // Handing them to the kernel.
   bool flush_port(std::uint16_t number) noexcept;
@@ -154,6 +160,9 @@ class Egress {
   CounterBlock& counters_;
   const Mode mode_;
   bool zerocopy_supported_;
+  const bool usage_reported_;
+  std::uint32_t generation_ = 0;
+  std::uint32_t copies_left_ = 0;  ///< after the kernel had no memory to pin: all outputs copy
   Mapping<Message> pool_{messages};
   Mapping<OutputState> outputs_{slots::outputs};
   std::vector<Port> ports_;

@@ -50,7 +50,7 @@ struct Frame {
 /// One worker's receiving side. Worker thread only.
 class Ingress {
  public:
-  Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters) noexcept;
+  Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters);
 
   /// Receives on the table's ports and on no others.
   void adopt(const RuleTable& table) noexcept;
@@ -59,6 +59,9 @@ class Ingress {
 
   /// The frame of a receive completion, or nothing if it brought none.
   std::optional<Frame> complete(Token token, const io_uring_cqe& completion) noexcept;
+
+  /// All frames of complete() are forwarded: ports that have ended are given back to control.
+  void settle() noexcept;
 
   /// Arms again what ended for want of buffers, if enough have come back.
   void rearm() noexcept;
@@ -80,6 +83,8 @@ class Ingress {
   std::bitset<slots::ingress> wanted_;
   std::bitset<slots::ingress> armed_;
   std::bitset<slots::ingress> starved_;  ///< wait for buffers
+  std::bitset<slots::ingress> ended_;    ///< and not wanted any more
+  const bool superframes_described_;
 };
 
 }  // namespace mcr

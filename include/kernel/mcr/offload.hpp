@@ -20,8 +20,7 @@ struct GroSetting {
 /// Needs CAP_NET_ADMIN. Throws OsError; also when the driver took the request and did not do it.
 void write_gro(const std::string& interface, const GroSetting& setting);
 
-/// Whether packet sockets can be told the segment size of a UDP superframe: Linux 6.2. A kernel
-/// cannot be asked without privileges over a device, so its version is what counts.
+/// Whether packet sockets are told the segment size of a UDP superframe: Linux 6.2.
 [[nodiscard]] bool superframes_are_described();
 
 }  // namespace mcr

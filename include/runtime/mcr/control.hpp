@@ -60,10 +60,12 @@ class ControlServer {
   bool read_request(Client& client);
   bool write_reply(Client& client);
   void watch(Fd socket, std::uint32_t events, int operation);
+  void listen(bool on);
 
   std::string path_;
   UniqueFd events_;
   UniqueFd listener_;
+  bool listening_ = true;  ///< false while there are no descriptors left for clients
   std::map<int, Client> clients_;
 };
 

@@ -99,7 +99,8 @@ class Relay {
   GroKeeper gro_;
   std::vector<Rate> rates_;  ///< by rule slot
   Clock::time_point sampled_at_;
-  bool clean_ = true;  ///< nothing of an earlier table is left to free
+  bool rejoined_ = false;  ///< a retried join succeeded, and its rule does not run yet
+  bool clean_ = true;      ///< nothing of an earlier table is left to free
 };
 
 /// How many workers, and where each is pinned: [daemon] workers and cpus, else the CPUs of our

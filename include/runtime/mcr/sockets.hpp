@@ -48,8 +48,9 @@ class Sockets {
   void open(const RuleTable& table, const Config& config);
   /// Lets pass what the table wants besides what passes already. Throws OsError.
   void widen(const RuleTable& table);
-  /// Lets pass what the table wants and no more, once it is published. Throws OsError.
-  void narrow(const RuleTable& table);
+  /// Lets pass what the table wants and no more, once it is published. What cannot be narrowed is
+  /// logged: its surplus is `unmatched`.
+  void narrow(const RuleTable& table) noexcept;
   /// Closes what the table does not need and no worker uses; true when nothing is left to close.
   bool retire(const RuleTable& table, Indexes& indexes);
 
@@ -65,8 +66,8 @@ class Sockets {
   /// Whether an ingress port of some worker gave up receiving and should be woken.
   [[nodiscard]] bool stalled() const noexcept;
 
-  /// For the end: lets nothing pass any more.
-  void close_filters() noexcept;
+  /// For the end, when the workers have stopped.
+  void close_all();
 
  private:
   // One file descriptor per worker in each.
@@ -87,8 +88,8 @@ class Sockets {
     std::uint32_t send_buffer = 0;
   };
 
-  void open_ingress_port(const TableIngress& wanted, const Config& config);
-  void open_egress_port(const TableEgress& wanted, const Config& config);
+  void open_ingress_port(const TableIngress& wanted, Fanout fanout);
+  void open_egress_port(const TableEgress& wanted);
   void tune(Ingress& ingress, const Config& config);
   void tune(std::uint16_t port, Egress& egress, const Config& config);
   void pass(Ingress& ingress, std::vector<Endpoint> destinations);

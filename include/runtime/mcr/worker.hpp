@@ -39,6 +39,8 @@ class Worker {
   void set_batch_wait(std::chrono::microseconds wait) noexcept {
     batch_wait_us_.store(static_cast<std::uint32_t>(wait.count()), std::memory_order_relaxed);
   }
+  /// Begins a stop without waiting for it, so that several workers stop at once.
+  void request_stop() noexcept;
   /// Receives nothing more, sends what it holds (for at most half a second), ends the thread.
   void stop() noexcept;
 
