@@ -60,6 +60,10 @@ void Sockets::open(const RuleTable& table, const Config& config) {
       egress_.erase(port);
     throw;
   }
+  for (auto& [port, ingress] : ingress_)
+    tune(ingress, config);
+  for (auto& [port, egress] : egress_)
+    tune(port, egress, config);
 }
 
 void Sockets::open_ingress_port(const TableIngress& wanted, Fanout fanout) {
