@@ -54,7 +54,8 @@ std::vector<std::string> feature_names(const std::string& interface) {
   if (count == 0 || !ask(interface, strings)) return {};
   std::vector<std::string> names;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const auto* name = reinterpret_cast<const char*>(strings->data) + i * ETH_GSTRING_LEN;
+    const auto* name =
+        reinterpret_cast<const char*>(strings->data) + std::size_t{i} * ETH_GSTRING_LEN;
     names.emplace_back(name, ::strnlen(name, ETH_GSTRING_LEN));
   }
   return names;

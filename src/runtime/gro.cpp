@@ -54,18 +54,19 @@ std::optional<GroSetting> read_record(Fd file) {
   return GroSetting{text[0] == '1', text[1] == '1'};
 }
 
-GroSetting wished(Gro wish, const GroSetting& now) {
+/// What to make of a host's own setting.
+GroSetting wished(Gro wish, const GroSetting& original) {
   switch (wish) {
     case Gro::automatic:
-      return {now.merging, true};
+      return {original.merging, true};
     case Gro::on:
       return {true, true};
     case Gro::off:
-      return {now.merging, false};
+      return {original.merging, false};
     case Gro::leave:
       break;
   }
-  return now;
+  return original;
 }
 
 Gro wish_of(const Config& config, const std::string& interface) {
@@ -125,9 +126,10 @@ void GroKeeper::take(const std::string& interface, Gro wish) {
           interface);
     return;
   }
-  const auto wanted = wished(wish, *now);
+  const auto record = records_.find(interface);
+  const bool held = record != records_.end();
+  const auto wanted = wished(wish, held ? record->second.original : *now);
   if (wanted == *now) return;
-  const bool held = records_.contains(interface);
   if (!held) records_.emplace(interface, hold(interface));
   try {
     write_gro(interface, wanted);
