@@ -140,6 +140,7 @@ class Program {
   UniqueFd timer_;
   Relay relay_;
   Clock::time_point started_ = Clock::now();
+  std::uint64_t generation_ = 1;  ///< of the configuration: grows with each successful reload
   bool stopping_ = false;
   bool interfaces_due_ = false;  ///< the last change could not be followed; try again
 };
@@ -235,6 +236,7 @@ json Program::reload() {
     return {{"ok", false}, {"errors", list_errors({{options_.config, 0, 0, error.what()}})}};
   }
   log::set_level(result.config.daemon.log_level);
+  ++generation_;
   log::notice("reloaded {}: {}", options_.config, difference.str());
   return {{"ok", true}, {"difference", difference.str()}};
 }
@@ -244,6 +246,7 @@ json Program::status() {
   auto report = relay_.status(now, netlink_.stats());
   report["version"] = MCR_VERSION;
   report["pid"] = ::getpid();
+  report["generation"] = generation_;
   report["uptime_s"] = std::chrono::duration<double>(now - started_).count();
   report["config"] = options_.config;
   return report;

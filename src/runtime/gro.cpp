@@ -126,17 +126,11 @@ void GroKeeper::take(const std::string& interface, Gro wish) {
           interface);
     return;
   }
-  const auto record = records_.find(interface);
-  const bool held = record != records_.end();
-  const auto wanted = wished(wish, held ? record->second.original : *now);
+  // Held also where nothing is to change, so that another instance's stop does not change it.
+  if (!records_.contains(interface)) records_.emplace(interface, hold(interface));
+  const auto wanted = wished(wish, records_.at(interface).original);
   if (wanted == *now) return;
-  if (!held) records_.emplace(interface, hold(interface));
-  try {
-    write_gro(interface, wanted);
-  } catch (...) {
-    if (!held) put_back(interface);
-    throw;
-  }
+  write_gro(interface, wanted);
   log::notice("UDP GRO of {}: merging {}, UDP forwarding {} (was {}, {}); put back at the end",
               interface, on_off(wanted.merging), on_off(wanted.udp_forwarding),
               on_off(now->merging), on_off(now->udp_forwarding));

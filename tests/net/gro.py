@@ -147,7 +147,8 @@ def traffic(world):
     for gro in ("off", "on"):
         daemon = Daemon(world, wish(gro)).start()
         ledger = Ledger(world, daemon, size=1400)
-        exact(world, ledger, "239.1.1.1", 5000, count, 8000, out=("239.2.1.1", 5000), gso="on")
+        exact(world, ledger, "239.1.1.1", 5000, count, 100000, out=("239.2.1.1", 5000),
+              gso="on")
         ledger.close()
         seen = {i["name"]: i for i in daemon.status()["interfaces"]}["r0"]
         frames, datagrams = seen["rx_frames"], seen["rx_datagrams"]

@@ -115,7 +115,7 @@ def beside(world, ledger, rate, count, gso):
 
 
 def stalled(world, output, name, workers=1):
-    """A daemon with an output that stalls, and a function: what that has dropped since last asked."""
+    """A daemon with an output that stalls; and a function, what that dropped since last asked."""
     daemon = Daemon(
         world,
         config(
@@ -177,7 +177,7 @@ def silent_neighbour(world):
         check(excused or entry["matched"] >= sent, "all of it was for the silent neighbour too")
     Gen(world, "239.1.1.1", 5000, rate=scaled(4000), size=SIZE, count=scaled(2000)).wait()
     took = daemon.stop()
-    check(took < 3 * PATIENCE, f"with datagrams held for a silent neighbour, a stop took {took:.1f} s")
+    check(took < 3 * PATIENCE, f"a stop beside a silent neighbour took {took:.1f} s")
     ledger.close()
 
 
