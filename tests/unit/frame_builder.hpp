@@ -34,9 +34,9 @@ struct FrameBuilder {
     const auto udp = ip + 20 + option_bytes;
     std::vector<std::uint8_t> frame(udp + 8 + payload.size() + padding, 0);
     if (link_header >= 2) put(frame, link_header - 2, ethertype);
-    frame[ip] = static_cast<std::uint8_t>(
-        version << 4U |
-        static_cast<unsigned>(static_cast<int>(5 + option_bytes / 4) + header_words_error));
+    const auto words =
+        static_cast<unsigned>(5 + option_bytes / 4) + static_cast<unsigned>(header_words_error);
+    frame[ip] = static_cast<std::uint8_t>(unsigned{version} << 4U | words);
     put(frame, ip + 2, 28 + option_bytes + payload.size() + static_cast<unsigned>(ip_length_error));
     put(frame, ip + 6, fragment);
     frame[ip + 8] = 64;
