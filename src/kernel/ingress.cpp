@@ -99,15 +99,21 @@ std::vector<UniqueFd> open_ingress(const std::string& interface, unsigned interf
 
 void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinations,
                std::size_t link_header) {
-  for (const std::size_t limit : {4096, 1264, 624, 300, 128}) {
+  for (const std::size_t limit : {4096U, 624U, 300U, 128U}) {
     const auto program = compile_filter(destinations, link_header, limit);
     try {
       for (const auto socket : sockets)
         attach(socket, program);
       return;
     } catch (const OsError& error) {
-      if (error.code() != ENOMEM || limit == 128) throw;
+      if (error.code() != ENOMEM) throw;
     }
+  }
+  // The old filter takes the room of the new one. Between the two everything passes: `unmatched`.
+  const auto program = compile_filter(destinations, link_header, 624);
+  for (const auto socket : sockets) {
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
+    attach(socket, program);
   }
 }
 
