@@ -151,8 +151,10 @@ void Egress::add_run(const TableOutput& output, const Run& run, bool gather, con
   auto* message = start(output, run);
   if (message == nullptr) return;
   append(*message, run, data, buffer);
-  const auto index = static_cast<Index>(message - pool_.data());
-  state.open_plus_one = gather && !message->shape.closed ? index + 1 : 0;
+  if (state.open_plus_one != 0) ++complete_;
+  const bool open = gather && mcr::has_room(message->shape);
+  if (!open) ++complete_;
+  state.open_plus_one = open ? static_cast<Index>(message - pool_.data()) + 1 : 0;
 }
 
 /// Whether a port that waits for its socket holds all it may of what the others need, too.
@@ -199,6 +201,7 @@ void Egress::append(Message& message, const Run& run, const std::byte* data,
 
 bool Egress::flush() noexcept {
   bool any = false;
+  complete_ = 0;
   const auto ports = active_.size();
   for (std::size_t i = 0; i < ports; ++i)
     any = flush_port(active_[i]) || any;
@@ -257,6 +260,8 @@ bool Egress::worth_zerocopy(const Message& message) noexcept {
     if (state.copies_left != 0) --state.copies_left;
     return false;
   }
+  // Many outputs of one frame pin the same buffers: while enough are free, all may.
+  if (buffers_.available() >= Buffers::count / 2) return true;
   return ports_[message.port].pinned + message.shape.pieces <= pinned_by_port &&
          pinned_ + message.shape.pieces <= pinned_by_all;
 }

@@ -189,10 +189,18 @@ void Worker::take(const TableEntry& entry, const Frame& frame, const Packet& pac
   for (const auto& output : table.outputs(entry)) {
     if (!egress_.has_room(output, packet)) make_room(output, packet);
     egress_.add(output, packet, frame.buffer);
+    if (egress_.has_bulk()) send_bulk();
   }
 }
 
-/// In the middle of a batch: sends what is gathered so far. Frames that arrive meanwhile wait.
+/// In the middle of a batch. Frames that arrive meanwhile wait.
+void Worker::send_bulk() noexcept {
+  if (!egress_.flush()) return;
+  ring_.submit();
+  reap();
+}
+
+/// Sends what is gathered so far until there is room, or nothing more can be sent for now.
 void Worker::make_room(const TableOutput& output, const Packet& packet) noexcept {
   while (!egress_.has_room(output, packet) && egress_.flush()) {
     ring_.submit();

@@ -68,6 +68,15 @@ TEST_CASE("joining adds up") {
   CHECK(message.closed);
 }
 
+TEST_CASE("a message has room while one more as large as the others may join") {
+  CHECK(has_room(message_of(1400, 45)));
+  CHECK_FALSE(has_room(message_of(1400, 46)));
+  CHECK_FALSE(has_room(message_of(100, 64)));
+  auto closed = message_of(1400, 2);
+  join(closed, single(700));
+  CHECK_FALSE(has_room(closed));
+}
+
 TEST_CASE("datagrams of one message") {
   CHECK(mcr::datagrams_per_message(0) == 1);
   CHECK(mcr::datagrams_per_message(1) == 64);

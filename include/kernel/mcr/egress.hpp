@@ -32,6 +32,7 @@ class Egress {
   /// Messages there are in all, and that may wait at one port that takes no more for now.
   static constexpr std::uint32_t messages = 4096;
   static constexpr std::uint32_t queue_limit = 1024;
+  static constexpr std::uint32_t bulk_messages = 64;
   /// Receive buffers that one port may pin; above it messages are copied.
   static constexpr std::uint32_t pinned_by_port = Buffers::count / 2;
   static constexpr std::uint32_t pinned_by_all = Buffers::count * 3 / 4;
@@ -55,6 +56,10 @@ class Egress {
   /// Takes a copy of the packet's datagrams for this output: gathers them into messages, or counts
   /// a drop. `buffer` holds the payload; each message keeps a reference of its own.
   void add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
+
+  /// Messages that nothing joins any more: enough of them are worth a flush() in the middle of a
+  /// batch, while their memory is in the cache, and before their pinned buffers reach the limit.
+  [[nodiscard]] bool has_bulk() const noexcept { return complete_ >= bulk_messages; }
 
   /// Turns waiting messages into requests as far as the sockets have room; true if there were any.
   bool flush() noexcept;
@@ -170,6 +175,7 @@ class Egress {
   std::uint32_t free_count_ = messages;
   std::vector<std::uint16_t> active_;  ///< ports with something waiting
   std::uint32_t pinned_ = 0;
+  std::uint32_t complete_ = 0;  ///< waiting messages that gather no more, since the last flush
 };
 
 }  // namespace mcr

@@ -55,6 +55,12 @@ constexpr void join(MessageShape& message, const Run& run) noexcept {
   message.closed = message.bytes != message.segment * message.datagrams;
 }
 
+/// Whether another datagram as large as the others may still join.
+[[nodiscard]] constexpr bool has_room(const MessageShape& message) noexcept {
+  return !message.closed && message.datagrams < gather_limits::segments &&
+         message.bytes + message.segment <= gather_limits::bytes;
+}
+
 /// How many datagrams of a superframe fit one message: at least 1.
 [[nodiscard]] constexpr std::uint32_t datagrams_per_message(std::uint32_t segment) noexcept {
   if (segment == 0) return 1;

@@ -77,6 +77,7 @@ class Worker {
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
   void take(const TableEntry& entry, const Frame& frame, const Packet& packet,
             const RuleTable& table) noexcept;
+  void send_bulk() noexcept;
   void make_room(const TableOutput& output, const Packet& packet) noexcept;
   void await_wake() noexcept;
   void wind_down() noexcept;
