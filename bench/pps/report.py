@@ -49,7 +49,7 @@ def meta(line, command, top):
         "load_average": os.getloadavg()[0],
         "mcr": version(line.world.mcr, "--version"),
         "commit": commit(top),
-        "socat": " ".join(socat[0].split()[1:3]) if socat else "",
+        "socat": " ".join(socat[0].split()[:3]) if socat else "",
         "smcroute": (version("smcrouted", "-v").splitlines() or [""])[0],
         "user_namespace": mapped,  # then the kernel grants no more than rmem_max
         "generator_cpu": line.gen_cpu,
