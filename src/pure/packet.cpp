@@ -1,6 +1,8 @@
 // Lengths nest: frame >= link header + IP total length >= IP header + UDP length. Each step checks
 // its own against what is left of the one outside it, so no later read can leave the frame.
 // Ethernet pads short frames: bytes behind the IP total length are not ours.
+//
+// IPv6 puts a chain of extension headers before UDP (RFC 8200); each says where the next begins.
 #include "mcr/packet.hpp"
 
 #include <algorithm>
@@ -11,10 +13,15 @@ namespace mcr {
 namespace {
 
 constexpr std::size_t ipv4_header_min = 20;
+constexpr std::size_t ipv6_header = 40;
 constexpr std::size_t udp_header = 8;
 constexpr std::uint16_t ethertype_ipv4 = 0x0800;
+constexpr std::uint16_t ethertype_ipv6 = 0x86DD;
 constexpr std::uint8_t protocol_udp = 17;
-constexpr std::uint16_t fragment_bits = 0x3FFF;  // more-fragments flag and offset
+constexpr std::uint16_t fragment_bits = 0x3FFF;       // more-fragments flag and offset
+constexpr std::uint16_t ipv6_fragment_bits = 0xFFF9;  // the same of the fragment header
+/// RFC 8200 knows six kinds, of which one may come twice; more are an attack.
+constexpr int max_extension_headers = 8;
 /// The kernel's limit of segments in one UDP superframe (UDP_MAX_SEGMENTS: 64, later 128).
 constexpr std::uint32_t max_segments = 128;
 
@@ -29,6 +36,11 @@ std::uint16_t u16_at(std::span<const std::byte> bytes, std::size_t at) noexcept 
 IpAddress ipv4_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
   return IpAddress::v4(
       std::span<const std::uint8_t, 4>(reinterpret_cast<const std::uint8_t*>(&bytes[at]), 4));
+}
+
+IpAddress ipv6_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
+  return IpAddress::v6(
+      std::span<const std::uint8_t, 16>(reinterpret_cast<const std::uint8_t*>(&bytes[at]), 16));
 }
 
 bool is_superframe(const VnetHeader& vnet) noexcept {
@@ -81,7 +93,9 @@ std::optional<InputDrop> read_udp(std::span<const std::byte> udp, const VnetHead
   packet.payload = udp.subspan(udp_header, length - udp_header);
   const bool checked_by_kernel =
       (vnet.flags & (VnetHeader::needs_checksum | VnetHeader::data_valid)) != 0;
-  packet.checksum_trusted = checked_by_kernel || u16_at(udp, 6) == 0;
+  // IPv4 allows none (0); with IPv6 that is an error (RFC 8200, section 8.1).
+  const bool absent = u16_at(udp, 6) == 0;
+  packet.checksum_trusted = absent ? packet.destination.address.is_v4() : checked_by_kernel;
   if (const auto drop = read_segments(vnet, packet)) return drop;
   if (packet.datagrams > 1 && !checked_by_kernel) return InputDrop::bad_checksum;
   return std::nullopt;
@@ -102,19 +116,83 @@ std::optional<InputDrop> read_ipv4(std::span<const std::byte> ip, const VnetHead
   return read_udp(ip.subspan(header, total - header), vnet, packet);
 }
 
+/// Protocol numbers of the headers that may stand before UDP.
+namespace extension {
+constexpr std::uint8_t hop_by_hop = 0;
+constexpr std::uint8_t routing = 43;
+constexpr std::uint8_t fragment = 44;
+constexpr std::uint8_t authentication = 51;  // RFC 4302
+constexpr std::uint8_t destination = 60;
+}  // namespace extension
+
+bool is_extension(std::uint8_t protocol) noexcept {
+  return protocol == extension::hop_by_hop || protocol == extension::routing ||
+         protocol == extension::fragment || protocol == extension::authentication ||
+         protocol == extension::destination;
+}
+
+/// Bytes of an extension header; `bytes` begins with it and has at least 8.
+std::size_t extension_size(std::uint8_t protocol, std::span<const std::byte> bytes) noexcept {
+  const std::size_t length = byte_at(bytes, 1);
+  if (protocol == extension::fragment) return 8;
+  return protocol == extension::authentication ? (length + 2) * 4 : (length + 1) * 8;
+}
+
+/// Why an extension header may not be passed over.
+std::optional<InputDrop> refuse_extension(std::uint8_t protocol, bool first,
+                                          std::span<const std::byte> bytes) noexcept {
+  if (protocol == extension::hop_by_hop && !first) return InputDrop::bad_length;
+  // Segments left: another node is to read what follows.
+  if (protocol == extension::routing && byte_at(bytes, 3) != 0) return InputDrop::not_udp;
+  // Without any of these bits it is the whole (RFC 6946).
+  if (protocol == extension::fragment && (u16_at(bytes, 2) & ipv6_fragment_bits) != 0)
+    return InputDrop::fragment;
+  return std::nullopt;
+}
+
+std::optional<InputDrop> read_ipv6(std::span<const std::byte> ip, const VnetHeader& vnet,
+                                   Packet& packet) noexcept {
+  if (ip.size() < ipv6_header) return InputDrop::truncated;
+  if (byte_at(ip, 0) >> 4U != 6) return InputDrop::not_ip;
+  const std::size_t length = u16_at(ip, 4);
+  if (length > ip.size() - ipv6_header) return InputDrop::truncated;
+  packet.source.address = ipv6_at(ip, 8);
+  packet.destination.address = ipv6_at(ip, 24);
+  auto protocol = byte_at(ip, 6);
+  auto rest = ip.subspan(ipv6_header, length);
+  for (int headers = 0; protocol != protocol_udp; ++headers) {
+    if (!is_extension(protocol)) return InputDrop::not_udp;
+    if (headers == max_extension_headers || rest.size() < 8) return InputDrop::bad_length;
+    if (const auto drop = refuse_extension(protocol, headers == 0, rest)) return drop;
+    const auto size = extension_size(protocol, rest);
+    if (size > rest.size()) return InputDrop::bad_length;
+    protocol = byte_at(rest, 0);
+    rest = rest.subspan(size);
+  }
+  return read_udp(rest, vnet, packet);
+}
+
+/// Ethertype of what is in the frame; without a link header the IP version tells.
+std::uint16_t ethertype_of(std::span<const std::byte> frame, std::size_t link_header) noexcept {
+  if (link_header >= 2) return u16_at(frame, link_header - 2);
+  return !frame.empty() && byte_at(frame, 0) >> 4U == 6 ? ethertype_ipv6 : ethertype_ipv4;
+}
+
 }  // namespace
 
 std::optional<InputDrop> parse(std::span<const std::byte> frame, const VnetHeader& vnet,
                                std::size_t link_header, Packet& packet) noexcept {
   if (frame.size() < link_header) return InputDrop::truncated;
-  if (link_header >= 2 && u16_at(frame, link_header - 2) != ethertype_ipv4)
-    return InputDrop::not_ip;
-  return read_ipv4(frame.subspan(link_header), vnet, packet);
+  const auto ethertype = ethertype_of(frame, link_header);
+  if (ethertype == ethertype_ipv4) return read_ipv4(frame.subspan(link_header), vnet, packet);
+  if (ethertype == ethertype_ipv6) return read_ipv6(frame.subspan(link_header), vnet, packet);
+  return InputDrop::not_ip;
 }
 
 bool checksum_holds(const Packet& packet) noexcept {
   const auto* header = packet.payload.data() - udp_header;
   const std::size_t length = udp_header + packet.payload.size();
+  if (u16_at({header, length}, 6) == 0) return false;  // IPv6: on IPv4 it is trusted
   std::uint64_t sum = word_sum({header, length});
   for (const auto* endpoint : {&packet.source, &packet.destination})
     sum += word_sum(std::as_bytes(endpoint->address.bytes()));

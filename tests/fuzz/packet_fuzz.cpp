@@ -23,7 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto claimed = mcr::claimed_datagrams(frame.size(), vnet);
   require(claimed >= 1 && claimed <= 128);
   if (mcr::parse(frame, vnet, link_header, packet)) return 0;
-  require(packet.payload.data() >= frame.data() + link_header + 28);
+  const std::size_t headers = packet.destination.address.is_v6() ? 48 : 28;
+  require(packet.source.address.family() == packet.destination.address.family());
+  require(packet.payload.data() >= frame.data() + link_header + headers);
   require(packet.payload.data() + packet.payload.size() <= frame.data() + frame.size());
   require(packet.datagrams >= 1 && packet.datagrams <= 128);
   require(packet.payload.size() <= std::size_t{packet.segment} * packet.datagrams);

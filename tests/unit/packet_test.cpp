@@ -9,6 +9,7 @@
 using mcr::InputDrop;
 using mcr::Packet;
 using mcr::VnetHeader;
+using mcr::test::Extension;
 using mcr::test::FrameBuilder;
 
 namespace {
@@ -87,14 +88,143 @@ TEST_CASE("what cannot be forwarded is dropped for its own reason") {
   CHECK_FALSE(drop_of(FrameBuilder{}));
 }
 
-TEST_CASE("every cut-off frame is refused, and nothing behind its end is read") {
-  const auto whole = FrameBuilder{}.build();
-  for (std::size_t size = 0; size < whole.size(); ++size) {
-    const std::vector<std::byte> cut(whole.begin(),
-                                     whole.begin() + static_cast<std::ptrdiff_t>(size));
+TEST_CASE("a plain IPv6 datagram is read as it was sent") {
+  for (const std::size_t link_header : {14U, 0U})
+    for (const std::size_t size : {0U, 1U, 46U, 1452U, 65527U}) {
+      auto frame = FrameBuilder::ipv6();
+      frame.link_header = link_header;
+      frame.payload.assign(size, 0xA5);
+      frame.padding = 3;
+      const auto bytes = frame.build();
+      Packet packet;
+      REQUIRE_FALSE(mcr::parse(bytes, {}, link_header, packet));
+      CHECK(packet.source == frame.source);
+      CHECK(packet.destination == frame.destination);
+      CHECK(packet.payload.size() == size);
+      CHECK(packet.segment == size);
+      CHECK(packet.datagrams == 1);
+      CHECK_FALSE(packet.checksum_trusted);
+      CHECK(mcr::checksum_holds(packet));
+    }
+}
+
+TEST_CASE("IPv6 extension headers are passed over, or are the reason of a drop") {
+  struct Case {
+    std::string name;
+    std::vector<Extension> headers;
+    std::optional<InputDrop> expected;
+  };
+  auto beyond_the_packet = Extension::hop_by_hop();
+  beyond_the_packet.bytes[1] = 2;
+  auto longer_than_itself = Extension::authentication();
+  longer_than_itself.bytes[1] = 255;
+  const std::vector<Case> cases{
+      {"hop-by-hop", {Extension::hop_by_hop()}, {}},
+      {"destination options", {Extension::destination_options()}, {}},
+      {"authentication", {Extension::authentication()}, {}},
+      {"routing, at its end", {Extension::routing(0)}, {}},
+      {"all of them",
+       {Extension::hop_by_hop(), Extension::destination_options(), Extension::routing(0),
+        Extension::fragment(0, false), Extension::authentication(),
+        Extension::destination_options()},
+       {}},
+      {"a fragment that is the whole", {Extension::fragment(0, false)}, {}},
+      {"first fragment", {Extension::fragment(0, true)}, InputDrop::fragment},
+      {"last fragment", {Extension::fragment(4, false)}, InputDrop::fragment},
+      {"fragment behind options",
+       {Extension::hop_by_hop(), Extension::fragment(0, true)},
+       InputDrop::fragment},
+      {"routing, not at its end", {Extension::routing(1)}, InputDrop::not_udp},
+      {"hop-by-hop in second place",
+       {Extension::destination_options(), Extension::hop_by_hop()},
+       InputDrop::bad_length},
+      {"a length beyond the packet", {beyond_the_packet}, InputDrop::bad_length},
+      {"a length far beyond the packet", {longer_than_itself}, InputDrop::bad_length},
+      {"too many", std::vector(9, Extension::destination_options()), InputDrop::bad_length},
+      {"as many as may be", std::vector(8, Extension::destination_options()), {}},
+  };
+  for (const auto& test : cases) {
+    INFO(test.name);
+    auto frame = FrameBuilder::ipv6();
+    frame.extensions = test.headers;
+    const auto bytes = frame.build();
     Packet packet;
-    CHECK(mcr::parse(cut, {}, 14, packet));
+    CHECK(mcr::parse(bytes, {}, 14, packet) == test.expected);
+    if (test.expected) continue;
+    CHECK(packet.destination == frame.destination);
+    CHECK(packet.payload.size() == frame.payload.size());
+    CHECK(mcr::checksum_holds(packet));
   }
+}
+
+TEST_CASE("what is no whole IPv6 datagram is dropped for its own reason") {
+  struct Case {
+    std::string name;
+    void (*change)(FrameBuilder&);
+    InputDrop expected;
+  };
+  const std::vector<Case> cases{
+      {"IPv4 in an IPv6 frame", [](FrameBuilder& f) { f.version = 4; }, InputDrop::not_ip},
+      {"IPv6 in an IPv4 frame", [](FrameBuilder& f) { f.ethertype = 0x0800; }, InputDrop::not_ip},
+      {"ICMPv6", [](FrameBuilder& f) { f.protocol = 58; }, InputDrop::not_udp},
+      {"no next header", [](FrameBuilder& f) { f.protocol = 59; }, InputDrop::not_udp},
+      {"TCP behind options",
+       [](FrameBuilder& f) {
+         f.extensions = {Extension::hop_by_hop()};
+         f.protocol = 6;
+       },
+       InputDrop::not_udp},
+      {"an extension header that is not there", [](FrameBuilder& f) { f.protocol = 60; },
+       InputDrop::bad_length},
+      {"length beyond the frame", [](FrameBuilder& f) { f.ip_length_error = 1; },
+       InputDrop::truncated},
+      {"length below the UDP header", [](FrameBuilder& f) { f.ip_length_error = -6; },
+       InputDrop::bad_length},
+      {"a jumbogram", [](FrameBuilder& f) { f.ip_length_error = -13; }, InputDrop::bad_length},
+      {"UDP length beyond the packet", [](FrameBuilder& f) { f.udp_length_error = 1; },
+       InputDrop::bad_length},
+      {"UDP length below its header", [](FrameBuilder& f) { f.udp_length_error = -6; },
+       InputDrop::bad_length},
+  };
+  for (const auto& test : cases) {
+    INFO(test.name);
+    auto frame = FrameBuilder::ipv6();
+    test.change(frame);
+    const auto drop = drop_of(frame);
+    REQUIRE(drop);
+    CHECK(*drop == test.expected);
+  }
+}
+
+TEST_CASE("IPv6 demands a checksum") {
+  auto frame = FrameBuilder::ipv6();
+  frame.with_checksum = false;
+  const auto bytes = frame.build();
+  for (const std::uint8_t flags : {std::uint8_t{0}, VnetHeader::data_valid}) {
+    VnetHeader vnet;
+    vnet.flags = flags;
+    Packet packet;
+    REQUIRE_FALSE(mcr::parse(bytes, vnet, 14, packet));
+    CHECK_FALSE(packet.checksum_trusted);
+    CHECK_FALSE(mcr::checksum_holds(packet));
+  }
+}
+
+TEST_CASE("every cut-off frame is refused, and nothing behind its end is read") {
+  auto with_extensions = FrameBuilder::ipv6();
+  with_extensions.extensions = {Extension::hop_by_hop(), Extension::authentication()};
+  for (const auto& frame : {FrameBuilder{}, FrameBuilder::ipv6(), with_extensions})
+    for (const std::size_t link_header : {14U, 0U}) {
+      auto shaped = frame;
+      shaped.link_header = link_header;
+      const auto whole = shaped.build();
+      for (std::size_t size = 0; size < whole.size(); ++size) {
+        const std::vector<std::byte> cut(whole.begin(),
+                                         whole.begin() + static_cast<std::ptrdiff_t>(size));
+        Packet packet;
+        CHECK(mcr::parse(cut, {}, link_header, packet));
+      }
+    }
 }
 
 TEST_CASE("the checksum is believed, absent or verified") {
@@ -122,7 +252,7 @@ TEST_CASE("the checksum is believed, absent or verified") {
 TEST_CASE("one flipped bit anywhere breaks the checksum") {
   std::mt19937 random(7);
   for (int round = 0; round < 200; ++round) {
-    FrameBuilder frame;
+    auto frame = round % 2 == 0 ? FrameBuilder{} : FrameBuilder::ipv6();
     frame.payload.resize(1 + random() % 1500);
     for (auto& byte : frame.payload)
       byte = static_cast<std::uint8_t>(random());
@@ -130,14 +260,14 @@ TEST_CASE("one flipped bit anywhere breaks the checksum") {
     Packet packet;
     REQUIRE_FALSE(mcr::parse(bytes, {}, 14, packet));
     REQUIRE(mcr::checksum_holds(packet));
-    const auto at = 42 + random() % frame.payload.size();
+    const auto at = bytes.size() - 1 - random() % frame.payload.size();
     bytes[at] ^= std::byte{static_cast<std::uint8_t>(1U << random() % 8)};
     CHECK_FALSE(mcr::checksum_holds(packet));
   }
 }
 
 TEST_CASE("a superframe is read as its datagrams") {
-  FrameBuilder frame;
+  auto frame = GENERATE(FrameBuilder{}, FrameBuilder::ipv6());
   frame.payload.resize(1000);
   const auto bytes = frame.build();
   struct Case {

@@ -1,5 +1,6 @@
 // A received frame, read: one UDP datagram, or several of one size in one frame (a superframe).
-// RFC 894 (Ethernet), RFC 791 (IPv4), RFC 768 (UDP), virtio 1.2 section 5.1.6 (vnet header).
+// RFC 894 (Ethernet), RFC 791 (IPv4), RFC 8200 (IPv6), RFC 768 (UDP), virtio 1.2 section 5.1.6
+// (vnet header).
 // Everything here comes off the wire and is not to be believed before it is checked.
 #pragma once
 
@@ -46,7 +47,8 @@ struct Packet {
                                              const VnetHeader& vnet, std::size_t link_header,
                                              Packet& packet) noexcept;
 
-/// The UDP checksum of a datagram that parse() accepted: a full pass over the payload.
+/// The UDP checksum of a datagram that parse() accepted and does not trust: a full pass over the
+/// payload. None at all, which only IPv4 allows, does not hold.
 [[nodiscard]] bool checksum_holds(const Packet& packet) noexcept;
 
 /// How many datagrams a frame stands for that parse() may have refused: its own word for it,

@@ -10,11 +10,11 @@ namespace mcr {
 
 /// A received datagram that matched no output.
 enum class InputDrop : std::uint8_t {
-  not_ip,         ///< not IPv4, or the header says another version
-  not_udp,        ///< another protocol than 17
+  not_ip,         ///< neither IPv4 nor IPv6, or the header says another version
+  not_udp,        ///< another protocol than 17, or one that another node is to read
   truncated,      ///< the kernel handed over less than the frame had
   bad_length,     ///< header lengths that contradict each other
-  bad_checksum,   ///< the UDP checksum does not match
+  bad_checksum,   ///< the UDP checksum does not match; IPv6: or is absent
   fragment,       ///< a piece of a fragmented datagram
   own_source,     ///< sent by ourselves
   source_denied,  ///< not one of the rule's sources
