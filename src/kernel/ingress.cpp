@@ -45,15 +45,19 @@ void attach(Fd socket, std::span<const sock_filter> program) {
     throw_errno("attach packet filter");
 }
 
-UniqueFd open_one(const std::string& interface, unsigned interface_index) {
+std::uint16_t protocol_of(const InputKind& kind) {
+  return kind.family == Family::ipv6 ? ETH_P_IPV6 : ETH_P_IP;
+}
+
+UniqueFd open_one(const std::string& interface, const IngressKey& key) {
   UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) throw_errno("open packet socket", "on " + interface);
   attach(socket, drop_all_filter());
   set_option(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", interface);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(ETH_P_IP);
-  address.sll_ifindex = static_cast<int>(interface_index);
+  address.sll_protocol = htons(protocol_of(key.kind));
+  address.sll_ifindex = static_cast<int>(key.interface_index);
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     throw_errno("bind packet socket", "to " + interface);
   return socket;
@@ -88,19 +92,19 @@ void join_fanout(std::span<const UniqueFd> sockets, Fanout fanout, const std::st
 
 }  // namespace
 
-std::vector<UniqueFd> open_ingress(const std::string& interface, unsigned interface_index,
+std::vector<UniqueFd> open_ingress(const std::string& interface, const IngressKey& key,
                                    Fanout fanout, std::size_t workers) {
   std::vector<UniqueFd> sockets;
   for (std::size_t i = 0; i < workers; ++i)
-    sockets.push_back(open_one(interface, interface_index));
+    sockets.push_back(open_one(interface, key));
   if (workers > 1) join_fanout(sockets, fanout, interface);
   return sockets;
 }
 
 void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinations,
-               std::size_t link_header) {
+               const IngressKey& key, std::size_t link_header) {
   for (const std::size_t limit : {4096U, 624U, 300U, 128U}) {
-    const auto program = compile_filter(destinations, link_header, limit);
+    const auto program = compile_filter(destinations, key, link_header, limit);
     try {
       for (const auto socket : sockets)
         attach(socket, program);
@@ -110,7 +114,7 @@ void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinatio
     }
   }
   // The old filter takes the room of the new one. Between the two everything passes: `unmatched`.
-  const auto program = compile_filter(destinations, link_header, 624);
+  const auto program = compile_filter(destinations, key, link_header, 624);
   for (const auto socket : sockets) {
     ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
     attach(socket, program);

@@ -13,7 +13,7 @@ namespace mcr {
 namespace {
 
 std::string flow_text(const Input& input) {
-  return fmt::format("{} on {}", Endpoint{input.group, input.port}, input.interface);
+  return fmt::format("{} on {}", Endpoint{input.destination, input.port}, input.interface);
 }
 
 /// An input that is already there, so that a second one can name it.

@@ -16,7 +16,7 @@ struct Flow {
   std::uint16_t port = 0;
 
   explicit Flow(const Input& input)
-      : interface(input.interface), destination(input.group), port(input.port) {}
+      : interface(input.interface), destination(input.destination), port(input.port) {}
   explicit Flow(const Output& output)
       : interface(output.interface), destination(output.destination), port(output.port) {}
 

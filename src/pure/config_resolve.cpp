@@ -38,7 +38,7 @@ class Resolver {
       return;
     placed.rule.inputs.push_back(
         {.interface = *written.interface.value,
-         .group = *written.group.value,
+         .destination = *written.group.value,
          .port = *written.port.value,
          .sources = written.sources.value.value_or(std::vector<IpAddress>())});
     placed.inputs_at.push_back(written.at);
@@ -51,7 +51,8 @@ class Resolver {
       placed.rule.name = written.name.value.value_or("");
     } else if (!placed.rule.inputs.empty()) {
       const Input& input = placed.rule.inputs.front();
-      placed.rule.name = fmt::format("{}/{}", input.interface, Endpoint{input.group, input.port});
+      placed.rule.name =
+          fmt::format("{}/{}", input.interface, Endpoint{input.destination, input.port});
     }
   }
 
@@ -76,7 +77,7 @@ class Resolver {
     auto port = written.port.value;
     const Input* input = rule.inputs.empty() ? nullptr : &rule.inputs.front();
     if (input != nullptr && !written.address.present && !written.group.present)
-      address = input->group;
+      address = input->destination;
     if (input != nullptr && !written.port.present) port = input->port;
     if (!address || !port) return std::nullopt;
     return Endpoint{*address, *port};

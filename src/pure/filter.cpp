@@ -315,8 +315,9 @@ std::vector<sock_filter> drop_all_filter() {
 }
 
 std::vector<sock_filter> compile_filter(std::span<const FilterDestination> destinations,
-                                        std::size_t link_header_bytes,
+                                        const IngressKey& key, std::size_t link_header_bytes,
                                         std::size_t max_instructions) {
+  if (key.kind.family != Family::ipv4) return drop_all_filter();
   auto limit = std::min<std::size_t>(max_instructions, BPF_MAXINSNS);
   auto wanted = gather(destinations);
   if (wanted.addresses.empty()) return drop_all_filter();

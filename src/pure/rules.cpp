@@ -39,6 +39,10 @@ std::uint64_t hash(std::uint16_t ingress, const Endpoint& destination) noexcept 
   return key ^ key >> 32U;
 }
 
+IngressKey ingress_key_of(const Input& input, const Interface& interface) {
+  return {interface.index, interface.incarnation, {.family = input.destination.family()}};
+}
+
 std::uint8_t link_header_of(const Interface& interface) noexcept {
   return interface.type == ARPHRD_ETHER || interface.type == ARPHRD_LOOPBACK ? ethernet_header : 0;
 }
@@ -149,7 +153,7 @@ class TableCompiler {
  private:
   void add_input(const Input& input, std::uint32_t slot, std::uint32_t first_output);
   void add_output(const Rule& rule, const Output& output, bool usable);
-  std::uint16_t ingress_port(const Interface& interface);
+  TableIngress& ingress(const Input& input, const Interface& interface);
   std::uint16_t egress_port(const Interface& interface, const IpAddress& destination);
   void hash_entries();
 
@@ -180,9 +184,10 @@ void TableCompiler::add(const Rule& rule, const Standing& standing) {
 
 void TableCompiler::add_input(const Input& input, std::uint32_t slot, std::uint32_t first_output) {
   const auto& interface = *interfaces_.find(input.interface);
+  auto& from = ingress(input, interface);
   TableEntry entry;
-  entry.destination = {input.group, input.port};
-  entry.ingress = ingress_port(interface);
+  entry.destination = {input.destination, input.port};
+  entry.ingress = from.port;
   entry.rule = slot;
   entry.first_output = first_output;
   entry.outputs = static_cast<std::uint32_t>(table_.outputs_.size()) - first_output;
@@ -190,8 +195,7 @@ void TableCompiler::add_input(const Input& input, std::uint32_t slot, std::uint3
   entry.sources = static_cast<std::uint32_t>(input.sources.size());
   table_.sources_.insert(table_.sources_.end(), input.sources.begin(), input.sources.end());
   table_.entries_.push_back(entry);
-  const IngressKey key{interface.index, interface.incarnation};
-  table_.ingress_[ingress_at_.at(key)].destinations.push_back(entry.destination);
+  from.destinations.push_back(entry.destination);
 }
 
 void TableCompiler::add_output(const Rule& rule, const Output& output, bool usable) {
@@ -211,18 +215,18 @@ void TableCompiler::add_output(const Rule& rule, const Output& output, bool usab
   table_.outputs_.push_back(result);
 }
 
-std::uint16_t TableCompiler::ingress_port(const Interface& interface) {
-  const IngressKey key{interface.index, interface.incarnation};
+TableIngress& TableCompiler::ingress(const Input& input, const Interface& interface) {
+  const auto key = ingress_key_of(input, interface);
   const auto [known, added] = ingress_at_.try_emplace(key, table_.ingress_.size());
   if (added) {
     TableIngress ingress;
-    ingress.port = static_cast<std::uint16_t>(index_of(indexes_.ingress, key, "input interfaces"));
+    ingress.port = static_cast<std::uint16_t>(index_of(indexes_.ingress, key, "kinds of input"));
     ingress.interface = interface.name;
-    ingress.interface_index = interface.index;
+    ingress.key = key;
     ingress.link_header = link_header_of(interface);
     table_.ingress_.push_back(std::move(ingress));
   }
-  return table_.ingress_[known->second].port;
+  return table_.ingress_[known->second];
 }
 
 std::uint16_t TableCompiler::egress_port(const Interface& interface, const IpAddress& destination) {

@@ -53,9 +53,9 @@ std::set<Group> wanted_groups(const Config& config) {
   std::set<Group> groups;
   for (const auto& rule : config.rules)
     for (const auto& input : rule.inputs) {
-      if (input.sources.empty()) groups.insert({input.interface, input.group, {}});
+      if (input.sources.empty()) groups.insert({input.interface, input.destination, {}});
       for (const auto& source : input.sources)
-        groups.insert({input.interface, input.group, source});
+        groups.insert({input.interface, input.destination, source});
     }
   return groups;
 }
@@ -97,7 +97,7 @@ void Relay::refuse_restart_keys(const Config& config) const {
 std::string Relay::join_refusal(const Input& input) const {
   std::string refusal;
   const auto ask = [&](const IpAddress& source) {
-    const Group group{input.interface, input.group, source};
+    const Group group{input.interface, input.destination, source};
     const auto* membership = memberships_.find(group);
     if (membership == nullptr || membership->state != MembershipState::failed) return true;
     refusal = fmt::format("join {}: {}", group.str(), errno_text(membership->error));

@@ -24,7 +24,7 @@ json describe(const Input& input) {
   for (const auto& source : input.sources)
     sources.push_back(source.str());
   return {{"interface", input.interface},
-          {"group", input.group.str()},
+          {"group", input.destination.str()},
           {"port", input.port},
           {"sources", std::move(sources)}};
 }

@@ -69,8 +69,9 @@ void Sockets::open(const RuleTable& table, const Config& config) {
 void Sockets::open_ingress_port(const TableIngress& wanted, Fanout fanout) {
   Ingress ingress;
   ingress.interface = wanted.interface;
+  ingress.key = wanted.key;
   ingress.link_header = wanted.link_header;
-  ingress.sockets = open_ingress(wanted.interface, wanted.interface_index, fanout, workers_.size());
+  ingress.sockets = open_ingress(wanted.interface, wanted.key, fanout, workers_.size());
   ingress.before = received(wanted.port);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto& cell = workers_[i]->ports().ingress[wanted.port];
@@ -116,7 +117,7 @@ void Sockets::pass(Ingress& ingress, std::vector<Endpoint> destinations) {
   std::vector<Fd> sockets;
   for (const auto& socket : ingress.sockets)
     sockets.emplace_back(socket);
-  pass_only(sockets, destinations, ingress.link_header);
+  pass_only(sockets, destinations, ingress.key, ingress.link_header);
   ingress.passing = std::move(destinations);
 }
 

@@ -26,6 +26,7 @@ using Destinations = std::vector<FilterDestination>;
 namespace {
 
 constexpr std::size_t roomy = 4096;
+constexpr mcr::IngressKey untagged{};
 
 struct Frame {
   std::vector<std::uint8_t> bytes;
@@ -234,12 +235,13 @@ bool port_is_readable(const FrameSpec& frame) {
 TEST_CASE("filter: nothing wanted, nothing passes") {
   FrameSpec frame{number("239.1.1.1"), 5000};
   CHECK_FALSE(passes(mcr::drop_all_filter(), frame));
-  CHECK_FALSE(passes(compile_filter({}, 14, roomy), frame));
-  CHECK_FALSE(passes(compile_filter(Destinations{destination("ff05::1", 0)}, 14, roomy), frame));
+  CHECK_FALSE(passes(compile_filter({}, untagged, 14, roomy), frame));
+  CHECK_FALSE(
+      passes(compile_filter(Destinations{destination("ff05::1", 0)}, untagged, 14, roomy), frame));
 }
 
 TEST_CASE("filter: one destination") {
-  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, 14, roomy);
+  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, untagged, 14, roomy);
   require_sound(program);
   FrameSpec good{number("239.1.1.1"), 5000};
   CHECK(passes(program, good));
@@ -261,22 +263,23 @@ TEST_CASE("filter: one destination") {
 }
 
 TEST_CASE("filter: port 0 is any port, and swallows the address's other ports") {
-  auto program = compile_filter(
-      Destinations{destination("239.1.1.1", 5000), destination("239.1.1.1", 0)}, 14, roomy);
+  auto program =
+      compile_filter(Destinations{destination("239.1.1.1", 5000), destination("239.1.1.1", 0)},
+                     untagged, 14, roomy);
   CHECK(passes(program, FrameSpec{number("239.1.1.1"), 1}));
   CHECK(passes(program, FrameSpec{number("239.1.1.1"), 65535}));
   CHECK_FALSE(passes(program, FrameSpec{number("239.1.1.2"), 5000}));
 }
 
 TEST_CASE("filter: without a link header") {
-  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, 0, roomy);
+  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, untagged, 0, roomy);
   CHECK(passes(program, FrameSpec{number("239.1.1.1"), 5000, 0}));
   CHECK_FALSE(passes(program, FrameSpec{number("239.1.1.1"), 5001, 0}));
   CHECK_FALSE(passes(program, FrameSpec{number("239.1.1.2"), 5000, 0}));
 }
 
 TEST_CASE("filter: where the port cannot be read the address decides") {
-  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, 14, roomy);
+  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, untagged, 14, roomy);
   auto frame = [](const char* address, std::uint16_t fragment, std::size_t options) {
     return FrameSpec{number(address), 7, 14, fragment, options};
   };
@@ -292,7 +295,7 @@ TEST_CASE("filter: where the port cannot be read the address decides") {
 }
 
 TEST_CASE("filter: a frame cut off passes once its address is there, to be counted") {
-  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, 14, roomy);
+  auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, untagged, 14, roomy);
   auto whole = build({number("239.1.1.1"), 5001});
   for (std::size_t size = 0; size <= whole.bytes.size(); ++size) {
     Frame cut{{whole.bytes.begin(), whole.bytes.begin() + std::ptrdiff_t(size)}};
@@ -306,8 +309,8 @@ TEST_CASE("filter: neighbours with equal ports share their code") {
   for (std::uint32_t i = 0; i < 1000; ++i) {
     groups.push_back({IpAddress::v4(0xEF010000 + i), 5000});
   }
-  auto one = compile_filter(std::span(groups).first(1), 14, roomy);
-  auto program = compile_filter(groups, 14, roomy);
+  auto one = compile_filter(std::span(groups).first(1), untagged, 14, roomy);
+  auto program = compile_filter(groups, untagged, 14, roomy);
   CHECK(program.size() <= one.size() + 2);
   CHECK(passes(program, FrameSpec{0xEF010000 + 999, 5000}));
   CHECK_FALSE(passes(program, FrameSpec{0xEF010000 + 999, 5001}));
@@ -317,14 +320,14 @@ TEST_CASE("filter: neighbours with equal ports share their code") {
     groups[i].port = 5002;
   for (auto& group : groups)
     group.address = IpAddress::v4(2 * group.address.to_v4());
-  program = compile_filter(groups, 14, roomy);
+  program = compile_filter(groups, untagged, 14, roomy);
   CHECK(program.size() < 2 * groups.size() + 150);  // one port check each, and relays to them
 }
 
 TEST_CASE("filter: the ends of the number ranges") {
   Destinations ends{destination("0.0.0.0", 1), destination("255.255.255.255", 65535),
                     destination("0.0.0.1", 65535)};
-  auto program = compile_filter(ends, 14, roomy);
+  auto program = compile_filter(ends, untagged, 14, roomy);
   CHECK(passes(program, FrameSpec{0, 1}));
   CHECK(passes(program, FrameSpec{0xFFFFFFFF, 65535}));
   CHECK(passes(program, FrameSpec{1, 65535}));
@@ -332,7 +335,7 @@ TEST_CASE("filter: the ends of the number ranges") {
   CHECK_FALSE(passes(program, FrameSpec{0xFFFFFFFF, 1}));
   CHECK_FALSE(passes(program, FrameSpec{2, 65535}));
 
-  program = compile_filter(ends, 14, 11);  // one range: every address
+  program = compile_filter(ends, untagged, 14, 11);  // one range: every address
   CHECK(passes(program, FrameSpec{number("10.0.0.1"), 9}));
   CHECK_FALSE(passes(program, FrameSpec{1, 65535, 14, 0, 0, 6}));
 }
@@ -345,7 +348,7 @@ TEST_CASE("filter: as the naive scan, while the program fits") {
     auto count = pick(random, 1, round % 10 == 0 ? 800 : 60);
     auto destinations = random_destinations(random, count, spread, ports);
     Wanted wanted(destinations);
-    auto program = compile_filter(destinations, 14, roomy);
+    auto program = compile_filter(destinations, untagged, 14, roomy);
     require_sound(program);
     REQUIRE(program.size() < roomy);  // so it is the full one
     for (int i = 0; i < 400; ++i) {
@@ -365,7 +368,7 @@ TEST_CASE("filter: shortened to any limit, it still passes all that is wanted") 
     for (std::size_t count : {1U, 5U, 100U, 1000U, 10'000U}) {
       auto destinations = random_destinations(random, count, 0x0FFFFFFF, 65535);
       Wanted wanted(destinations);
-      auto program = compile_filter(destinations, 14, limit);
+      auto program = compile_filter(destinations, untagged, 14, limit);
       require_sound(program);
       CAPTURE(limit, count, program.size());
       REQUIRE(program.size() <= std::max<std::size_t>(1, std::min<std::size_t>(limit, 4096)));
@@ -383,14 +386,14 @@ TEST_CASE("filter: port checks go first, then the narrowest gaps") {
     destinations.push_back({IpAddress::v4(0xE0000000 + (i << 16U)), std::uint16_t(1000 + i)});
     destinations.push_back({IpAddress::v4(0xE0000002 + (i << 16U)), std::uint16_t(3000 + i)});
   }
-  auto full = compile_filter(destinations, 14, roomy);
+  auto full = compile_filter(destinations, untagged, 14, roomy);
   REQUIRE_FALSE(passes(full, FrameSpec{0xE0000000, 1}));
 
-  auto no_ports = compile_filter(destinations, 14, full.size() - 1);
+  auto no_ports = compile_filter(destinations, untagged, 14, full.size() - 1);
   CHECK(passes(no_ports, FrameSpec{0xE0000000, 1}));
   CHECK_FALSE(passes(no_ports, FrameSpec{0xE0000001, 1000}));
 
-  auto pairs = compile_filter(destinations, 14, 210);
+  auto pairs = compile_filter(destinations, untagged, 14, 210);
   CHECK(pairs.size() == 210);  // no more was given up than needed
   for (std::uint32_t i = 0; i < 100; ++i) {
     CHECK(passes(pairs, FrameSpec{0xE0000001 + (i << 16U), 1000}));
@@ -400,17 +403,17 @@ TEST_CASE("filter: port checks go first, then the narrowest gaps") {
 
 TEST_CASE("filter: the smallest programs") {
   Destinations two{destination("239.1.1.1", 5000), destination("239.1.1.9", 6000)};
-  auto one_range = compile_filter(two, 14, 12);
+  auto one_range = compile_filter(two, untagged, 14, 12);
   CHECK(passes(one_range, FrameSpec{number("239.1.1.5"), 1}));
   CHECK_FALSE(passes(one_range, FrameSpec{number("239.1.1.10"), 5000}));
-  CHECK(passes(compile_filter(two, 14, 11), FrameSpec{number("239.1.1.10"), 5000}));
+  CHECK(passes(compile_filter(two, untagged, 14, 11), FrameSpec{number("239.1.1.10"), 5000}));
 }
 
 TEST_CASE("filter: a limit is used up") {
   Random random(3);
   auto destinations = random_destinations(random, 10'000, 0x0FFFFFFF, 65535);
   for (std::size_t limit : {624U, 1264U, 4096U}) {
-    CHECK(compile_filter(destinations, 14, limit).size() > limit * 9 / 10);
+    CHECK(compile_filter(destinations, untagged, 14, limit).size() > limit * 9 / 10);
   }
 }
 
@@ -418,7 +421,7 @@ TEST_CASE("filter: 10,000 destinations compile quickly") {
   Random random(4);
   auto destinations = random_destinations(random, 10'000, 0x0FFFFFFF, 65535);
   auto start = std::chrono::steady_clock::now();
-  auto program = compile_filter(destinations, 14, 624);
+  auto program = compile_filter(destinations, untagged, 14, 624);
   auto took = std::chrono::steady_clock::now() - start;
   auto milliseconds = std::chrono::duration<double, std::milli>(took).count();
   WARN(fmt::format("10,000 destinations in {:.1f} ms", milliseconds));
@@ -447,7 +450,8 @@ TEST_CASE("filter: the kernel accepts the programs") {
   for (std::size_t count : {0U, 1U, 50U, 1000U, 10'000U}) {
     for (std::size_t limit : {0U, 12U, 624U, 1264U}) {
       for (std::uint32_t spread : {1000U, 0x0FFFFFFFU}) {
-        auto program = compile_filter(random_destinations(random, count, spread, 1000), 14, limit);
+        auto program =
+            compile_filter(random_destinations(random, count, spread, 1000), untagged, 14, limit);
         CAPTURE(count, limit, spread, program.size());
         // For a live replacement both programs have to fit; take the old one off first.
         ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);

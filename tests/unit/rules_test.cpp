@@ -177,7 +177,7 @@ TEST_CASE("the lookup agrees with a naive scan") {
             const bool allowed =
                 input.sources.empty() ||
                 std::ranges::find(input.sources, IpAddress::v4(from)) != input.sources.end();
-            if (Endpoint{input.group, input.port} == destination && allowed)
+            if (Endpoint{input.destination, input.port} == destination && allowed)
               expected.insert(*result.indexes.rules.find(one.name));
           }
           std::multiset<std::uint32_t> found;

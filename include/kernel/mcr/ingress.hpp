@@ -21,15 +21,15 @@
 namespace mcr {
 
 /// One socket per worker, all of one fanout group of its own. They pass nothing until pass_only().
-/// Throws OsError.
+/// `interface` is only its name in errors. Throws OsError.
 [[nodiscard]] std::vector<UniqueFd> open_ingress(const std::string& interface,
-                                                 unsigned interface_index, Fanout fanout,
+                                                 const IngressKey& key, Fanout fanout,
                                                  std::size_t workers);
 
 /// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
 /// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError.
 void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinations,
-               std::size_t link_header);
+               const IngressKey& key, std::size_t link_header);
 
 /// PACKET_STATISTICS since the last call, in frames.
 struct IngressStatistics {

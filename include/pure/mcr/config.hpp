@@ -67,10 +67,10 @@ struct InterfaceTuning {
   friend bool operator==(const InterfaceTuning&, const InterfaceTuning&) = default;
 };
 
-/// Where datagrams are taken: addressed to `group`:`port` on `interface`.
+/// Where datagrams are taken: addressed to `destination`:`port` on `interface`.
 struct Input {
   std::string interface;
-  IpAddress group;
+  IpAddress destination;  ///< a group
   std::uint16_t port = 0;
   std::vector<IpAddress> sources;  ///< sorted, unique; empty: any source
 

@@ -95,7 +95,7 @@ struct alignas(64) WorkerCounters {
 namespace slots {
 inline constexpr std::size_t rules = 2 * limits::rules;
 inline constexpr std::size_t outputs = 2 * limits::outputs;
-inline constexpr std::size_t ingress = 512;  ///< input interfaces
+inline constexpr std::size_t ingress = 512;  ///< (input interface, kind) pairs
 inline constexpr std::size_t egress = 1024;  ///< (output interface, kind) pairs
 }  // namespace slots
 

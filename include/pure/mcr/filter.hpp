@@ -1,5 +1,5 @@
 // The kernel filter: a classic BPF program (bpf(4), linux/filter.h) that keeps traffic without a
-// rule in the kernel. For an AF_PACKET SOCK_RAW socket bound to ETH_P_IP.
+// rule in the kernel. For an AF_PACKET SOCK_RAW socket.
 //
 // What it promises: a frame for one of the destinations always passes (no false negative). Other
 // frames pass only where the program had to be shortened, and where the port cannot be read at its
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "mcr/addr.hpp"
+#include "mcr/ingress_key.hpp"
 
 namespace mcr {
 
@@ -27,8 +28,8 @@ inline constexpr std::size_t ethernet = 14;
 inline constexpr std::size_t none = 0;  ///< tun, WireGuard
 }  // namespace link_header
 
-/// Compiles the IPv4 destinations (others are passed over: they need a program of their own for an
-/// ETH_P_IPV6 socket); any order, duplicates allowed. No destination: nothing passes.
+/// Compiles for the socket of that key those destinations that are of its family; any order,
+/// duplicates allowed. No destination: nothing passes. (IPv4 only as yet.)
 ///
 /// The program has at most `max_instructions`, and never more than the kernel's 4096. What does not
 /// fit loses first its port checks, then the narrowest gaps between addresses; a limit too small
@@ -36,8 +37,8 @@ inline constexpr std::size_t none = 0;  ///< tun, WireGuard
 /// instructions a socket accepts depends on net.core.optmem_max: at 20480 bytes 1264, 624 for a
 /// live replacement. O(n log n); throws nothing but std::bad_alloc.
 [[nodiscard]] std::vector<sock_filter> compile_filter(
-    std::span<const FilterDestination> destinations, std::size_t link_header_bytes,
-    std::size_t max_instructions);
+    std::span<const FilterDestination> destinations, const IngressKey& key,
+    std::size_t link_header_bytes, std::size_t max_instructions);
 
 /// Passes nothing: for the time between socket(2) and the real filter.
 [[nodiscard]] std::vector<sock_filter> drop_all_filter();

@@ -17,6 +17,7 @@
 #include "mcr/config.hpp"
 #include "mcr/counters.hpp"
 #include "mcr/index_book.hpp"
+#include "mcr/ingress_key.hpp"
 #include "mcr/interfaces.hpp"
 
 namespace mcr {
@@ -28,14 +29,6 @@ struct OutputKey {
   Endpoint destination;
 
   auto operator<=>(const OutputKey&) const = default;
-};
-
-/// An input interface; a recreated one is another.
-struct IngressKey {
-  unsigned interface_index = 0;
-  std::uint32_t incarnation = 0;
-
-  auto operator<=>(const IngressKey&) const = default;
 };
 
 /// An egress queue. Unicast is apart from multicast, so that an ICMP refusal disturbs no group.
@@ -101,7 +94,7 @@ struct TableEntry {
 struct TableIngress {
   std::uint16_t port = 0;
   std::string interface;
-  unsigned interface_index = 0;
+  IngressKey key;
   std::uint8_t link_header = 0;        ///< bytes
   std::vector<Endpoint> destinations;  ///< what its kernel filter passes, sorted, unique
 };

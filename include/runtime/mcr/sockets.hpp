@@ -73,6 +73,7 @@ class Sockets {
   // One file descriptor per worker in each.
   struct Ingress {
     std::string interface;
+    IngressKey key;
     std::uint8_t link_header = 0;
     std::vector<UniqueFd> sockets;
     std::uint64_t receive_buffer_asked = 0;
