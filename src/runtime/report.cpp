@@ -11,6 +11,15 @@ namespace {
 
 using nlohmann::json;
 
+/// {REASON: n}, in the order of `names`.
+template <typename Drops, typename Names>
+json describe_drops(const Drops& drops, const Names& names) {
+  json object;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    object[std::string(names[i])] = drops[i];
+  return object;
+}
+
 template <typename Drops, typename Names>
 void add_drops(json& object, const Drops& drops, const Names& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -50,31 +59,39 @@ std::uint64_t sum(const Sockets::Workers& workers, CounterOf&& counter_of) {
 
 }  // namespace
 
-json Relay::report_output(const Rule& rule, std::size_t at) const {
-  const auto& output = rule.outputs[at];
+RuleFigures Relay::figures_of(const Rule& rule) const {
+  const auto slot = *indexes_.rules.find(rule.name);
+  RuleFigures figures;
+  for (const auto& worker : workers_)
+    add(figures, worker->counters().rules[slot]);
+  return figures;
+}
+
+OutputFigures Relay::figures_of(const Rule& rule, const Output& output) const {
   const auto slot =
       *indexes_.outputs.find({rule.name, output.interface, {output.destination, output.port}});
+  OutputFigures figures;
+  for (const auto& worker : workers_)
+    add(figures, worker->counters().outputs[slot]);
+  return figures;
+}
+
+json Relay::report_output(const Rule& rule, std::size_t at) const {
+  const auto& output = rule.outputs[at];
+  const auto figures = figures_of(rule, output);
   const auto& standing = standings_[static_cast<std::size_t>(&rule - config_.rules.data())];
   const auto& reason = standing.output_reasons[at];
-  const auto total = [&](Counter OutputCounters::*member) {
-    return sum(workers_, [&](const CounterBlock& block) -> const Counter& {
-      return block.outputs[slot].*member;
-    });
-  };
-  json drops;
-  for (const auto& worker : workers_)
-    add_drops(drops, worker->counters().outputs[slot].drops, output_drop_names);
   return {{"interface", output.interface},
           {output.destination.is_multicast() ? "group" : "address", output.destination.str()},
           {"port", output.port},
           {"state", reason.empty() ? "up" : "waiting"},
-          {"matched", total(&OutputCounters::matched)},
-          {"tx_datagrams", total(&OutputCounters::tx_datagrams)},
-          {"tx_bytes", total(&OutputCounters::tx_bytes)},
-          {"in_flight", total(&OutputCounters::in_flight)},
-          {"zerocopy", total(&OutputCounters::zerocopy)},
-          {"copied", total(&OutputCounters::copied)},
-          {"drops", std::move(drops)}};
+          {"matched", figures.matched},
+          {"tx_datagrams", figures.tx_datagrams},
+          {"tx_bytes", figures.tx_bytes},
+          {"in_flight", figures.in_flight},
+          {"zerocopy", figures.zerocopy},
+          {"copied", figures.copied},
+          {"drops", describe_drops(figures.drops, output_drop_names)}};
 }
 
 json Relay::report_rule(std::size_t at, Clock::time_point now) const {
@@ -87,20 +104,15 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
     outputs.push_back(report_output(rule, i));
 
-  std::uint64_t datagrams = 0;
-  std::uint64_t bytes = 0;
+  const auto figures = figures_of(rule);
   std::uint64_t last_seen = 0;
   std::uint64_t last_source = 0;
-  json drops;
   for (const auto& worker : workers_) {
     const auto& counters = worker->counters().rules[slot];
-    datagrams += counters.rx_datagrams.get();
-    bytes += counters.rx_bytes.get();
     if (counters.last_seen_ns.get() > last_seen) {
       last_seen = counters.last_seen_ns.get();
       last_source = counters.last_source.get();
     }
-    add_drops(drops, counters.drops, input_drop_names);
   }
   json age;
   json source;
@@ -116,13 +128,13 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
           {"reason", standings_[at].reason},
           {"input", inputs.front()},
           {"inputs", std::move(inputs)},
-          {"rx_datagrams", datagrams},
-          {"rx_bytes", bytes},
+          {"rx_datagrams", figures.rx_datagrams},
+          {"rx_bytes", figures.rx_bytes},
           {"rate_pps", rates_[slot].pps},
           {"rate_bps", rates_[slot].bps},
           {"last_seen_s", std::move(age)},
           {"last_source", std::move(source)},
-          {"drops", std::move(drops)},
+          {"drops", describe_drops(figures.drops, input_drop_names)},
           {"outputs", std::move(outputs)}};
 }
 

@@ -13,6 +13,7 @@
 
 #include "mcr/config.hpp"
 #include "mcr/counters.hpp"
+#include "mcr/figures.hpp"
 #include "mcr/gro.hpp"
 #include "mcr/interfaces.hpp"
 #include "mcr/membership.hpp"
@@ -81,6 +82,8 @@ class Relay {
   void sample_rates(double seconds);
 
   // report.cpp
+  [[nodiscard]] RuleFigures figures_of(const Rule& rule) const;
+  [[nodiscard]] OutputFigures figures_of(const Rule& rule, const Output& output) const;
   [[nodiscard]] nlohmann::json report_rule(std::size_t at, Clock::time_point now) const;
   [[nodiscard]] nlohmann::json report_output(const Rule& rule, std::size_t at) const;
   [[nodiscard]] nlohmann::json report_workers() const;
