@@ -3,8 +3,8 @@
 //
 // What it promises: a frame for one of the destinations always passes (no false negative). Other
 // frames pass only where the program had to be shortened, and where the port cannot be read at its
-// usual place (fragments, IP options, cut off): those pass by address. That surplus is counted
-// `unmatched` by whoever looks the destination up.
+// usual place (fragments, IP options, extension headers, cut off): those pass by address. That
+// surplus is counted `unmatched` by whoever looks the destination up.
 #pragma once
 
 #include <linux/filter.h>
@@ -29,11 +29,12 @@ inline constexpr std::size_t none = 0;  ///< tun, WireGuard
 }  // namespace link_header
 
 /// Compiles for the socket of that key those destinations that are of its family; any order,
-/// duplicates allowed. No destination: nothing passes. (IPv4 only as yet.)
+/// duplicates allowed. No destination: nothing passes.
 ///
 /// The program has at most `max_instructions`, and never more than the kernel's 4096. What does not
-/// fit loses first its port checks, then the narrowest gaps between addresses; a limit too small
-/// for even one range of addresses (12) gives a program that passes everything. How many
+/// fit loses first its port checks, then the narrowest gaps between addresses, of IPv6 addresses
+/// also their last words; a limit too small for even one range of addresses (12, IPv6 17) gives a
+/// program that passes everything. How many
 /// instructions a socket accepts depends on net.core.optmem_max: at 20480 bytes 1264, 624 for a
 /// live replacement. O(n log n); throws nothing but std::bad_alloc.
 [[nodiscard]] std::vector<sock_filter> compile_filter(
