@@ -42,7 +42,7 @@ inline Config rules(std::size_t count) {
     Rule rule;
     rule.name = "rule-" + std::to_string(i);
     rule.inputs.push_back({"in", where.address, where.port, {}});
-    rule.outputs.push_back({"out", *IpAddress::parse("239.9.9.9"), 6000, std::uint8_t{16}});
+    rule.outputs.push_back({"out", *IpAddress::parse("239.9.9.9"), 6000, Ttl::of(16)});
     config.rules.push_back(std::move(rule));
   }
   return config;

@@ -115,6 +115,12 @@ void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t 
   counters_.outputs[output.slot].matched.add(packet.datagrams);
   if (output.egress == TableOutput::no_egress)
     return count_drop(output.slot, OutputDrop::output_down, packet.datagrams);
+  const auto* envelope = &output.envelope;
+  if (output.varies != 0) {
+    envelope = &(filled_ = output.envelope);
+    if (const auto reason = fill(filled_, output.varies, packet))
+      return count_drop(output.slot, *reason, packet.datagrams);
+  }
 
   auto& state = outputs_[output.slot];
   const bool gather = gathers(output, packet) && state.singles_left == 0;
@@ -128,27 +134,27 @@ void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t 
     run.segment = packet.segment;
     run.bytes = std::min(bytes, run.datagrams * packet.segment);
     run.pages = pages_of(data, run.bytes);
-    add_run(output, run, gather, data, buffer);
+    add_run(output, *envelope, run, gather, data, buffer);
     data += run.bytes;
     bytes -= run.bytes;
     left -= run.datagrams;
   }
 }
 
-void Egress::add_run(const TableOutput& output, const Run& run, bool gather, const std::byte* data,
-                     std::uint16_t buffer) noexcept {
+void Egress::add_run(const TableOutput& output, const Envelope& envelope, const Run& run,
+                     bool gather, const std::byte* data, std::uint16_t buffer) noexcept {
   auto& state = outputs_[output.slot];
   const bool zerocopy = state.copies_left == 0 && run.segment >= zerocopy_piece_minimum;
   const auto page_limit = zerocopy ? gather_limits::pages : no_page_limit;
   if (std::exchange(state.generation, generation_) != generation_) state.open_plus_one = 0;
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
-    if (joins(open.shape, run, page_limit)) {
+    if (joins(open.shape, run, page_limit) && (output.varies == 0 || bears(open, envelope))) {
       if (!has_its_share(ports_[open.port])) return append(open, run, data, buffer);
       return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     }
   }
-  auto* message = start(output, run);
+  auto* message = start(output, envelope, run);
   if (message == nullptr) return;
   append(*message, run, data, buffer);
   if (state.open_plus_one != 0) ++complete_;
@@ -164,7 +170,15 @@ bool Egress::has_its_share(const Port& port) const noexcept {
           buffers_.available() < Buffers::count - pinned_by_all || free_count_ < messages / 4);
 }
 
-Egress::Message* Egress::start(const TableOutput& output, const Run& run) noexcept {
+/// Whether the message's envelope is this one.
+bool Egress::bears(const Message& message, const Envelope& envelope) noexcept {
+  return std::ranges::equal(std::span(message.control).first(message.control_bytes),
+                            envelope.used_control()) &&
+         message.destination == envelope.destination;
+}
+
+Egress::Message* Egress::start(const TableOutput& output, const Envelope& envelope,
+                               const Run& run) noexcept {
   auto& port = ports_[output.egress];
   if (port.waiting.count >= queue_limit || has_its_share(port)) {
     count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
@@ -177,10 +191,10 @@ Egress::Message* Egress::start(const TableOutput& output, const Run& run) noexce
   }
   auto& message = pool_[index];
   message.order = ++port.started;
-  message.destination = output.destination;
+  message.destination = envelope.destination;
   message.control = {};
-  std::copy_n(output.control.begin(), output.control_bytes, message.control.begin());
-  message.control_bytes = output.control_bytes;
+  std::ranges::copy(envelope.used_control(), message.control.begin());
+  message.control_bytes = envelope.control_bytes;
   push(port.waiting, index);
   activate(output.egress);
   return &message;

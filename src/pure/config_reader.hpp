@@ -41,7 +41,7 @@ struct WrittenOutput {
   Field<IpAddress> group;
   Field<IpAddress> address;
   Field<std::uint16_t> port;
-  Field<std::uint8_t> ttl;
+  Field<Ttl> ttl;
 };
 
 struct WrittenRule {

@@ -84,10 +84,9 @@ class Resolver {
   }
 
   /// `[defaults]` speaks of groups; a host is reached with the system's own ttl.
-  [[nodiscard]] std::optional<std::uint8_t> ttl(const WrittenOutput& written,
-                                                const IpAddress& destination) const {
-    if (written.ttl.value || !destination.is_multicast()) return written.ttl.value;
-    return defaults_.ttl.value.value_or(default_multicast_ttl);
+  [[nodiscard]] Ttl ttl(const WrittenOutput& written, const IpAddress& destination) const {
+    if (written.ttl.value || !destination.is_multicast()) return written.ttl.value.value_or(Ttl{});
+    return defaults_.ttl.value.value_or(Ttl::of(default_multicast_ttl));
   }
 
   const WrittenOutput& defaults_;

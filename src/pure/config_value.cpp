@@ -135,10 +135,17 @@ std::optional<std::uint16_t> Value::port() const {
   return static_cast<std::uint16_t>(*number);
 }
 
-std::optional<std::uint8_t> Value::ttl() const {
+std::optional<Ttl> Value::ttl() const {
+  if (const auto* text = node_.as_string()) {
+    if (text->get() == "preserve") return Ttl{Ttl::Mode::preserve};
+    if (text->get() == "decrement") return Ttl{Ttl::Mode::decrement};
+    refuse(fmt::format("{} is neither a number from 1 to 255 nor \"preserve\" or \"decrement\"",
+                       quoted(text->get())));
+    return std::nullopt;
+  }
   const auto number = integer(1, 255);
   if (!number) return std::nullopt;
-  return static_cast<std::uint8_t>(*number);
+  return Ttl::of(static_cast<std::uint8_t>(*number));
 }
 
 std::optional<std::string> Value::interface() const {

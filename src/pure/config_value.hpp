@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "config_mistakes.hpp"
+#include "mcr/config.hpp"
 #include "toml.hpp"
 
 namespace mcr {
@@ -34,7 +35,8 @@ class Value {
   [[nodiscard]] std::optional<std::string> string(std::string_view expected = "a string") const;
   [[nodiscard]] std::optional<std::uint64_t> integer(std::uint64_t least, std::uint64_t most) const;
   [[nodiscard]] std::optional<std::uint16_t> port() const;
-  [[nodiscard]] std::optional<std::uint8_t> ttl() const;
+  /// 1 to 255, "preserve" or "decrement".
+  [[nodiscard]] std::optional<Ttl> ttl() const;
   [[nodiscard]] std::optional<std::string> interface() const;
   [[nodiscard]] std::optional<std::string> rule_name() const;
   /// Bytes: 65536 or "64 MiB".

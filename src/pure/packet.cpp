@@ -111,6 +111,8 @@ std::optional<InputDrop> read_ipv4(std::span<const std::byte> ip, const VnetHead
   if (total > ip.size()) return InputDrop::truncated;
   packet.source.address = ipv4_at(ip, 12);
   packet.destination.address = ipv4_at(ip, 16);
+  packet.traffic_class = byte_at(ip, 1);
+  packet.ttl = byte_at(ip, 8);
   if (byte_at(ip, 9) != protocol_udp) return InputDrop::not_udp;
   if ((u16_at(ip, 6) & fragment_bits) != 0) return InputDrop::fragment;
   return read_udp(ip.subspan(header, total - header), vnet, packet);
@@ -158,6 +160,8 @@ std::optional<InputDrop> read_ipv6(std::span<const std::byte> ip, const VnetHead
   if (length > ip.size() - ipv6_header) return InputDrop::truncated;
   packet.source.address = ipv6_at(ip, 8);
   packet.destination.address = ipv6_at(ip, 24);
+  packet.traffic_class = static_cast<std::uint8_t>(u16_at(ip, 0) >> 4U);
+  packet.ttl = byte_at(ip, 7);
   auto protocol = byte_at(ip, 6);
   auto rest = ip.subspan(ipv6_header, length);
   for (int headers = 0; protocol != protocol_udp; ++headers) {

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 #include <net/if_arp.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <bit>
@@ -51,36 +50,6 @@ std::uint16_t unfragmented_payload(const Interface& interface, Family family) no
   const std::size_t headers = family == Family::ipv6 ? ipv6_udp_headers : ipv4_udp_headers;
   const std::size_t mtu = std::min<std::size_t>(interface.mtu, 65535);
   return static_cast<std::uint16_t>(mtu > headers ? mtu - headers : 0);
-}
-
-template <typename Value>
-void append_control(TableOutput& output, int level, int type, const Value& value) noexcept {
-  auto* header = reinterpret_cast<cmsghdr*>(output.control.data() + output.control_bytes);
-  header->cmsg_level = level;
-  header->cmsg_type = type;
-  header->cmsg_len = CMSG_LEN(sizeof value);
-  std::memcpy(CMSG_DATA(header), &value, sizeof value);
-  output.control_bytes = static_cast<std::uint8_t>(output.control_bytes + CMSG_SPACE(sizeof value));
-}
-
-/// Says by control messages which interface and source address to use (ip(7), ipv6(7)): one
-/// socket serves all of an interface's outputs, and an address change needs no new socket.
-void write_control(TableOutput& output, unsigned interface_index, const IpAddress& source,
-                   std::optional<std::uint8_t> ttl) noexcept {
-  static_assert(CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) <= sizeof output.control);
-  if (source.is_v4()) {
-    in_pktinfo info{};
-    info.ipi_ifindex = static_cast<int>(interface_index);
-    std::memcpy(&info.ipi_spec_dst, source.bytes().data(), 4);
-    append_control(output, IPPROTO_IP, IP_PKTINFO, info);
-    if (ttl) append_control(output, IPPROTO_IP, IP_TTL, int{*ttl});
-  } else {
-    in6_pktinfo info{};
-    info.ipi6_ifindex = interface_index;
-    std::memcpy(&info.ipi6_addr, source.bytes().data(), 16);
-    append_control(output, IPPROTO_IPV6, IPV6_PKTINFO, info);
-    if (ttl) append_control(output, IPPROTO_IPV6, IPV6_HOPLIMIT, int{*ttl});
-  }
 }
 
 std::string why_unusable(const Interface* interface, const std::string& name) {
@@ -209,8 +178,8 @@ void TableCompiler::add_output(const Rule& rule, const Output& output, bool usab
     result.egress = egress_port(interface, destination.address);
     result.unfragmented = unfragmented_payload(interface, family);
     result.segmentation = !interface.shaped;
-    result.destination = SocketAddress(destination, interface.index);
-    write_control(result, interface.index, *interface.source(family), output.ttl);
+    result.envelope = make_envelope(output, interface.index, *interface.source(family));
+    result.varies = parts_of_packet(output);
   }
   table_.outputs_.push_back(result);
 }

@@ -38,6 +38,20 @@ json describe(const Input& input) {
           {"sources", std::move(sources)}};
 }
 
+json describe(const Ttl& ttl) {
+  switch (ttl.mode) {
+    case Ttl::Mode::fixed:
+      return ttl.value;
+    case Ttl::Mode::preserve:
+      return "preserve";
+    case Ttl::Mode::decrement:
+      return "decrement";
+    case Ttl::Mode::system:
+      break;
+  }
+  return {};
+}
+
 std::string_view state_of(const Interface* interface) {
   if (interface == nullptr) return "missing";
   return interface->up ? "up" : "down";
@@ -84,6 +98,7 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
   return {{"interface", output.interface},
           {output.destination.is_multicast() ? "group" : "address", output.destination.str()},
           {"port", output.port},
+          {"ttl", describe(output.ttl)},
           {"state", reason.empty() ? "up" : "waiting"},
           {"matched", figures.matched},
           {"tx_datagrams", figures.tx_datagrams},

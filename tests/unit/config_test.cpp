@@ -149,10 +149,10 @@ outputs = [
   const Rule expected{
       "studio-a",
       {{"eth0", ip("239.1.1.1"), 5000, {ip("10.0.0.5"), ip("10.0.0.7")}}},
-      {{"eth1", ip("239.2.2.2"), 6000, 8},
-       {"eth2", ip("239.1.1.1"), 6001, 9},
-       {"wg0", ip("10.100.0.2"), 5000, std::nullopt},
-       {"wg0", ip("127.0.0.1"), 5000, 3}},
+      {{"eth1", ip("239.2.2.2"), 6000, Ttl::of(8)},
+       {"eth2", ip("239.1.1.1"), 6001, Ttl::of(9)},
+       {"wg0", ip("10.100.0.2"), 5000, Ttl{}},
+       {"wg0", ip("127.0.0.1"), 5000, Ttl::of(3)}},
   };
   CHECK(config.rules == std::vector{expected});
 }
@@ -163,9 +163,25 @@ TEST_CASE("config: what is left out has its default") {
   const Rule& only = config.rules.at(0);
   CHECK(only.name == "e0/239.1.1.1:5000");
   CHECK(only.inputs.at(0).sources.empty());
-  CHECK(only.outputs.at(0).ttl == 16);
-  CHECK(only.outputs.at(1).ttl == std::nullopt);
+  CHECK(only.outputs.at(0).ttl == Ttl::of(16));
+  CHECK(only.outputs.at(1).ttl == Ttl{});
   CHECK(good("daemon.workers = \"auto\"\ndaemon.cpus = [1]").daemon.cpus == std::vector{1U});
+}
+
+TEST_CASE("config: a ttl can be that of the packet") {
+  const Config config =
+      good("[defaults]\nttl = \"decrement\"\n[[rule]]\ninput = {" + fine_input + R"(}
+outputs = [
+  { interface = "e1" },
+  { interface = "e2", ttl = "preserve" },
+  { interface = "e3", address = "10.0.0.1" },
+  { interface = "e3", address = "10.0.0.2", ttl = "decrement" },
+])");
+  const auto& outputs = config.rules.at(0).outputs;
+  CHECK(outputs.at(0).ttl == Ttl{Ttl::Mode::decrement});
+  CHECK(outputs.at(1).ttl == Ttl{Ttl::Mode::preserve});
+  CHECK(outputs.at(2).ttl == Ttl{});
+  CHECK(outputs.at(3).ttl == Ttl{Ttl::Mode::decrement});
 }
 
 TEST_CASE("config: the tables of a rule may be written out") {
@@ -306,6 +322,8 @@ TEST_CASE("config: mistakes of outputs") {
       {R"([{ interface = "e1", address = "10.0.0.1", group = "239.0.0.1" }])", "3:12",
        "a `group` or an `address`, not both"},
       {R"([{ interface = "e1", ttl = 256 }])", "3:38", "ttl: 256 is not from 1 to 255"},
+      {R"([{ interface = "e1", ttl = "keep" }])", "3:38",
+       R"("keep" is neither a number from 1 to 255 nor "preserve" or "decrement")"},
       {R"([{ interface = "e1", tll = 5 }])", "3:32", "did you mean \"ttl\"?"},
       {R"([{ interface = "e1", dscp = 5 }])", "3:32", "interface, group, address, port, ttl"},
       {R"([{ interface = "e0" }])", "3:12",
@@ -509,7 +527,7 @@ TEST_CASE("config: conf.d is read in name order, with the defaults of the main f
   std::string names;
   for (const auto& each : result.config.rules) {
     names += each.name + " ";
-    CHECK(each.outputs.at(0).ttl == 5);
+    CHECK(each.outputs.at(0).ttl == Ttl::of(5));
   }
   CHECK(names == "main a b ");
 }

@@ -51,6 +51,8 @@ struct FrameBuilder {
   std::vector<Extension> extensions;  ///< of IPv6
   std::uint16_t fragment = 0;
   std::uint8_t protocol = 17;
+  std::uint8_t ttl = 64;
+  std::uint8_t traffic_class = 0;
   std::size_t padding = 0;  ///< bytes behind the IP packet, as Ethernet adds
   int ip_length_error = 0;
   int udp_length_error = 0;
@@ -97,7 +99,8 @@ struct FrameBuilder {
     frame[ip] = static_cast<std::uint8_t>(unsigned{version.value_or(4)} << 4U | words);
     put(frame, ip + 2, 28 + option_bytes + payload.size() + static_cast<unsigned>(ip_length_error));
     put(frame, ip + 6, fragment);
-    frame[ip + 8] = 64;
+    frame[ip + 1] = traffic_class;
+    frame[ip + 8] = ttl;
     frame[ip + 9] = protocol;
     copy(frame, ip + 12, source.address.bytes());
     copy(frame, ip + 16, destination.address.bytes());
@@ -105,10 +108,10 @@ struct FrameBuilder {
 
   void put_ipv6(std::vector<std::uint8_t>& frame) const {
     const auto ip = link_header;
-    frame[ip] = static_cast<std::uint8_t>(unsigned{version.value_or(6)} << 4U);
+    put(frame, ip, unsigned{version.value_or(6)} << 12U | unsigned{traffic_class} << 4U);
     put(frame, ip + 4,
         extension_bytes() + 8 + payload.size() + static_cast<unsigned>(ip_length_error));
-    frame[ip + 7] = 64;
+    frame[ip + 7] = ttl;
     copy(frame, ip + 8, source.address.bytes());
     copy(frame, ip + 24, destination.address.bytes());
     auto names_next = ip + 6;

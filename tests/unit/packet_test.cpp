@@ -52,6 +52,18 @@ TEST_CASE("a plain datagram is read as it was sent") {
       }
 }
 
+TEST_CASE("ttl and traffic class are the header's") {
+  for (auto frame : {FrameBuilder{}, FrameBuilder::ipv6()}) {
+    frame.ttl = 1;
+    frame.traffic_class = 46 << 2 | 1;
+    const auto bytes = frame.build();
+    Packet packet;
+    REQUIRE_FALSE(mcr::parse(bytes, {}, frame.link_header, packet));
+    CHECK(packet.ttl == 1);
+    CHECK(packet.traffic_class == (46 << 2 | 1));
+  }
+}
+
 TEST_CASE("what cannot be forwarded is dropped for its own reason") {
   struct Case {
     std::string name;

@@ -39,7 +39,7 @@ Rule rule(std::string name, IpAddress group, std::uint16_t port,
   Rule result;
   result.name = std::move(name);
   result.inputs = {{"in", group, port, std::move(sources)}};
-  result.outputs = {{"out", ip("239.9.9.9"), 6000, std::uint8_t{16}}};
+  result.outputs = {{"out", ip("239.9.9.9"), 6000, Ttl::of(16)}};
   return result;
 }
 
@@ -88,7 +88,7 @@ TEST_CASE("a rule's standing says what it waits for") {
 
 TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
   auto one = rule("a", ip("239.1.1.1"), 5000);
-  one.outputs.push_back({"gone", ip("239.9.9.9"), 6000, std::uint8_t{16}});
+  one.outputs.push_back({"gone", ip("239.9.9.9"), 6000, Ttl::of(16)});
   const auto standing = judge(one, two_interfaces(), never_refused);
   CHECK(standing.state == RuleState::active);
   CHECK(standing.reason == "in part: interface gone does not exist");
@@ -111,8 +111,8 @@ TEST_CASE("an output carries what the kernel needs") {
   const auto& output = result.table.outputs(result.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
   CHECK(output.unfragmented == 1472);
   CHECK(output.segmentation);
-  CHECK(output.destination.endpoint() == Endpoint{ip("239.9.9.9"), 6000});
-  CHECK(output.control_bytes != 0);
+  CHECK(output.envelope.destination.endpoint() == Endpoint{ip("239.9.9.9"), 6000});
+  CHECK(output.envelope.control_bytes != 0);
   auto shaped = up("out", 3, {source});
   shaped.shaped = true;
   const auto slow = compiled(config, Interfaces({up("in", 2), shaped}));

@@ -88,6 +88,10 @@ struct SocketAddress {
   explicit SocketAddress(const Endpoint& endpoint, unsigned scope = 0) noexcept;
 
   [[nodiscard]] Endpoint endpoint() const noexcept;
+
+  friend bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
+    return a.length == b.length && std::memcmp(&a.v6, &b.v6, a.length) == 0;
+  }
 };
 
 }  // namespace mcr

@@ -93,7 +93,7 @@ class Egress {
     std::uint8_t control_bytes;
     SocketAddress destination;
     msghdr header;
-    alignas(8) std::array<std::byte, 96> control;
+    alignas(8) std::array<std::byte, Envelope::control_most + 24> control;  ///< and UDP_SEGMENT
     std::array<iovec, gather_limits::pieces> pieces;
     std::array<std::uint16_t, gather_limits::pieces> buffers;
   };
@@ -128,9 +128,10 @@ class Egress {
 
   // Building messages.
   [[nodiscard]] bool gathers(const TableOutput& output, const Packet& packet) const noexcept;
-  void add_run(const TableOutput& output, const Run& run, bool gather, const std::byte* data,
-               std::uint16_t buffer) noexcept;
-  Message* start(const TableOutput& output, const Run& run) noexcept;
+  void add_run(const TableOutput& output, const Envelope& envelope, const Run& run, bool gather,
+               const std::byte* data, std::uint16_t buffer) noexcept;
+  Message* start(const TableOutput& output, const Envelope& envelope, const Run& run) noexcept;
+  [[nodiscard]] static bool bears(const Message& message, const Envelope& envelope) noexcept;
   void append(Message& message, const Run& run, const std::byte* data,
               std::uint16_t buffer) noexcept;
   [[nodiscard]] bool has_its_share(const Port& port) const noexcept;
@@ -167,6 +168,7 @@ class Egress {
   bool zerocopy_supported_;
   const bool usage_reported_;
   std::uint32_t generation_ = 0;
+  Envelope filled_;                ///< of the packet in add(), where the output's varies
   std::uint32_t copies_left_ = 0;  ///< after the kernel had no memory to pin: all outputs copy
   Mapping<Message> pool_{messages};
   Mapping<OutputState> outputs_{slots::outputs};

@@ -77,12 +77,27 @@ struct Input {
   friend bool operator==(const Input&, const Input&) = default;
 };
 
+/// The TTL (IPv6: hop limit) of what leaves.
+struct Ttl {
+  enum class Mode : std::uint8_t {
+    system,     ///< the host's own default
+    fixed,      ///< `value`
+    preserve,   ///< as it arrived
+    decrement,  ///< one less than it arrived with, as a router does; 0 does not leave
+  };
+  Mode mode = Mode::system;
+  std::uint8_t value = 0;
+
+  static constexpr Ttl of(std::uint8_t value) noexcept { return {Mode::fixed, value}; }
+  friend bool operator==(const Ttl&, const Ttl&) = default;
+};
+
 /// Where copies go; every value is decided (the input's and the defaults are filled in).
 struct Output {
   std::string interface;
   IpAddress destination;  ///< a group, or a unicast address
   std::uint16_t port = 0;
-  std::optional<std::uint8_t> ttl;  ///< none: the system's (unicast only)
+  Ttl ttl;
 
   friend bool operator==(const Output&, const Output&) = default;
 };

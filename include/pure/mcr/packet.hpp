@@ -37,7 +37,9 @@ struct Packet {
   std::span<const std::byte> payload;  ///< of all datagrams, contiguous; borrowed from the frame
   std::uint32_t segment = 0;           ///< bytes of each datagram; the last one may be shorter
   std::uint32_t datagrams = 1;
-  bool checksum_trusted = true;  ///< false: call checksum_holds() before forwarding
+  std::uint8_t ttl = 0;            ///< or IPv6 hop limit; superframes are made of equal ones
+  std::uint8_t traffic_class = 0;  ///< DSCP << 2 | ECN (RFC 2474, RFC 3168)
+  bool checksum_trusted = true;    ///< false: call checksum_holds() before forwarding
 };
 
 /// Reads one frame as AF_PACKET delivers it behind its vnet header.

@@ -16,6 +16,7 @@
 #include "mcr/addr.hpp"
 #include "mcr/config.hpp"
 #include "mcr/counters.hpp"
+#include "mcr/envelope.hpp"
 #include "mcr/index_book.hpp"
 #include "mcr/ingress_key.hpp"
 #include "mcr/interfaces.hpp"
@@ -74,9 +75,8 @@ struct TableOutput {
   std::uint16_t egress = no_egress;  ///< no_egress: count output_down
   std::uint16_t unfragmented = 0;    ///< largest UDP payload that fits the egress MTU, bytes
   bool segmentation = false;         ///< several datagrams may leave as one message
-  std::uint8_t control_bytes = 0;    ///< used of `control`
-  SocketAddress destination;
-  alignas(8) std::array<std::byte, 72> control{};  ///< cmsg(3): source and interface, TTL
+  std::uint8_t varies = 0;           ///< what of the envelope (envelope.hpp, bits of varies)
+  Envelope envelope;
 };
 
 /// One input of one rule.
