@@ -2,10 +2,10 @@
 // network changes, control clients and the clock; the packets are the workers' (worker.cpp).
 #include "mcr/run.hpp"
 
+#include <linux/capability.h>
 #include <linux/if_packet.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -24,6 +24,7 @@
 #include "mcr/error.hpp"
 #include "mcr/log.hpp"
 #include "mcr/netlink.hpp"
+#include "mcr/privileges.hpp"
 #include "mcr/relay.hpp"
 
 namespace mcr {
@@ -48,13 +49,10 @@ void require_packet_sockets() {
   throw_errno("open packet socket");
 }
 
-/// Thousands of groups take hundreds of helper sockets.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
+/// CAP_NET_RAW: packet sockets, also of a later reload. The others are not required.
+/// CAP_NET_ADMIN: socket buffers above the sysctls, UDP GRO, foreign source addresses.
+/// CAP_NET_BIND_SERVICE: ports below 1024.
+constexpr std::array<unsigned, 3> capabilities{CAP_NET_RAW, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE};
 
 /// Before any thread starts: all of them inherit the mask.
 UniqueFd block_signals() {
@@ -265,7 +263,8 @@ void add_run_command(CLI::App& app, int& exit_code) {
   command->footer("SIGTERM, SIGINT: stop. SIGHUP: reload. SIGUSR1: totals to the log.");
   command->callback([options, &exit_code] {
     ::signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    raise_limits();
+    keep_only(capabilities);  // before all else: what starts can reload, too
     Program(*options).run();
     exit_code = static_cast<int>(ExitCode::ok);
   });

@@ -110,7 +110,8 @@ void GroKeeper::apply(const Config& config, const Interfaces& interfaces) {
       take(interface, wish_of(config, interface));
     } catch (const OsError& error) {
       if (told_.insert(interface).second)
-        log::notice("UDP GRO of {} stays as it is: {}", interface, error.what());
+        log::notice("UDP GRO of {} stays as it is: {}{}", interface, error.what(),
+                    error.code() == EPERM ? "; that needs CAP_NET_ADMIN" : "");
     }
   }
 }

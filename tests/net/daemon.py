@@ -37,11 +37,15 @@ def config(*rules, workers=1, buffers=None, extra=""):
 
 
 class Daemon:
-    """`mcr run` in a namespace, `options` further arguments. `configure` writes its config file."""
+    """`mcr run` in a namespace, `options` further arguments, `prefix` a command that starts it.
 
-    def __init__(self, world, text, name="relay", namespace="relay", options=()):
+    `configure` writes its config file.
+    """
+
+    def __init__(self, world, text, name="relay", namespace="relay", options=(), prefix=()):
         self.world = world
         self.options = options
+        self.prefix = prefix
         self.name = name
         self.namespace = namespace
         self.socket = world.path(name + ".sock")
@@ -57,7 +61,7 @@ class Daemon:
         """Starts it and waits until it answers, and until all its rules are active."""
         self.process = self.world.start(
             self.name, ["run", "-c", self.file, "--socket", self.socket, *self.options],
-            self.namespace,
+            self.namespace, self.prefix,
         )
         until(self._answers, lambda: f"{self.name} answers on its socket: {self.log()[-2000:]}", 15)
         if active:

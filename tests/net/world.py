@@ -183,10 +183,10 @@ class World:
         except subprocess.TimeoutExpired:
             raise Failure(f"`mcr {' '.join(map(str, args))}` hangs") from None
 
-    def start(self, name, args, namespace):
+    def start(self, name, args, namespace, prefix=()):
         """`mcr ARGS` in the background."""
         self._serial += 1
-        argv = ["ip", "netns", "exec", namespace, self.mcr, *map(str, args)]
+        argv = ["ip", "netns", "exec", namespace, *prefix, self.mcr, *map(str, args)]
         process = Process(self.directory, f"{name}{self._serial}", argv)
         self.processes.append(process)
         return process
