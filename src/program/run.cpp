@@ -26,6 +26,7 @@
 #include "mcr/netlink.hpp"
 #include "mcr/privileges.hpp"
 #include "mcr/relay.hpp"
+#include "mcr/service_manager.hpp"
 
 namespace mcr {
 
@@ -127,6 +128,8 @@ class Program {
   void on_timer();
   json on_request(const json& request);
   json reload();
+  json take_over_config();
+  void say_summary();
   json status();
   void follow_interfaces();
 
@@ -139,6 +142,7 @@ class Program {
   Relay relay_;
   Clock::time_point started_ = Clock::now();
   std::uint64_t generation_ = 1;  ///< of the configuration: grows with each successful reload
+  std::string said_;              ///< to the service manager
   bool stopping_ = false;
   bool interfaces_due_ = false;  ///< the last change could not be followed; try again
 };
@@ -147,6 +151,8 @@ void Program::run() {
   relay_.start();
   log::notice("mcr {} runs: {} rules from {}, control socket {}", MCR_VERSION,
               relay_.config().rules.size(), options_.config, options_.socket);
+  say_summary();
+  service_manager::ready();
   while (!stopping_) {
     std::array<pollfd, 4> waits{{{signals_.get(), POLLIN, 0},
                                  {netlink_.fd().get(), POLLIN, 0},
@@ -158,6 +164,7 @@ void Program::run() {
     if (waits[2].revents != 0) survive([&] { serve(); });
     if (waits[3].revents != 0) survive([&] { on_timer(); });
   }
+  service_manager::stopping();
   relay_.stop();
   log::notice("stopped after {} s: {}",
               std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count(),
@@ -207,6 +214,8 @@ void Program::on_timer() {
   std::uint64_t expirations = 0;
   [[maybe_unused]] const auto count = ::read(timer_.get(), &expirations, sizeof expirations);
   survive([this] { relay_.tick(Clock::now()); });
+  if (relay_.progresses()) service_manager::feed_watchdog();
+  say_summary();
   control_.expire(Clock::now());
   if (interfaces_due_) follow_interfaces();
 }
@@ -219,6 +228,14 @@ json Program::on_request(const json& request) {
 }
 
 json Program::reload() {
+  service_manager::reloading();
+  auto answer = take_over_config();
+  say_summary();
+  service_manager::ready();
+  return answer;
+}
+
+json Program::take_over_config() {
   auto result = load_config(options_.config);
   if (!result.errors.empty()) {
     for (const auto& error : result.errors)
@@ -237,6 +254,14 @@ json Program::reload() {
   ++generation_;
   log::notice("reloaded {}: {}", options_.config, difference.str());
   return {{"ok", true}, {"difference", difference.str()}};
+}
+
+/// Only what is new.
+void Program::say_summary() {
+  auto summary = relay_.summary();
+  if (summary == said_) return;
+  service_manager::say(summary);
+  said_ = std::move(summary);
 }
 
 json Program::status() {

@@ -120,6 +120,9 @@ std::vector<std::string> findings(const Json& status, const std::vector<RuleView
   add(unjoined(status).size(), "membership", "not joined");
   add(number_of(&RuleView::silent), "active rule", "without a datagram yet");
   add(number_of(&RuleView::drops), "rule", "with drops since the start");
+  add(static_cast<std::uint64_t>(std::ranges::count_if(
+          list(status, "workers"), [](const Json& each) { return is(each, "state", "stuck"); })),
+      "worker", "stuck");
   auto overrun = names_with(
       interfaces, [](const Json& interface) { return count(interface, "kernel_drops") > 0; });
   if (!overrun.empty()) result.push_back("kernel drops on " + overrun);
@@ -236,6 +239,11 @@ std::string membership_part(const Json& status, std::size_t columns) {
   return '\n' + wrapped("", summary, columns) + problems;
 }
 
+std::vector<std::string> worker_notes(const Json& worker) {
+  if (!is(worker, "state", "stuck")) return {};
+  return {"is stuck: it forwards nothing; restart the daemon (systemd's watchdog does)"};
+}
+
 std::string workers_part(const Json& status, std::size_t columns) {
   const auto& workers = list(status, "workers");
   if (workers.empty()) return "";
@@ -244,7 +252,7 @@ std::string workers_part(const Json& status, std::size_t columns) {
   for (const auto& each : workers) {
     table.add({{text(each, "id"), text(each, "cpu"), grouped(each, "rx_datagrams"),
                 grouped(each, "tx_datagrams"), grouped(each, "batches")},
-               {}});
+               worker_notes(each)});
   }
   return '\n' + table.str(columns);
 }

@@ -71,6 +71,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
   for (const auto& cpu : place_workers(daemon))
     workers_.push_back(std::make_unique<Worker>(
         rules_, id++, cpu, options.plain ? Egress::Mode::plain : Egress::Mode::bulk));
+  heartbeats_.resize(workers_.size());
 }
 
 Relay::~Relay() {
@@ -216,12 +217,10 @@ void Relay::report_changes(const std::vector<Standing>& before, const Config& co
 }
 
 void Relay::tick(Clock::time_point now) {
+  watch_workers();
   sample_rates(std::chrono::duration<double>(now - sampled_at_).count());
   sampled_at_ = now;
   sockets_.count();
-  if (sockets_.stalled())
-    for (auto& worker : workers_)
-      worker->wake();
   if (!clean_) clean_up();
   if (const auto due = memberships_.next_retry(); due && *due <= now) {
     const auto events = memberships_.retry(now);
@@ -234,6 +233,26 @@ void Relay::tick(Clock::time_point now) {
     apply(Config(config_), Interfaces(interfaces_), now);
     rejoined_ = false;
   }
+}
+
+/// Wakes all: an idle worker must go round to be known alive, and a port whose receive failed
+/// several times tries again.
+void Relay::watch_workers() {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    auto& worker = *workers_[i];
+    if (heartbeats_[i].look(worker.rounds())) {
+      if (heartbeats_[i].stuck())
+        log::error("worker {} is stuck: no round of its loop for {} s", worker.id(),
+                   Heartbeat::patience);
+      else
+        log::notice("worker {} goes on", worker.id());
+    }
+    worker.wake();
+  }
+}
+
+bool Relay::progresses() const noexcept {
+  return std::ranges::none_of(heartbeats_, &Heartbeat::stuck);
 }
 
 void Relay::sample_rates(double seconds) {

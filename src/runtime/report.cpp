@@ -155,9 +155,11 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
 
 json Relay::report_workers() const {
   json result = json::array();
-  for (const auto& worker : workers_) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const auto& worker = workers_[i];
     const auto& counters = worker->counters().worker;
     result.push_back({{"id", worker->id()},
+                      {"state", heartbeats_[i].stuck() ? "stuck" : "running"},
                       {"cpu", worker->cpu() ? json(*worker->cpu()) : json()},
                       {"rx_datagrams", counters.rx_datagrams.get()},
                       {"tx_datagrams", counters.tx_datagrams.get()},
@@ -251,6 +253,18 @@ json Relay::status(Clock::time_point now, const std::vector<LinkStats>& links) {
   return {{"generation", rules_.latest().generation()}, {"workers", report_workers()},
           {"interfaces", report_interfaces(links)},     {"rules", std::move(rules)},
           {"membership", report_membership()},          {"totals", report_totals()}};
+}
+
+std::string Relay::summary() const {
+  if (standings_.empty()) return "no rules: idle";
+  std::map<RuleState, std::size_t> states;
+  for (const auto& standing : standings_)
+    ++states[standing.state];
+  std::string text;
+  for (const auto& [state, count] : states)
+    text += fmt::format("{}{}{} {}", text.empty() ? "" : ", ", count, text.empty() ? " rules" : "",
+                        name(state));
+  return text;
 }
 
 std::string Relay::totals() {

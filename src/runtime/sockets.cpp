@@ -240,14 +240,6 @@ std::map<std::string, GrantedBuffers> Sockets::granted() const {
   return result;
 }
 
-bool Sockets::stalled() const noexcept {
-  return std::ranges::any_of(ingress_, [this](const auto& entry) {
-    return std::ranges::any_of(workers_, [&](const auto& worker) {
-      return worker->ports().ingress[entry.first].failures.load(std::memory_order_relaxed) != 0;
-    });
-  });
-}
-
 void Sockets::close_all() {
   for (auto& [port, ingress] : ingress_)
     close(port, ingress);

@@ -93,6 +93,7 @@ void Worker::run() noexcept {
     ingress_.rearm();
     if (frames_.size() == 0) ingress_.settle();
     rules_.quiescent();
+    rounds_.store(rounds() + 1, std::memory_order_relaxed);
   }
   wind_down();
 }

@@ -15,6 +15,7 @@
 #include "mcr/counters.hpp"
 #include "mcr/figures.hpp"
 #include "mcr/gro.hpp"
+#include "mcr/heartbeat.hpp"
 #include "mcr/interfaces.hpp"
 #include "mcr/membership.hpp"
 #include "mcr/netlink.hpp"
@@ -59,6 +60,10 @@ class Relay {
 
   /// The object of `mcr status --json`, less what belongs to the process.
   [[nodiscard]] nlohmann::json status(Clock::time_point now, const std::vector<LinkStats>& links);
+  /// "97 rules active, 2 waiting"
+  [[nodiscard]] std::string summary() const;
+  /// Whether every worker goes round its loop, as of the last tick().
+  [[nodiscard]] bool progresses() const noexcept;
   /// One line of totals, for the log.
   [[nodiscard]] std::string totals();
 
@@ -79,6 +84,7 @@ class Relay {
   void clean_up();
   void free_slots();
   void report_changes(const std::vector<Standing>& before, const Config& config_before) const;
+  void watch_workers();
   void sample_rates(double seconds);
 
   // report.cpp
@@ -98,6 +104,7 @@ class Relay {
   Memberships memberships_;
   Snapshot<RuleTable> rules_;
   Sockets::Workers workers_;
+  std::vector<Heartbeat> heartbeats_;  ///< one per worker
   Sockets sockets_;
   GroKeeper gro_;
   std::vector<Rate> rates_;  ///< by rule slot

@@ -63,8 +63,6 @@ class Sockets {
   [[nodiscard]] std::map<std::string, GrantedBuffers> granted() const;
   /// What the workers read from this interface since the start.
   [[nodiscard]] Received received(const std::string& interface) const;
-  /// Whether an ingress port of some worker gave up receiving and should be woken.
-  [[nodiscard]] bool stalled() const noexcept;
 
   /// For the end, when the workers have stopped.
   void close_all();

@@ -49,6 +49,10 @@ class Worker {
   [[nodiscard]] CounterBlock& counters() noexcept { return *counters_; }
   [[nodiscard]] const CounterBlock& counters() const noexcept { return *counters_; }
   [[nodiscard]] Ports& ports() noexcept { return ports_; }
+  /// How often the loop has gone round; a wake() makes it go round once more.
+  [[nodiscard]] std::uint64_t rounds() const noexcept {
+    return rounds_.load(std::memory_order_relaxed);
+  }
 
  private:
   /// Frames received and not yet forwarded; each holds a buffer, so they cannot be more.
@@ -96,6 +100,7 @@ class Worker {
   std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;
+  std::atomic<std::uint64_t> rounds_{0};
   std::atomic<std::uint32_t> batch_wait_us_{0};
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -1,0 +1,20 @@
+// What systemd wants to know of the daemon (sd_notify(3)): Type=notify, WatchdogSec=. Without it,
+// or built without libsystemd, each of these does nothing. Control thread only; none of them fails.
+#pragma once
+
+#include <string>
+
+namespace mcr::service_manager {
+
+/// The rules run, for the first time or after reloading().
+void ready() noexcept;
+void reloading() noexcept;
+void stopping() noexcept;
+
+/// One line for people (`systemctl status`).
+void say(const std::string& status) noexcept;
+
+/// All is well. Not called for WatchdogSec, the daemon is killed and started again.
+void feed_watchdog() noexcept;
+
+}  // namespace mcr::service_manager
