@@ -159,6 +159,9 @@ constexpr Key<WrittenInput> input_keys[] = {
 /// The keys that say how to send, not where to: `[defaults]` may have them too.
 constexpr Key<WrittenOutput> default_keys[] = {
     {"ttl", [](const Value& v, WrittenOutput& o) { o.ttl.set(v.at(), v.ttl()); }},
+    {"max_pps", [](const Value& v,
+                   WrittenOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
+    {"max_bps", [](const Value& v, WrittenOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); }},
 };
 
 constexpr Key<WrittenOutput> destination_keys[] = {

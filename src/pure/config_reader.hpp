@@ -42,6 +42,8 @@ struct WrittenOutput {
   Field<IpAddress> address;
   Field<std::uint16_t> port;
   Field<Ttl> ttl;
+  Field<std::uint64_t> max_pps;
+  Field<std::uint64_t> max_bps;
 };
 
 struct WrittenRule {

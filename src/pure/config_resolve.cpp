@@ -66,7 +66,8 @@ class Resolver {
     placed.rule.outputs.push_back({.interface = *written.interface.value,
                                    .destination = endpoint->address,
                                    .port = endpoint->port,
-                                   .ttl = ttl(written, endpoint->address)});
+                                   .ttl = ttl(written, endpoint->address),
+                                   .limit = limit(written)});
     placed.outputs_at.push_back(written.at);
   }
 
@@ -87,6 +88,11 @@ class Resolver {
   [[nodiscard]] Ttl ttl(const WrittenOutput& written, const IpAddress& destination) const {
     if (written.ttl.value || !destination.is_multicast()) return written.ttl.value.value_or(Ttl{});
     return defaults_.ttl.value.value_or(Ttl::of(default_multicast_ttl));
+  }
+
+  [[nodiscard]] RateLimit limit(const WrittenOutput& written) const {
+    return {.pps = written.max_pps.value.value_or(defaults_.max_pps.value.value_or(0)),
+            .bps = written.max_bps.value.value_or(defaults_.max_bps.value.value_or(0))};
   }
 
   const WrittenOutput& defaults_;

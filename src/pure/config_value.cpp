@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <span>
 #include <utility>
 
 namespace mcr {
@@ -46,17 +47,20 @@ bool is_kernel_space(char byte) {
   return byte == ' ' || (byte >= '\t' && byte <= '\r') || byte == '\xA0';
 }
 
-/// "64 MiB", "64MiB" -> bytes; none if it is no such text or does not fit.
-std::optional<std::uint64_t> parse_size(std::string_view text) {
+using Unit = std::pair<std::string_view, std::uint64_t>;
+constexpr Unit size_units[] = {{"KiB", 1U << 10U}, {"MiB", 1U << 20U}, {"GiB", 1U << 30U}};
+constexpr Unit rate_units[] = {{"kbit", 1'000}, {"Mbit", 1'000'000}, {"Gbit", 1'000'000'000}};
+
+/// "64 MiB", "64MiB" -> 67108864; none if it is no such text or does not fit.
+std::optional<std::uint64_t> parse_quantity(std::string_view text, std::span<const Unit> units) {
   std::uint64_t number = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (fault != std::errc()) return std::nullopt;
   std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
   unit.remove_prefix(std::min(unit.find_first_not_of(' '), unit.size()));
-  constexpr std::pair<std::string_view, unsigned> units[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
-  for (const auto& [name, shift] : units)
-    if (unit == name && number <= std::numeric_limits<std::uint64_t>::max() >> shift)
-      return number << shift;
+  for (const auto& [name, factor] : units)
+    if (unit == name && number <= std::numeric_limits<std::uint64_t>::max() / factor)
+      return number * factor;
   return std::nullopt;
 }
 
@@ -176,7 +180,7 @@ std::optional<std::uint64_t> Value::buffer_size() const {
   if (node_.is_integer()) return integer(limits::buffer_min, limits::buffer_max);
   const auto text = string("a size, such as \"64 MiB\" or a number of bytes");
   if (!text) return std::nullopt;
-  const auto size = parse_size(*text);
+  const auto size = parse_quantity(*text, size_units);
   if (!size) {
     refuse(
         fmt::format("{} is not a size: write \"512 KiB\", \"64 MiB\", \"1 GiB\" or a plain "
@@ -187,6 +191,23 @@ std::optional<std::uint64_t> Value::buffer_size() const {
   } else {
     return size;
   }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> Value::bit_rate() const {
+  if (node_.is_integer()) return integer(1, limits::max_bps);
+  const auto text = string("a rate, such as \"10 Mbit\" or a number of bits a second");
+  if (!text) return std::nullopt;
+  const auto rate = parse_quantity(*text, rate_units);
+  if (!rate)
+    refuse(
+        fmt::format("{} is not a rate: write \"64 kbit\", \"10 Mbit\", \"1 Gbit\" or a plain "
+                    "number of bits a second",
+                    quoted(*text)));
+  else if (*rate < 1 || *rate > limits::max_bps)
+    refuse(fmt::format("{} is not from 1 bit to 1000 Gbit a second", quoted(*text)));
+  else
+    return rate;
   return std::nullopt;
 }
 

@@ -41,6 +41,8 @@ class Value {
   [[nodiscard]] std::optional<std::string> rule_name() const;
   /// Bytes: 65536 or "64 MiB".
   [[nodiscard]] std::optional<std::uint64_t> buffer_size() const;
+  /// Bits a second: 10000000 or "10 Mbit".
+  [[nodiscard]] std::optional<std::uint64_t> bit_rate() const;
   /// "20us", "5ms", "1s"; at most `longest`.
   [[nodiscard]] std::optional<std::chrono::microseconds> duration(
       std::chrono::microseconds longest) const;

@@ -181,6 +181,10 @@ void TableCompiler::add_output(const Rule& rule, const Output& output, bool usab
     result.envelope = make_envelope(output, interface.index, *interface.source(family));
     result.varies = parts_of_packet(output);
   }
+  if (output.limit) {
+    table_.limits_.push_back(output.limit);
+    result.limit = static_cast<std::uint32_t>(table_.limits_.size());
+  }
   table_.outputs_.push_back(result);
 }
 

@@ -131,6 +131,14 @@ std::string inputs_part(const Json& status, const Json& rule) {
   return result + explained(drops_in(at(rule, "drops")));
 }
 
+std::string limit_text(const Json& output) {
+  auto pps = number(output, "max_pps");
+  auto bps = number(output, "max_bps");
+  if (!pps && !bps) return "";
+  auto result = pps ? fmt::format("at most {} packets/s", si(pps)) : "at most";
+  return bps ? fmt::format("{}{} {} bit/s", result, pps ? "," : "", si(bps)) : result;
+}
+
 std::string output_part(const Json& output) {
   auto state = text_or_nothing(output, "state");
   auto result =
@@ -139,6 +147,7 @@ std::string output_part(const Json& output) {
     result +=
         wrapped("    ! ", "its interface is missing, down or without a source address", columns);
   }
+  if (auto limit = limit_text(output); !limit.empty()) result += wrapped("    ", limit, columns);
   auto drops = drops_in(at(output, "drops"));
   result += wrapped("    ",
                     fmt::format("{} matched = {} sent + {} dropped + {} in flight",

@@ -70,7 +70,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
   unsigned id = 0;
   for (const auto& cpu : place_workers(daemon))
     workers_.push_back(std::make_unique<Worker>(
-        rules_, id++, cpu, options.plain ? Egress::Mode::plain : Egress::Mode::bulk));
+        rules_, limits_, id++, cpu, options.plain ? Egress::Mode::plain : Egress::Mode::bulk));
   heartbeats_.resize(workers_.size());
 }
 
@@ -194,6 +194,7 @@ void Relay::free_slots() {
       return false;
     for (auto& worker : workers_)
       clear(worker->counters().outputs[slot]);
+    limits_[slot].clear();
     return true;
   });
 }

@@ -99,6 +99,8 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
           {output.destination.is_multicast() ? "group" : "address", output.destination.str()},
           {"port", output.port},
           {"ttl", describe(output.ttl)},
+          {"max_pps", output.limit.pps != 0 ? json(output.limit.pps) : json()},
+          {"max_bps", output.limit.bps != 0 ? json(output.limit.bps) : json()},
           {"state", reason.empty() ? "up" : "waiting"},
           {"matched", figures.matched},
           {"tx_datagrams", figures.tx_datagrams},

@@ -38,8 +38,8 @@ void pin(unsigned cpu) {
 
 }  // namespace
 
-Worker::Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> cpu,
-               Egress::Mode mode)
+Worker::Worker(Snapshot<RuleTable>& rules, Mapping<RateMemory>& limits, unsigned id,
+               std::optional<unsigned> cpu, Egress::Mode mode)
     : id_(id),
       cpu_(cpu),
       ring_(submissions, completions),
@@ -47,6 +47,7 @@ Worker::Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> 
       ingress_(ring_, buffers_, ports_, *counters_),
       egress_(ring_, buffers_, ports_, *counters_, mode),
       rules_(rules, id),
+      limits_(limits),
       wake_(::eventfd(0, EFD_CLOEXEC)) {
   if (!wake_.valid()) throw_errno("create eventfd", "of a worker");
 }
@@ -188,10 +189,29 @@ void Worker::take(const TableEntry& entry, const Frame& frame, const Packet& pac
   counters.last_source.set(std::uint64_t{packet.source.address.to_v4()} << 16U |
                            packet.source.port);
   for (const auto& output : table.outputs(entry)) {
-    if (!egress_.has_room(output, packet)) make_room(output, packet);
-    egress_.add(output, packet, frame.buffer);
-    if (egress_.has_bulk()) send_bulk();
+    if (output.limit == 0)
+      send(output, packet, frame.buffer);
+    else if (const auto part = within_limit(output, packet, table); part.datagrams != 0)
+      send(output, part, frame.buffer);
   }
+}
+
+void Worker::send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
+  if (!egress_.has_room(output, packet)) make_room(output, packet);
+  egress_.add(output, packet, buffer);
+  if (egress_.has_bulk()) send_bulk();
+}
+
+/// The packet's first datagrams, as many as the output's limit lets pass; the rest is counted.
+Packet Worker::within_limit(const TableOutput& output, const Packet& packet,
+                            const RuleTable& table) noexcept {
+  Packet part = packet;
+  part.datagrams = limits_[output.slot].take(table.limit(output), packet.datagrams, packet.segment,
+                                             packet.payload.size(), now_ns_);
+  if (part.datagrams == packet.datagrams) return part;
+  part.payload = packet.payload.first(std::size_t{part.datagrams} * packet.segment);
+  egress_.drop(output, OutputDrop::rate_limited, packet.datagrams - part.datagrams);
+  return part;
 }
 
 /// In the middle of a batch. Frames that arrive meanwhile wait.

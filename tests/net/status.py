@@ -25,7 +25,8 @@ KEYS = {
     "groups": "interface group source state error",
     "totals": "rx_datagrams matched unmatched drops kernel_drops tx_datagrams tx_drops",
 }
-OUTPUT = "interface {} port state matched tx_datagrams tx_bytes in_flight zerocopy copied drops"
+OUTPUT = ("interface {} port max_pps max_bps state matched tx_datagrams tx_bytes in_flight zerocopy"
+          " copied drops")
 
 
 def keys(entry, expected, what):

@@ -306,6 +306,18 @@ TEST_CASE("config: mistakes of an input") {
   });
 }
 
+TEST_CASE("config: outputs have limits, their own or the defaults'") {
+  const Config config = good("[defaults]\nmax_bps = \"10 Mbit\"\n[[rule]]\ninput = {" + fine_input +
+                             R"(}
+outputs = [ { interface = "e1" }, { interface = "e2", max_pps = 100, max_bps = "64kbit" },
+            { interface = "e3", max_bps = 5 } ])");
+  const auto& outputs = config.rules.at(0).outputs;
+  CHECK(outputs.at(0).limit == RateLimit{0, 10'000'000});
+  CHECK(outputs.at(1).limit == RateLimit{100, 64'000});
+  CHECK(outputs.at(2).limit == RateLimit{0, 5});
+  CHECK_FALSE(good(rule("a", fine_input, fine_output)).rules.at(0).outputs.at(0).limit);
+}
+
 TEST_CASE("config: mistakes of outputs") {
   check_outputs({
       {"[]", "3:11", "outputs: is empty; a rule needs at least one output"},
@@ -324,6 +336,14 @@ TEST_CASE("config: mistakes of outputs") {
       {R"([{ interface = "e1", ttl = 256 }])", "3:38", "ttl: 256 is not from 1 to 255"},
       {R"([{ interface = "e1", ttl = "keep" }])", "3:38",
        R"("keep" is neither a number from 1 to 255 nor "preserve" or "decrement")"},
+      {R"([{ interface = "e1", max_pps = 0 }])", "3:42", "max_pps: 0 is not from 1 to 1000000000"},
+      {R"([{ interface = "e1", max_pps = "9" }])", "3:42", "expected an integer from 1"},
+      {R"([{ interface = "e1", max_bps = 0 }])", "3:42", "0 is not from 1 to 1000000000000"},
+      {R"([{ interface = "e1", max_bps = "10 MBit" }])", "3:42",
+       "\"10 MBit\" is not a rate: write"},
+      {R"([{ interface = "e1", max_bps = "0 Mbit" }])", "3:42", "is not from 1 bit to 1000 Gbit"},
+      {R"([{ interface = "e1", max_bps = "1001 Gbit" }])", "3:42", "is not from 1 bit to 1000"},
+      {R"([{ interface = "e1", max_bps = 1.5 }])", "3:42", "expected a rate, such as \"10 Mbit\""},
       {R"([{ interface = "e1", tll = 5 }])", "3:32", "did you mean \"ttl\"?"},
       {R"([{ interface = "e1", dscp = 5 }])", "3:32", "interface, group, address, port, ttl"},
       {R"([{ interface = "e0" }])", "3:12",

@@ -57,6 +57,12 @@ class Egress {
   /// a drop. `buffer` holds the payload; each message keeps a reference of its own.
   void add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
 
+  /// Counts datagrams for this output that are dropped before add().
+  void drop(const TableOutput& output, OutputDrop reason, std::uint32_t datagrams) noexcept {
+    counters_.outputs[output.slot].matched.add(datagrams);
+    count_drop(output.slot, reason, datagrams);
+  }
+
   /// Messages that nothing joins any more: enough of them are worth a flush() in the middle of a
   /// batch, while their memory is in the cache, and before their pinned buffers reach the limit.
   [[nodiscard]] bool has_bulk() const noexcept { return complete_ >= bulk_messages; }

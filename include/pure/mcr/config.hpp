@@ -13,6 +13,7 @@
 
 #include "mcr/addr.hpp"
 #include "mcr/log.hpp"
+#include "mcr/rate_limit.hpp"
 
 namespace mcr {
 
@@ -31,6 +32,8 @@ inline constexpr std::size_t cpu_number = 1023;    ///< CPU_SETSIZE - 1, sched_s
 inline constexpr std::size_t name_bytes = 64;      ///< of a rule's name
 inline constexpr std::uint64_t buffer_min = 4096;  ///< bytes of a socket buffer
 inline constexpr std::uint64_t buffer_max = 1ULL << 30U;
+inline constexpr std::uint64_t max_pps = 1'000'000'000;
+inline constexpr std::uint64_t max_bps = 1'000'000'000'000;
 }  // namespace limits
 
 /// Of a multicast output that says nothing else, nor `[defaults]`.
@@ -98,6 +101,7 @@ struct Output {
   IpAddress destination;  ///< a group, or a unicast address
   std::uint16_t port = 0;
   Ttl ttl;
+  RateLimit limit{};
 
   friend bool operator==(const Output&, const Output&) = default;
 };

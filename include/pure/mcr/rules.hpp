@@ -76,6 +76,7 @@ struct TableOutput {
   std::uint16_t unfragmented = 0;    ///< largest UDP payload that fits the egress MTU, bytes
   bool segmentation = false;         ///< several datagrams may leave as one message
   std::uint8_t varies = 0;           ///< what of the envelope (envelope.hpp, bits of varies)
+  std::uint32_t limit = 0;           ///< 0: none; else RuleTable::limit() knows it
   Envelope envelope;
 };
 
@@ -116,6 +117,11 @@ class RuleTable {
     return std::span(outputs_).subspan(entry.first_output, entry.outputs);
   }
 
+  /// Of an output that has one.
+  [[nodiscard]] const RateLimit& limit(const TableOutput& output) const noexcept {
+    return limits_[output.limit - 1];
+  }
+
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   [[nodiscard]] const std::vector<TableIngress>& ingress() const noexcept { return ingress_; }
   [[nodiscard]] const std::vector<TableEgress>& egress() const noexcept { return egress_; }
@@ -135,6 +141,7 @@ class RuleTable {
   std::vector<Bucket> buckets_{1};   ///< open addressing, a power of two, at most half full
   std::vector<TableEntry> entries_;  ///< those of one ingress and destination side by side
   std::vector<TableOutput> outputs_;
+  std::vector<RateLimit> limits_;
   std::vector<IpAddress> sources_;
   std::vector<TableIngress> ingress_;
   std::vector<TableEgress> egress_;

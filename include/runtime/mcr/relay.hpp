@@ -103,6 +103,7 @@ class Relay {
   Indexes indexes_;
   Memberships memberships_;
   Snapshot<RuleTable> rules_;
+  Mapping<RateMemory> limits_{slots::outputs};
   Sockets::Workers workers_;
   std::vector<Heartbeat> heartbeats_;  ///< one per worker
   Sockets sockets_;

@@ -15,6 +15,7 @@
 #include "mcr/ingress.hpp"
 #include "mcr/mapping.hpp"
 #include "mcr/ports.hpp"
+#include "mcr/rate_limit.hpp"
 #include "mcr/ring.hpp"
 #include "mcr/rules.hpp"
 #include "mcr/snapshot.hpp"
@@ -25,7 +26,9 @@ class Worker {
  public:
   /// Allocates everything; starts nothing. `cpu`: where to pin the thread, if anywhere.
   /// Throws Failure (unavailable) without io_uring, OsError.
-  Worker(Snapshot<RuleTable>& rules, unsigned id, std::optional<unsigned> cpu, Egress::Mode mode);
+  /// `limits`: by output slot, shared by all workers; outlives them.
+  Worker(Snapshot<RuleTable>& rules, Mapping<RateMemory>& limits, unsigned id,
+         std::optional<unsigned> cpu, Egress::Mode mode);
   /// Stops, if that has not been done.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -81,6 +84,9 @@ class Worker {
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
   void take(const TableEntry& entry, const Frame& frame, const Packet& packet,
             const RuleTable& table) noexcept;
+  void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
+  [[nodiscard]] Packet within_limit(const TableOutput& output, const Packet& packet,
+                                    const RuleTable& table) noexcept;
   void send_bulk() noexcept;
   void make_room(const TableOutput& output, const Packet& packet) noexcept;
   void await_wake() noexcept;
@@ -95,6 +101,7 @@ class Worker {
   Ingress ingress_;
   Egress egress_;
   Snapshot<RuleTable>::Reader rules_;
+  Mapping<RateMemory>& limits_;
   FrameQueue frames_;
   std::uint64_t adopted_ = ~std::uint64_t{0};  ///< generation
   std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch
