@@ -216,10 +216,39 @@ std::optional<std::vector<WrittenOutput>> read_outputs(const Value& value) {
   return outputs;
 }
 
+struct WrittenExpectation {
+  Field<std::uint64_t> min_pps;
+  Field<std::chrono::microseconds> silent_after;
+};
+
+constexpr Key<WrittenExpectation> expect_keys[] = {
+    {"min_pps",
+     [](const Value& v, WrittenExpectation& e) {
+       e.min_pps.set(v.at(), v.integer(1, limits::max_pps));
+     }},
+    {"silent_after",
+     [](const Value& v, WrittenExpectation& e) {
+       e.silent_after.set(v.at(), v.duration(limits::silent_after_max, limits::silent_after_min));
+     }},
+};
+
+std::optional<Expectation> read_expect(const Value& value) {
+  const auto* table = value.table();
+  if (table == nullptr) return std::nullopt;
+  WrittenExpectation written;
+  read_keys<WrittenExpectation>(*table, "`expect`", expect_keys, written, value.at(),
+                                value.mistakes());
+  if (table->empty()) value.refuse("needs `min_pps`, `silent_after` or both");
+  return Expectation{
+      .min_pps = written.min_pps.value.value_or(0),
+      .silent_after = written.silent_after.value.value_or(Expectation::default_silent_after)};
+}
+
 constexpr Key<WrittenRule> rule_keys[] = {
     {"name", [](const Value& v, WrittenRule& r) { r.name.set(v.at(), v.rule_name()); }},
     {"input", [](const Value& v, WrittenRule& r) { r.input.set(v.at(), read_input(v)); }},
     {"outputs", [](const Value& v, WrittenRule& r) { r.outputs.set(v.at(), read_outputs(v)); }},
+    {"expect", [](const Value& v, WrittenRule& r) { r.expect.set(v.at(), read_expect(v)); }},
 };
 
 // The file

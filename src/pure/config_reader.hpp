@@ -51,6 +51,7 @@ struct WrittenRule {
   Field<std::string> name;
   Field<WrittenInput> input;
   Field<std::vector<WrittenOutput>> outputs;
+  Field<Expectation> expect;
 };
 
 /// What all the files say together.

@@ -18,6 +18,7 @@ class Resolver {
     if (!written.outputs.present) missing(written.at, "a rule", "`outputs`");
     if (written.input.value) input(*written.input.value, placed);
     name(written, placed);
+    placed.rule.expect = written.expect.value;
     if (written.outputs.value)
       for (const auto& each : *written.outputs.value)
         output(each, placed);

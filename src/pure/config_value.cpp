@@ -78,6 +78,12 @@ std::optional<std::chrono::microseconds> parse_duration(std::string_view text) {
   return std::nullopt;
 }
 
+std::string duration_text(std::chrono::microseconds time) {
+  const auto us = time.count();
+  if (us % 1'000'000 == 0) return fmt::format("{}s", us / 1'000'000);
+  return us % 1000 == 0 ? fmt::format("{}ms", us / 1000) : fmt::format("{}us", us);
+}
+
 }  // namespace
 
 std::optional<std::string> interface_name_fault(std::string_view name) {
@@ -211,14 +217,17 @@ std::optional<std::uint64_t> Value::bit_rate() const {
   return std::nullopt;
 }
 
-std::optional<std::chrono::microseconds> Value::duration(std::chrono::microseconds longest) const {
+std::optional<std::chrono::microseconds> Value::duration(std::chrono::microseconds longest,
+                                                         std::chrono::microseconds shortest) const {
   const auto text = string("a time, such as \"20us\"");
   if (!text) return std::nullopt;
   const auto time = parse_duration(*text);
   if (!time)
     refuse(fmt::format("{} is not a time: write \"20us\", \"5ms\" or \"1s\"", quoted(*text)));
   else if (*time > longest)
-    refuse(fmt::format("{} is more than {}us", quoted(*text), longest.count()));
+    refuse(fmt::format("{} is more than {}", quoted(*text), duration_text(longest)));
+  else if (*time < shortest)
+    refuse(fmt::format("{} is less than {}", quoted(*text), duration_text(shortest)));
   else
     return time;
   return std::nullopt;

@@ -43,9 +43,9 @@ class Value {
   [[nodiscard]] std::optional<std::uint64_t> buffer_size() const;
   /// Bits a second: 10000000 or "10 Mbit".
   [[nodiscard]] std::optional<std::uint64_t> bit_rate() const;
-  /// "20us", "5ms", "1s"; at most `longest`.
+  /// "20us", "5ms", "1s"; from `shortest` to `longest`.
   [[nodiscard]] std::optional<std::chrono::microseconds> duration(
-      std::chrono::microseconds longest) const;
+      std::chrono::microseconds longest, std::chrono::microseconds shortest = {}) const;
   /// A multicast group; `hint` ends the message for one that is none.
   [[nodiscard]] std::optional<IpAddress> group(std::string_view hint = {}) const;
   /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.

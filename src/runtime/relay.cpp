@@ -65,6 +65,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
       sockets_(workers_),
       gro_(options.run_folder + "/gro"),
       rates_(slots::rules),
+      alarms_(slots::rules),
       sampled_at_(Clock::now()) {
   config_.daemon = daemon;
   unsigned id = 0;
@@ -150,6 +151,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   log::info("{} rules compiled and published in {:.1f} ms", config_.rules.size(),
             std::chrono::duration<double, std::milli>(Clock::now() - compiling).count());
   report_changes(standings_before, config_before);
+  watch(now);
   sockets_.narrow(rules_.latest());
   log_events(memberships_.leave(wanted_groups(config_), now));
   clean_up();
@@ -184,6 +186,7 @@ void Relay::free_slots() {
     for (auto& worker : workers_)
       clear(worker->counters().rules[slot]);
     rates_[slot] = {};
+    alarms_[slot] = {};
     return true;
   });
   indexes_.outputs.remove_if([&](const OutputKey& key, std::uint32_t slot) {
@@ -221,6 +224,7 @@ void Relay::tick(Clock::time_point now) {
   watch_workers();
   sample_rates(std::chrono::duration<double>(now - sampled_at_).count());
   sampled_at_ = now;
+  watch(now);
   sockets_.count();
   if (!clean_) clean_up();
   if (const auto due = memberships_.next_retry(); due && *due <= now) {
@@ -259,17 +263,12 @@ bool Relay::progresses() const noexcept {
 void Relay::sample_rates(double seconds) {
   if (seconds <= 0) return;
   for (const auto& [rule, slot] : indexes_.rules.entries()) {
-    std::uint64_t datagrams = 0;
-    std::uint64_t bytes = 0;
-    for (const auto& worker : workers_) {
-      datagrams += worker->counters().rules[slot].rx_datagrams.get();
-      bytes += worker->counters().rules[slot].rx_bytes.get();
-    }
+    const auto now = heard(slot);
     auto& rate = rates_[slot];
-    rate.pps = static_cast<double>(datagrams - rate.datagrams_before) / seconds;
-    rate.bps = 8 * static_cast<double>(bytes - rate.bytes_before) / seconds;
-    rate.datagrams_before = datagrams;
-    rate.bytes_before = bytes;
+    rate.pps = static_cast<double>(now.datagrams - rate.datagrams_before) / seconds;
+    rate.bps = 8 * static_cast<double>(now.bytes - rate.bytes_before) / seconds;
+    rate.datagrams_before = now.datagrams;
+    rate.bytes_before = now.bytes;
   }
 }
 

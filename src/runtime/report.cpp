@@ -52,6 +52,12 @@ json describe(const Ttl& ttl) {
   return {};
 }
 
+json describe(const std::optional<Expectation>& expect) {
+  if (!expect) return nullptr;
+  return {{"min_pps", expect->min_pps},
+          {"silent_after_s", std::chrono::duration<double>(expect->silent_after).count()}};
+}
+
 std::string_view state_of(const Interface* interface) {
   if (interface == nullptr) return "missing";
   return interface->up ? "up" : "down";
@@ -122,27 +128,24 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
     outputs.push_back(report_output(rule, i));
 
   const auto figures = figures_of(rule);
-  std::uint64_t last_seen = 0;
-  std::uint64_t last_source = 0;
-  for (const auto& worker : workers_) {
-    const auto& counters = worker->counters().rules[slot];
-    if (counters.last_seen_ns.get() > last_seen) {
-      last_seen = counters.last_seen_ns.get();
-      last_source = counters.last_source.get();
-    }
-  }
+  const auto sum = heard(slot);
   json age;
   json source;
-  if (last_seen != 0) {
-    age = std::max(0.0, std::chrono::duration<double>(now.time_since_epoch()).count() -
-                            static_cast<double>(last_seen) / 1e9);
-    source =
-        fmt::format("{}", Endpoint{IpAddress::v4(static_cast<std::uint32_t>(last_source >> 16U)),
-                                   static_cast<std::uint16_t>(last_source & 0xFFFFU)});
+  if (sum.last_seen) {
+    age = std::max(0.0, std::chrono::duration<double>(now - *sum.last_seen).count());
+    source = fmt::format("{}", sum.last_source);
+  }
+  auto state = standings_[at].state;
+  auto reason = standings_[at].reason;
+  if (rule.expect && state == RuleState::active && alarms_[slot].silent()) {
+    state = RuleState::silent;
+    const auto silence = alarms_[slot].reason(*rule.expect, hearing(at, slot, now));
+    reason = reason.empty() ? silence : silence + "; " + reason;
   }
   return {{"name", rule.name},
-          {"state", name(standings_[at].state)},
-          {"reason", standings_[at].reason},
+          {"state", name(state)},
+          {"reason", std::move(reason)},
+          {"expect", describe(rule.expect)},
           {"input", inputs.front()},
           {"inputs", std::move(inputs)},
           {"rx_datagrams", figures.rx_datagrams},

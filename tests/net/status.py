@@ -19,8 +19,8 @@ KEYS = {
     "workers": "id cpu rx_datagrams tx_datagrams batches",
     "interfaces": "name index state mtu gro receive_buffer send_buffer rx_frames rx_datagrams"
                   " kernel_drops link_rx_missed link_tx_dropped",
-    "rules": "name state reason input inputs rx_datagrams rx_bytes rate_pps rate_bps last_seen_s"
-             " last_source drops outputs",
+    "rules": "name state reason expect input inputs rx_datagrams rx_bytes rate_pps rate_bps"
+             " last_seen_s last_source drops outputs",
     "membership": "joins_attempted joins_succeeded joins_failed leaves helper_sockets groups",
     "groups": "interface group source state error",
     "totals": "rx_datagrams matched unmatched drops kernel_drops tx_datagrams tx_drops",

@@ -226,7 +226,7 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
        "unknown key \"ingress\" in [interface.eth0]"},
       {"[interface.eth0]\ngro = \"yes\"", "2:7", "\"yes\" is none of auto, on, off, leave"},
       {"[daemon]\nbatch_wait = \"20\"", "2:14", "\"20\" is not a time"},
-      {"[daemon]\nbatch_wait = \"11ms\"", "2:14", "\"11ms\" is more than 10000us"},
+      {"[daemon]\nbatch_wait = \"11ms\"", "2:14", "\"11ms\" is more than 10ms"},
       {"[daemon]\nbatch_wait = 20", "2:14", "batch_wait"},
       {"[interface.eth0]\nsend_buffer = \"64 MB\"", "2:15", "\"64 MB\" is not a size"},
       {"[interface.eth0]\nsend_buffer = \"-1 MiB\"", "2:15", "is not a size"},
@@ -265,12 +265,31 @@ TEST_CASE("config: mistakes of a rule") {
       {"nmae = \"x\"", "2:1", "did you mean \"name\"?"},
       {"output = []", "2:1", "did you mean \"outputs\"?"},
       {"comment = \"x\"", "2:1",
-       "unknown key \"comment\" in a rule; known here: name, input, outputs"},
+       "unknown key \"comment\" in a rule; known here: name, input, outputs, expect"},
       {"enabled = true", "2:1", "unknown key \"enabled\""},
+      {"expect = 5", "2:10", "expect: expected a table, found an integer"},
+      {"expect = {}", "2:10", "expect: needs `min_pps`, `silent_after` or both"},
+      {"expect = { min_pps = 0 }", "2:22", "min_pps: 0 is not from 1 to"},
+      {"expect = { silent_after = 2 }", "2:27", "expected a time, such as"},
+      {"expect = { silent_after = \"900ms\" }", "2:27", "\"900ms\" is less than 1s"},
+      {"expect = { silent_after = \"90000s\" }", "2:27", "\"90000s\" is more than 86400s"},
+      {"expect = { silent_aftre = \"2s\" }", "2:12",
+       "unknown key \"silent_aftre\" in `expect`; did you mean \"silent_after\"?"},
       {"\"a\\u0007\" = true", "2:1", "unknown key \"a\\x07\""},
   };
   for (const auto& [line, at, message] : table)
     check_each({{with(line).c_str(), at, message}});
+}
+
+TEST_CASE("config: what a rule should hear") {
+  using namespace std::chrono_literals;
+  const auto expected = [](const std::string& text) {
+    return good(rule("a", fine_input, fine_output) + text).rules.at(0).expect;
+  };
+  CHECK(expected("") == std::nullopt);
+  CHECK(expected("expect = { min_pps = 100, silent_after = \"5s\" }") == Expectation{100, 5s});
+  CHECK(expected("expect = { min_pps = 100 }") == Expectation{100, 2s});
+  CHECK(expected("expect = { silent_after = \"1500ms\" }") == Expectation{0, 1500ms});
 }
 
 TEST_CASE("config: mistakes of an input") {

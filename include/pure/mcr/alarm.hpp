@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "mcr/addr.hpp"
+
 namespace mcr {
 
 /// What a rule should hear. A rule that hears less for `silent_after` is silent.
@@ -26,7 +28,7 @@ struct Hearing {
   bool listening = true;          ///< the rule is active
   double pps = 0;                 ///< since the look before
   std::optional<Time> last_seen;  ///< of the last datagram, if there ever was one
-  std::string last_source;        ///< whose it was
+  Endpoint last_source;           ///< whose it was
 };
 
 /// See the picture in alarm.cpp.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mcr/addr.hpp"
+#include "mcr/alarm.hpp"
 #include "mcr/log.hpp"
 #include "mcr/rate_limit.hpp"
 
@@ -32,6 +33,8 @@ inline constexpr std::size_t cpu_number = 1023;    ///< CPU_SETSIZE - 1, sched_s
 inline constexpr std::size_t name_bytes = 64;      ///< of a rule's name
 inline constexpr std::uint64_t buffer_min = 4096;  ///< bytes of a socket buffer
 inline constexpr std::uint64_t buffer_max = 1ULL << 30U;
+inline constexpr std::chrono::microseconds silent_after_min = std::chrono::seconds(1);
+inline constexpr std::chrono::microseconds silent_after_max = std::chrono::hours(24);
 inline constexpr std::uint64_t max_pps = 1'000'000'000;
 inline constexpr std::uint64_t max_bps = 1'000'000'000'000;
 }  // namespace limits
@@ -110,6 +113,7 @@ struct Rule {
   std::string name;
   std::vector<Input> inputs;    ///< at least one
   std::vector<Output> outputs;  ///< at least one
+  std::optional<Expectation> expect{};
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "mcr/alarm.hpp"
 #include "mcr/config.hpp"
 #include "mcr/counters.hpp"
 #include "mcr/figures.hpp"
@@ -76,6 +77,14 @@ class Relay {
     double bps = 0;  ///< bits a second
   };
 
+  /// Of a rule, by all workers.
+  struct Heard {
+    std::uint64_t datagrams = 0;
+    std::uint64_t bytes = 0;
+    std::optional<Clock::time_point> last_seen;
+    Endpoint last_source;
+  };
+
   void refuse_restart_keys(const Config& config) const;
   [[nodiscard]] std::vector<Standing> judge_all(const Config& config,
                                                 const Interfaces& interfaces) const;
@@ -86,6 +95,11 @@ class Relay {
   void report_changes(const std::vector<Standing>& before, const Config& config_before) const;
   void watch_workers();
   void sample_rates(double seconds);
+
+  // watch.cpp
+  [[nodiscard]] Heard heard(std::uint32_t slot) const;
+  [[nodiscard]] Hearing hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const;
+  void watch(Clock::time_point now);
 
   // report.cpp
   [[nodiscard]] RuleFigures figures_of(const Rule& rule) const;
@@ -108,7 +122,8 @@ class Relay {
   std::vector<Heartbeat> heartbeats_;  ///< one per worker
   Sockets sockets_;
   GroKeeper gro_;
-  std::vector<Rate> rates_;  ///< by rule slot
+  std::vector<Rate> rates_;    ///< by rule slot
+  std::vector<Alarm> alarms_;  ///< by rule slot
   Clock::time_point sampled_at_;
   bool rejoined_ = false;  ///< a retried join succeeded, and its rule does not run yet
   bool clean_ = true;      ///< nothing of an earlier table is left to free
