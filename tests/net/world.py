@@ -45,6 +45,28 @@ def equal(actual, expected, what):
     check(actual == expected, f"{what}: expected {expected!r}, actual {actual!r}")
 
 
+# A kernel module -> a command that succeeds, in an empty network namespace, where the kernel has it.
+_MODULE_PROBES = {
+    "8021q": "ip link add t0 type veth && ip link add link t0 name t1 type vlan id 5",
+    "dummy": "ip link add t0 type dummy",
+    "ip_gre": "ip link add t0 type gre local 127.0.0.1 remote 127.0.0.2",
+    "ip6_gre": "ip link add t0 type ip6gre local ::1 remote ::2",
+    "ipip": "ip link add t0 type ipip local 127.0.0.1 remote 127.0.0.2",
+    "sch_netem": "ip link set lo up && tc qdisc add dev lo root netem delay 1ms",
+    "vrf": "ip link add t0 type vrf table 5",
+    "vxlan": "ip link add t0 type vxlan id 5 dstport 4789 local 127.0.0.1",
+    "wireguard": "ip link add t0 type wireguard",
+}
+
+
+def needs_module(*names):
+    """Skips the test where the kernel lacks one of these modules (and cannot load it)."""
+    for name in names:
+        probe = ["unshare", "-n", "sh", "-c", _MODULE_PROBES[name]]
+        if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+            raise Skip(f"this kernel has no {name}; it runs in tools/guest")
+
+
 def phase(text):
     print(f"-- {text}", flush=True)
 
