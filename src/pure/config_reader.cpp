@@ -162,6 +162,7 @@ constexpr Key<WrittenOutput> default_keys[] = {
     {"max_pps", [](const Value& v,
                    WrittenOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
     {"max_bps", [](const Value& v, WrittenOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); }},
+    {"dscp", [](const Value& v, WrittenOutput& o) { o.dscp.set(v.at(), v.dscp()); }},
 };
 
 constexpr Key<WrittenOutput> destination_keys[] = {

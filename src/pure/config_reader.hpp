@@ -44,6 +44,7 @@ struct WrittenOutput {
   Field<Ttl> ttl;
   Field<std::uint64_t> max_pps;
   Field<std::uint64_t> max_bps;
+  Field<Dscp> dscp;
 };
 
 struct WrittenRule {

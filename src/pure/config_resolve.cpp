@@ -62,14 +62,27 @@ class Resolver {
     if (written.group.present && written.address.present)
       mistakes_.add(written.at, "an output has a `group` or an `address`, not both");
     const auto endpoint = destination(written, placed.rule);
-    const bool ttl_fits = !written.ttl.present || written.ttl.value;
-    if (!written.interface.value || !endpoint || !ttl_fits) return;
+    if (!written.interface.value || !endpoint) return;
+    if (!fits(written.ttl) || !fits(written.dscp)) return;
     placed.rule.outputs.push_back({.interface = *written.interface.value,
                                    .destination = endpoint->address,
                                    .port = endpoint->port,
                                    .ttl = ttl(written, endpoint->address),
+                                   .dscp = chosen(written.dscp, defaults_.dscp),
                                    .limit = limit(written)});
     placed.outputs_at.push_back(written.at);
+  }
+
+  /// Not there, or read without a mistake.
+  template <typename T>
+  static bool fits(const Field<T>& field) {
+    return !field.present || field.value;
+  }
+
+  /// What the output says, else `[defaults]`, else nothing in particular.
+  template <typename T>
+  static T chosen(const Field<T>& written, const Field<T>& by_default) {
+    return written.value ? *written.value : by_default.value.value_or(T());
   }
 
   /// None if a part of it was refused, or is the input's and the input was.

@@ -8,6 +8,8 @@
 #include <span>
 #include <utility>
 
+#include "mcr/dscp.hpp"
+
 namespace mcr {
 namespace {
 
@@ -156,6 +158,19 @@ std::optional<Ttl> Value::ttl() const {
   const auto number = integer(1, 255);
   if (!number) return std::nullopt;
   return Ttl::of(static_cast<std::uint8_t>(*number));
+}
+
+std::optional<Dscp> Value::dscp() const {
+  if (const auto* text = node_.as_string()) {
+    if (text->get() == "preserve") return Dscp{.preserve = true};
+    if (const auto value = parse_dscp(text->get())) return Dscp{.value = *value};
+    refuse(fmt::format("{} is neither a number from 0 to {} nor \"preserve\" or one of {}",
+                       quoted(text->get()), dscp_most, dscp_names()));
+    return std::nullopt;
+  }
+  const auto number = integer(0, dscp_most);
+  if (!number) return std::nullopt;
+  return Dscp{.value = static_cast<std::uint8_t>(*number)};
 }
 
 std::optional<std::string> Value::interface() const {

@@ -37,6 +37,8 @@ class Value {
   [[nodiscard]] std::optional<std::uint16_t> port() const;
   /// 1 to 255, "preserve" or "decrement".
   [[nodiscard]] std::optional<Ttl> ttl() const;
+  /// 0 to 63, a name such as "EF", or "preserve".
+  [[nodiscard]] std::optional<Dscp> dscp() const;
   [[nodiscard]] std::optional<std::string> interface() const;
   [[nodiscard]] std::optional<std::string> rule_name() const;
   /// Bytes: 65536 or "64 MiB".

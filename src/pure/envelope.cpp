@@ -23,16 +23,22 @@ void append(Envelope& envelope, int level, int type, const Value& value) noexcep
       static_cast<std::uint8_t>(envelope.control_bytes + CMSG_SPACE(sizeof value));
 }
 
-/// Integers stand first, at fixed places, so that they can be filled in.
-void append_integers(Envelope& envelope, const Output& output, int level, int ttl_type) noexcept {
-  if (output.ttl.mode != Ttl::Mode::system)
-    append(envelope, level, ttl_type, int{output.ttl.value});
+/// The value of a control message that the envelope has.
+std::byte* find(Envelope& envelope, int type) noexcept {
+  auto* header = reinterpret_cast<cmsghdr*>(envelope.control.data());
+  while (header->cmsg_type != type)
+    header = reinterpret_cast<cmsghdr*>(reinterpret_cast<std::byte*>(header) +
+                                        CMSG_ALIGN(header->cmsg_len));
+  return reinterpret_cast<std::byte*>(CMSG_DATA(header));
 }
 
-void put_integer(Envelope& envelope, std::size_t which, int value) noexcept {
-  auto* header =
-      reinterpret_cast<cmsghdr*>(envelope.control.data() + which * CMSG_SPACE(sizeof value));
-  std::memcpy(CMSG_DATA(header), &value, sizeof value);
+void fill_in(Envelope& envelope, int ipv4_type, int ipv6_type, int value) noexcept {
+  const bool v6 = envelope.destination.generic.sa_family == AF_INET6;
+  std::memcpy(find(envelope, v6 ? ipv6_type : ipv4_type), &value, sizeof value);
+}
+
+int traffic_class(std::uint8_t dscp) noexcept {
+  return dscp << 2;
 }
 
 }  // namespace
@@ -41,33 +47,32 @@ Envelope make_envelope(const Output& output, unsigned interface_index,
                        const IpAddress& source) noexcept {
   Envelope envelope;
   envelope.destination = SocketAddress({output.destination, output.port}, interface_index);
+  const bool says_ttl = output.ttl.mode != Ttl::Mode::system;
+  const bool says_class = output.dscp != Dscp{};
   if (source.is_v4()) {
-    append_integers(envelope, output, IPPROTO_IP, IP_TTL);
     in_pktinfo info{};
     info.ipi_ifindex = static_cast<int>(interface_index);
     std::memcpy(&info.ipi_spec_dst, source.bytes().data(), 4);
     append(envelope, IPPROTO_IP, IP_PKTINFO, info);
+    if (says_ttl) append(envelope, IPPROTO_IP, IP_TTL, int{output.ttl.value});
+    if (says_class) append(envelope, IPPROTO_IP, IP_TOS, traffic_class(output.dscp.value));
   } else {
-    append_integers(envelope, output, IPPROTO_IPV6, IPV6_HOPLIMIT);
     in6_pktinfo info{};
     info.ipi6_ifindex = interface_index;
     std::memcpy(&info.ipi6_addr, source.bytes().data(), 16);
     append(envelope, IPPROTO_IPV6, IPV6_PKTINFO, info);
+    if (says_ttl) append(envelope, IPPROTO_IPV6, IPV6_HOPLIMIT, int{output.ttl.value});
+    if (says_class) append(envelope, IPPROTO_IPV6, IPV6_TCLASS, traffic_class(output.dscp.value));
   }
   return envelope;
 }
 
 std::uint8_t parts_of_packet(const Output& output) noexcept {
-  switch (output.ttl.mode) {
-    case Ttl::Mode::preserve:
-      return varies::ttl;
-    case Ttl::Mode::decrement:
-      return varies::decremented_ttl;
-    case Ttl::Mode::system:
-    case Ttl::Mode::fixed:
-      break;
-  }
-  return 0;
+  std::uint8_t parts = 0;
+  if (output.ttl.mode == Ttl::Mode::preserve) parts |= varies::ttl;
+  if (output.ttl.mode == Ttl::Mode::decrement) parts |= varies::decremented_ttl;
+  if (output.dscp.preserve) parts |= varies::dscp;
+  return parts;
 }
 
 std::optional<OutputDrop> fill(Envelope& envelope, std::uint8_t varying,
@@ -75,8 +80,10 @@ std::optional<OutputDrop> fill(Envelope& envelope, std::uint8_t varying,
   if ((varying & (varies::ttl | varies::decremented_ttl)) != 0) {
     const int ttl = packet.ttl - ((varying & varies::decremented_ttl) != 0 ? 1 : 0);
     if (ttl <= 0) return OutputDrop::ttl_expired;
-    put_integer(envelope, 0, ttl);
+    fill_in(envelope, IP_TTL, IPV6_HOPLIMIT, ttl);
   }
+  if ((varying & varies::dscp) != 0)
+    fill_in(envelope, IP_TOS, IPV6_TCLASS, traffic_class(packet.traffic_class >> 2U));
   return std::nullopt;
 }
 

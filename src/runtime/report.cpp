@@ -58,6 +58,10 @@ json describe(const std::optional<Expectation>& expect) {
           {"silent_after_s", std::chrono::duration<double>(expect->silent_after).count()}};
 }
 
+json describe(const Dscp& dscp) {
+  return dscp.preserve ? json("preserve") : json(dscp.value);
+}
+
 std::string_view state_of(const Interface* interface) {
   if (interface == nullptr) return "missing";
   return interface->up ? "up" : "down";
@@ -107,6 +111,7 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
           {"ttl", describe(output.ttl)},
           {"max_pps", output.limit.pps != 0 ? json(output.limit.pps) : json()},
           {"max_bps", output.limit.bps != 0 ? json(output.limit.bps) : json()},
+          {"dscp", describe(output.dscp)},
           {"state", reason.empty() ? "up" : "waiting"},
           {"matched", figures.matched},
           {"tx_datagrams", figures.tx_datagrams},

@@ -6,7 +6,8 @@ import struct
 MORE_FRAGMENTS = 0x2000
 
 
-def _sum(data):
+def checksum_of(data):
+    """RFC 1071: 0 over data that bears its right checksum."""
     if len(data) % 2:
         data += b"\0"
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
@@ -16,21 +17,21 @@ def _sum(data):
 
 
 def udp(source, group, port, payload, checksum=None, udp_length=None, ip_length=None, ttl=16,
-        fragment=0):
+        fragment=0, tos=0, source_port=40000):
     """A multicast UDP datagram in one frame; by default all of it is right.
 
     `checksum`: 0 for none, else what is put in place of the right one's complement of 0.
     """
     length = udp_length or 8 + len(payload)
-    header = struct.pack("!HHHH", 40000, port, length, 0)
+    header = struct.pack("!HHHH", source_port, port, length, 0)
     ends = socket.inet_aton(source) + socket.inet_aton(group)
     if checksum is None:
         pseudo = ends + struct.pack("!BBH", 0, socket.IPPROTO_UDP, length)
-        checksum = _sum(pseudo + header + payload) or 0xFFFF
-    datagram = struct.pack("!HHHH", 40000, port, length, checksum) + payload
+        checksum = checksum_of(pseudo + header + payload) or 0xFFFF
+    datagram = struct.pack("!HHHH", source_port, port, length, checksum) + payload
     total = ip_length or 20 + len(datagram)
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, total, 1, fragment, ttl, socket.IPPROTO_UDP, 0) + ends
-    ip = ip[:10] + struct.pack("!H", _sum(ip)) + ip[12:]
+    ip = struct.pack("!BBHHHBBH", 0x45, tos, total, 1, fragment, ttl, socket.IPPROTO_UDP, 0) + ends
+    ip = ip[:10] + struct.pack("!H", checksum_of(ip)) + ip[12:]
     low = socket.inet_aton(group)
     destination = bytes((0x01, 0x00, 0x5E, low[1] & 0x7F, low[2], low[3]))
     return destination + bytes.fromhex("020000000001") + b"\x08\x00" + ip + datagram

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "mcr/dscp.hpp"
 
 namespace mcr {
 namespace {
@@ -182,6 +183,34 @@ outputs = [
   CHECK(outputs.at(1).ttl == Ttl{Ttl::Mode::preserve});
   CHECK(outputs.at(2).ttl == Ttl{});
   CHECK(outputs.at(3).ttl == Ttl{Ttl::Mode::decrement});
+}
+
+TEST_CASE("config: a dscp is a number, a name, or that of the packet") {
+  const Config config = good("[defaults]\ndscp = \"AF41\"\n[[rule]]\ninput = {" + fine_input + R"(}
+outputs = [
+  { interface = "e1" },
+  { interface = "e2", dscp = 0 },
+  { interface = "e3", address = "10.0.0.1", dscp = "EF" },
+  { interface = "e4", dscp = "preserve" },
+])");
+  const auto& outputs = config.rules.at(0).outputs;
+  CHECK(outputs.at(0).dscp == Dscp{.value = 34});
+  CHECK(outputs.at(1).dscp == Dscp{});
+  CHECK(outputs.at(2).dscp == Dscp{.value = 46});
+  CHECK(outputs.at(3).dscp == Dscp{.preserve = true});
+}
+
+TEST_CASE("config: every name of a dscp is read and written") {
+  for (const auto& [name, value] : std::initializer_list<std::pair<const char*, int>>{
+           {"CS0", 0},   {"CS1", 8},   {"CS2", 16},  {"CS3", 24},  {"CS4", 32},  {"CS5", 40},
+           {"CS6", 48},  {"CS7", 56},  {"AF11", 10}, {"AF12", 12}, {"AF13", 14}, {"AF21", 18},
+           {"AF22", 20}, {"AF23", 22}, {"AF31", 26}, {"AF32", 28}, {"AF33", 30}, {"AF41", 34},
+           {"AF42", 36}, {"AF43", 38}, {"EF", 46},   {"VA", 44},   {"LE", 1}}) {
+    CHECK(parse_dscp(name) == value);
+    CHECK(dscp_name(static_cast<std::uint8_t>(value)) == name);
+  }
+  CHECK_FALSE(parse_dscp("AF44"));
+  CHECK(dscp_name(2).empty());
 }
 
 TEST_CASE("config: the tables of a rule may be written out") {
@@ -364,7 +393,12 @@ TEST_CASE("config: mistakes of outputs") {
       {R"([{ interface = "e1", max_bps = "1001 Gbit" }])", "3:42", "is not from 1 bit to 1000"},
       {R"([{ interface = "e1", max_bps = 1.5 }])", "3:42", "expected a rate, such as \"10 Mbit\""},
       {R"([{ interface = "e1", tll = 5 }])", "3:32", "did you mean \"ttl\"?"},
-      {R"([{ interface = "e1", dscp = 5 }])", "3:32", "interface, group, address, port, ttl"},
+      {R"([{ interface = "e1", mode = 5 }])", "3:32", "interface, group, address, port, ttl"},
+      {R"([{ interface = "e1", dscp = 64 }])", "3:39", "dscp: 64 is not from 0 to 63"},
+      {R"([{ interface = "e1", dscp = "ef" }])", "3:39",
+       R"("ef" is neither a number from 0 to 63 nor "preserve" or one of CS0, CS1)"},
+      {R"([{ interface = "e1", dscp = true }])", "3:39",
+       "dscp: expected an integer from 0 to 63, found a boolean"},
       {R"([{ interface = "e0" }])", "3:12",
        "the output is the rule's own input, 239.1.1.1:5000 on e0"},
       {R"([{ interface = "e1" }, { interface = "e1", group = "239.1.1.1", ttl = 3 }])", "3:34",

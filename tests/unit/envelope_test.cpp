@@ -120,3 +120,23 @@ TEST_CASE("the ttl of a packet goes on, or one less; what runs out does not leav
     }
   }
 }
+
+TEST_CASE("a dscp goes out without ECN bits, the output's own or the packet's") {
+  const auto said = [](const char* destination, const char* source, Dscp dscp) {
+    auto output = output_to(destination);
+    output.ttl = Ttl::of(9);
+    output.dscp = dscp;
+    auto envelope = make_envelope(output, 3, ip(source));
+    auto packet = arriving(1);
+    packet.traffic_class = 34 << 2 | 3;
+    CHECK_FALSE(fill(envelope, parts_of_packet(output), packet));
+    CHECK(integer(envelope, IPPROTO_IP, IP_TTL) + integer(envelope, IPPROTO_IPV6, IPV6_HOPLIMIT) ==
+          9 - 1);
+    return envelope;
+  };
+  CHECK(integer(said("239.1.1.1", "10.1.0.1", {}), IPPROTO_IP, IP_TOS) == -1);
+  CHECK(integer(said("239.1.1.1", "10.1.0.1", {.value = 46}), IPPROTO_IP, IP_TOS) == 46 << 2);
+  CHECK(integer(said("239.1.1.1", "10.1.0.1", {.preserve = true}), IPPROTO_IP, IP_TOS) == 34 << 2);
+  CHECK(integer(said("ff05::1", "::2", {.value = 46}), IPPROTO_IPV6, IPV6_TCLASS) == 46 << 2);
+  CHECK(integer(said("ff05::1", "::2", {.preserve = true}), IPPROTO_IPV6, IPV6_TCLASS) == 34 << 2);
+}

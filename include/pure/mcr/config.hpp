@@ -98,12 +98,21 @@ struct Ttl {
   friend bool operator==(const Ttl&, const Ttl&) = default;
 };
 
+/// The differentiated services codepoint of what leaves (RFC 2474); its ECN bits are 0.
+struct Dscp {
+  bool preserve = false;  ///< as it arrived
+  std::uint8_t value = 0;
+
+  friend bool operator==(const Dscp&, const Dscp&) = default;
+};
+
 /// Where copies go; every value is decided (the input's and the defaults are filled in).
 struct Output {
   std::string interface;
   IpAddress destination;  ///< a group, or a unicast address
   std::uint16_t port = 0;
-  Ttl ttl;
+  Ttl ttl{};
+  Dscp dscp{};
   RateLimit limit{};
 
   friend bool operator==(const Output&, const Output&) = default;

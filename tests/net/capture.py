@@ -1,0 +1,61 @@
+"""What arrives at an interface, header by header: the judge of everything that is no payload."""
+
+import socket
+import struct
+import sys
+
+from frames import checksum_of
+from world import Process, check, until
+
+LISTENER = """
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+s.bind((sys.argv[1], 3))
+print("ready", file=sys.stderr, flush=True)
+while True:
+    data, (_, protocol, kind, *_) = s.recvfrom(65536)
+    if protocol == 0x0800 and kind != 4 and data[9] == 17:
+        print(data.hex(), flush=True)
+"""
+
+
+class Packet:
+    """An IPv4 UDP packet as it came; a superframe is one, with the headers that all of it share."""
+
+    def __init__(self, data):
+        self.ttl, self.tos = data[8], data[1]
+        header = 4 * (data[0] & 15)
+        self.source, self.destination = (socket.inet_ntoa(data[at:at + 4]) for at in (12, 16))
+        self.source_port, self.port, length, self.checksum = struct.unpack_from("!HHHH", data, header)
+        self.payload = data[header + 8:struct.unpack_from("!H", data, 2)[0]]
+        self.header_intact = checksum_of(data[:header]) == 0
+        pseudo = data[12:20] + struct.pack("!BBH", 0, socket.IPPROTO_UDP, length)
+        self.intact = checksum_of(pseudo + data[header:header + length]) == 0
+
+
+class Capture:
+    """Everything that comes in (or goes out) at an interface while this lives."""
+
+    def __init__(self, world, namespace, interface):
+        argv = ["ip", "netns", "exec", namespace, sys.executable, "-c", LISTENER, interface]
+        self._process = Process(world.directory, f"capture-{interface}-{id(self)}", argv)
+        world.processes.append(self._process)
+        until(lambda: "ready" in self._process.err(), "the capture listens")
+
+    def packets(self, group, port):
+        lines = self._process.out().split("\n")[:-1]
+        seen = map(Packet, map(bytes.fromhex, lines))
+        return [p for p in seen if (p.destination, p.port) == (group, port)]
+
+    def take(self, count, group, port, what):
+        """The packets to one destination, once they are `count`, and no more than that."""
+        until(lambda: len(self.packets(group, port)) >= count,
+              lambda: f"{what}: {count} packets to {group}:{port} at the sink, "
+                      f"{len(self.packets(group, port))} so far")
+        seen = self.packets(group, port)
+        check(len(seen) == count, f"{what}: {len(seen)} packets for {count} sent")
+        return seen
+
+    def close(self):
+        self._process.kill()
