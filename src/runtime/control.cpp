@@ -1,7 +1,6 @@
 #include "mcr/control.hpp"
 
 #include <fmt/format.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -14,7 +13,6 @@
 #include <nlohmann/json.hpp>
 
 #include "mcr/error.hpp"
-#include "mcr/log.hpp"
 
 namespace mcr {
 
@@ -78,7 +76,7 @@ UniqueFd listen_at(const std::string& path) {
   return socket;
 }
 
-nlohmann::json answer(const std::string& line, const ControlServer::Handler& handler) {
+nlohmann::json answer(std::string_view line, const ControlServer::Handler& handler) {
   const auto request = nlohmann::json::parse(line, nullptr, false);
   if (!request.is_object()) return {{"ok", false}, {"error", "the request is not a JSON object"}};
   return handler(request);
@@ -87,91 +85,19 @@ nlohmann::json answer(const std::string& line, const ControlServer::Handler& han
 }  // namespace
 
 ControlServer::ControlServer(std::string path)
-    : path_(std::move(path)), events_(::epoll_create1(EPOLL_CLOEXEC)), listener_(listen_at(path_)) {
-  if (!events_.valid()) throw_errno("create epoll", "of the control socket");
-  watch(listener_, EPOLLIN, EPOLL_CTL_ADD);
-}
+    : path_(std::move(path)), server_(listen_at(path_)) {}
 
 ControlServer::~ControlServer() {
   ::unlink(path_.c_str());
 }
 
-void ControlServer::watch(Fd socket, std::uint32_t events, int operation) {
-  epoll_event event{};
-  event.events = events;
-  event.data.fd = socket.get();
-  if (::epoll_ctl(events_.get(), operation, socket.get(), &event) != 0)
-    throw_errno("watch control client");
-}
-
-void ControlServer::listen(bool on) {
-  watch(listener_, on ? static_cast<std::uint32_t>(EPOLLIN) : 0U, EPOLL_CTL_MOD);
-  listening_ = on;
-}
-
 void ControlServer::serve(const Handler& handler) {
-  std::array<epoll_event, 32> events{};
-  const int count = ::epoll_wait(events_.get(), events.data(), static_cast<int>(events.size()), 0);
-  for (int i = 0; i < count; ++i) {
-    const int ready = events[static_cast<std::size_t>(i)].data.fd;
-    if (ready == listener_.get()) {
-      accept_clients();
-    } else if (const auto client = clients_.find(ready);
-               client != clients_.end() && !advance(client->second, handler)) {
-      clients_.erase(client);
-    }
-  }
-}
-
-void ControlServer::accept_clients() {
-  for (;;) {
-    UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!socket.valid()) {
-      if (errno == EMFILE || errno == ENFILE) listen(false);
-      return;
-    }
-    if (clients_.size() >= most_clients) continue;
-    watch(socket, EPOLLIN, EPOLL_CTL_ADD);
-    const int key = socket.get();
-    clients_[key] = {std::move(socket), {}, {}, 0, Clock::now()};
-  }
-}
-
-/// False when the client is done with, or not worth more.
-bool ControlServer::advance(Client& client, const Handler& handler) {
-  if (client.reply.empty()) {
-    if (!read_request(client)) return false;
-    const auto end = client.request.find('\n');
-    if (end == std::string::npos) return client.request.size() < longest_request;
+  server_.serve([&](std::string_view received) -> std::optional<std::string> {
+    const auto end = received.find('\n');
+    if (end == std::string_view::npos) return std::nullopt;
     constexpr auto replace = nlohmann::json::error_handler_t::replace;
-    client.reply =
-        answer(client.request.substr(0, end), handler).dump(-1, ' ', false, replace) + '\n';
-    watch(client.socket, EPOLLOUT, EPOLL_CTL_MOD);
-  }
-  return write_reply(client);
-}
-
-bool ControlServer::read_request(Client& client) {
-  std::array<char, longest_request> buffer{};
-  const auto count = ::recv(client.socket.get(), buffer.data(), buffer.size(), 0);
-  if (count < 0) return errno == EAGAIN || errno == EINTR;
-  client.request.append(buffer.data(), static_cast<std::size_t>(count));
-  return count != 0;
-}
-
-bool ControlServer::write_reply(Client& client) {
-  while (client.sent < client.reply.size()) {
-    const auto count = ::send(client.socket.get(), client.reply.data() + client.sent,
-                              client.reply.size() - client.sent, MSG_NOSIGNAL);
-    if (count < 0) return errno == EAGAIN || errno == EINTR;
-    client.sent += static_cast<std::size_t>(count);
-  }
-  return false;
-}
-
-void ControlServer::expire(Clock::time_point now) {
-  std::erase_if(clients_, [&](const auto& entry) { return now - entry.second.since > patience; });
-  if (!listening_) listen(true);
+    return answer(received.substr(0, end), handler).dump(-1, ' ', false, replace) + '\n';
+  });
 }
 
 nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request) {

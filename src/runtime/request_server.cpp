@@ -1,0 +1,95 @@
+#include "mcr/request_server.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+#include "mcr/error.hpp"
+
+namespace mcr {
+
+RequestServer::RequestServer(UniqueFd listener)
+    : events_(::epoll_create1(EPOLL_CLOEXEC)), listener_(std::move(listener)) {
+  if (!events_.valid()) throw_errno("create epoll");
+  watch(listener_, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+void RequestServer::watch(Fd socket, std::uint32_t events, int operation) {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = socket.get();
+  if (::epoll_ctl(events_.get(), operation, socket.get(), &event) != 0)
+    throw_errno("watch a client");
+}
+
+void RequestServer::listen(bool on) {
+  watch(listener_, on ? static_cast<std::uint32_t>(EPOLLIN) : 0U, EPOLL_CTL_MOD);
+  listening_ = on;
+}
+
+void RequestServer::serve(const Answer& answer) {
+  std::array<epoll_event, 32> events{};
+  const int count = ::epoll_wait(events_.get(), events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < count; ++i) {
+    const int ready = events[static_cast<std::size_t>(i)].data.fd;
+    if (ready == listener_.get()) {
+      accept_clients();
+    } else if (const auto client = clients_.find(ready);
+               client != clients_.end() && !advance(client->second, answer)) {
+      clients_.erase(client);
+    }
+  }
+}
+
+void RequestServer::accept_clients() {
+  for (;;) {
+    UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket.valid()) {
+      if (errno == EMFILE || errno == ENFILE) listen(false);
+      return;
+    }
+    if (clients_.size() >= most_clients) continue;
+    watch(socket, EPOLLIN, EPOLL_CTL_ADD);
+    const int key = socket.get();
+    clients_[key] = {std::move(socket), {}, {}, 0, Clock::now()};
+  }
+}
+
+/// False when the client is done with, or not worth more.
+bool RequestServer::advance(Client& client, const Answer& answer) {
+  if (client.reply.empty()) {
+    if (!read_request(client)) return false;
+    auto reply = answer(client.request);
+    if (!reply) return client.request.size() < longest_request;
+    client.reply = std::move(*reply);
+    watch(client.socket, EPOLLOUT, EPOLL_CTL_MOD);
+  }
+  return write_reply(client);
+}
+
+bool RequestServer::read_request(Client& client) {
+  std::array<char, longest_request> buffer{};
+  const auto count = ::recv(client.socket.get(), buffer.data(), buffer.size(), 0);
+  if (count < 0) return errno == EAGAIN || errno == EINTR;
+  client.request.append(buffer.data(), static_cast<std::size_t>(count));
+  return count != 0;
+}
+
+bool RequestServer::write_reply(Client& client) {
+  while (client.sent < client.reply.size()) {
+    const auto count = ::send(client.socket.get(), client.reply.data() + client.sent,
+                              client.reply.size() - client.sent, MSG_NOSIGNAL);
+    if (count < 0) return errno == EAGAIN || errno == EINTR;
+    client.sent += static_cast<std::size_t>(count);
+  }
+  return false;
+}
+
+void RequestServer::expire(Clock::time_point now) {
+  std::erase_if(clients_, [&](const auto& entry) { return now - entry.second.since > patience; });
+  if (!listening_) listen(true);
+}
+
+}  // namespace mcr
