@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace mcr {
 
@@ -88,6 +89,21 @@ std::string IpAddress::str() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(static_cast<int>(family_), bytes_.data(), text.data(), text.size());
   return text.data();
+}
+
+std::optional<Endpoint> Endpoint::parse(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  auto host = text.substr(0, colon);
+  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto address = IpAddress::parse(host);
+  std::uint16_t port = 0;
+  const auto* end = text.data() + text.size();
+  const auto [stop, fault] = std::from_chars(text.data() + colon + 1, end, port);
+  if (!address || address->is_v6() != bracketed || fault != std::errc() || stop != end || port == 0)
+    return std::nullopt;
+  return Endpoint{*address, port};
 }
 
 SocketAddress::SocketAddress(const Endpoint& endpoint, unsigned scope) noexcept : SocketAddress() {

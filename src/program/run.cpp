@@ -23,6 +23,7 @@
 #include "mcr/control.hpp"
 #include "mcr/error.hpp"
 #include "mcr/log.hpp"
+#include "mcr/metrics_server.hpp"
 #include "mcr/netlink.hpp"
 #include "mcr/privileges.hpp"
 #include "mcr/relay.hpp"
@@ -114,6 +115,7 @@ class Program {
         timer_(every_second()),
         relay_(config_.daemon, {.plain = options.plain}) {
     log::set_level(config_.daemon.log_level);
+    metrics_ = new_metrics_server(config_.daemon.metrics);
     relay_.apply(config_, netlink_.snapshot(), Clock::now());
   }
 
@@ -131,6 +133,10 @@ class Program {
   json take_over_config();
   void say_summary();
   json status();
+  json about_process() const;
+  [[nodiscard]] std::unique_ptr<MetricsServer> new_metrics_server(
+      const std::optional<Endpoint>& wanted) const;
+  void serve_metrics();
   void follow_interfaces();
 
   const Options options_;
@@ -140,6 +146,7 @@ class Program {
   Netlink netlink_;
   UniqueFd timer_;
   Relay relay_;
+  std::unique_ptr<MetricsServer> metrics_;  ///< null: none
   Clock::time_point started_ = Clock::now();
   std::uint64_t generation_ = 1;  ///< of the configuration: grows with each successful reload
   std::string said_;              ///< to the service manager
@@ -154,15 +161,18 @@ void Program::run() {
   say_summary();
   service_manager::ready();
   while (!stopping_) {
-    std::array<pollfd, 4> waits{{{signals_.get(), POLLIN, 0},
+    const Fd metrics = metrics_ ? metrics_->fd() : Fd{};
+    std::array<pollfd, 5> waits{{{signals_.get(), POLLIN, 0},
                                  {netlink_.fd().get(), POLLIN, 0},
                                  {control_.fd().get(), POLLIN, 0},
-                                 {timer_.get(), POLLIN, 0}}};
+                                 {timer_.get(), POLLIN, 0},
+                                 {metrics.get(), POLLIN, 0}}};
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) throw_errno("poll");
     if (waits[0].revents != 0) survive([&] { on_signal(); });
     if (waits[1].revents != 0) survive([&] { on_network_change(); });
     if (waits[2].revents != 0) survive([&] { serve(); });
     if (waits[3].revents != 0) survive([&] { on_timer(); });
+    if (metrics_ && waits[4].revents != 0) survive([&] { serve_metrics(); });
   }
   service_manager::stopping();
   relay_.stop();
@@ -179,6 +189,17 @@ void Program::serve() {
       return {{"ok", false}, {"error", error.what()}};
     }
   });
+}
+
+void Program::serve_metrics() {
+  metrics_->serve([this] { return relay_.metrics(about_process(), netlink_.stats()); });
+}
+
+/// Null if none is wanted, and if the one that runs can stay.
+std::unique_ptr<MetricsServer> Program::new_metrics_server(
+    const std::optional<Endpoint>& wanted) const {
+  if (!wanted || (metrics_ && metrics_->endpoint() == *wanted)) return nullptr;
+  return std::make_unique<MetricsServer>(*wanted);
 }
 
 void Program::on_signal() {
@@ -217,6 +238,7 @@ void Program::on_timer() {
   if (relay_.progresses()) service_manager::feed_watchdog();
   say_summary();
   control_.expire(Clock::now());
+  if (metrics_) metrics_->expire(Clock::now());
   if (interfaces_due_) follow_interfaces();
 }
 
@@ -244,8 +266,11 @@ json Program::take_over_config() {
     return {{"ok", false}, {"errors", list_errors(result.errors)}};
   }
   const auto difference = compare(relay_.config(), result.config);
+  const auto& wanted = result.config.daemon.metrics;
   try {
+    auto metrics = new_metrics_server(wanted);
     relay_.apply(result.config, netlink_.snapshot(), Clock::now());
+    if (metrics || !wanted) metrics_ = std::move(metrics);
   } catch (const std::exception& error) {
     log::error("reload refused: {}; the running rules stay", error.what());
     return {{"ok", false}, {"errors", list_errors({{options_.config, 0, 0, error.what()}})}};
@@ -265,14 +290,17 @@ void Program::say_summary() {
 }
 
 json Program::status() {
-  const auto now = Clock::now();
-  auto report = relay_.status(now, netlink_.stats());
-  report["version"] = MCR_VERSION;
-  report["pid"] = ::getpid();
-  report["generation"] = generation_;
-  report["uptime_s"] = std::chrono::duration<double>(now - started_).count();
-  report["config"] = options_.config;
+  auto report = relay_.status(Clock::now(), netlink_.stats());
+  report.update(about_process());
   return report;
+}
+
+json Program::about_process() const {
+  return {{"version", MCR_VERSION},
+          {"pid", ::getpid()},
+          {"generation", generation_},
+          {"uptime_s", std::chrono::duration<double>(Clock::now() - started_).count()},
+          {"config", options_.config}};
 }
 
 }  // namespace

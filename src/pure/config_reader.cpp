@@ -23,6 +23,7 @@ struct WrittenDaemon {
   Field<Fanout> fanout;
   Field<log::Level> log_level;
   Field<std::chrono::microseconds> batch_wait;
+  Field<Endpoint> metrics;
 };
 
 std::optional<unsigned> read_workers(const Value& value) {
@@ -98,6 +99,7 @@ constexpr Key<WrittenDaemon> daemon_keys[] = {
      [](const Value& v, WrittenDaemon& d) {
        d.batch_wait.set(v.at(), v.duration(limits::batch_wait));
      }},
+    {"metrics", [](const Value& v, WrittenDaemon& d) { d.metrics.set(v.at(), v.listener()); }},
 };
 
 Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
@@ -107,6 +109,7 @@ Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
   daemon.fanout = written.fanout.value.value_or(daemon.fanout);
   daemon.log_level = written.log_level.value.value_or(daemon.log_level);
   daemon.batch_wait = written.batch_wait.value.value_or(daemon.batch_wait);
+  daemon.metrics = written.metrics.value;
   if (daemon.workers && written.cpus.value && *daemon.workers != daemon.cpus.size())
     mistakes.add(written.cpus.at,
                  fmt::format("cpus: {} workers need {} CPUs, one each, found {}", *daemon.workers,

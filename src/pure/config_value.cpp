@@ -248,6 +248,21 @@ std::optional<std::chrono::microseconds> Value::duration(std::chrono::microsecon
   return std::nullopt;
 }
 
+std::optional<Endpoint> Value::listener() const {
+  const auto text = string("an address and a port, such as \"127.0.0.1:9464\"");
+  if (!text) return std::nullopt;
+  const auto endpoint = Endpoint::parse(*text);
+  if (!endpoint)
+    refuse(
+        fmt::format("{} is not an address and a port: write \"127.0.0.1:9464\" or \"[::1]:9464\"",
+                    quoted(*text)));
+  else if (endpoint->address.is_multicast() || endpoint->address.is_broadcast())
+    refuse(fmt::format("{} is no address of a host", quoted(*text)));
+  else
+    return endpoint;
+  return std::nullopt;
+}
+
 std::optional<IpAddress> Value::address() const {
   const auto text = string("an IPv4 address in a string");
   if (!text) return std::nullopt;

@@ -48,6 +48,8 @@ class Value {
   /// "20us", "5ms", "1s"; from `shortest` to `longest`.
   [[nodiscard]] std::optional<std::chrono::microseconds> duration(
       std::chrono::microseconds longest, std::chrono::microseconds shortest = {}) const;
+  /// "127.0.0.1:9464", "[::1]:9464": an address of this host and a port.
+  [[nodiscard]] std::optional<Endpoint> listener() const;
   /// A multicast group; `hint` ends the message for one that is none.
   [[nodiscard]] std::optional<IpAddress> group(std::string_view hint = {}) const;
   /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.

@@ -1,5 +1,6 @@
 // The relay in JSON, for `mcr status --json`: names and meanings are the contract's.
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -122,6 +123,12 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
           {"drops", describe_drops(figures.drops, output_drop_names)}};
 }
 
+RuleState Relay::state_of_rule(std::size_t at, std::uint32_t slot) const {
+  const bool silent = config_.rules[at].expect && alarms_[slot].silent();
+  const auto state = standings_[at].state;
+  return silent && state == RuleState::active ? RuleState::silent : state;
+}
+
 json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   const auto& rule = config_.rules[at];
   const auto slot = *indexes_.rules.find(rule.name);
@@ -140,10 +147,9 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
     age = std::max(0.0, std::chrono::duration<double>(now - *sum.last_seen).count());
     source = fmt::format("{}", sum.last_source);
   }
-  auto state = standings_[at].state;
+  const auto state = state_of_rule(at, slot);
   auto reason = standings_[at].reason;
-  if (rule.expect && state == RuleState::active && alarms_[slot].silent()) {
-    state = RuleState::silent;
+  if (state == RuleState::silent) {
     const auto silence = alarms_[slot].reason(*rule.expect, hearing(at, slot, now));
     reason = reason.empty() ? silence : silence + "; " + reason;
   }
@@ -215,6 +221,15 @@ json Relay::report_interfaces(const std::vector<LinkStats>& links) const {
   return result;
 }
 
+json Relay::report_joins() const {
+  const auto statistics = memberships_.statistics();
+  return {{"joins_attempted", statistics.joins_attempted},
+          {"joins_succeeded", statistics.joins_succeeded},
+          {"joins_failed", statistics.joins_failed},
+          {"leaves", statistics.leaves},
+          {"helper_sockets", statistics.helper_sockets}};
+}
+
 json Relay::report_membership() const {
   json groups = json::array();
   for (const auto& [group, membership] : memberships_.all())
@@ -223,13 +238,9 @@ json Relay::report_membership() const {
                       {"source", group.source ? json(group.source.str()) : json()},
                       {"state", to_string(membership.state)},
                       {"error", membership.error != 0 ? errno_text(membership.error) : ""}});
-  const auto statistics = memberships_.statistics();
-  return {{"joins_attempted", statistics.joins_attempted},
-          {"joins_succeeded", statistics.joins_succeeded},
-          {"joins_failed", statistics.joins_failed},
-          {"leaves", statistics.leaves},
-          {"helper_sockets", statistics.helper_sockets},
-          {"groups", std::move(groups)}};
+  auto membership = report_joins();
+  membership["groups"] = std::move(groups);
+  return membership;
 }
 
 json Relay::report_totals() const {

@@ -12,6 +12,15 @@ TEST_CASE("addresses are read and written") {
     CHECK_FALSE(IpAddress::parse(text));
 }
 
+TEST_CASE("endpoints are read") {
+  for (const auto* text : {"127.0.0.1:9464", "0.0.0.0:1", "[::1]:65535"})
+    CHECK(fmt::format("{}", *Endpoint::parse(text)) == text);
+  for (const auto* text :
+       {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:+1",
+        "127.0.0.1:80 ", "localhost:80", "::1:80", "[::1]", "[127.0.0.1]:80", "[]:80", ":80"})
+    CHECK_FALSE(Endpoint::parse(text));
+}
+
 TEST_CASE("kinds of address") {
   CHECK(IpAddress::parse("224.0.0.0")->is_multicast());
   CHECK(IpAddress::parse("239.255.255.255")->is_multicast());

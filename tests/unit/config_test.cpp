@@ -126,6 +126,7 @@ workers = 2
 cpus = [3, 2]
 fanout = "qm"
 log_level = "debug"
+metrics = "[::1]:9464"
 [defaults]
 ttl = 9
 [interface.eth0]
@@ -143,7 +144,8 @@ outputs = [
   { interface = "wg0", address = "127.0.0.1", ttl = 3 },
 ]
 )");
-  CHECK(config.daemon == Daemon{2, {3, 2}, Fanout::qm, log::Level::debug});
+  CHECK(config.daemon ==
+        Daemon{2, {3, 2}, Fanout::qm, log::Level::debug, {}, mcr::Endpoint{ip("::1"), 9464}});
   CHECK(config.interfaces ==
         std::map<std::string, InterfaceTuning>{{"eth0", {64U << 20U, 65536}},
                                                {"eth0.100", {1U << 30U, std::nullopt}}});
@@ -245,7 +247,12 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[daemon]\nlog_level = \"loud\"", "2:13", "none of error, warning, notice, info, debug"},
       {"[daemon]\nlog_levle = \"info\"", "2:1",
        "unknown key \"log_levle\" in [daemon]; did you mean \"log_level\"?"},
-      {"[daemon]\nmetrics = \"1.2.3.4:9\"", "2:1", "known here: workers, cpus, fanout, log_level"},
+      {"[daemon]\nrejoin = true", "2:1", "known here: workers, cpus, fanout, log_level"},
+      {"[daemon]\nmetrics = 9464", "2:11", "such as \"127.0.0.1:9464\", found an integer"},
+      {"[daemon]\nmetrics = \"localhost:9464\"", "2:11",
+       "\"localhost:9464\" is not an address and"},
+      {"[daemon]\nmetrics = \"127.0.0.1\"", "2:11", "is not an address and a port"},
+      {"[daemon]\nmetrics = \"239.1.1.1:80\"", "2:11", "is no address of a host"},
       {"daemon = 3", "1:10", "daemon: expected a table, found an integer"},
       {"[defaults]\nttl = 0", "2:7", "ttl: 0 is not from 1 to 255"},
       {"[defaults]\nport = 5", "2:1", "unknown key \"port\" in [defaults]"},

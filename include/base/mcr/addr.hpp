@@ -65,10 +65,13 @@ class IpAddress {
   std::array<std::uint8_t, 16> bytes_{};
 };
 
-/// An address and a UDP port.
+/// An address and a port.
 struct Endpoint {
   IpAddress address;
   std::uint16_t port = 0;
+
+  /// Reads "127.0.0.1:9464" or "[::1]:9464", with a port from 1 to 65535; nothing else.
+  static std::optional<Endpoint> parse(std::string_view text);
 
   friend bool operator==(const Endpoint&, const Endpoint&) noexcept = default;
   friend std::strong_ordering operator<=>(const Endpoint&, const Endpoint&) noexcept = default;

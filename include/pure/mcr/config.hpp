@@ -60,6 +60,7 @@ struct Daemon {
   log::Level log_level = log::Level::info;
   /// How long a worker waits for more frames before it forwards what it has; 0: not at all.
   std::chrono::microseconds batch_wait{0};
+  std::optional<Endpoint> metrics;  ///< where Prometheus asks (TCP); none: nowhere
 
   friend bool operator==(const Daemon&, const Daemon&) = default;
 };

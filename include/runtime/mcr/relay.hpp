@@ -19,6 +19,7 @@
 #include "mcr/heartbeat.hpp"
 #include "mcr/interfaces.hpp"
 #include "mcr/membership.hpp"
+#include "mcr/metrics.hpp"
 #include "mcr/netlink.hpp"
 #include "mcr/rules.hpp"
 #include "mcr/snapshot.hpp"
@@ -65,6 +66,8 @@ class Relay {
   [[nodiscard]] std::string summary() const;
   /// Whether every worker goes round its loop, as of the last tick().
   [[nodiscard]] bool progresses() const noexcept;
+  /// The same as metrics for Prometheus. `process` has what belongs to the process.
+  [[nodiscard]] std::string metrics(nlohmann::json process, const std::vector<LinkStats>& links);
   /// One line of totals, for the log.
   [[nodiscard]] std::string totals();
 
@@ -108,8 +111,11 @@ class Relay {
   [[nodiscard]] nlohmann::json report_output(const Rule& rule, std::size_t at) const;
   [[nodiscard]] nlohmann::json report_workers() const;
   [[nodiscard]] nlohmann::json report_interfaces(const std::vector<LinkStats>& links) const;
+  [[nodiscard]] RuleState state_of_rule(std::size_t at, std::uint32_t slot) const;
+  [[nodiscard]] nlohmann::json report_joins() const;
   [[nodiscard]] nlohmann::json report_membership() const;
   [[nodiscard]] nlohmann::json report_totals() const;
+  [[nodiscard]] std::vector<RuleMetrics> rule_metrics() const;
 
   Config config_;
   Interfaces interfaces_;
