@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Metrics: what Prometheus reads is what status says; the address follows a reload.
+
+    gen (g0) ---- (r0) relay (r1) ---- (s0) sink
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+from daemon import Daemon, config, rule
+from ledger import Ledger
+from traffic import exact
+from world import check, equal, phase, play, scaled, until
+
+TOOLS = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "metrics")
+FETCH = """
+import http.client, sys
+c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=10)
+c.request(sys.argv[2], sys.argv[3])
+r = c.getresponse()
+sys.stdout.write(f"{r.status}\\n{r.read().decode()}")
+"""
+
+
+def fetch(world, port=9464, method="GET", path="/metrics"):
+    """Status code and body; 0 where nobody listens."""
+    done = subprocess.run(
+        ["ip", "netns", "exec", "relay", "python3", "-c", FETCH, str(port), method, path],
+        capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode != 0:
+        return 0, done.stderr
+    code, _, body = done.stdout.partition("\n")
+    return int(code), body
+
+
+def samples(text):
+    """{(name, labels): value}"""
+    lines = re.findall(r'^(\w+)(?:\{(.*)\})? (\S+)$', text, re.M)
+    return {(name, labels): float(value) for name, labels, value in lines}
+
+
+def compare(daemon, found):
+    """Status and metrics, both at rest."""
+    status = daemon.status()
+    for entry in status["rules"]:
+        label = f'rule="{entry["name"]}"'
+        equal(found["mcr_rule_rx_datagrams_total", label], entry["rx_datagrams"], label)
+        equal(found["mcr_rule_rx_bytes_total", label], entry["rx_bytes"], label)
+        for state in ("active", "waiting", "failed", "silent", "disabled"):
+            equal(found["mcr_rule_state", f'{label},state="{state}"'], entry["state"] == state,
+                  f"{label} {state}")
+        for output in entry["outputs"]:
+            place = (f'{label},interface="{output["interface"]}",'
+                     f'destination="{output.get("group") or output["address"]}:{output["port"]}"')
+            for key in ("matched", "tx"):
+                figure = "matched" if key == "matched" else "tx_datagrams"
+                equal(found[f"mcr_output_{key}_datagrams_total", place], output[figure], place)
+            for reason, drops in output["drops"].items():
+                sample = "mcr_output_drops_total", f'{place},reason="{reason}"'
+                equal(found.get(sample, 0), drops, f"{place} {reason}")
+    for reason, drops in status["totals"]["tx_drops"].items():
+        equal(found["mcr_tx_drops_total", f'reason="{reason}"'], drops, reason)
+    for name, key in (("rx", "rx_datagrams"), ("matched", "matched"), ("tx", "tx_datagrams")):
+        equal(found[f"mcr_{name}_datagrams_total", ""], status["totals"][key], key)
+    for each in status["interfaces"]:
+        equal(found["mcr_interface_rx_frames_total", f'interface="{each["name"]}"'],
+              each["rx_frames"], each["name"])
+    equal(found["mcr_membership_groups", 'state="joined"'],
+          sum(g["state"] == "joined" for g in status["membership"]["groups"]), "groups")
+
+
+def promtool(world, *args, text=None):
+    done = subprocess.run(["promtool", *args], input=text, capture_output=True, text=True,
+                          timeout=60, check=False)
+    equal(done.returncode, 0, f"promtool {' '.join(args)}: {done.stdout}{done.stderr}")
+
+
+def tools_name_only_what_is_there(text):
+    """Every metric that the dashboard and the alerts ask for is one that we have."""
+    with open(os.path.join(TOOLS, "dashboard.json"), encoding="utf-8") as file:
+        asked = " ".join(t["expr"] for panel in json.load(file)["panels"] for t in panel["targets"])
+    with open(os.path.join(TOOLS, "alerts.yml"), encoding="utf-8") as file:
+        asked += "\n".join(line for line in file if "mcr_" in line)
+    have = set(re.findall(r"^# TYPE (\w+)", text, re.M))
+    missing = set(re.findall(r"\bmcr_\w+", asked)) - have
+    check(not missing, f"tools/metrics asks for what is not there: {missing}")
+
+
+def text_of(address, *rules):
+    return config(*rules, extra=f'metrics = "{address}"' if address else "")
+
+
+def story(world):
+    world.line()
+    world.sh("ip -n relay link set lo up")
+    rules = (
+        rule('one \\"quoted\\"', "239.1.1.1", 5000, [("r1", "239.2.1.1")]),
+        rule("two", "239.1.1.2", 5000, [("r1", "239.2.1.2"), ("nowhere0", "239.2.1.2")]),
+        rule("lost", "239.1.1.3", 5000, [("r1", "239.2.1.3")], interface="nowhere0"),
+    )
+    daemon = Daemon(world, text_of("127.0.0.1:9464", *rules)).start(active=False)
+    until(lambda: daemon.rule("two")["state"] == "active", "the rule starts")
+
+    phase("the values of status, after traffic and drops")
+    ledger = Ledger(world, daemon, size=400)
+    exact(world, ledger, "239.1.1.2", 5000, scaled(1000), 4000, size=400, out=("239.2.1.2", 5000))
+    code, text = fetch(world)
+    equal(code, 200, "status of GET /metrics")
+    found = {(name, labels.replace('\\"', '"')): v for (name, labels), v in samples(text).items()}
+    check(found["mcr_rule_rx_datagrams_total", 'rule="two"'] > 0, "datagrams are counted")
+    compare(daemon, found)
+    lost = ('rule="two",interface="nowhere0",destination="239.2.1.2:5000",reason="output_down"')
+    check(found["mcr_output_drops_total", lost] > 0, "the drops of an output that is not there")
+
+    phase("anything else is refused, and does no harm")
+    equal(fetch(world, path="/")[0], 404, "GET /")
+    equal(fetch(world, method="POST")[0], 405, "POST /metrics")
+    world.sh("timeout 2 python3 -c 'import socket;s=socket.create_connection((\"127.0.0.1\",9464));"
+             "s.send(b\"x\"*5000);s.recv(1)' || true", "relay")
+    equal(fetch(world)[0], 200, "GET after a client that sent rubbish")
+
+    phase("a reload moves the endpoint, refuses one that is taken, and ends it")
+    daemon.reload(text_of("127.0.0.1:9465", *rules))
+    equal(fetch(world)[0], 0, "the old address is closed")
+    equal(fetch(world, 9465)[0], 200, "the new one answers")
+    daemon.configure(text_of("127.0.0.1:9466", *rules[:1]))
+    taken = subprocess.Popen(
+        ["ip", "netns", "exec", "relay", "python3", "-c",
+         "import socket,sys;s=socket.create_server((\"127.0.0.1\",9466));print('up',flush=True);sys.stdin.read()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    taken.stdout.readline()
+    refused = daemon.try_reload()
+    equal(refused.returncode, 78, "exit code of a reload to an address that is taken")
+    check("127.0.0.1:9466: Address already in use" in refused.stderr, refused.stderr)
+    taken.stdin.close()
+    taken.wait(10)
+    equal(len(daemon.status()["rules"]), 3, "rules after the refused reload")
+    equal(fetch(world, 9465)[0], 200, "the endpoint stays")
+    daemon.reload(text_of(None, *rules))
+    equal(fetch(world, 9465)[0], 0, "no endpoint without the key")
+
+    phase("what Prometheus' own tools say")
+    tools_name_only_what_is_there(text)
+    if shutil.which("promtool") is None:
+        print("   left out: there is no promtool (Debian package prometheus)")
+        return
+    promtool(world, "check", "metrics", text=text)
+    promtool(world, "check", "rules", os.path.join(TOOLS, "alerts.yml"))
+    promtool(world, "test", "rules", os.path.join(TOOLS, "alerts_test.yml"))
+
+
+play(story, 45)
