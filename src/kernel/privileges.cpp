@@ -45,13 +45,18 @@ void keep_only(std::span<const unsigned> capabilities) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
   if (::syscall(SYS_capget, &header, data.data()) != 0) throw_errno("read capabilities");
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  bool surplus = false;
   for (auto& word : data) {
-    word.permitted &= static_cast<std::uint32_t>(kept);
+    const auto mask = static_cast<std::uint32_t>(kept);
+    surplus = surplus || ((word.permitted | word.inheritable) & ~mask) != 0;
+    word.permitted &= mask;
     word.effective = word.permitted;
-    word.inheritable = 0;  // and with it the ambient ones
+    word.inheritable = 0;
     kept >>= 32U;
   }
-  if (::syscall(SYS_capset, &header, data.data()) != 0) throw_errno("drop capabilities");
+  // Sandboxes that have left no surplus forbid the call, too.
+  if (surplus && ::syscall(SYS_capset, &header, data.data()) != 0) throw_errno("drop capabilities");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("set no_new_privs");
 }
 
