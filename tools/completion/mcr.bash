@@ -1,0 +1,44 @@
+# Completion of mcr for bash. Commands and options are those that its --help names; rules, those of
+# the running relay.
+# shellcheck shell=bash disable=SC2207,SC2154
+
+_mcr_options() {
+  mcr "$1" --help 2>/dev/null | sed -n 's/^  \(-[a-z],\)\{0,1\}\(--[a-z-]\{1,\}\).*/\2/p'
+}
+
+_mcr_rules() {
+  mcr status --json "$@" 2>/dev/null |
+    sed -n '/^  "rules": \[/,/^  \]/s/^      "name": "\(.*\)",\{0,1\}$/\1/p'
+}
+
+_mcr() {
+  local cur prev words cword i socket=() IFS=$'\n'
+  _get_comp_words_by_ref -n : cur prev words cword # names of rules may have colons
+  COMPREPLY=()
+  if ((cword == 1)); then
+    COMPREPLY=($(compgen -W "$(mcr --help 2>/dev/null |
+      sed -n '/^Subcommands:/,$s/^  \([a-z]\{1,\}\) .*/\1/p')"$'\n--help\n--version' -- "$cur"))
+    return
+  fi
+  case $prev in
+    -c | --config | --socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --interface) COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "$cur")); return ;;
+    --gso) COMPREPLY=($(compgen -W $'on\noff' -- "$cur")); return ;;
+    --rate) COMPREPLY=($(compgen -W max -- "$cur")); return ;;
+  esac
+  if [[ $cur == -* ]]; then
+    COMPREPLY=($(compgen -W "$(_mcr_options "${words[1]}")" -- "$cur"))
+  elif [[ ${words[1]} == status ]]; then
+    for ((i = 2; i < cword; ++i)); do
+      [[ ${words[i]} == --socket ]] && socket=(--socket "${words[i + 1]}")
+    done
+    # Not compgen -W: it would expand what stands in a name.
+    local rule
+    while read -r rule; do
+      [[ $rule == "$cur"* ]] && COMPREPLY+=("$(printf %q "$rule")")
+    done < <(_mcr_rules "${socket[@]}")
+    __ltrim_colon_completions "$cur"
+  fi
+}
+
+complete -F _mcr mcr
