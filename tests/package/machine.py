@@ -1,0 +1,228 @@
+"""A bare Debian 12 with systemd as process 1, in namespaces of this kernel: boots in a second.
+
+Its files are a layer of memory above a bare system (debootstrap, kept in the cache), so that
+nothing a test does there lasts, or touches this host. Needs root and a writable cgroup2.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+CACHE = os.path.join(
+    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "mcr-package"
+)
+PACKAGES = "systemd-sysv,iproute2"
+BOOT = r"""
+set -e
+mount --make-rprivate /
+cd "$1"
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs run
+mount -t tmpfs -o mode=755 tmpfs dev
+for each in null zero full random urandom tty; do
+  touch dev/$each
+  mount --bind /dev/$each dev/$each
+done
+mkdir dev/pts dev/shm old
+ln -s /proc/self/fd dev/fd
+ln -s pts/ptmx dev/ptmx
+mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
+mount -t tmpfs tmpfs dev/shm
+ip link set lo up
+pivot_root . old
+umount -l old
+rmdir old
+exec env -i container=mcr PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init --show-status=no \
+  </dev/null >/dev/null 2>&1
+"""
+
+
+class Failure(Exception):
+    """The package did not do what it must."""
+
+
+class Skip(Exception):
+    """This host cannot play the test; the text says why."""
+
+
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def equal(actual, expected, what):
+    check(actual == expected, f"{what}: expected {expected!r}, actual {actual!r}")
+
+
+def until(condition, what, seconds=15):
+    """Waits until condition() is true (its value is returned); else fails with `what`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Failure(f"not within {seconds} s: {what() if callable(what) else what}")
+        time.sleep(0.05)
+
+
+def run(*argv, ok=True, seconds=120, **options):
+    done = subprocess.run(
+        list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        errors="replace", timeout=seconds, check=False, **options,
+    )
+    if ok and done.returncode != 0:
+        raise Failure(f"`{' '.join(map(str, argv))}` exited {done.returncode}:\n"
+                      f"{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return done
+
+
+def bare_system():
+    """The directory of a bare Debian 12; made, with debootstrap, if it is not in the cache."""
+    uri = "$(REPO_URI) $(CODENAME)"
+    listed = run("apt-get", "indextargets", "--format", uri, "Created-By: Packages").stdout
+    mirror = next((line.split()[0] for line in listed.splitlines() if line.endswith(" bookworm")),
+                  None)
+    if not mirror:
+        raise Skip("apt knows no archive of Debian 12")
+    recipe = hashlib.sha256((PACKAGES + mirror).encode()).hexdigest()[:8]
+    root = os.path.join(CACHE, f"bookworm_{recipe}")
+    if not os.path.isdir(root):
+        print("making a bare Debian 12 (once)", flush=True)
+        os.makedirs(CACHE, exist_ok=True)
+        making = tempfile.mkdtemp(prefix="new.", dir=CACHE)
+        os.chmod(making, 0o755)
+        try:
+            run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", making,
+                mirror, seconds=1200)
+            os.rename(making, root)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+    return root
+
+
+class Machine:
+    """Made of the bare system at once; with systemd from boot() on."""
+
+    def __init__(self):
+        if os.geteuid() != 0:
+            raise Skip("only root can make a machine")
+        self._init = None
+        self._unshare = None
+        bare = bare_system()
+        self._work = tempfile.mkdtemp(prefix="mcr-machine.")
+        run("mount", "-t", "tmpfs", "tmpfs", self._work)
+        self.root = os.path.join(self._work, "root")
+        for name in ("root", "upper", "work"):
+            os.mkdir(os.path.join(self._work, name))
+        run("mount", "-t", "overlay", "overlay", "-o",
+            f"lowerdir={bare},upperdir={self._work}/upper,workdir={self._work}/work", self.root)
+
+    def path(self, name):
+        return os.path.join(self.root, name.lstrip("/"))
+
+    def write(self, name, text):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def install(self, package):
+        """apt install, before the boot: with this host's sources and network.
+
+        What apt downloads is kept in the cache.
+        """
+        shutil.copy(package, self.path("/root/"))
+        shutil.copytree("/etc/apt", self.path("/etc/apt"), dirs_exist_ok=True)
+        if os.path.exists("/etc/resolv.conf"):
+            shutil.copy("/etc/resolv.conf", self.path("/etc/resolv.conf"))
+        inside = ["chroot", self.root, "apt-get", "-q", "-y"]
+        kept = {"/var/cache/apt/archives": "archives", "/var/lib/apt/lists": "lists"}
+        for folder, name in kept.items():
+            os.makedirs(os.path.join(CACHE, name, "partial"), exist_ok=True)
+            run("mount", "--bind", os.path.join(CACHE, name), self.path(folder))
+        try:
+            command = [*inside, "install", f"/root/{os.path.basename(package)}"]
+            if run(*command, ok=False, seconds=300).returncode != 0:
+                run(*inside, "update", seconds=300)
+                run(*command, seconds=300)
+        finally:
+            for folder in kept:
+                run("umount", self.path(folder))
+
+    def boot(self):
+        """Starts systemd, in namespaces and a cgroup of its own."""
+        hierarchy = next(
+            (each for each in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+             if os.access(f"{each}/cgroup.procs", os.W_OK)), None,
+        )
+        if not hierarchy:
+            raise Skip("no cgroup2 that can be written to")
+        self._cgroup = tempfile.mkdtemp(prefix="mcr-machine.", dir=hierarchy)
+        self._unshare = subprocess.Popen(
+            ["sh", "-c",
+             'echo $$ >"$0/cgroup.procs" && exec unshare --mount --uts --ipc --net --pid --cgroup'
+             ' --fork --kill-child bash -c "$1" boot "$2"', self._cgroup, BOOT, self.root],
+            stdin=subprocess.DEVNULL,
+        )
+        children = f"/proc/{self._unshare.pid}/task/{self._unshare.pid}/children"
+
+        def init():
+            with open(children, encoding="utf-8") as file:
+                found = file.read().split()
+            return int(found[0]) if found else None
+
+        self._init = until(init, "the machine starts")
+        until(lambda: self.call("systemctl", "is-system-running", "--wait").stdout.strip()
+              in ("running", "degraded"), "systemd is up", 60)
+
+    def call(self, *argv, seconds=60):
+        """A command in the machine, to its end."""
+        return run("nsenter", "--all", "--target", self._init, *argv, ok=False, seconds=seconds)
+
+    def sh(self, command, seconds=60):
+        """A shell command that must not fail; its output."""
+        done = self.call("sh", "-c", command, seconds=seconds)
+        if done.returncode != 0:
+            raise Failure(f"`{command}` exited {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+    def start(self, command):
+        """A shell command in the background."""
+        return subprocess.Popen(
+            ["nsenter", "--all", "--target", str(self._init), "sh", "-c", command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+
+    def close(self):
+        if self._unshare:
+            self._unshare.kill()
+            self._unshare.wait()
+            run("find", self._cgroup, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+", ok=False)
+        run("umount", "--recursive", "--lazy", self._work, ok=False)
+        os.rmdir(self._work)
+
+
+def play(story):
+    """story(machine); exit 0 passed, 77 skipped, else failed."""
+    machine = None
+    try:
+        machine = Machine()
+        story(machine)
+    except Skip as skip:
+        print(f"skipped: {skip}")
+        sys.exit(77)
+    except Failure as failure:
+        print(f"FAILED: {failure}")
+        if machine and machine._init:
+            print(machine.call("journalctl", "--no-pager", "-n", "60", "-u", "mcr*").stdout)
+            print(f"FAILED: {failure}")
+        sys.exit(1)
+    finally:
+        if machine:
+            machine.close()
