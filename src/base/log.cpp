@@ -1,12 +1,16 @@
 #include "mcr/log.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <utility>
+
+#include "mcr/repeats.hpp"
 
 namespace mcr::log {
 
@@ -28,6 +32,17 @@ std::string_view name_of(Level level) {
   return "?";
 }
 
+Repeats repeats;
+std::mutex repeats_lock;
+
+/// JOURNAL_STREAM names the stream's file as DEVICE:INODE; a redirected stderr is another.
+bool stderr_is_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat status {};
+  return stream != nullptr && ::fstat(STDERR_FILENO, &status) == 0 &&
+         fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
+}
+
 }  // namespace
 
 std::optional<Level> parse_level(std::string_view name) {
@@ -46,10 +61,41 @@ bool enabled(Level level) noexcept {
 
 void write(Level level, std::string_view message) {
   if (!enabled(level)) return;
-  static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
+  static const bool journal = stderr_is_journal();
   const auto line = journal ? fmt::format("<{}>{}\n", static_cast<int>(level), message)
                             : fmt::format("mcr: {}: {}\n", name_of(level), message);
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+void write(Level level, std::string_view kind, std::string_view message) {
+  if (!enabled(level)) return;
+  write_held();
+  {
+    const std::lock_guard lock(repeats_lock);
+    if (!repeats.admit(level, kind, message, Repeats::Clock::now())) return;
+  }
+  write(level, message);
+}
+
+void write_held(bool all) {
+  std::vector<Repeats::Line> lines;
+  {
+    const std::lock_guard lock(repeats_lock);
+    lines = repeats.due(all ? Repeats::Clock::time_point::max() : Repeats::Clock::now());
+  }
+  for (const auto& [level, text] : lines)
+    write(level, text);
+}
+
+std::string value(std::string_view text) {
+  const bool is_word = !text.empty() && text.find_first_of(" \"=\\\t\n") == std::string_view::npos;
+  if (is_word) return std::string(text);
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c == '\n' ? ' ' : c;
+  }
+  return result + '"';
 }
 
 }  // namespace mcr::log

@@ -156,8 +156,9 @@ class Program {
 
 void Program::run() {
   relay_.start();
-  log::notice("mcr {} runs: {} rules from {}, control socket {}", MCR_VERSION,
-              relay_.config().rules.size(), options_.config, options_.socket);
+  log::notice("mcr {} runs: rules={} config={} socket={}", MCR_VERSION,
+              relay_.config().rules.size(), log::value(options_.config),
+              log::value(options_.socket));
   say_summary();
   service_manager::ready();
   while (!stopping_) {
@@ -176,6 +177,7 @@ void Program::run() {
   }
   service_manager::stopping();
   relay_.stop();
+  log::write_held(true);
   log::notice("stopped after {} s: {}",
               std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count(),
               relay_.totals());
@@ -235,6 +237,7 @@ void Program::on_timer() {
   std::uint64_t expirations = 0;
   [[maybe_unused]] const auto count = ::read(timer_.get(), &expirations, sizeof expirations);
   survive([this] { relay_.tick(Clock::now()); });
+  log::write_held();
   if (relay_.progresses()) service_manager::feed_watchdog();
   say_summary();
   control_.expire(Clock::now());
@@ -277,7 +280,8 @@ json Program::take_over_config() {
   }
   log::set_level(result.config.daemon.log_level);
   ++generation_;
-  log::notice("reloaded {}: {}", options_.config, difference.str());
+  log::notice("reloaded: difference={} config={}", log::value(difference.str()),
+              log::value(options_.config));
   return {{"ok", true}, {"difference", difference.str()}};
 }
 

@@ -16,13 +16,20 @@ constexpr std::size_t most_workers_by_default = 4;
 /// A worker answers within microseconds; one that does not keeps only memory and sockets waiting.
 constexpr std::chrono::milliseconds grace_period{1000};
 
+std::string details(const Group& group) {
+  return fmt::format("group={} interface={}{}", group.group, group.interface,
+                     group.source ? fmt::format(" source={}", group.source) : "");
+}
+
 void log_event(const MembershipEvent& event) {
   if (event.state == MembershipState::leaving && event.error != 0)
-    log::warning("leave {}: {}", event.group.str(), errno_text(event.error));
+    log::warning("leave failed: {} error={}", details(event.group),
+                 log::value(errno_text(event.error)));
   else if (event.error != 0)
-    log::error("join {}: {}", event.group.str(), errno_text(event.error));
+    log::error("join failed: {} error={}", details(event.group),
+               log::value(errno_text(event.error)));
   else
-    log::debug("{}: {}", event.group.str(), to_string(event.state));
+    log::debug("membership {}: {}", to_string(event.state), details(event.group));
 }
 
 void log_events(const MembershipEvents& events) {
@@ -214,9 +221,11 @@ void Relay::report_changes(const std::vector<Standing>& before, const Config& co
                            then->second->reason == now.reason;
     if (unchanged) continue;
     if (now.state == RuleState::active)
-      log::info("rule {}: active{}{}", name_of_rule, now.reason.empty() ? "" : ", ", now.reason);
+      log::info("rule active: rule={}{}", log::value(name_of_rule),
+                now.reason.empty() ? "" : " reason=" + log::value(now.reason));
     else
-      log::warning("rule {}: {}: {}", name_of_rule, name(now.state), now.reason);
+      log::warning("rule {}: rule={} reason={}", name(now.state), log::value(name_of_rule),
+                   log::value(now.reason));
   }
 }
 

@@ -1,10 +1,12 @@
-// Log lines on stderr, one write(2) each, safe from any thread.
+// Log lines on stderr, one write(2) each, safe from any thread: a text, then details as key=value.
+// What comes again and again is held back and counted (repeats.hpp).
 // Not for the packet path: what happens to a datagram is counted, not logged.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace mcr::log {
@@ -19,28 +21,46 @@ enum class Level : int { error = 3, warning = 4, notice = 5, info = 6, debug = 7
 void set_level(Level level) noexcept;
 [[nodiscard]] bool enabled(Level level) noexcept;
 
-/// Writes one line; under journald (JOURNAL_STREAM) with its "<N>" priority prefix.
+/// Writes one line; with a "<N>" priority prefix if stderr is the journal (sd-daemon(3)). Held back
+/// if the same was written, or much of its `kind`, within the last seconds.
+void write(Level level, std::string_view kind, std::string_view message);
+/// Never held back: the answer to what an operator asked for.
 void write(Level level, std::string_view message);
+
+/// Writes how many lines were held back, of those whose time is over; `all`: of all. Call it now
+/// and then.
+void write_held(bool all = false);
+
+/// A value as it stands after key=: in quotes where it would not be one word.
+[[nodiscard]] std::string value(std::string_view text);
+
+template <typename... Args>
+void line(Level level, fmt::format_string<Args...> format, Args&&... args) {
+  if (!enabled(level)) return;
+  const fmt::string_view kind = format;
+  write(level, {kind.data(), kind.size()}, fmt::format(format, std::forward<Args>(args)...));
+}
 
 template <typename... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
-  write(Level::error, fmt::format(format, std::forward<Args>(args)...));
+  line(Level::error, format, std::forward<Args>(args)...);
 }
 template <typename... Args>
 void warning(fmt::format_string<Args...> format, Args&&... args) {
-  write(Level::warning, fmt::format(format, std::forward<Args>(args)...));
-}
-template <typename... Args>
-void notice(fmt::format_string<Args...> format, Args&&... args) {
-  write(Level::notice, fmt::format(format, std::forward<Args>(args)...));
+  line(Level::warning, format, std::forward<Args>(args)...);
 }
 template <typename... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
-  write(Level::info, fmt::format(format, std::forward<Args>(args)...));
+  line(Level::info, format, std::forward<Args>(args)...);
 }
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+  line(Level::debug, format, std::forward<Args>(args)...);
+}
+/// What an operator did or asked for: never held back.
+template <typename... Args>
+void notice(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::notice, fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace mcr::log
