@@ -23,11 +23,13 @@
 #include "mcr/control.hpp"
 #include "mcr/error.hpp"
 #include "mcr/log.hpp"
+#include "mcr/loss_watch.hpp"
 #include "mcr/metrics_server.hpp"
 #include "mcr/netlink.hpp"
 #include "mcr/privileges.hpp"
 #include "mcr/relay.hpp"
 #include "mcr/service_manager.hpp"
+#include "mcr/softnet.hpp"
 
 namespace mcr {
 
@@ -138,6 +140,7 @@ class Program {
       const std::optional<Endpoint>& wanted) const;
   void serve_metrics();
   void follow_interfaces();
+  void look_for_loss();
 
   const Options options_;
   const Config config_;  ///< as it was at the start; the relay knows today's
@@ -147,6 +150,9 @@ class Program {
   UniqueFd timer_;
   Relay relay_;
   std::unique_ptr<MetricsServer> metrics_;  ///< null: none
+  LossWatch loss_watch_;
+  Clock::time_point looked_for_loss_;
+  const Softnet softnet_before_ = read_softnet();
   Clock::time_point started_ = Clock::now();
   std::uint64_t generation_ = 1;  ///< of the configuration: grows with each successful reload
   std::string said_;              ///< to the service manager
@@ -237,12 +243,24 @@ void Program::on_timer() {
   std::uint64_t expirations = 0;
   [[maybe_unused]] const auto count = ::read(timer_.get(), &expirations, sizeof expirations);
   survive([this] { relay_.tick(Clock::now()); });
+  survive([this] { look_for_loss(); });
   log::write_held();
   if (relay_.progresses()) service_manager::feed_watchdog();
   say_summary();
   control_.expire(Clock::now());
   if (metrics_) metrics_->expire(Clock::now());
   if (interfaces_due_) follow_interfaces();
+}
+
+/// Every few seconds: asking for all links costs more the more there are.
+void Program::look_for_loss() {
+  constexpr auto pause = std::chrono::seconds(5);
+  if (Clock::now() - looked_for_loss_ < pause) return;
+  looked_for_loss_ = Clock::now();
+  auto counts = relay_.losses(netlink_.stats());
+  counts.push_back({"", LossPlace::backlog, read_softnet().dropped});
+  for (const auto& line : loss_watch_.look(counts, Clock::now()))
+    log::warning("{}", line);
 }
 
 json Program::on_request(const json& request) {
@@ -300,11 +318,15 @@ json Program::status() {
 }
 
 json Program::about_process() const {
+  const auto softnet = read_softnet();
   return {{"version", MCR_VERSION},
           {"pid", ::getpid()},
           {"generation", generation_},
           {"uptime_s", std::chrono::duration<double>(Clock::now() - started_).count()},
-          {"config", options_.config}};
+          {"config", options_.config},
+          {"host",
+           {{"softnet_dropped", softnet.dropped - softnet_before_.dropped},
+            {"softnet_squeezed", softnet.squeezed - softnet_before_.squeezed}}}};
 }
 
 }  // namespace

@@ -95,6 +95,13 @@ constexpr std::array process_metrics{
     JsonMetric{"mcr_config_generation", "generation", "Configurations taken over since the start."},
 };
 
+constexpr std::array host_metrics{
+    JsonMetric{"mcr_host_softnet_dropped_frames_total", "softnet_dropped",
+               "Frames that found a CPU's input queue full, on the whole host."},
+    JsonMetric{"mcr_host_softnet_squeezed_total", "softnet_squeezed",
+               "Times the kernel had no time left to take more frames."},
+};
+
 constexpr std::array worker_metrics{
     JsonMetric{"mcr_worker_rx_datagrams_total", "rx_datagrams", "Datagrams a worker received."},
     JsonMetric{"mcr_worker_tx_datagrams_total", "tx_datagrams", "Datagrams a worker sent."},
@@ -210,6 +217,7 @@ void add_process(Exposition& text, const json& process) {
   text.add("mcr_build_info", "1; the version is a label.",
            label("version", process.value("version", "")), "1");
   add_numbers(text, process_metrics, process);
+  add_numbers(text, host_metrics, at(process, "host"));
   add_numbers(text, worker_metrics, at(process, "workers"), "worker", "id");
   add_interface_states(text, at(process, "interfaces"));
   add_numbers(text, interface_metrics, at(process, "interfaces"), "interface", "name");

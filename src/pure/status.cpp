@@ -126,6 +126,8 @@ std::vector<std::string> findings(const Json& status, const std::vector<RuleView
   auto overrun = names_with(
       interfaces, [](const Json& interface) { return count(interface, "kernel_drops") > 0; });
   if (!overrun.empty()) result.push_back("kernel drops on " + overrun);
+  add(count(at(status, "host"), "softnet_dropped"), "frame",
+      "lost in this host's input queues: raise net.core.netdev_max_backlog");
   return result;
 }
 
@@ -182,10 +184,13 @@ std::vector<std::string> interface_notes(const Json& interface) {
                     plural(drops, "frame"), text(interface, "name")));
   }
   if (auto missed = count(interface, "link_rx_missed"); missed > 0) {
-    notes.push_back(fmt::format("the link itself missed {} on receive", plural(missed, "frame")));
+    notes.push_back(fmt::format("the link itself missed {} on receive: ethtool -S {} shows where",
+                                plural(missed, "frame"), text(interface, "name")));
   }
   if (auto lost = count(interface, "link_tx_dropped"); lost > 0) {
-    notes.push_back(fmt::format("the link itself dropped {} on transmit", plural(lost, "frame")));
+    notes.push_back(
+        fmt::format("queueing discipline or link dropped {} on transmit: tc -s qdisc show dev {}",
+                    plural(lost, "frame"), text(interface, "name")));
   }
   return notes;
 }

@@ -15,7 +15,7 @@ RX_DROPS = "not_ip not_udp truncated bad_length bad_checksum fragment own_source
 TX_DROPS = ("ttl_expired rate_limited send_queue_full egress_full no_memory too_big output_down"
             " send_error")
 KEYS = {
-    "": "version pid uptime_s generation config workers interfaces rules membership totals",
+    "": "version pid uptime_s generation config host workers interfaces rules membership totals",
     "workers": "id cpu rx_datagrams tx_datagrams batches",
     "interfaces": "name index state mtu gro receive_buffer send_buffer rx_frames rx_datagrams"
                   " kernel_drops link_rx_missed link_tx_dropped",

@@ -17,6 +17,7 @@ using Json = nlohmann::json;
 Json process() {
   return Json::parse(R"({
     "version": "1.2.3", "generation": 3, "uptime_s": 12.5,
+    "host": {"softnet_dropped": 11, "softnet_squeezed": 12},
     "workers": [{"id": 0, "cpu": 2, "rx_datagrams": 5, "tx_datagrams": 6, "batches": 4}],
     "interfaces": [
       {"name": "eth0", "state": "up", "mtu": 1500, "receive_buffer": 4096, "send_buffer": 0,
@@ -56,6 +57,7 @@ TEST_CASE("metrics: values with their names and labels") {
         "mcr_build_info{version=\"1.2.3\"} 1",
         "mcr_uptime_seconds 12.5",
         "mcr_config_generation 3",
+        "mcr_host_softnet_dropped_frames_total 11",
         "mcr_worker_batches_total{worker=\"0\"} 4",
         "mcr_interface_state{interface=\"eth0\",state=\"up\"} 1",
         "mcr_interface_state{interface=\"eth7\",state=\"up\"} 0",

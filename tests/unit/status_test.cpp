@@ -185,6 +185,8 @@ TEST_CASE("status: drops are named where they happened, zeros are not") {
   status["rules"][0]["drops"]["bad_checksum"] = 1200;
   status["rules"][0]["outputs"][0]["drops"]["egress_full"] = 7;
   status["interfaces"][0]["kernel_drops"] = 33;
+  status["interfaces"][1]["link_tx_dropped"] = 8;
+  status["host"]["softnet_dropped"] = 1;
   status["totals"]["drops"]["bad_checksum"] = 1200;
   status["totals"]["tx_drops"]["egress_full"] = 7;
   auto text = render_status(status, 80);
@@ -192,6 +194,10 @@ TEST_CASE("status: drops are named where they happened, zeros are not") {
   CHECK(lines(text)[0].starts_with("ATTENTION"));
   CHECK(has(text, "1 rule with drops since the start"));
   CHECK(has(text, "kernel drops on eth0\n"));
+  CHECK(
+      has(flat(text), "! 1 frame lost in this host's input queues: raise net.core.netdev_max_bac"));
+  CHECK(
+      has(flat(text), "discipline or link dropped 8 frames on transmit: tc -s qdisc show dev eth"));
   CHECK(has(text, "  ! dropped on input: 1,200 bad_checksum\n"));
   CHECK(has(text, "  ! output 239.2.2.2:6000 on eth1 dropped 7 egress_full\n"));
   CHECK(has(text, "  ! dropped on output: 7 egress_full\n"));

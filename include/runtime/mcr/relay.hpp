@@ -18,6 +18,7 @@
 #include "mcr/gro.hpp"
 #include "mcr/heartbeat.hpp"
 #include "mcr/interfaces.hpp"
+#include "mcr/loss_watch.hpp"
 #include "mcr/membership.hpp"
 #include "mcr/metrics.hpp"
 #include "mcr/netlink.hpp"
@@ -68,6 +69,8 @@ class Relay {
   [[nodiscard]] bool progresses() const noexcept;
   /// The same as metrics for Prometheus. `process` has what belongs to the process.
   [[nodiscard]] std::string metrics(nlohmann::json process, const std::vector<LinkStats>& links);
+  /// What the kernel lost on the interfaces in use. Of the sockets: as of the last tick().
+  [[nodiscard]] std::vector<LossCount> losses(const std::vector<LinkStats>& links) const;
   /// One line of totals, for the log.
   [[nodiscard]] std::string totals();
 

@@ -1,0 +1,59 @@
+// Loss that is not ours to count: frames that NIC, driver, backlog, socket or queueing discipline
+// lost before a worker had them or after it sent them. The counters are the kernel's; what they
+// gained is told as lines for the log, seldom enough for an operator to read them.
+// Takes the time from its caller. Not thread-safe.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mcr {
+
+enum class LossPlace : std::uint8_t {
+  nic,         ///< no descriptor of the NIC was free (rx_missed_errors)
+  stack,       ///< between driver and protocol (rx_dropped); protocols nobody speaks count, too
+  backlog,     ///< a CPU's input queue was full (softnet_stat); of the host, no interface
+  socket,      ///< our packet socket was full
+  discipline,  ///< the queueing discipline dropped
+  driver,      ///< the driver gave up on sending (tx_dropped)
+};
+
+/// A counter of the kernel's, in frames since whenever.
+struct LossCount {
+  std::string interface;  ///< "" for the host
+  LossPlace place = LossPlace::nic;
+  std::uint64_t frames = 0;
+};
+
+class LossWatch {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// Between two lines about the same place.
+  static constexpr std::chrono::seconds pause{60};
+  /// Of LossPlace::stack between two looks: less is other people's protocols, not loss.
+  static constexpr std::uint64_t least_of_stack = 50;
+
+  /// What is to be said now, each with what to do. The first look at a counter only remembers it;
+  /// one that is not in `counts` is forgotten.
+  [[nodiscard]] std::vector<std::string> look(std::span<const LossCount> counts,
+                                              Clock::time_point now);
+
+ private:
+  using Key = std::pair<std::string, LossPlace>;
+  struct Known {
+    std::uint64_t seen = 0;    ///< the counter at the last look
+    std::uint64_t untold = 0;  ///< frames
+    Clock::time_point quiet_until{};
+  };
+
+  std::map<Key, Known> known_;
+};
+
+}  // namespace mcr
