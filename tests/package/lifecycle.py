@@ -175,7 +175,7 @@ def instance(machine):
     machine.sh("mkdir -p /etc/mcr/east /etc/systemd/system/mcr@east.service.d && "
                "cp /usr/share/doc/mcr/examples/namespace.conf /etc/systemd/system/mcr@east.service.d"
                " && systemctl daemon-reload")
-    machine.write("/etc/mcr/east/mcr.toml", CONFIG)
+    machine.sh("cp /usr/share/doc/mcr/examples/east.toml /etc/mcr/east/mcr.toml")
     machine.sh("systemctl start mcr@east.service", 30)
     active(machine, "/run/mcr/east.sock")
     traffic(machine, ("gen", "g1", "sink", "s1"))

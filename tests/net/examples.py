@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""`examples`: each file of tools/examples, word for word, on the network it is written for.
+
+    studio (c0) -- VLAN 100 -- (eth0.100) relay (eth0.200) -- VLAN 200 -- (s0) control
+    exchange (x0) ---- (feed) relay (customers) ---- (s1) market
+    gen (g0) ---- (r0) east (r1) ---- (s2) sink
+
+VLANs are real where the kernel has them (the guest), else veth of the same names.
+(How east.toml becomes a service is shown by tests/package.)
+"""
+
+import os
+
+from counters import Counters
+from daemon import Daemon
+from ledger import internal
+from traffic import FLAWLESS, Gen, Sink, faults
+from world import Skip, check, equal, needs_module, phase, play, scaled, until
+
+FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "examples")
+SIZE = 1316
+tested = set()
+
+
+def example(world, name, namespace):
+    """The relay of an example, active, for the first time on this network."""
+    tested.add(name)
+    with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+        return Daemon(world, file.read(), name.removesuffix(".toml"), namespace).start()
+
+
+def have(*modules):
+    try:
+        needs_module(*modules)
+        return True
+    except Skip:
+        return False
+
+
+def whole(world, daemons, source, target, copies=1):
+    """Every datagram of source (namespace, interface, group, port), once and intact, at target."""
+    namespace, interface, group, port = target
+    sink = Sink(world, group, port, namespace=namespace, interface=interface)
+    namespace, interface, group, port = source
+    count = scaled(500)
+    before = [daemon.status()["totals"]["tx_datagrams"] for daemon in daemons]
+    Gen(world, group, port, rate=scaled(1500), size=SIZE, count=count, namespace=namespace,
+        interface=interface).wait()
+    for daemon, sent in zip(daemons, before):
+        until(lambda d=daemon, s=sent: d.status()["totals"]["tx_datagrams"] >= s + count * copies,
+              f"{daemon.name} sends them")
+        internal(daemon.status())
+    judged = sink.stop()
+    equal({"received": judged["received"], **faults(judged)}, {"received": count, **FLAWLESS},
+          f"from {source} at {target}")
+
+
+def vlan(world, number, namespace, interface, address):
+    """eth0.NUMBER of the relay, and its other end."""
+    name = f"eth0.{number}"
+    relay = f"10.{number}.0.1/24"
+    if not have("8021q"):
+        world.link(namespace, interface, address, "relay", name, relay)
+        return
+    if "eth0" not in world.sh("ip -n relay -br link"):
+        world.link("plant", "trunk", None, "relay", "eth0", None)
+    world.sh(f"ip -n relay link add link eth0 name {name} type vlan id {number}")
+    world.sh(f"ip -n plant link add link trunk name {interface} type vlan id {number}"
+             f" && ip -n plant link set {interface} netns {namespace}")
+    for where, device, own in (("relay", name, relay), (namespace, interface, address)):
+        world.sh(f"ip -n {where} addr add {own} dev {device} && ip -n {where} link set {device} up")
+
+
+def media(world):
+    world.namespace("studio", "control", "plant")
+    vlan(world, 100, "studio", "c0", "10.100.0.11/24")
+    vlan(world, 200, "control", "s0", "10.200.0.2/24")
+    daemon = example(world, "media-vlans.toml", "relay")
+    for kind in (1, 2):
+        whole(world, [daemon], ("studio", "c0", f"239.100.1.{kind}", 5004),
+              ("control", "s0", f"239.200.1.{kind}", 5004))
+    whole(world, [daemon], ("control", "s0", "239.200.9.1", 5006),
+          ("studio", "c0", "239.100.9.1", 5006))
+    until(lambda: daemon.rule("camera-1")["state"] == "silent", "camera-1 stands still: silent")
+    equal(daemon.rule("intercom")["state"], "active", "a rule that expects nothing")
+    daemon.stop()
+
+
+def market(world):
+    world.namespace("exchange", "market")
+    world.link("exchange", "x0", "10.1.0.2/24", "relay", "feed", "10.1.0.1/24")
+    world.link("relay", "customers", "10.60.0.1/16", "market", "s1", "10.60.0.2/16")
+    counters = Counters(world, "market", "s1")
+    daemon = example(world, "market-data.toml", "relay")
+    whole(world, [daemon], ("exchange", "x0", "233.54.12.1", 26400),
+          ("market", "s1", "239.60.0.50", 26400), copies=50)
+    came = counters.read()
+    groups = {f"239.60.0.{i}" for i in range(1, 51)}
+    equal({group for group, port in came if port == 26400}, groups, "customers that were served")
+    equal({came[group, 26400].payload for group in groups}, {scaled(500) * SIZE}, "bytes for each")
+    daemon.stop()
+
+
+def instance(world):
+    world.namespace("gen", "east", "sink")
+    world.link("gen", "g0", "10.1.0.2/24", "east", "r0", "10.1.0.1/24")
+    world.link("east", "r1", "10.2.0.1/24", "sink", "s2", "10.2.0.2/24")
+    daemon = example(world, "east.toml", "east")
+    whole(world, [daemon], ("gen", "g0", "239.1.1.1", 5000), ("sink", "s2", "239.2.1.1", 6000))
+    daemon.stop()
+
+
+def sample(world):
+    """tools/mcr.toml, too: idle as it is, valid with everything switched on that it comments out."""
+    path = os.path.join(FOLDER, "..", "mcr.toml")
+    equal(world.call("check", "-c", path).stdout.strip().split(": ")[-1], "ok, 0 rules", "mcr check")
+    with open(path, encoding="utf-8") as file:
+        lines = [line[1:] if line[:1] == "#" and line[1:2] not in ("", " ", "\n") or
+                 line.startswith("#  {") else line for line in file]
+    done = world.call("check", "-c", world.write("all.toml", "".join(lines)))
+    equal((done.returncode, done.stderr), (0, ""), "mcr check of all that is commented out")
+
+
+def story(world):
+    world.namespace("relay")
+    phase("mcr.toml")
+    sample(world)
+    for part in (media, market, instance):
+        phase(part.__name__)
+        part(world)
+    missed = {name for name in os.listdir(FOLDER) if name.endswith(".toml")} - tested
+    check(not missed, f"examples that no test runs: {missed}")
+
+
+play(story, 60)
