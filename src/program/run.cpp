@@ -84,6 +84,8 @@ Config load_or_fail(const std::string& path) {
   std::string text;
   for (const auto& error : result.errors)
     text += (text.empty() ? "" : "\n") + error.str();
+  if (::geteuid() == 0 && text.ends_with(errno_text(EACCES)))
+    text += "; mcr run gives up root's right to read everybody's files";
   throw Failure(ExitCode::config, text);
 }
 
