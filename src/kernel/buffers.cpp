@@ -1,11 +1,18 @@
 #include "mcr/buffers.hpp"
 
+#include <atomic>
+#include <numeric>
+
 #include "mcr/error.hpp"
 
 namespace mcr {
 
 Buffers::Buffers(Ring& ring)
-    : ring_(reinterpret_cast<io_uring_buf_ring*>(entries_.data())), references_(count, 0) {
+    : ring_(reinterpret_cast<io_uring_buf_ring*>(entries_.data())),
+      references_(count + blocks, 0),
+      lent_(blocks),
+      free_blocks_(blocks) {
+  std::iota(free_blocks_.begin(), free_blocks_.end(), std::uint16_t{count});
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uint64_t>(entries_.data());
   registration.ring_entries = count;
@@ -20,7 +27,22 @@ Buffers::Buffers(Ring& ring)
   io_uring_buf_ring_advance(ring_, static_cast<int>(count));
 }
 
+std::optional<std::uint16_t> Buffers::lend(std::uint32_t& status, std::uint32_t& in_use) noexcept {
+  if (free_count_ == 0) return std::nullopt;
+  const auto id = free_blocks_[--free_count_];
+  references_[id] = 1;
+  lent_[id - count] = {&status, &in_use};
+  ++in_use;
+  return id;
+}
+
 void Buffers::give_back(std::uint16_t id) noexcept {
+  if (id >= count) {
+    const auto& block = lent_[id - count];
+    --*block.in_use;
+    free_blocks_[free_count_++] = id;
+    return std::atomic_ref(*block.status).store(0, std::memory_order_release);
+  }
   --held_;
   io_uring_buf_ring_add(ring_, at(id), size, id, io_uring_buf_ring_mask(count), 0);
   io_uring_buf_ring_advance(ring_, 1);

@@ -4,12 +4,14 @@
 // one would be shared silently with any other process that uses it.
 //
 // A multishot receive ends by itself (no buffers left, link down); frames then wait in the socket.
+// Of a socket with a ring, a multishot poll tells that blocks are full.
 #include "mcr/ingress.hpp"
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -49,18 +51,21 @@ std::uint16_t protocol_of(const InputKind& kind) {
   return kind.family == Family::ipv6 ? ETH_P_IPV6 : ETH_P_IP;
 }
 
-UniqueFd open_one(const std::string& interface, const IngressKey& key) {
+IngressSocket open_one(const std::string& interface, const IngressKey& key,
+                       std::optional<std::uint64_t> ring_bytes) {
   UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) throw_errno("open packet socket", "on " + interface);
+  std::optional<BlockRing> ring;
   attach(socket, drop_all_filter());
   set_option(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", interface);
+  if (ring_bytes) ring.emplace(socket, *ring_bytes);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(protocol_of(key.kind));
   address.sll_ifindex = static_cast<int>(key.interface_index);
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     throw_errno("bind packet socket", "to " + interface);
-  return socket;
+  return {std::move(socket), std::move(ring)};
 }
 
 int fanout_mode(Fanout fanout) {
@@ -77,26 +82,28 @@ int fanout_mode(Fanout fanout) {
   return PACKET_FANOUT_HASH;
 }
 
-void join_fanout(std::span<const UniqueFd> sockets, Fanout fanout, const std::string& interface) {
+void join_fanout(std::span<const IngressSocket> sockets, Fanout fanout,
+                 const std::string& interface) {
   const int mode = fanout_mode(fanout);
-  set_option(sockets.front(), SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16,
+  set_option(sockets.front().socket, SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16,
              "make a fanout group", interface);
   int group = 0;
   socklen_t length = sizeof group;
-  if (::getsockopt(sockets.front().get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
+  if (::getsockopt(sockets.front().socket.get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
     throw_errno("read the fanout group", "of " + interface);
-  for (const auto& socket : sockets.subspan(1))
-    set_option(socket, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFF) | mode << 16,
+  for (const auto& each : sockets.subspan(1))
+    set_option(each.socket, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFF) | mode << 16,
                "join the fanout group", interface);
 }
 
 }  // namespace
 
-std::vector<UniqueFd> open_ingress(const std::string& interface, const IngressKey& key,
-                                   Fanout fanout, std::size_t workers) {
-  std::vector<UniqueFd> sockets;
+std::vector<IngressSocket> open_ingress(const std::string& interface, const IngressKey& key,
+                                        Fanout fanout, std::size_t workers,
+                                        std::optional<std::uint64_t> ring_bytes) {
+  std::vector<IngressSocket> sockets;
   for (std::size_t i = 0; i < workers; ++i)
-    sockets.push_back(open_one(interface, key));
+    sockets.push_back(open_one(interface, key, ring_bytes));
   if (workers > 1) join_fanout(sockets, fanout, interface);
   return sockets;
 }
@@ -134,7 +141,9 @@ Ingress::Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& count
       buffers_(buffers),
       ports_(ports),
       counters_(counters),
-      superframes_described_(superframes_are_described()) {}
+      superframes_described_(superframes_are_described()) {
+  rings_.reserve(slots::ingress);
+}
 
 void Ingress::adopt(const RuleTable& table) noexcept {
   wanted_.reset();
@@ -155,11 +164,18 @@ void Ingress::stop() noexcept {
 }
 
 void Ingress::arm(std::uint16_t port) noexcept {
+  const auto& [socket, blocks, link_header, busy, failures] = ports_.ingress[port];
   auto& request = ring_.request();
-  io_uring_prep_recvmsg_multishot(&request, ports_.ingress[port].socket.get(), &header_, 0);
+  if (blocks.blocks() != 0) {
+    io_uring_prep_poll_multishot(&request, socket.get(), POLLIN);
+    if (std::ranges::find(rings_, port) == rings_.end()) rings_.push_back(port);
+    count_blocks();
+  } else {
+    io_uring_prep_recvmsg_multishot(&request, socket.get(), &header_, 0);
+    request.flags |= IOSQE_BUFFER_SELECT;
+    request.buf_group = Buffers::group;
+  }
   request.user_data = Token{.op = Op::receive, .port = port}.bits();
-  request.flags |= IOSQE_BUFFER_SELECT;
-  request.buf_group = Buffers::group;
   armed_.set(port);
   starved_.reset(port);
   ended_.reset(port);
@@ -173,17 +189,47 @@ void Ingress::cancel(std::uint16_t port) noexcept {
   request.user_data = Token{.op = Op::cancel, .port = port}.bits();
 }
 
-std::optional<Frame> Ingress::complete(Token token, const io_uring_cqe& completion) noexcept {
-  std::optional<Frame> frame;
+void Ingress::complete(Token token, const io_uring_cqe& completion) noexcept {
   const bool filled = (completion.flags & IORING_CQE_F_BUFFER) != 0;
   if (filled) {
     const auto id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
     buffers_.received(id);
-    frame = read(token.port, id, completion.res);
-    if (!frame) buffers_.release(id);
+    if (const auto frame = read(token.port, id, completion.res))
+      frames_.push(*frame);
+    else
+      buffers_.release(id);
   }
   if ((completion.flags & IORING_CQE_F_MORE) == 0) ended(token.port, completion.res);
-  return frame;
+}
+
+std::optional<Frame> Ingress::next() noexcept {
+  if (frames_.size() != 0) return frames_.pop();
+  for (auto left = rings_.size(); left != 0; --left) {
+    turn_ = turn_ < rings_.size() ? turn_ : 0;
+    if (auto frame = next_in_block(rings_[turn_])) return frame;
+    ++turn_;
+  }
+  return std::nullopt;
+}
+
+std::optional<Frame> Ingress::next_in_block(std::uint16_t port) noexcept {
+  const auto frame = ports_.ingress[port].blocks.next(buffers_);
+  if (!frame) return std::nullopt;
+  counters_.ingress[port].rx_frames.add(1);
+  return Frame{port, frame->buffer, frame->whole, frame->vnet, frame->bytes};
+}
+
+bool Ingress::empty() const noexcept {
+  return frames_.size() == 0 && std::ranges::none_of(rings_, [this](std::uint16_t port) {
+           return ports_.ingress[port].blocks.ready();
+         });
+}
+
+void Ingress::count_blocks() noexcept {
+  std::uint32_t blocks = 0;
+  for (const auto port : rings_)
+    blocks += ports_.ingress[port].blocks.blocks();
+  buffers_.set_blocks_in_rings(blocks);
 }
 
 // A completed buffer holds io_uring_recvmsg_out, then what recvmsg(2) gave: vnet header and frame.
@@ -228,9 +274,16 @@ void Ingress::ended(std::uint16_t port, int result) noexcept {
 
 void Ingress::settle() noexcept {
   if (ended_.none()) return;
-  for (std::uint16_t port = 0; port < slots::ingress; ++port)
-    if (ended_[port]) ports_.ingress[port].busy.store(false, std::memory_order_release);
-  ended_.reset();
+  for (std::uint16_t port = 0; port < slots::ingress; ++port) {
+    auto& cell = ports_.ingress[port];
+    if (!ended_[port] || cell.blocks.in_use()) continue;
+    if (cell.blocks.blocks() != 0) {
+      std::erase(rings_, port);
+      count_blocks();
+    }
+    ended_.reset(port);
+    cell.busy.store(false, std::memory_order_release);
+  }
 }
 
 void Ingress::count_unreadable(std::uint16_t port) noexcept {

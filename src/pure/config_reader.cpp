@@ -127,11 +127,18 @@ Gro read_gro(const Value& value) {
       .value_or(Gro::automatic);
 }
 
+IngressMode read_ingress(const Value& value) {
+  return read_choice<IngressMode, 2>(
+             value, {{{"recvmsg", IngressMode::recvmsg}, {"mmap", IngressMode::mmap}}})
+      .value_or(IngressMode::recvmsg);
+}
+
 constexpr Key<InterfaceTuning> interface_keys[] = {
     {"receive_buffer",
      [](const Value& v, InterfaceTuning& t) { t.receive_buffer = v.buffer_size(); }},
     {"send_buffer", [](const Value& v, InterfaceTuning& t) { t.send_buffer = v.buffer_size(); }},
     {"gro", [](const Value& v, InterfaceTuning& t) { t.gro = read_gro(v); }},
+    {"ingress", [](const Value& v, InterfaceTuning& t) { t.ingress = read_ingress(v); }},
 };
 
 // input = { ... }

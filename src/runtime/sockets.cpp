@@ -4,6 +4,7 @@
 #include <iterator>
 #include <set>
 
+#include "mcr/error.hpp"
 #include "mcr/log.hpp"
 #include "mcr/socket_buffer.hpp"
 
@@ -20,6 +21,10 @@ InterfaceTuning tuning_of(const Config& config, const std::string& interface) {
   if (!tuning.receive_buffer) tuning.receive_buffer = default_receive_buffer;
   if (!tuning.send_buffer) tuning.send_buffer = default_send_buffer;
   return tuning;
+}
+
+std::optional<std::uint64_t> ring_bytes(const InterfaceTuning& tuning) {
+  return tuning.ingress == IngressMode::mmap ? tuning.receive_buffer : std::nullopt;
 }
 
 /// Nobody asked for the defaults: that they were not granted is no warning.
@@ -40,12 +45,13 @@ void warn_if_less(std::string_view what, const std::string& interface, std::uint
 }  // namespace
 
 void Sockets::open(const RuleTable& table, const Config& config) {
+  refuse_restart_keys(table, config);
   std::vector<std::uint16_t> new_ingress;
   std::vector<std::uint16_t> new_egress;
   try {
     for (const auto& wanted : table.ingress()) {
       if (ingress_.contains(wanted.port)) continue;
-      open_ingress_port(wanted, config.daemon.fanout);
+      open_ingress_port(wanted, config);
       new_ingress.push_back(wanted.port);
     }
     for (const auto& wanted : table.egress()) {
@@ -66,16 +72,42 @@ void Sockets::open(const RuleTable& table, const Config& config) {
     tune(port, egress, config);
 }
 
-void Sockets::open_ingress_port(const TableIngress& wanted, Fanout fanout) {
+/// A ring is made before its socket is used, or not at all.
+void Sockets::refuse_restart_keys(const RuleTable& table, const Config& config) const {
+  for (const auto& wanted : table.ingress()) {
+    const auto known = ingress_.find(wanted.port);
+    if (known == ingress_.end()) continue;
+    const auto& ingress = known->second;
+    const auto tuning = tuning_of(config, ingress.interface);
+    const bool other_mode = tuning.ingress != ingress.mode;
+    const bool other_ring =
+        ingress.mode == IngressMode::mmap && *tuning.receive_buffer != ingress.receive_buffer_asked;
+    if (other_mode || other_ring)
+      throw Failure(ExitCode::config,
+                    fmt::format("[interface.{}] {} has changed: that needs a restart",
+                                ingress.interface, other_mode ? "ingress" : "receive_buffer"));
+  }
+}
+
+void Sockets::open_ingress_port(const TableIngress& wanted, const Config& config) {
   Ingress ingress;
   ingress.interface = wanted.interface;
   ingress.key = wanted.key;
   ingress.link_header = wanted.link_header;
-  ingress.sockets = open_ingress(wanted.interface, wanted.key, fanout, workers_.size());
+  const auto tuning = tuning_of(config, wanted.interface);
+  ingress.mode = tuning.ingress;
+  ingress.sockets = open_ingress(wanted.interface, wanted.key, config.daemon.fanout,
+                                 workers_.size(), ring_bytes(tuning));
+  if (const auto& ring = ingress.sockets.front().ring) {
+    ingress.receive_buffer_asked = *tuning.receive_buffer;
+    ingress.receive_buffer = ring->blocks().count * Blocks::bytes;
+  }
   ingress.before = received(wanted.port);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto& cell = workers_[i]->ports().ingress[wanted.port];
-    cell.socket = ingress.sockets[i];
+    const auto& [socket, ring] = ingress.sockets[i];
+    cell.socket = socket;
+    cell.blocks = ring ? BlockReader(ring->blocks()) : BlockReader();
     cell.link_header = wanted.link_header;
     cell.failures.store(0, std::memory_order_relaxed);
   }
@@ -84,8 +116,10 @@ void Sockets::open_ingress_port(const TableIngress& wanted, Fanout fanout) {
 
 void Sockets::tune(Ingress& ingress, const Config& config) {
   const auto asked = *tuning_of(config, ingress.interface).receive_buffer;
-  if (std::exchange(ingress.receive_buffer_asked, asked) == asked) return;
-  for (const auto& socket : ingress.sockets)
+  if (ingress.mode == IngressMode::mmap ||
+      std::exchange(ingress.receive_buffer_asked, asked) == asked)
+    return;
+  for (const auto& [socket, ring] : ingress.sockets)
     ingress.receive_buffer = ask_for_buffer(socket, SocketBuffer::receive, asked);
   warn_if_less("receive buffer", ingress.interface, asked, ingress.receive_buffer,
                "net.core.rmem_max");
@@ -115,8 +149,8 @@ void Sockets::tune(std::uint16_t port, Egress& egress, const Config& config) {
 void Sockets::pass(Ingress& ingress, std::vector<Endpoint> destinations) {
   if (destinations == ingress.passing) return;
   std::vector<Fd> sockets;
-  for (const auto& socket : ingress.sockets)
-    sockets.emplace_back(socket);
+  for (const auto& each : ingress.sockets)
+    sockets.emplace_back(each.socket);
   pass_only(sockets, destinations, ingress.key, ingress.link_header);
   ingress.passing = std::move(destinations);
 }
@@ -217,7 +251,7 @@ void Sockets::close(std::uint16_t port, Ingress& ingress) {
 
 void Sockets::count(Ingress& ingress) {
   auto& total = counted_[ingress.interface];
-  for (const auto& socket : ingress.sockets) {
+  for (const auto& [socket, ring] : ingress.sockets) {
     const auto statistics = take_statistics(socket);
     ingress.counted.offered += statistics.offered;
     ingress.counted.dropped += statistics.dropped;

@@ -88,11 +88,9 @@ void Worker::run() noexcept {
     reap();
     if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
     now_ns_ = monotonic_ns();
-    if (frames_.size() != 0) counters_->worker.batches.add(1);
-    for (auto frames = frames_.size(); frames != 0; --frames)
-      forward(frames_.pop(), table);
+    forward_batch(table);
     ingress_.rearm();
-    if (frames_.size() == 0) ingress_.settle();
+    if (ingress_.empty()) ingress_.settle();
     rules_.quiescent();
     rounds_.store(rounds() + 1, std::memory_order_relaxed);
   }
@@ -101,7 +99,7 @@ void Worker::run() noexcept {
 
 /// Hands over what is to be sent; sleeps only when there is nothing else to do.
 void Worker::exchange() noexcept {
-  if (egress_.flush() || frames_.size() != 0) return ring_.submit();
+  if (egress_.flush() || !ingress_.empty()) return ring_.submit();
   rules_.offline();
   ring_.submit_and_wait();
   rules_.online();
@@ -109,9 +107,9 @@ void Worker::exchange() noexcept {
 
 /// A small batch waits for more, once.
 void Worker::fill_batch() noexcept {
-  if (frames_.size() == 0 || frames_.size() >= full_batch) return;
+  if (ingress_.waiting() == 0 || ingress_.waiting() >= full_batch) return;
   const std::chrono::microseconds wait(batch_wait_us_.load(std::memory_order_relaxed));
-  ring_.submit_and_wait(full_batch - frames_.size(), wait);
+  ring_.submit_and_wait(full_batch - ingress_.waiting(), wait);
   reap();
 }
 
@@ -126,7 +124,7 @@ void Worker::reap() noexcept {
     const auto token = Token::of(completion);
     switch (token.op) {
       case Op::receive:
-        if (const auto frame = ingress_.complete(token, completion)) frames_.push(*frame);
+        ingress_.complete(token, completion);
         break;
       case Op::send:
       case Op::writable:
@@ -140,6 +138,16 @@ void Worker::reap() noexcept {
         break;
     }
   });
+}
+
+/// What is there, but no more than receive buffers: then sends and the rule table have their turn.
+void Worker::forward_batch(const RuleTable& table) noexcept {
+  for (std::uint32_t number = 0; number < Buffers::count; ++number) {
+    const auto frame = ingress_.next();
+    if (!frame) return;
+    if (number == 0) counters_->worker.batches.add(1);
+    forward(*frame, table);
+  }
 }
 
 void Worker::forward(const Frame& frame, const RuleTable& table) noexcept {
@@ -239,13 +247,12 @@ void Worker::wind_down() noexcept {
   const auto deadline = std::chrono::steady_clock::now() + wind_down_limit;
   ingress_.stop();
   const RuleTable& table = rules_.current();
-  const auto busy = [this] { return ingress_.busy() || frames_.size() != 0 || egress_.busy(); };
+  const auto busy = [this] { return ingress_.busy() || !ingress_.empty() || egress_.busy(); };
   while (busy() && std::chrono::steady_clock::now() < deadline) {
     egress_.flush();
     ring_.submit_and_wait(1, std::chrono::milliseconds(10));
     reap();
-    for (auto frames = frames_.size(); frames != 0; --frames)
-      forward(frames_.pop(), table);
+    forward_batch(table);
   }
   egress_.abandon();
   rules_.offline();

@@ -4,9 +4,9 @@
     gen (g0) ---- (r0: GRO or not) relay (r1) ---- (s0) sink
 
 Every combination of GRO, of the sender's way (single frames, bursts that GRO merges, superframes
-of UDP_SEGMENT), of bulk and plain sending, and of 1 and 2 workers; then sizes mixed in one flow,
-and an egress that takes less than the ingress brings: no checksum offload, no segmentation
-offload, a smaller MTU.
+of UDP_SEGMENT), of bulk and plain sending, of receiving singly or from a ring, and of 1 and 2
+workers; then sizes mixed in one flow, and an egress that takes less than the ingress brings: no
+checksum offload, no segmentation offload, a smaller MTU.
 """
 
 import hashlib
@@ -24,6 +24,8 @@ STREAMS = 4
 GROUP, OUT = "239.1.1.1", "239.2.1.1"
 MIXED, MIXED_OUT = "239.1.2.1", "239.2.2.1"
 PLAIN = ("--plain",)
+# How it sends, and how it receives.
+WAYS = (("bulk", (), "recvmsg"), ("plain", PLAIN, "recvmsg"), ("mmap", (), "mmap"))
 RATE = {"single frames": 8000, "bursts": 100000, "superframes": 100000}
 
 # Superframes whose last segment is shorter, the segment size changing all the time: (segment
@@ -60,14 +62,14 @@ while True:
 """
 
 
-def text(gro, workers=1, daemon=""):
+def text(gro, workers=1, daemon="", ingress="recvmsg"):
     streams = [
         rule(f"s{n}", f"239.1.1.{n}", 5000, [("r1", f"239.2.1.{n}")])
         for n in range(1, STREAMS + 1)
     ]
     mixed = rule("mixed", MIXED, 5000, [("r1", MIXED_OUT)])
     return config(*streams, mixed, workers=workers,
-                  extra=f'{daemon}\n[interface.r0]\ngro = "{gro}"\n')
+                  extra=f'{daemon}\n[interface.r0]\ngro = "{gro}"\ningress = "{ingress}"\n')
 
 
 def sender(world, way):
@@ -93,14 +95,14 @@ def stream(world, daemon, way, size=1400, count=4000):
 
 def every_combination(world):
     for workers in (1, 2):
-        for options in ((), PLAIN):
-            name = f"{'plain' if options else 'bulk'}-{workers}"
-            daemon = Daemon(world, text("off", workers), name, options=options).start()
+        for name, options, ingress in WAYS:
+            name = f"{name}-{workers}"
+            daemon = Daemon(world, text("off", workers, "", ingress), name, options=options).start()
             for gro, way in (
                 ("off", "single frames"), ("off", "superframes"),
                 ("on", "single frames"), ("on", "superframes"), ("on", "bursts"),
             ):
-                daemon.reload(text(gro, workers))
+                daemon.reload(text(gro, workers, "", ingress))
                 datagrams, frames = stream(world, daemon, way)
                 print(f"{name}, GRO {gro}, {way}: {datagrams} datagrams in {frames} frames",
                       flush=True)
@@ -157,11 +159,11 @@ def mixed_sizes(world, daemon, send, egress=("r1",)):
 
 
 def mixed(world):
-    for options in ((), PLAIN):
-        daemon = Daemon(world, text("off"), "mixed", options=options).start()
+    for name, options, ingress in WAYS:
+        daemon = Daemon(world, text("off", 1, "", ingress), "mixed", options=options).start()
         mixed_sizes(world, daemon, inject_frames)
         for gro in ("off", "on"):
-            daemon.reload(text(gro))
+            daemon.reload(text(gro, 1, "", ingress))
             for way in ("superframes", "bursts"):
                 sender(world, way)
                 mixed_sizes(world, daemon, send_messages)

@@ -1,4 +1,5 @@
-// Where frames come in: AF_PACKET sockets (packet(7)) read by multishot recvmsg.
+// Where frames come in: AF_PACKET sockets (packet(7)), read by multishot recvmsg or, where asked
+// for, from a ring of blocks (block_ring.hpp).
 #pragma once
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "mcr/block_ring.hpp"
 #include "mcr/buffers.hpp"
 #include "mcr/config.hpp"
 #include "mcr/counters.hpp"
@@ -20,11 +22,19 @@
 
 namespace mcr {
 
+/// A worker's socket; with a ring if it has blocks. The ring goes first.
+struct IngressSocket {
+  UniqueFd socket;
+  std::optional<BlockRing> ring;
+};
+
 /// One socket per worker, all of one fanout group of its own. They pass nothing until pass_only().
-/// `interface` is only its name in errors. Throws OsError.
-[[nodiscard]] std::vector<UniqueFd> open_ingress(const std::string& interface,
-                                                 const IngressKey& key, Fanout fanout,
-                                                 std::size_t workers);
+/// `interface` is only its name in errors. `ring_bytes`: of each socket's ring of blocks; none: it
+/// has a receive buffer. Throws OsError.
+[[nodiscard]] std::vector<IngressSocket> open_ingress(const std::string& interface,
+                                                      const IngressKey& key, Fanout fanout,
+                                                      std::size_t workers,
+                                                      std::optional<std::uint64_t> ring_bytes);
 
 /// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
 /// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError.
@@ -57,10 +67,16 @@ class Ingress {
   /// Stops receiving on all ports.
   void stop() noexcept;
 
-  /// The frame of a receive completion, or nothing if it brought none.
-  std::optional<Frame> complete(Token token, const io_uring_cqe& completion) noexcept;
+  /// A receive completion.
+  void complete(Token token, const io_uring_cqe& completion) noexcept;
 
-  /// All frames of complete() are forwarded: ports that have ended are given back to control.
+  /// The next frame that has been received, with one reference on its buffer.
+  std::optional<Frame> next() noexcept;
+  /// Frames that are known to wait for next(); there may be more in the blocks of a ring.
+  [[nodiscard]] std::uint32_t waiting() const noexcept { return frames_.size(); }
+  [[nodiscard]] bool empty() const noexcept;
+
+  /// While empty(): ports that have ended are given back to control.
   void settle() noexcept;
 
   /// Arms again what ended for want of buffers, if enough have come back.
@@ -69,8 +85,27 @@ class Ingress {
   [[nodiscard]] bool busy() const noexcept { return armed_.any(); }
 
  private:
+  /// Frames of multishot receives; each holds a buffer, so they cannot be more.
+  class Queue {
+   public:
+    void push(const Frame& frame) noexcept { frames_[(first_ + size_++) % Buffers::count] = frame; }
+    Frame pop() noexcept {
+      --size_;
+      return frames_[first_++ % Buffers::count];
+    }
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+
+   private:
+    std::vector<Frame> frames_{Buffers::count};
+    std::uint32_t first_ = 0;
+    std::uint32_t size_ = 0;
+  };
+
   void arm(std::uint16_t port) noexcept;
+  void poll(std::uint16_t port) noexcept;
   void ended(std::uint16_t port, int result) noexcept;
+  std::optional<Frame> next_in_block(std::uint16_t port) noexcept;
+  void count_blocks() noexcept;
   void cancel(std::uint16_t port) noexcept;
   std::optional<Frame> read(std::uint16_t port, std::uint16_t buffer, int result) noexcept;
   void count_unreadable(std::uint16_t port) noexcept;
@@ -84,6 +119,9 @@ class Ingress {
   std::bitset<slots::ingress> armed_;
   std::bitset<slots::ingress> starved_;  ///< wait for buffers
   std::bitset<slots::ingress> ended_;    ///< and not wanted any more
+  Queue frames_;
+  std::vector<std::uint16_t> rings_;  ///< ports with a ring
+  std::size_t turn_ = 0;              ///< in rings_: whose block is being read
   const bool superframes_described_;
 };
 

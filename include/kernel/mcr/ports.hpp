@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "mcr/block_ring.hpp"
 #include "mcr/counters.hpp"
 #include "mcr/fd.hpp"
 
@@ -14,6 +15,7 @@ namespace mcr {
 
 struct IngressPort {
   Fd socket;
+  BlockReader blocks;            ///< of the socket's ring, if it has one; then the worker's
   std::uint8_t link_header = 0;  ///< bytes before the IP header
   /// Written by the worker: a receive is armed, or a frame of this port is in its hands.
   std::atomic<bool> busy{false};

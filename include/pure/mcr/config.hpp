@@ -53,6 +53,12 @@ enum class Gro : std::uint8_t {
   leave,  ///< as the host has it
 };
 
+/// How frames get from the kernel to us.
+enum class IngressMode : std::uint8_t {
+  recvmsg,
+  mmap,  ///< a ring of blocks: cheaper where frames come singly, some milliseconds later
+};
+
 struct Daemon {
   std::optional<unsigned> workers;  ///< none: "auto"
   std::vector<unsigned> cpus;       ///< one per worker; empty: not pinned by the user
@@ -70,6 +76,7 @@ struct InterfaceTuning {
   std::optional<std::uint64_t> receive_buffer;
   std::optional<std::uint64_t> send_buffer;
   Gro gro = Gro::automatic;
+  IngressMode ingress = IngressMode::recvmsg;
 
   friend bool operator==(const InterfaceTuning&, const InterfaceTuning&) = default;
 };

@@ -44,7 +44,8 @@ class Sockets {
   explicit Sockets(Workers& workers) : workers_(workers) {}
 
   /// Opens what the table needs and is not open, and gives all of it the buffers that the config
-  /// asks for. On an error nothing is opened. Throws OsError.
+  /// asks for. On an error nothing is opened. Throws OsError, Failure (config) where that needs a
+  /// restart.
   void open(const RuleTable& table, const Config& config);
   /// Lets pass what the table wants besides what passes already. Throws OsError.
   void widen(const RuleTable& table);
@@ -73,7 +74,8 @@ class Sockets {
     std::string interface;
     IngressKey key;
     std::uint8_t link_header = 0;
-    std::vector<UniqueFd> sockets;
+    std::vector<IngressSocket> sockets;
+    IngressMode mode = IngressMode::recvmsg;
     std::uint64_t receive_buffer_asked = 0;
     std::uint32_t receive_buffer = 0;
     std::vector<Endpoint> passing;  // sorted
@@ -87,7 +89,8 @@ class Sockets {
     std::uint32_t send_buffer = 0;
   };
 
-  void open_ingress_port(const TableIngress& wanted, Fanout fanout);
+  void refuse_restart_keys(const RuleTable& table, const Config& config) const;
+  void open_ingress_port(const TableIngress& wanted, const Config& config);
   void open_egress_port(const TableEgress& wanted);
   void tune(Ingress& ingress, const Config& config);
   void tune(std::uint16_t port, Egress& egress, const Config& config);

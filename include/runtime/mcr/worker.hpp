@@ -58,27 +58,12 @@ class Worker {
   }
 
  private:
-  /// Frames received and not yet forwarded; each holds a buffer, so they cannot be more.
-  class FrameQueue {
-   public:
-    void push(const Frame& frame) noexcept { frames_[(first_ + size_++) % Buffers::count] = frame; }
-    Frame pop() noexcept {
-      --size_;
-      return frames_[first_++ % Buffers::count];
-    }
-    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
-
-   private:
-    std::vector<Frame> frames_{Buffers::count};
-    std::uint32_t first_ = 0;
-    std::uint32_t size_ = 0;
-  };
-
   void run() noexcept;
   void exchange() noexcept;
   void fill_batch() noexcept;
   void adopt(const RuleTable& table) noexcept;
   void reap() noexcept;
+  void forward_batch(const RuleTable& table) noexcept;
   void forward(const Frame& frame, const RuleTable& table) noexcept;
   bool receive(const Frame& frame, Packet& packet) noexcept;
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
@@ -102,7 +87,6 @@ class Worker {
   Egress egress_;
   Snapshot<RuleTable>::Reader rules_;
   Mapping<RateMemory>& limits_;
-  FrameQueue frames_;
   std::uint64_t adopted_ = ~std::uint64_t{0};  ///< generation
   std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch
   UniqueFd wake_;

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Receiving through a ring of blocks (`ingress = "mmap"`).
+
+    gen (g0) ---- (r0: a ring of 4 MiB) relay (r1, tbf 20 Mbit/s) ---- (s0) sink
+                                              (r2) ---- (s2)
+
+A stalled egress pins blocks, and neither starves the other egress nor loses anything uncounted; the
+ring outlives its link; a reload cannot change it.
+"""
+
+from daemon import Daemon, config, rule
+from ledger import Ledger
+from traffic import Gen, Sink, exact
+from world import check, equal, phase, play, scaled, until
+
+
+def text(ingress="mmap", size="4 MiB"):
+    return config(
+        rule("slow", "239.1.1.1", 5000, [("r1", "239.2.1.1")]),
+        rule("free", "239.1.1.2", 5000, [("r2", "239.2.1.2")]),
+        workers=2,
+        extra=f'[interface.r0]\ningress = "{ingress}"\nreceive_buffer = "{size}"\n',
+    )
+
+
+def stalled_egress(world, daemon):
+    rate = max(scaled(6000), 600)
+    world.sh(f"tc qdisc add dev r1 root tbf rate {rate * 4000}bit burst 64kb limit 96kb", "relay")
+    ledger = Ledger(world, daemon, egress=("r1", "r2"), size=1400)
+    before = sum(daemon.rule("slow")["outputs"][0]["drops"].values())
+    slow = Sink(world, "239.2.1.1", 5000)
+    free = Sink(world, "239.2.1.2", 5000, interface="s2")
+    sent = [Gen(world, group, 5000, rate=rate, size=1400, count=rate)
+            for group in ("239.1.1.1", "239.1.1.2")]
+    for gen in sent:
+        equal(gen.wait()["sent"], rate, "datagrams sent")
+    missed = ledger.settle()["kernel_drops"][0]
+    ledger.close()
+    dropped = sum(daemon.rule("slow")["outputs"][0]["drops"].values()) - before
+    check(dropped > 0, "the queue was slow enough to lose something")
+    got, other = slow.stop(), free.stop()
+    lost = sum(daemon.rule("free")["outputs"][0]["drops"].values())
+    equal(lost, 0, "drops at the egress that is not slow")
+    equal(got["received"] + dropped + other["received"] + missed, 2 * rate,
+          "datagrams received or counted as lost")
+    equal([faults[key] for faults in (got, other) for key in ("duplicated", "reordered", "corrupt")],
+          [0] * 6, "other faults")
+    world.sh("tc qdisc del dev r1 root", "relay")
+    print(f"of 2 x {rate}: {dropped} dropped before r1, {missed} frames found no block")
+
+
+def overrun(world, daemon):
+    """More at once than the ring holds, while the workers have the generator's core to share."""
+    ledger = Ledger(world, daemon, egress=("r2",), size=1400)
+    count = scaled(60000)
+    Gen(world, "239.1.1.2", 5000, rate="max", size=1400, count=count).wait()
+    missed = ledger.settle()["kernel_drops"][0]
+    ledger.close()
+    print(f"{count} at full rate: {missed} frames found no block")
+
+
+def refuse(daemon, new, key):
+    before = daemon.status()["generation"]
+    daemon.configure(new)
+    done = daemon.try_reload()
+    equal(done.returncode, 78, f"exit code of a reload that changes {key}")
+    check(key in done.stderr and "restart" in done.stderr, f"it says why: {done.stderr!r}")
+    equal(daemon.status()["generation"], before, "the generation")
+
+
+def story(world):
+    world.line()
+    world.link("relay", "r2", "10.3.0.1/24", "sink", "s2", "10.3.0.2/24")
+    daemon = Daemon(world, text()).start()
+    ledger = Ledger(world, daemon, egress=("r1", "r2"), size=1400)
+    phase("every datagram, in order")
+    exact(world, ledger, "239.1.1.1", 5000, scaled(4000), 8000, size=1400, out=("239.2.1.1", 5000))
+    ledger.close()
+    phase("one egress is slow")
+    stalled_egress(world, daemon)
+    phase("the ring is too small")
+    overrun(world, daemon)
+    phase("r0 goes down and comes up")
+    world.sh("ip -n relay link set r0 down")
+    until(lambda: daemon.rule("free")["state"] == "waiting", "the rule waits for its link")
+    world.sh("ip -n relay link set r0 up")
+    daemon.wait_active()
+    until(lambda: "LOWER_UP" in world.sh("ip -n gen link show g0"), "the generator's link is up")
+    ledger = Ledger(world, daemon, egress=("r1", "r2"), size=1400)
+    exact(world, ledger, "239.1.1.1", 5000, scaled(4000), 8000, size=1400, out=("239.2.1.1", 5000))
+    ledger.close()
+    phase("a reload that changes the ring is refused")
+    refuse(daemon, text(ingress="recvmsg"), "ingress")
+    refuse(daemon, text(size="8 MiB"), "receive_buffer")
+    daemon.reload(text())
+
+
+play(story, 45)
