@@ -9,10 +9,12 @@ namespace mcr {
 
 Buffers::Buffers(Ring& ring)
     : ring_(reinterpret_cast<io_uring_buf_ring*>(entries_.data())),
-      references_(count + blocks, 0),
+      references_(count + blocks + spares, 0),
       lent_(blocks),
-      free_blocks_(blocks) {
+      free_blocks_(blocks),
+      free_spares_(spares) {
   std::iota(free_blocks_.begin(), free_blocks_.end(), std::uint16_t{count});
+  std::iota(free_spares_.begin(), free_spares_.end(), first_spare);
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uint64_t>(entries_.data());
   registration.ring_entries = count;
@@ -28,19 +30,30 @@ Buffers::Buffers(Ring& ring)
 }
 
 std::optional<std::uint16_t> Buffers::lend(std::uint32_t& status, std::uint32_t& in_use) noexcept {
-  if (free_count_ == 0) return std::nullopt;
-  const auto id = free_blocks_[--free_count_];
+  if (free_block_count_ == 0) return std::nullopt;
+  const auto id = free_blocks_[--free_block_count_];
   references_[id] = 1;
   lent_[id - count] = {&status, &in_use};
   ++in_use;
   return id;
 }
 
+std::optional<std::uint16_t> Buffers::take_spare() noexcept {
+  if (free_spare_count_ == 0) return std::nullopt;
+  const auto id = free_spares_[--free_spare_count_];
+  references_[id] = 1;
+  return id;
+}
+
 void Buffers::give_back(std::uint16_t id) noexcept {
-  if (id >= count) {
+  if (is_spare(id)) {
+    free_spares_[free_spare_count_++] = id;
+    return;
+  }
+  if (is_block(id)) {
     const auto& block = lent_[id - count];
     --*block.in_use;
-    free_blocks_[free_count_++] = id;
+    free_blocks_[free_block_count_++] = id;
     return std::atomic_ref(*block.status).store(0, std::memory_order_release);
   }
   --held_;

@@ -14,6 +14,8 @@
 //
 // Memory. A zero-copy send keeps its buffers until the notification, which may take seconds
 // (silent neighbour, slow queue): one port may pin only a share of the buffers, then it copies.
+// Blocks of a receive ring are never pinned, and left by what has to wait: the kernel fills them in
+// turn, and stops at the first one that is not back.
 #include "mcr/egress.hpp"
 
 #include <linux/sockios.h>
@@ -144,7 +146,8 @@ void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t 
 void Egress::add_run(const TableOutput& output, const Envelope& envelope, const Run& run,
                      bool gather, const std::byte* data, std::uint16_t buffer) noexcept {
   auto& state = outputs_[output.slot];
-  const bool zerocopy = state.copies_left == 0 && run.segment >= zerocopy_piece_minimum;
+  const bool zerocopy =
+      state.copies_left == 0 && run.segment >= zerocopy_piece_minimum && !Buffers::is_block(buffer);
   const auto page_limit = zerocopy ? gather_limits::pages : no_page_limit;
   if (std::exchange(state.generation, generation_) != generation_) state.open_plus_one = 0;
   if (gather && state.open_plus_one != 0) {
@@ -166,7 +169,7 @@ void Egress::add_run(const TableOutput& output, const Envelope& envelope, const 
 /// Whether a port that waits for its socket holds all it may of what the others need, too.
 bool Egress::has_its_share(const Port& port) const noexcept {
   return port.blocked &&
-         (port.waiting_pieces + port.pinned >= pinned_by_port ||
+         (port.waiting_pieces + port.pinned >= pinned_by_port || !buffers_.has_spares() ||
           buffers_.available() < Buffers::count - pinned_by_all || free_count_ < messages / 4);
 }
 
@@ -209,6 +212,39 @@ void Egress::append(Message& message, const Run& run, const std::byte* data,
   join(message.shape, run);
   ++ports_[message.port].waiting_pieces;
   counters_.outputs[message.slot].in_flight.add(run.datagrams);
+  if (!Buffers::is_block(buffer)) return;
+  message.copy_only = true;
+  auto& port = ports_[message.port];
+  if (port.blocked) port.waiting_pieces -= leave_blocks(message);
+}
+
+/// Copies its datagrams behind one another into a spare buffer, if there is one. Returns how many
+/// pieces it has less.
+std::uint32_t Egress::leave_blocks(Message& message) noexcept {
+  const auto buffers = std::span(message.buffers).first(message.shape.pieces);
+  if (std::ranges::none_of(buffers, Buffers::is_block)) return 0;
+  auto& [memory, bytes] = message.pieces[0];
+  if (!Buffers::is_spare(message.buffers[0])) {
+    const auto spare = buffers_.take_spare();
+    if (!spare) return 0;
+    std::memcpy(buffers_.spare(*spare), memory, bytes);
+    memory = buffers_.spare(*spare);
+    buffers_.release(std::exchange(message.buffers[0], *spare));
+  }
+  for (std::uint32_t at = 1; at < message.shape.pieces; ++at) {
+    const auto& piece = message.pieces[at];
+    std::memcpy(static_cast<std::byte*>(memory) + bytes, piece.iov_base, piece.iov_len);
+    bytes += piece.iov_len;
+    buffers_.release(message.buffers[at]);
+  }
+  return std::exchange(message.shape.pieces, 1U) - 1;
+}
+
+std::uint32_t Egress::leave_blocks(const Queue& queue) noexcept {
+  std::uint32_t less = 0;
+  for (auto index = queue.head; index != none; index = pool_[index].next)
+    less += leave_blocks(pool_[index]);
+  return less;
 }
 
 // ---- Handing them to the kernel
@@ -258,7 +294,10 @@ bool Egress::has_send_buffer(std::uint16_t number) noexcept {
 }
 
 void Egress::await_writable(std::uint16_t number) noexcept {
-  ports_[number].blocked = true;
+  auto& port = ports_[number];
+  port.blocked = true;
+  leave_blocks(port.returned);
+  port.waiting_pieces -= leave_blocks(port.waiting);
   auto& request = ring_.request();
   io_uring_prep_poll_add(&request, shared_.egress[number].socket.get(), POLLOUT);
   request.user_data = Token{.op = Op::writable, .port = number}.bits();

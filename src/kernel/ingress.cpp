@@ -169,7 +169,6 @@ void Ingress::arm(std::uint16_t port) noexcept {
   if (blocks.blocks() != 0) {
     io_uring_prep_poll_multishot(&request, socket.get(), POLLIN);
     if (std::ranges::find(rings_, port) == rings_.end()) rings_.push_back(port);
-    count_blocks();
   } else {
     io_uring_prep_recvmsg_multishot(&request, socket.get(), &header_, 0);
     request.flags |= IOSQE_BUFFER_SELECT;
@@ -225,13 +224,6 @@ bool Ingress::empty() const noexcept {
          });
 }
 
-void Ingress::count_blocks() noexcept {
-  std::uint32_t blocks = 0;
-  for (const auto port : rings_)
-    blocks += ports_.ingress[port].blocks.blocks();
-  buffers_.set_blocks_in_rings(blocks);
-}
-
 // A completed buffer holds io_uring_recvmsg_out, then what recvmsg(2) gave: vnet header and frame.
 std::optional<Frame> Ingress::read(std::uint16_t port, std::uint16_t buffer, int result) noexcept {
   constexpr std::size_t headers = sizeof(io_uring_recvmsg_out) + sizeof(VnetHeader);
@@ -277,10 +269,7 @@ void Ingress::settle() noexcept {
   for (std::uint16_t port = 0; port < slots::ingress; ++port) {
     auto& cell = ports_.ingress[port];
     if (!ended_[port] || cell.blocks.in_use()) continue;
-    if (cell.blocks.blocks() != 0) {
-      std::erase(rings_, port);
-      count_blocks();
-    }
+    if (cell.blocks.blocks() != 0) std::erase(rings_, port);
     ended_.reset(port);
     cell.busy.store(false, std::memory_order_release);
   }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Receiving through a ring of blocks (`ingress = "mmap"`).
 
-    gen (g0) ---- (r0: a ring of 4 MiB) relay (r1, tbf 20 Mbit/s) ---- (s0) sink
+    gen (g0) ---- (r0: a ring of 8 MiB) relay (r1, tbf 20 Mbit/s) ---- (s0) sink
                                               (r2) ---- (s2)
 
-A stalled egress pins blocks, and neither starves the other egress nor loses anything uncounted; the
-ring outlives its link; a reload cannot change it.
+What waits for a stalled egress leaves its blocks: the other egress is not starved, and nothing is
+lost uncounted. The ring outlives its link; a reload cannot change it.
 """
 
 from daemon import Daemon, config, rule
@@ -14,18 +14,19 @@ from traffic import Gen, Sink, exact
 from world import check, equal, phase, play, scaled, until
 
 
-def text(ingress="mmap", size="4 MiB"):
+def text(ingress="mmap", size="8 MiB"):
     return config(
         rule("slow", "239.1.1.1", 5000, [("r1", "239.2.1.1")]),
         rule("free", "239.1.1.2", 5000, [("r2", "239.2.1.2")]),
         workers=2,
-        extra=f'[interface.r0]\ningress = "{ingress}"\nreceive_buffer = "{size}"\n',
+        extra=f'[interface.r0]\ningress = "{ingress}"\nreceive_buffer = "{size}"\n'
+              '[interface.r1]\nsend_buffer = "256 KiB"\n',
     )
 
 
 def stalled_egress(world, daemon):
     rate = max(scaled(6000), 600)
-    world.sh(f"tc qdisc add dev r1 root tbf rate {rate * 4000}bit burst 64kb limit 96kb", "relay")
+    world.sh(f"tc qdisc add dev r1 root tbf rate {rate * 4000}bit burst 64kb limit 64mb", "relay")
     ledger = Ledger(world, daemon, egress=("r1", "r2"), size=1400)
     before = sum(daemon.rule("slow")["outputs"][0]["drops"].values())
     slow = Sink(world, "239.2.1.1", 5000)
@@ -46,7 +47,9 @@ def stalled_egress(world, daemon):
     equal([faults[key] for faults in (got, other) for key in ("duplicated", "reordered", "corrupt")],
           [0] * 6, "other faults")
     world.sh("tc qdisc del dev r1 root", "relay")
-    print(f"of 2 x {rate}: {dropped} dropped before r1, {missed} frames found no block")
+    # A worker that gets no CPU for half a second is behind, too: then a few are missed.
+    check(missed < rate // 10, f"{missed} frames found no block: what waits for r1 kept them")
+    print(f"of 2 x {rate}: {dropped} dropped before r1")
 
 
 def overrun(world, daemon):
@@ -91,7 +94,7 @@ def story(world):
     ledger.close()
     phase("a reload that changes the ring is refused")
     refuse(daemon, text(ingress="recvmsg"), "ingress")
-    refuse(daemon, text(size="8 MiB"), "receive_buffer")
+    refuse(daemon, text(size="16 MiB"), "receive_buffer")
     daemon.reload(text())
 
 

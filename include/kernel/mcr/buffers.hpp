@@ -1,9 +1,8 @@
 // The memory that frames are received into: a provided-buffer ring (io_uring_register_buf_ring(3))
 // and a reference count a buffer. Zero-copy sends read straight from here. Blocks of receive rings
-// (block_ring.hpp) are counted here, too, under ids of their own.
+// (block_ring.hpp) and spare buffers are counted in the same way, under ids of their own.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,6 +24,8 @@ class Buffers {
 
   /// Blocks that may be in use at once.
   static constexpr std::uint32_t blocks = 8192;
+  /// Buffers that the kernel does not fill: for datagrams that must leave their block.
+  static constexpr std::uint32_t spares = 2048;
 
   /// Registers with the ring, which must outlive this. Throws OsError.
   explicit Buffers(Ring& ring);
@@ -44,21 +45,29 @@ class Buffers {
     if (--references_[id] == 0) give_back(id);
   }
 
-  /// Buffers that the kernel may still fill; where blocks are scarcer, that share of `count`.
-  [[nodiscard]] std::uint32_t available() const noexcept {
-    if (blocks_in_rings_ == 0) return count - held_;
-    const auto blocks_in_use = blocks - free_count_;
-    return count - std::max(held_, blocks_in_use * count / blocks_in_rings_);
-  }
-
-  /// How many blocks the worker's rings have.
-  void set_blocks_in_rings(std::uint32_t number) noexcept { blocks_in_rings_ = number; }
+  /// Buffers that the kernel may still fill.
+  [[nodiscard]] std::uint32_t available() const noexcept { return count - held_; }
 
   /// Counts references on a block: one for now. The last one writes 0 to `status`, which gives the
   /// block back to the kernel, and takes 1 from `in_use`. None: too many blocks are in use.
   std::optional<std::uint16_t> lend(std::uint32_t& status, std::uint32_t& in_use) noexcept;
+  [[nodiscard]] static constexpr bool is_block(std::uint16_t id) noexcept {
+    return id >= count && id < first_spare;
+  }
+
+  /// An empty buffer of `size` bytes, with one reference. None: all are in use.
+  std::optional<std::uint16_t> take_spare() noexcept;
+  [[nodiscard]] static constexpr bool is_spare(std::uint16_t id) noexcept {
+    return id >= first_spare;
+  }
+  [[nodiscard]] bool has_spares() const noexcept { return free_spare_count_ != 0; }
+  [[nodiscard]] std::byte* spare(std::uint16_t id) const noexcept {
+    return spare_memory_.data() + (id - first_spare) * size;
+  }
 
  private:
+  static constexpr std::uint16_t first_spare = count + blocks;
+
   struct Block {
     std::uint32_t* status;
     std::uint32_t* in_use;
@@ -72,9 +81,11 @@ class Buffers {
   std::vector<std::uint32_t> references_;
   std::uint32_t held_ = 0;
   std::vector<Block> lent_;
-  std::vector<std::uint16_t> free_blocks_;  ///< ids; its first free_count_ are free
-  std::uint32_t free_count_ = blocks;
-  std::uint32_t blocks_in_rings_ = 0;
+  std::vector<std::uint16_t> free_blocks_;  ///< ids; its first free_block_count_ are free
+  std::uint32_t free_block_count_ = blocks;
+  Mapping<std::byte> spare_memory_{spares * size};
+  std::vector<std::uint16_t> free_spares_;
+  std::uint32_t free_spare_count_ = spares;
 };
 
 }  // namespace mcr

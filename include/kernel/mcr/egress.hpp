@@ -90,7 +90,7 @@ class Egress {
     std::uint8_t notifications;  ///< zero-copy: still to come
     std::uint8_t stale;          ///< of those, for attempts that were refused
     bool zerocopy;               ///< how it was sent last
-    bool copy_only;              ///< the kernel had no memory to pin
+    bool copy_only;              ///< it lies in a block, or the kernel had no memory to pin
     bool retried;
     bool answered;  ///< sent or dropped: only notifications are missing
     bool accepted;  ///< sent
@@ -140,6 +140,8 @@ class Egress {
   [[nodiscard]] static bool bears(const Message& message, const Envelope& envelope) noexcept;
   void append(Message& message, const Run& run, const std::byte* data,
               std::uint16_t buffer) noexcept;
+  std::uint32_t leave_blocks(Message& message) noexcept;
+  std::uint32_t leave_blocks(const Queue& queue) noexcept;
   [[nodiscard]] bool has_its_share(const Port& port) const noexcept;
 
   // Handing them to the kernel.

@@ -105,7 +105,6 @@ class Ingress {
   void poll(std::uint16_t port) noexcept;
   void ended(std::uint16_t port, int result) noexcept;
   std::optional<Frame> next_in_block(std::uint16_t port) noexcept;
-  void count_blocks() noexcept;
   void cancel(std::uint16_t port) noexcept;
   std::optional<Frame> read(std::uint16_t port, std::uint16_t buffer, int result) noexcept;
   void count_unreadable(std::uint16_t port) noexcept;
