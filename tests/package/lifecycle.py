@@ -130,10 +130,12 @@ def serves(machine):
     until(lambda: unit(machine, "StatusText") == "1 rules active", "the status line says so")
     traffic(machine)
     r0 = {each["name"]: each for each in status(machine)["interfaces"]}["r0"]
-    most = int(machine.sh("cat /proc/sys/net/core/rmem_max"))
+    with open("/proc/sys/net/core/rmem_max", encoding="utf-8") as file:
+        most = int(file.read())
     check(r0["receive_buffer"] > 2 * most, f"CAP_NET_ADMIN: {r0['receive_buffer']} B granted")
-    equal(r0["gro"], "on", "CAP_NET_ADMIN: GRO of r0")
-    check(machine.sh("ls /run/mcr/gro"), "a record of GRO is kept")
+    if tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 2):
+        equal(r0["gro"], "on", "CAP_NET_ADMIN: GRO of r0")
+        check(machine.sh("ls /run/mcr/gro"), "a record of GRO is kept")
     pid = unit(machine, "MainPID")
     machine.write("/etc/mcr/mcr.toml", CONFIG + "[deamon]\n")
     check(machine.call("systemctl", "reload", "mcr.service").returncode != 0,

@@ -113,8 +113,9 @@ class Machine:
     def __init__(self):
         if os.geteuid() != 0:
             raise Skip("only root can make a machine")
-        self._init = None
+        self._init = None  # process 1, as this host numbers it
         self._unshare = None
+        self._cgroup = None
         bare = bare_system()
         self._work = tempfile.mkdtemp(prefix="mcr-machine.")
         run("mount", "-t", "tmpfs", "tmpfs", self._work)
@@ -123,6 +124,10 @@ class Machine:
             os.mkdir(os.path.join(self._work, name))
         run("mount", "-t", "overlay", "overlay", "-o",
             f"lowerdir={bare},upperdir={self._work}/upper,workdir={self._work}/work", self.root)
+
+    @property
+    def booted(self):
+        return self._init is not None
 
     def path(self, name):
         return os.path.join(self.root, name.lstrip("/"))
@@ -219,7 +224,7 @@ def play(story):
         sys.exit(77)
     except Failure as failure:
         print(f"FAILED: {failure}")
-        if machine and machine._init:
+        if machine and machine.booted:
             print(machine.call("journalctl", "--no-pager", "-n", "60", "-u", "mcr*").stdout)
             print(f"FAILED: {failure}")
         sys.exit(1)
