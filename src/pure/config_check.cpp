@@ -53,6 +53,7 @@ std::vector<bool> check_inputs(std::span<const PlacedRule> rules, Mistakes& mist
   std::size_t count = 0;
   for (std::size_t r = 0; r < rules.size(); ++r) {
     const PlacedRule& placed = rules[r];
+    if (!placed.rule.enabled) continue;
     for (std::size_t i = 0; i < placed.rule.inputs.size(); ++i) {
       const Input& input = placed.rule.inputs[i];
       const Position at = placed.inputs_at[i];
@@ -61,10 +62,13 @@ std::vector<bool> check_inputs(std::span<const PlacedRule> rules, Mistakes& mist
       Takers& takers = flows[Flow(input)];
       if (const Holder other = overlapping(takers, input); other.rule != nullptr) {
         refused[r] = true;
-        mistakes.add(at, fmt::format("rule {} takes {} too, at {}; only rules with different "
-                                     "sources can share an input",
-                                     quoted(other.rule->rule.name), flow_text(input),
-                                     mistakes.where(other.at)));
+        mistakes.add(at, other.rule == &placed
+                             ? fmt::format("the rule already takes {}, at {}", flow_text(input),
+                                           mistakes.where(other.at))
+                             : fmt::format("rule {} takes {} too, at {}; only rules with different "
+                                           "sources can share an input",
+                                           quoted(other.rule->rule.name), flow_text(input),
+                                           mistakes.where(other.at)));
       }
       add_taker(takers, input, {&placed, at});
     }

@@ -49,6 +49,7 @@ class LoopSearch {
   void add_flows() {
     edges_.resize(rules_.size());
     for (Node r = 0; r < rules_.size(); ++r) {
+      if (!rules_[r].rule.enabled) continue;
       for (const auto& input : rules_[r].rule.inputs) {
         const auto fresh = static_cast<Node>(edges_.size());
         const auto [flow, is_new] = flows_.try_emplace(Flow(input), fresh);

@@ -205,26 +205,35 @@ std::optional<WrittenInput> read_input(const Value& value) {
   return input;
 }
 
-std::optional<std::vector<WrittenOutput>> read_outputs(const Value& value) {
+std::optional<WrittenOutput> read_output(const Value& value) {
+  const auto* table = value.table();
+  if (table == nullptr) return std::nullopt;
+  WrittenOutput output;
+  output.at = value.at();
+  read_keys<WrittenOutput>(*table, "an output", output_keys, output, value.at(), value.mistakes());
+  return output;
+}
+
+/// [ { interface = ... }, ... ], at least one and at most `most`; `what`: "outputs".
+template <typename T>
+std::optional<std::vector<T>> read_list(const Value& value, std::optional<T> (*read)(const Value&),
+                                        std::string_view what, std::size_t most) {
   const auto* array = value.array("tables, [ { interface = ... }, ... ]");
   if (array == nullptr) return std::nullopt;
-  if (array->empty()) value.refuse("is empty; a rule needs at least one output");
-  std::vector<WrittenOutput> outputs;
+  if (array->empty())
+    value.refuse(
+        fmt::format("is empty; a rule needs at least one {}", what.substr(0, what.size() - 1)));
+  std::vector<T> list;
   for (const auto& node : *array) {
     const Value element = value.element(node);
-    if (outputs.size() == limits::outputs_per_rule) {
-      element.refuse(fmt::format("a rule has at most {} outputs, this one has {}",
-                                 limits::outputs_per_rule, array->size()));
+    if (list.size() == most) {
+      element.refuse(
+          fmt::format("a rule has at most {} {}, this one has {}", most, what, array->size()));
       break;
     }
-    const auto* table = element.table();
-    if (table == nullptr) continue;
-    auto& output = outputs.emplace_back();
-    output.at = element.at();
-    read_keys<WrittenOutput>(*table, "an output", output_keys, output, element.at(),
-                             value.mistakes());
+    if (auto one = read(element)) list.push_back(std::move(*one));
   }
-  return outputs;
+  return list;
 }
 
 struct WrittenExpectation {
@@ -258,7 +267,16 @@ std::optional<Expectation> read_expect(const Value& value) {
 constexpr Key<WrittenRule> rule_keys[] = {
     {"name", [](const Value& v, WrittenRule& r) { r.name.set(v.at(), v.rule_name()); }},
     {"input", [](const Value& v, WrittenRule& r) { r.input.set(v.at(), read_input(v)); }},
-    {"outputs", [](const Value& v, WrittenRule& r) { r.outputs.set(v.at(), read_outputs(v)); }},
+    {"inputs",
+     [](const Value& v, WrittenRule& r) {
+       r.inputs.set(v.at(), read_list(v, read_input, "inputs", limits::inputs_per_rule));
+     }},
+    {"outputs",
+     [](const Value& v, WrittenRule& r) {
+       r.outputs.set(v.at(), read_list(v, read_output, "outputs", limits::outputs_per_rule));
+     }},
+    {"enabled", [](const Value& v, WrittenRule& r) { r.enabled.set(v.at(), v.boolean()); }},
+    {"comment", [](const Value& v, WrittenRule& r) { r.comment.set(v.at(), v.comment()); }},
     {"expect", [](const Value& v, WrittenRule& r) { r.expect.set(v.at(), read_expect(v)); }},
 };
 

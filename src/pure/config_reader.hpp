@@ -51,8 +51,11 @@ struct WrittenRule {
   Position at;
   Field<std::string> name;
   Field<WrittenInput> input;
+  Field<std::vector<WrittenInput>> inputs;
   Field<std::vector<WrittenOutput>> outputs;
   Field<Expectation> expect;
+  Field<bool> enabled;
+  Field<std::string> comment;
 };
 
 /// What all the files say together.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 namespace mcr {
@@ -14,11 +15,19 @@ class Resolver {
 
   PlacedRule rule(const WrittenRule& written) {
     PlacedRule placed;
-    if (!written.input.present) missing(written.at, "a rule", "an `input`");
+    if (!written.input.present && !written.inputs.present)
+      missing(written.at, "a rule", "an `input`");
+    if (written.input.present && written.inputs.present)
+      mistakes_.add(written.inputs.at, "a rule has an `input` or `inputs`, not both");
     if (!written.outputs.present) missing(written.at, "a rule", "`outputs`");
     if (written.input.value) input(*written.input.value, placed);
+    if (written.inputs.value && !written.input.present)
+      for (const auto& each : *written.inputs.value)
+        input(each, placed);
     name(written, placed);
     placed.rule.expect = written.expect.value;
+    placed.rule.enabled = written.enabled.value.value_or(true);
+    placed.rule.comment = written.comment.value.value_or("");
     if (written.outputs.value)
       for (const auto& each : *written.outputs.value)
         output(each, placed);
@@ -86,16 +95,28 @@ class Resolver {
   }
 
   /// None if a part of it was refused, or is the input's and the input was.
-  static std::optional<Endpoint> destination(const WrittenOutput& written, const Rule& rule) {
+  std::optional<Endpoint> destination(const WrittenOutput& written, const Rule& rule) {
     if (written.group.present && written.address.present) return std::nullopt;
     auto address = written.address.present ? written.address.value : written.group.value;
     auto port = written.port.value;
-    const Input* input = rule.inputs.empty() ? nullptr : &rule.inputs.front();
-    if (input != nullptr && !written.address.present && !written.group.present)
-      address = input->destination;
-    if (input != nullptr && !written.port.present) port = input->port;
+    if (!written.address.present && !written.group.present)
+      address = inherited(rule, &Input::destination, "group", written.at);
+    if (!written.port.present) port = inherited(rule, &Input::port, "port", written.at);
     if (!address || !port) return std::nullopt;
     return Endpoint{*address, *port};
+  }
+
+  /// What the rule's inputs have, if they agree; none if there are no inputs.
+  template <typename T>
+  std::optional<T> inherited(const Rule& rule, T Input::*member, std::string_view key,
+                             Position at) {
+    if (rule.inputs.empty()) return std::nullopt;
+    const T& first = rule.inputs.front().*member;
+    if (std::ranges::all_of(rule.inputs, [&](const Input& i) { return i.*member == first; }))
+      return first;
+    mistakes_.add(
+        at, fmt::format("the inputs have different {0}s: this output must name its `{0}`", key));
+    return std::nullopt;
   }
 
   /// `[defaults]` speaks of groups; a host is reached with the system's own ttl.

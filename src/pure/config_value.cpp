@@ -182,19 +182,34 @@ std::optional<std::string> Value::interface() const {
   return std::nullopt;
 }
 
-std::optional<std::string> Value::rule_name() const {
+std::optional<bool> Value::boolean() const {
+  if (const auto* flag = node_.as_boolean()) return flag->get();
+  refuse_type("true or false");
+  return std::nullopt;
+}
+
+/// A text that can be shown in one line.
+std::optional<std::string> Value::line(std::size_t most_bytes) const {
   auto text = string();
   if (!text) return std::nullopt;
-  if (text->empty())
-    refuse("cannot be empty");
-  else if (text->size() > limits::name_bytes)
-    refuse(
-        fmt::format("is {} bytes long, at most {} are allowed", text->size(), limits::name_bytes));
+  if (text->size() > most_bytes)
+    refuse(fmt::format("is {} bytes long, at most {} are allowed", text->size(), most_bytes));
   else if (std::ranges::any_of(*text, is_control))
-    refuse(fmt::format("control characters cannot be in a name: {}", quoted(*text)));
+    refuse(fmt::format("control characters cannot be in a {}: {}", name_, quoted(*text)));
   else
     return text;
   return std::nullopt;
+}
+
+std::optional<std::string> Value::rule_name() const {
+  auto text = line(limits::name_bytes);
+  if (!text || !text->empty()) return text;
+  refuse("cannot be empty");
+  return std::nullopt;
+}
+
+std::optional<std::string> Value::comment() const {
+  return line(limits::comment_bytes);
 }
 
 std::optional<std::uint64_t> Value::buffer_size() const {

@@ -40,7 +40,9 @@ class Value {
   /// 0 to 63, a name such as "EF", or "preserve".
   [[nodiscard]] std::optional<Dscp> dscp() const;
   [[nodiscard]] std::optional<std::string> interface() const;
+  [[nodiscard]] std::optional<bool> boolean() const;
   [[nodiscard]] std::optional<std::string> rule_name() const;
+  [[nodiscard]] std::optional<std::string> comment() const;
   /// Bytes: 65536 or "64 MiB".
   [[nodiscard]] std::optional<std::uint64_t> buffer_size() const;
   /// Bits a second: 10000000 or "10 Mbit".
@@ -59,6 +61,7 @@ class Value {
   void refuse(std::string_view message) const;
 
  private:
+  [[nodiscard]] std::optional<std::string> line(std::size_t most_bytes) const;
   [[nodiscard]] std::optional<IpAddress> address() const;
   void refuse_type(std::string_view expected) const;
 

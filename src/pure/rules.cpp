@@ -87,6 +87,12 @@ std::string_view name(RuleState state) noexcept {
 
 Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal& join_refusal) {
   Standing standing;
+  if (!rule.enabled) {
+    standing.state = RuleState::disabled;
+    standing.input_reasons.resize(rule.inputs.size());
+    standing.output_reasons.resize(rule.outputs.size());
+    return standing;
+  }
   bool join_failed = false;
   for (const auto& input : rule.inputs) {
     auto reason = why_unusable(interfaces.find(input.interface), input.interface);
@@ -145,7 +151,7 @@ void TableCompiler::add(const Rule& rule, const Standing& standing) {
   const auto slot = index_of(indexes_.rules, rule.name, "rules");
   const auto first_output = static_cast<std::uint32_t>(table_.outputs_.size());
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
-    add_output(rule, rule.outputs[i], standing.output_reasons[i].empty());
+    add_output(rule, rule.outputs[i], rule.enabled && standing.output_reasons[i].empty());
   if (standing.state != RuleState::active) return;
   for (std::size_t i = 0; i < rule.inputs.size(); ++i)
     if (standing.input_reasons[i].empty()) add_input(rule.inputs[i], slot, first_output);

@@ -164,6 +164,8 @@ std::string output_part(const Json& output) {
 std::string head_part(const Json& status, const Json& rule) {
   auto result =
       wrapped("", fmt::format("{}: {}", text(rule, "name"), text(rule, "state")), columns);
+  auto comment = text_or_nothing(rule, "comment");
+  if (!comment.empty()) result += wrapped("  ", comment, columns);
   auto reason = text_or_nothing(rule, "reason");
   if (!reason.empty()) result += wrapped("  ! ", reason, columns);
   if (is(rule, "state", "active")) {

@@ -98,7 +98,8 @@ void GroKeeper::apply(const Config& config, const Interfaces& interfaces) {
   std::set<std::string> inputs;
   for (const auto& rule : config.rules)
     for (const auto& input : rule.inputs)
-      if (interfaces.find(input.interface) != nullptr) inputs.insert(input.interface);
+      if (rule.enabled && interfaces.find(input.interface) != nullptr)
+        inputs.insert(input.interface);
   std::set<std::string> unused;
   for (const auto& [interface, record] : records_)
     if (!inputs.contains(interface) || wish_of(config, interface) == Gro::leave)

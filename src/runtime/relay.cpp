@@ -58,12 +58,14 @@ std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon) {
 
 std::set<Group> wanted_groups(const Config& config) {
   std::set<Group> groups;
-  for (const auto& rule : config.rules)
+  for (const auto& rule : config.rules) {
+    if (!rule.enabled) continue;
     for (const auto& input : rule.inputs) {
       if (input.sources.empty()) groups.insert({input.interface, input.destination, {}});
       for (const auto& source : input.sources)
         groups.insert({input.interface, input.destination, source});
     }
+  }
   return groups;
 }
 
@@ -223,6 +225,8 @@ void Relay::report_changes(const std::vector<Standing>& before, const Config& co
     if (now.state == RuleState::active)
       log::info("rule active: rule={}{}", log::value(name_of_rule),
                 now.reason.empty() ? "" : " reason=" + log::value(now.reason));
+    else if (now.state == RuleState::disabled)
+      log::info("rule disabled: rule={}", log::value(name_of_rule));
     else
       log::warning("rule {}: rule={} reason={}", name(now.state), log::value(name_of_rule),
                    log::value(now.reason));

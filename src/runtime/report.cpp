@@ -156,6 +156,7 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   return {{"name", rule.name},
           {"state", name(state)},
           {"reason", std::move(reason)},
+          {"comment", rule.comment},
           {"expect", describe(rule.expect)},
           {"input", inputs.front()},
           {"inputs", std::move(inputs)},
@@ -187,6 +188,7 @@ json Relay::report_workers() const {
 json Relay::report_interfaces(const std::vector<LinkStats>& links) const {
   std::set<std::string> names;
   for (const auto& rule : config_.rules) {
+    if (!rule.enabled) continue;
     for (const auto& input : rule.inputs)
       names.insert(input.interface);
     for (const auto& output : rule.outputs)

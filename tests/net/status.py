@@ -16,17 +16,17 @@ TX_DROPS = ("ttl_expired rate_limited send_queue_full egress_full no_memory too_
             " send_error")
 KEYS = {
     "": "version pid uptime_s generation config host workers interfaces rules membership totals",
-    "workers": "id cpu rx_datagrams tx_datagrams batches",
+    "workers": "id cpu state rx_datagrams tx_datagrams batches",
     "interfaces": "name index state mtu gro receive_buffer send_buffer rx_frames rx_datagrams"
                   " kernel_drops link_rx_missed link_tx_dropped",
-    "rules": "name state reason expect input inputs rx_datagrams rx_bytes rate_pps rate_bps"
+    "rules": "name state reason comment expect input inputs rx_datagrams rx_bytes rate_pps rate_bps"
              " last_seen_s last_source drops outputs",
     "membership": "joins_attempted joins_succeeded joins_failed leaves helper_sockets groups",
     "groups": "interface group source state error",
     "totals": "rx_datagrams matched unmatched drops kernel_drops tx_datagrams tx_drops",
 }
-OUTPUT = ("interface {} port max_pps max_bps state matched tx_datagrams tx_bytes in_flight zerocopy"
-          " copied drops")
+OUTPUT = ("interface {} port ttl dscp max_pps max_bps state matched tx_datagrams tx_bytes in_flight"
+          " zerocopy copied drops")
 
 
 def keys(entry, expected, what):

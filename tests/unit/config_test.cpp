@@ -292,6 +292,7 @@ TEST_CASE("config: mistakes of a rule") {
                        fine_output);
   };
   const std::string long_name = "name = \"" + std::string(65, 'x') + "\"";
+  const std::string long_comment = "comment = \"" + std::string(257, 'x') + "\"";
   const Wrong table[] = {
       {"name = \"\"", "2:8", "name: cannot be empty"},
       {"name = 5", "2:8", "name: expected a string, found an integer"},
@@ -299,9 +300,14 @@ TEST_CASE("config: mistakes of a rule") {
       {long_name.c_str(), "2:8", "65 bytes long, at most 64"},
       {"nmae = \"x\"", "2:1", "did you mean \"name\"?"},
       {"output = []", "2:1", "did you mean \"outputs\"?"},
-      {"comment = \"x\"", "2:1",
-       "unknown key \"comment\" in a rule; known here: name, input, outputs, expect"},
-      {"enabled = true", "2:1", "unknown key \"enabled\""},
+      {"remark = \"x\"", "2:1",
+       "unknown key \"remark\" in a rule; known here: name, input, inputs, outputs"},
+      {"enabled = 1", "2:11", "enabled: expected true or false, found an integer"},
+      {"comment = 1", "2:11", "comment: expected a string"},
+      {"comment = \"a\\nb\"", "2:11", "control characters cannot be in a comment: \"a\\x0ab\""},
+      {long_comment.c_str(), "2:11", "257 bytes long, at most 256"},
+      {"inputs = [{ interface = \"e\", group = \"239.1.1.1\", port = 5 }]", "2:10",
+       "a rule has an `input` or `inputs`, not both"},
       {"expect = 5", "2:10", "expect: expected a table, found an integer"},
       {"expect = {}", "2:10", "expect: needs `min_pps`, `silent_after` or both"},
       {"expect = { min_pps = 0 }", "2:22", "min_pps: 0 is not from 1 to"},
@@ -325,6 +331,41 @@ TEST_CASE("config: what a rule should hear") {
   CHECK(expected("expect = { min_pps = 100, silent_after = \"5s\" }") == Expectation{100, 5s});
   CHECK(expected("expect = { min_pps = 100 }") == Expectation{100, 2s});
   CHECK(expected("expect = { silent_after = \"1500ms\" }") == Expectation{0, 1500ms});
+}
+
+TEST_CASE("config: a rule may have several inputs, a comment, and rest") {
+  const auto text = [](const std::string& inputs, const std::string& outputs) {
+    return "[[rule]]\nenabled = false\ncomment = \"camera 3\"\ninputs = [" + inputs +
+           "]\noutputs = [" + outputs + "]\n";
+  };
+  const std::string one = "{ interface = \"e0\", group = \"239.1.1.1\", port = 5 }";
+  const std::string two = "{ interface = \"e2\", group = \"239.1.1.1\", port = 5 }";
+  const std::string other = "{ interface = \"e0\", group = \"239.1.1.2\", port = 6 }";
+  const auto twins = good(text(one + ", " + two, fine_output)).rules.at(0);
+  CHECK(twins.inputs.size() == 2);
+  CHECK(twins.name == "e0/239.1.1.1:5");
+  CHECK_FALSE(twins.enabled);
+  CHECK(twins.comment == "camera 3");
+  CHECK(twins.outputs.at(0).destination == ip("239.1.1.1"));
+  const std::string complete = R"({ interface = "e1", group = "239.9.9.9", port = 7 })";
+  CHECK(good(text(one + ", " + other, complete)).rules.at(0).inputs.at(1).port == 6);
+  const std::string far = R"({ interface = "e1", group = "239.9.9.9" })";
+  check_each({
+      {text(one + ", " + other, far).c_str(), "5:12",
+       "the inputs have different ports: this output must name its `port`"},
+      {text(one + ", " + two, R"({ interface = "e2" })").c_str(), "5:12",
+       "the output is the rule's own input, 239.1.1.1:5 on e2"},
+      {text("", complete).c_str(), "4:10", "inputs: is empty; a rule needs at least one input"},
+  });
+}
+
+TEST_CASE("config: a rule that is switched off stands in nobody's way") {
+  const auto first = rule("a", fine_input, fine_output);
+  const auto back =
+      rule("b", R"(interface = "e1", group = "239.1.1.1", port = 5000)", R"({ interface = "e0" })");
+  CHECK(good(first + "enabled = false\n" + rule("b", fine_input, fine_output)).rules.size() == 2);
+  CHECK(good(first + "enabled = false\n" + back).rules.size() == 2);
+  CHECK(parse_config(first + back, "f").errors.size() == 1);
 }
 
 TEST_CASE("config: mistakes of an input") {

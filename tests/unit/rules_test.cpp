@@ -86,6 +86,21 @@ TEST_CASE("a rule's standing says what it waits for") {
   CHECK(refused.reason == "join: no");
 }
 
+TEST_CASE("a rule that is switched off waits for nothing, and keeps its counters") {
+  auto one = rule("a", ip("239.1.1.1"), 5000);
+  one.enabled = false;
+  const auto standing = judge(one, Interfaces(), never_refused);
+  CHECK(standing.state == RuleState::disabled);
+  CHECK(standing.reason.empty());
+  Config config;
+  config.rules = {one};
+  const auto result = compiled(config, two_interfaces());
+  CHECK(result.table.ingress().empty());
+  CHECK(result.table.egress().empty());
+  CHECK(result.indexes.rules.find("a"));
+  CHECK(result.indexes.outputs.entries().size() == 1);
+}
+
 TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
   auto one = rule("a", ip("239.1.1.1"), 5000);
   one.outputs.push_back({"gone", ip("239.9.9.9"), 6000, Ttl::of(16)});

@@ -21,6 +21,7 @@ namespace mcr {
 /// The maxima of a configuration; above them it is refused.
 namespace limits {
 inline constexpr std::size_t rules = 10'000;
+inline constexpr std::size_t inputs_per_rule = 64;
 inline constexpr std::size_t outputs_per_rule = 64;
 inline constexpr std::size_t lookup_entries = 65'536;    ///< inputs of all rules
 inline constexpr std::size_t outputs = 65'536;           ///< outputs of all rules
@@ -29,8 +30,9 @@ inline constexpr std::size_t config_errors =
     10'000;  ///< that are told one by one; then how many more
 inline constexpr std::size_t workers = 64;
 inline constexpr std::chrono::microseconds batch_wait{10'000};
-inline constexpr std::size_t cpu_number = 1023;    ///< CPU_SETSIZE - 1, sched_setaffinity(2)
-inline constexpr std::size_t name_bytes = 64;      ///< of a rule's name
+inline constexpr std::size_t cpu_number = 1023;  ///< CPU_SETSIZE - 1, sched_setaffinity(2)
+inline constexpr std::size_t name_bytes = 64;    ///< of a rule's name
+inline constexpr std::size_t comment_bytes = 256;
 inline constexpr std::uint64_t buffer_min = 4096;  ///< bytes of a socket buffer
 inline constexpr std::uint64_t buffer_max = 1ULL << 30U;
 inline constexpr std::chrono::microseconds silent_after_min = std::chrono::seconds(1);
@@ -131,6 +133,8 @@ struct Rule {
   std::vector<Input> inputs;    ///< at least one
   std::vector<Output> outputs;  ///< at least one
   std::optional<Expectation> expect{};
+  bool enabled = true;
+  std::string comment{};
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };
