@@ -24,6 +24,7 @@ struct WrittenDaemon {
   Field<log::Level> log_level;
   Field<std::chrono::microseconds> batch_wait;
   Field<Endpoint> metrics;
+  Field<std::chrono::microseconds> rejoin;
 };
 
 std::optional<unsigned> read_workers(const Value& value) {
@@ -100,6 +101,10 @@ constexpr Key<WrittenDaemon> daemon_keys[] = {
        d.batch_wait.set(v.at(), v.duration(limits::batch_wait));
      }},
     {"metrics", [](const Value& v, WrittenDaemon& d) { d.metrics.set(v.at(), v.listener()); }},
+    {"rejoin",
+     [](const Value& v, WrittenDaemon& d) {
+       d.rejoin.set(v.at(), v.duration(limits::rejoin_max, limits::rejoin_min));
+     }},
 };
 
 Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
@@ -110,6 +115,7 @@ Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
   daemon.log_level = written.log_level.value.value_or(daemon.log_level);
   daemon.batch_wait = written.batch_wait.value.value_or(daemon.batch_wait);
   daemon.metrics = written.metrics.value;
+  daemon.rejoin = written.rejoin.value.value_or(daemon.rejoin);
   if (daemon.workers && written.cpus.value && *daemon.workers != daemon.cpus.size())
     mistakes.add(written.cpus.at,
                  fmt::format("cpus: {} workers need {} CPUs, one each, found {}", *daemon.workers,

@@ -238,6 +238,7 @@ void Relay::tick(Clock::time_point now) {
   sample_rates(std::chrono::duration<double>(now - sampled_at_).count());
   sampled_at_ = now;
   watch(now);
+  rejoin(now);
   sockets_.count();
   if (!clean_) clean_up();
   if (const auto due = memberships_.next_retry(); due && *due <= now) {

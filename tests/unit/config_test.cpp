@@ -168,6 +168,8 @@ TEST_CASE("config: what is left out has its default") {
   CHECK(only.inputs.at(0).sources.empty());
   CHECK(only.outputs.at(0).ttl == Ttl::of(16));
   CHECK(only.outputs.at(1).ttl == Ttl{});
+  CHECK(good("").daemon.rejoin == std::chrono::seconds(0));
+  CHECK(good("daemon.rejoin = \"60s\"").daemon.rejoin == std::chrono::seconds(60));
   CHECK(good("daemon.workers = \"auto\"\ndaemon.cpus = [1]").daemon.cpus == std::vector{1U});
 }
 
@@ -247,7 +249,7 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[daemon]\nlog_level = \"loud\"", "2:13", "none of error, warning, notice, info, debug"},
       {"[daemon]\nlog_levle = \"info\"", "2:1",
        "unknown key \"log_levle\" in [daemon]; did you mean \"log_level\"?"},
-      {"[daemon]\nrejoin = true", "2:1", "known here: workers, cpus, fanout, log_level"},
+      {"[daemon]\ncolour = true", "2:1", "known here: workers, cpus, fanout, log_level"},
       {"[daemon]\nmetrics = 9464", "2:11", "such as \"127.0.0.1:9464\", found an integer"},
       {"[daemon]\nmetrics = \"localhost:9464\"", "2:11",
        "\"localhost:9464\" is not an address and"},
@@ -263,6 +265,9 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[daemon]\nbatch_wait = \"20\"", "2:14", "\"20\" is not a time"},
       {"[daemon]\nbatch_wait = \"11ms\"", "2:14", "\"11ms\" is more than 10ms"},
       {"[daemon]\nbatch_wait = 20", "2:14", "batch_wait"},
+      {"[daemon]\nrejoin = \"100ms\"", "2:10", "\"100ms\" is less than 1s"},
+      {"[daemon]\nrejoin = \"4000s\"", "2:10", "\"4000s\" is more than 3600s"},
+      {"[daemon]\nrejoin = true", "2:10", "expected a time"},
       {"[interface.eth0]\nsend_buffer = \"64 MB\"", "2:15", "\"64 MB\" is not a size"},
       {"[interface.eth0]\nsend_buffer = \"-1 MiB\"", "2:15", "is not a size"},
       {"[interface.eth0]\nsend_buffer = \"99999999999999 GiB\"", "2:15", "is not a size"},

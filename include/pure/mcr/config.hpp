@@ -30,6 +30,8 @@ inline constexpr std::size_t config_errors =
     10'000;  ///< that are told one by one; then how many more
 inline constexpr std::size_t workers = 64;
 inline constexpr std::chrono::microseconds batch_wait{10'000};
+inline constexpr std::chrono::microseconds rejoin_min = std::chrono::seconds(1);
+inline constexpr std::chrono::microseconds rejoin_max = std::chrono::hours(1);
 inline constexpr std::size_t cpu_number = 1023;  ///< CPU_SETSIZE - 1, sched_setaffinity(2)
 inline constexpr std::size_t name_bytes = 64;    ///< of a rule's name
 inline constexpr std::size_t comment_bytes = 256;
@@ -69,6 +71,8 @@ struct Daemon {
   /// How long a worker waits for more frames before it forwards what it has; 0: not at all.
   std::chrono::microseconds batch_wait{0};
   std::optional<Endpoint> metrics;  ///< where Prometheus asks (TCP); none: nowhere
+  /// How often memberships are reported unasked, for networks without a querier; 0: never.
+  std::chrono::microseconds rejoin{0};
 
   friend bool operator==(const Daemon&, const Daemon&) = default;
 };

@@ -102,6 +102,9 @@ class Relay {
   void watch_workers();
   void sample_rates(double seconds);
 
+  // rejoin.cpp
+  void rejoin(Clock::time_point now);
+
   // watch.cpp
   [[nodiscard]] Heard heard(std::uint32_t slot) const;
   [[nodiscard]] Hearing hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const;
@@ -134,6 +137,7 @@ class Relay {
   std::vector<Rate> rates_;    ///< by rule slot
   std::vector<Alarm> alarms_;  ///< by rule slot
   Clock::time_point sampled_at_;
+  Clock::time_point reported_at_;  ///< when memberships were last reported unasked
   bool rejoined_ = false;  ///< a retried join succeeded, and its rule does not run yet
   bool clean_ = true;      ///< nothing of an earlier table is left to free
 };

@@ -1,0 +1,78 @@
+#include "mcr/report_socket.hpp"
+
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+
+#include "mcr/error.hpp"
+
+namespace mcr {
+
+namespace {
+
+template <typename Value>
+void set_option(Fd socket, int level, int option, const Value& value,
+                const std::string& interface) {
+  if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0)
+    throw_errno("prepare a membership report", "for " + interface);
+}
+
+void set_ipv4_options(Fd socket, const std::string& interface, unsigned interface_index) {
+  constexpr std::array<std::uint8_t, 4> router_alert{IPOPT_RA, 4, 0, 0};  // RFC 2113
+  constexpr int internet_control = 0xC0;                                  // RFC 3376, 4.
+  ip_mreqn out{};
+  out.imr_ifindex = static_cast<int>(interface_index);
+  set_option(socket, IPPROTO_IP, IP_MULTICAST_IF, out, interface);
+  set_option(socket, IPPROTO_IP, IP_OPTIONS, router_alert, interface);
+  set_option(socket, IPPROTO_IP, IP_TOS, internet_control, interface);
+  set_option(socket, IPPROTO_IP, IP_MULTICAST_TTL, 1, interface);
+  set_option(socket, IPPROTO_IP, IP_MULTICAST_LOOP, 0, interface);
+}
+
+void set_ipv6_options(Fd socket, const std::string& interface, unsigned interface_index) {
+  // A hop-by-hop header with Router Alert for MLD (RFC 2711) and padding.
+  constexpr std::array<std::uint8_t, 8> router_alert{0, 0, 5, 2, 0, 0, 1, 0};
+  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, static_cast<int>(interface_index), interface);
+  set_option(socket, IPPROTO_IPV6, IPV6_HOPOPTS, router_alert, interface);
+  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, interface);
+  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, interface);
+}
+
+}  // namespace
+
+UniqueFd open_report_socket(const std::string& interface, unsigned interface_index, Family family) {
+  const bool is_v6 = family == Family::ipv6;
+  UniqueFd socket(::socket(static_cast<int>(family), SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                           is_v6 ? int{IPPROTO_ICMPV6} : int{IPPROTO_IGMP}));
+  if (!socket.valid()) throw_errno("open a socket for membership reports", "for " + interface);
+  if (is_v6)
+    set_ipv6_options(socket, interface, interface_index);
+  else
+    set_ipv4_options(socket, interface, interface_index);
+  return socket;
+}
+
+int send_report(Fd socket, unsigned interface_index, const ReportMessage& message) noexcept {
+  const SocketAddress to({message.destination, 0}, interface_index);
+  const auto sent =
+      ::sendto(socket.get(), message.bytes.data(), message.bytes.size(), 0, &to.generic, to.length);
+  return sent < 0 ? errno : 0;
+}
+
+ReportVersion igmp_version(const std::string& interface) {
+  std::ifstream file("/proc/net/igmp");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string index, name, colon, count, version;
+    if (words >> index >> name >> colon >> count >> version && name == interface)
+      return version == "V3" ? ReportVersion::igmp3 : ReportVersion::igmp2;
+  }
+  return ReportVersion::igmp3;
+}
+
+}  // namespace mcr

@@ -1,0 +1,53 @@
+// `rejoin`: where no querier asks for them, snooping switches forget memberships, and the stream
+// ends minutes after the join. To leave and to join again would make the kernel report anew, but
+// cut the stream; so the reports that answer a query are sent unasked, and no membership is
+// touched.
+#include <algorithm>
+
+#include "mcr/error.hpp"
+#include "mcr/log.hpp"
+#include "mcr/relay.hpp"
+#include "mcr/report_socket.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::size_t ip_headers = 64;  // with options, either family
+constexpr std::size_t least_mtu = 256;
+/// Ticks come once a second, a little early or late.
+constexpr std::chrono::milliseconds half_a_tick{500};
+
+void report(const Interface& interface, Family family, std::span<const GroupReport> groups) {
+  const auto version = family == Family::ipv6 ? ReportVersion::mld2 : igmp_version(interface.name);
+  const auto most_bytes = std::max<std::size_t>(interface.mtu, least_mtu) - ip_headers;
+  const auto socket = open_report_socket(interface.name, interface.index, family);
+  for (const auto& message : membership_reports(groups, version, most_bytes))
+    if (const int error = send_report(socket, interface.index, message); error != 0)
+      return log::warning("report memberships on {}: {}", interface.name, errno_text(error));
+}
+
+}  // namespace
+
+void Relay::rejoin(Clock::time_point now) {
+  const auto interval = config_.daemon.rejoin;
+  if (interval.count() == 0 || now - reported_at_ < interval - half_a_tick) return;
+  reported_at_ = now;
+  std::map<std::pair<std::string, Family>, std::vector<GroupReport>> reports;
+  for (const auto& [group, membership] : memberships_.all()) {
+    if (membership.state != MembershipState::joined) continue;
+    auto& list = reports[{group.interface, group.group.family()}];
+    // Sorted: "any source" stands before single ones, and says more.
+    if (list.empty() || list.back().group != group.group)
+      list.push_back({group.group, {}});
+    else if (list.back().sources.empty())
+      continue;
+    if (group.source) list.back().sources.push_back(group.source);
+  }
+  for (const auto& [where, groups] : reports) {
+    const auto* interface = interfaces_.find(where.first);
+    if (interface != nullptr && interface->up) report(*interface, where.second, groups);
+  }
+}
+
+}  // namespace mcr
