@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+#include <map>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -26,16 +28,23 @@ struct Holder {
 struct Takers {
   Holder any;    ///< takes every source
   Holder first;  ///< some input of this flow
-  std::unordered_map<IpAddress, Holder> by_source;
+  struct Block {
+    IpAddress last;
+    Holder holder;
+  };
+  std::map<IpAddress, Block> by_source;  ///< disjoint blocks, by their first address
 };
 
 /// An input seen before that shares a source with this one, or none.
 Holder overlapping(const Takers& takers, const Input& input) {
   if (takers.any.rule != nullptr) return takers.any;
   if (input.sources.empty()) return takers.first;
-  for (const auto& source : input.sources)
-    if (const auto found = takers.by_source.find(source); found != takers.by_source.end())
-      return found->second;
+  for (const auto& source : input.sources) {
+    const auto next = takers.by_source.upper_bound(source.last());
+    if (next == takers.by_source.begin()) continue;
+    const auto& [last, holder] = std::prev(next)->second;
+    if (last >= source.first()) return holder;
+  }
   return {};
 }
 
@@ -43,7 +52,7 @@ void add_taker(Takers& takers, const Input& input, const Holder& holder) {
   if (takers.first.rule == nullptr) takers.first = holder;
   if (input.sources.empty() && takers.any.rule == nullptr) takers.any = holder;
   for (const auto& source : input.sources)
-    takers.by_source.try_emplace(source, holder);
+    takers.by_source.try_emplace(source.first(), Takers::Block{source.last(), holder});
 }
 
 /// Returns for each rule whether one of its inputs was refused.
@@ -69,8 +78,8 @@ std::vector<bool> check_inputs(std::span<const PlacedRule> rules, Mistakes& mist
                                            "sources can share an input",
                                            quoted(other.rule->rule.name), flow_text(input),
                                            mistakes.where(other.at)));
-      }
-      add_taker(takers, input, {&placed, at});
+      } else
+        add_taker(takers, input, {&placed, at});
     }
   }
   return refused;

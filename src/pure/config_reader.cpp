@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 #include <span>
 #include <string_view>
@@ -149,18 +150,32 @@ constexpr Key<InterfaceTuning> interface_keys[] = {
 
 // input = { ... }
 
-std::optional<std::vector<IpAddress>> read_sources(const Value& value) {
+/// One of the disjoint `known` that has addresses in common with this one, or the end.
+std::set<Prefix>::const_iterator overlapping(const std::set<Prefix>& known, const Prefix& prefix) {
+  const auto next = known.lower_bound(prefix);
+  if (next != known.end() && prefix.contains(next->first())) return next;
+  if (next != known.begin() && std::prev(next)->contains(prefix.first())) return std::prev(next);
+  return known.end();
+}
+
+std::optional<std::vector<Prefix>> read_sources(const Value& value) {
   const auto* array = value.array("IPv4 addresses");
   if (array == nullptr) return std::nullopt;
   if (array->empty()) value.refuse("is empty; leave it out to take any source");
-  std::set<IpAddress> sources;
+  std::set<Prefix> sources;
   for (const auto& node : *array) {
     const Value element = value.element(node);
-    const auto source = element.host();
-    if (source && !sources.insert(*source).second)
-      element.refuse(fmt::format("{} is named twice", *source));
+    const auto source = element.hosts();
+    if (!source) continue;
+    const auto other = overlapping(sources, *source);
+    if (other == sources.end())
+      sources.insert(*source);
+    else if (*other == *source)
+      element.refuse(fmt::format("{} is named twice", source->str()));
+    else
+      element.refuse(fmt::format("{} and {} overlap", other->str(), source->str()));
   }
-  return std::vector<IpAddress>(sources.begin(), sources.end());
+  return std::vector<Prefix>(sources.begin(), sources.end());
 }
 
 constexpr Key<WrittenInput> input_keys[] = {

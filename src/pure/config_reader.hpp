@@ -32,7 +32,7 @@ struct WrittenInput {
   Field<std::string> interface;
   Field<IpAddress> group;
   Field<std::uint16_t> port;
-  Field<std::vector<IpAddress>> sources;  ///< sorted, unique
+  Field<std::vector<Prefix>> sources;  ///< sorted, disjoint
 };
 
 struct WrittenOutput {

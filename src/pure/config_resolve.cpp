@@ -50,7 +50,7 @@ class Resolver {
         {.interface = *written.interface.value,
          .destination = *written.group.value,
          .port = *written.port.value,
-         .sources = written.sources.value.value_or(std::vector<IpAddress>())});
+         .sources = written.sources.value.value_or(std::vector<Prefix>())});
     placed.inputs_at.push_back(written.at);
   }
 

@@ -314,4 +314,37 @@ std::optional<IpAddress> Value::host(std::string_view hint) const {
   return std::nullopt;
 }
 
+/// "10.1.0.0/24"; nothing may be set behind its length, lest another block was meant.
+std::optional<Prefix> Value::block(std::string_view text, std::size_t slash) const {
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  const auto digits = text.substr(slash + 1);
+  unsigned bits = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  const bool whole = fault == std::errc() && end == digits.data() + digits.size();
+  if (!address || !whole || bits > Prefix::width(address->family())) {
+    refuse(fmt::format("{} is not a block of addresses, such as \"10.1.0.0/24\"", quoted(text)));
+    return std::nullopt;
+  }
+  const Prefix prefix(*address, bits);
+  if (prefix.first() != *address) {
+    refuse(fmt::format("{} has bits set behind its length: did you mean \"{}\"?", quoted(text),
+                       prefix.str()));
+    return std::nullopt;
+  }
+  return prefix;
+}
+
+std::optional<Prefix> Value::hosts() const {
+  const auto* text = node_.as_string();
+  const auto slash = text == nullptr ? std::string::npos : text->get().find('/');
+  if (slash == std::string::npos) {
+    const auto one = host();
+    return one ? std::optional<Prefix>(*one) : std::nullopt;
+  }
+  const auto prefix = block(text->get(), slash);
+  if (!prefix || !prefix->first().is_multicast()) return prefix;
+  refuse(fmt::format("{} are multicast groups, not hosts", prefix->str()));
+  return std::nullopt;
+}
+
 }  // namespace mcr

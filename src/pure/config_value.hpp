@@ -57,12 +57,16 @@ class Value {
   /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.
   [[nodiscard]] std::optional<IpAddress> host(std::string_view hint = {}) const;
 
+  /// One host, or a block of them: "10.1.0.0/24".
+  [[nodiscard]] std::optional<Prefix> hosts() const;
+
   /// Notes a mistake about this value: "NAME: message".
   void refuse(std::string_view message) const;
 
  private:
   [[nodiscard]] std::optional<std::string> line(std::size_t most_bytes) const;
   [[nodiscard]] std::optional<IpAddress> address() const;
+  [[nodiscard]] std::optional<Prefix> block(std::string_view text, std::size_t slash) const;
   void refuse_type(std::string_view expected) const;
 
   std::string_view name_;

@@ -168,7 +168,8 @@ void TableCompiler::add_input(const Input& input, std::uint32_t slot, std::uint3
   entry.outputs = static_cast<std::uint32_t>(table_.outputs_.size()) - first_output;
   entry.first_source = static_cast<std::uint32_t>(table_.sources_.size());
   entry.sources = static_cast<std::uint32_t>(input.sources.size());
-  table_.sources_.insert(table_.sources_.end(), input.sources.begin(), input.sources.end());
+  for (const auto& source : input.sources)
+    table_.sources_.push_back({source.first(), source.last()});
   table_.entries_.push_back(entry);
   from.destinations.push_back(entry.destination);
 }
@@ -267,7 +268,8 @@ std::span<const TableEntry> RuleTable::lookup(std::uint16_t ingress,
 bool RuleTable::allows(const TableEntry& entry, const IpAddress& source) const noexcept {
   if (entry.sources == 0) return true;
   const auto allowed = std::span(sources_).subspan(entry.first_source, entry.sources);
-  return std::ranges::binary_search(allowed, source);
+  const auto next = std::ranges::upper_bound(allowed, source, {}, &SourceRange::first);
+  return next != allowed.begin() && source <= std::prev(next)->last;
 }
 
 RuleTable compile(const Config& config, const Interfaces& interfaces,

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "mcr/error.hpp"
@@ -56,16 +57,23 @@ std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon) {
   return places;
 }
 
+/// Single sources are joined each; with blocks of them any source is, and we filter.
+std::vector<Group> memberships_of(const Input& input) {
+  const auto& sources = input.sources;
+  if (sources.empty() || !std::ranges::all_of(sources, &Prefix::is_single))
+    return {{input.interface, input.destination, {}}};
+  std::vector<Group> groups;
+  for (const auto& source : sources)
+    groups.push_back({input.interface, input.destination, source.first()});
+  return groups;
+}
+
 std::set<Group> wanted_groups(const Config& config) {
   std::set<Group> groups;
-  for (const auto& rule : config.rules) {
-    if (!rule.enabled) continue;
-    for (const auto& input : rule.inputs) {
-      if (input.sources.empty()) groups.insert({input.interface, input.destination, {}});
-      for (const auto& source : input.sources)
-        groups.insert({input.interface, input.destination, source});
-    }
-  }
+  for (const auto& rule : config.rules)
+    for (const auto& input : rule.inputs)
+      if (rule.enabled)
+        std::ranges::move(memberships_of(input), std::inserter(groups, groups.end()));
   return groups;
 }
 
@@ -107,19 +115,12 @@ void Relay::refuse_restart_keys(const Config& config) const {
 /// "" while at least one of the input's memberships stands.
 std::string Relay::join_refusal(const Input& input) const {
   std::string refusal;
-  const auto ask = [&](const IpAddress& source) {
-    const Group group{input.interface, input.destination, source};
+  for (const auto& group : memberships_of(input)) {
     const auto* membership = memberships_.find(group);
-    if (membership == nullptr || membership->state != MembershipState::failed) return true;
+    if (membership == nullptr || membership->state != MembershipState::failed) return {};
     refusal = fmt::format("join {}: {}", group.str(), errno_text(membership->error));
-    return false;
-  };
-  if (input.sources.empty()) {
-    ask({});
-    return refusal;
   }
-  const bool any = std::ranges::any_of(input.sources, ask);
-  return any ? std::string{} : refusal;
+  return refusal;
 }
 
 std::vector<Standing> Relay::judge_all(const Config& config, const Interfaces& interfaces) const {

@@ -399,6 +399,20 @@ TEST_CASE("config: mistakes of an input") {
        "expected an array of IPv4 addresses, found a string"},
       {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["10.0.0.1", "10.0.0.1"] })",
        "2:82", "10.0.0.1 is named twice"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["10.0.0.0/8", "10.1.0.1"] })",
+       "2:84", "10.0.0.0/8 and 10.1.0.1 overlap"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["10.1.0.1", "10.0.0.0/8"] })",
+       "2:82", "10.1.0.1 and 10.0.0.0/8 overlap"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["10.1.0.5/24"] })", "2:70",
+       "\"10.1.0.5/24\" has bits set behind its length: did you mean \"10.1.0.0/24\"?"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["10.1.0.0/33"] })", "2:70",
+       "\"10.1.0.0/33\" is not a block of addresses, such as"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["10.1/16"] })", "2:70",
+       "is not a block of addresses"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["10.1.0.0/"] })", "2:70",
+       "is not a block of addresses"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["239.1.0.0/16"] })", "2:70",
+       "239.1.0.0/16 are multicast groups, not hosts"},
       {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["239.0.0.1"] })", "2:70",
        "239.0.0.1 is a multicast group, not the address of one host"},
       {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["fe80::1"] })", "2:70",
@@ -477,8 +491,13 @@ TEST_CASE("config: rules share an input if no source is in both") {
   };
   const auto two = from("a", R"("10.0.0.1", "10.0.0.2")") + from("b", R"("10.0.0.3")");
   CHECK(good(two).rules.size() == 2);
+  CHECK(good(two + from("c", R"("10.0.0.4/30", "10.1.0.0/16")")).rules.size() == 3);
   check_each({
       {(two + from("c", R"("10.0.0.4", "10.0.0.3")")).c_str(), "11:9", "rule \"b\" takes"},
+      {(two + from("c", R"("10.0.0.4", "10.0.0.2/31")")).c_str(), "11:9", "rule \"b\" takes"},
+      {(two + from("c", R"("0.0.0.0/0")")).c_str(), "11:9", "rule \"b\" takes"},
+      {(from("a", R"("10.0.0.0/24")") + from("b", R"("10.0.0.77")")).c_str(), "7:9",
+       "rule \"a\" takes"},
       {(two + rule("c", fine_input, fine_output)).c_str(), "11:9", "rule \"a\" takes"},
   });
   // Without names they would have the same one; with the same sources that is not said twice.

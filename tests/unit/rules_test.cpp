@@ -33,8 +33,7 @@ IpAddress ip(const char* text) {
   return *IpAddress::parse(text);
 }
 
-Rule rule(std::string name, IpAddress group, std::uint16_t port,
-          std::vector<IpAddress> sources = {}) {
+Rule rule(std::string name, IpAddress group, std::uint16_t port, std::vector<Prefix> sources = {}) {
   std::ranges::sort(sources);
   Rule result;
   result.name = std::move(name);
@@ -177,21 +176,25 @@ TEST_CASE("the lookup agrees with a naive scan") {
       const auto port = static_cast<std::uint16_t>(5000 + random() % 4);
       const auto from = 0x0A000000U + static_cast<std::uint32_t>(random() % 3);
       if (!used.insert({group, port, from}).second) continue;
-      const std::vector<IpAddress> sources =
-          from == 0x0A000000U ? std::vector<IpAddress>{} : std::vector{IpAddress::v4(from)};
+      std::vector<Prefix> sources;
+      if (from != 0x0A000000U) sources.emplace_back(IpAddress::v4(from), 31 + random() % 2);
+      if (from != 0x0A000000U && random() % 2 == 0)
+        sources.emplace_back(IpAddress::v4(0x0A000010U), 28 + random() % 5);
       config.rules.push_back(rule("r" + std::to_string(i), IpAddress::v4(group), port, sources));
     }
     const auto result = compiled(config, two_interfaces());
     for (std::uint32_t group = 0xEF010100U; group < 0xEF010100U + 42; ++group)
       for (std::uint16_t port = 4999; port < 5005; ++port)
-        for (std::uint32_t from = 0x0A000000U; from < 0x0A000004U; ++from) {
+        for (const std::uint32_t low : {0U, 1U, 2U, 3U, 0x0FU, 0x10U, 0x11U, 0x1FU, 0x20U}) {
+          const std::uint32_t from = 0x0A000000U + low;
           const Endpoint destination{IpAddress::v4(group), port};
           std::multiset<std::uint32_t> expected;
           for (const auto& one : config.rules) {
             const auto& input = one.inputs[0];
-            const bool allowed =
-                input.sources.empty() ||
-                std::ranges::find(input.sources, IpAddress::v4(from)) != input.sources.end();
+            const bool allowed = input.sources.empty() ||
+                                 std::ranges::any_of(input.sources, [&](const Prefix& block) {
+                                   return block.contains(IpAddress::v4(from));
+                                 });
             if (Endpoint{input.destination, input.port} == destination && allowed)
               expected.insert(*result.indexes.rules.find(one.name));
           }

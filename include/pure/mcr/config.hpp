@@ -14,6 +14,7 @@
 #include "mcr/addr.hpp"
 #include "mcr/alarm.hpp"
 #include "mcr/log.hpp"
+#include "mcr/prefix.hpp"
 #include "mcr/rate_limit.hpp"
 
 namespace mcr {
@@ -92,7 +93,7 @@ struct Input {
   std::string interface;
   IpAddress destination;  ///< a group
   std::uint16_t port = 0;
-  std::vector<IpAddress> sources;  ///< sorted, unique; empty: any source
+  std::vector<Prefix> sources;  ///< sorted, disjoint; empty: any source
 
   friend bool operator==(const Input&, const Input&) = default;
 };

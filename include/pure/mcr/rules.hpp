@@ -129,6 +129,10 @@ class RuleTable {
  private:
   friend class TableCompiler;
 
+  struct SourceRange {
+    IpAddress first;
+    IpAddress last;
+  };
   struct Bucket {
     std::uint32_t first = 0;
     std::uint32_t count = 0;  ///< 0: empty
@@ -142,7 +146,7 @@ class RuleTable {
   std::vector<TableEntry> entries_;  ///< those of one ingress and destination side by side
   std::vector<TableOutput> outputs_;
   std::vector<RateLimit> limits_;
-  std::vector<IpAddress> sources_;
+  std::vector<SourceRange> sources_;  ///< of each entry sorted and disjoint
   std::vector<TableIngress> ingress_;
   std::vector<TableEgress> egress_;
 };

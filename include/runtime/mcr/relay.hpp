@@ -138,13 +138,16 @@ class Relay {
   std::vector<Alarm> alarms_;  ///< by rule slot
   Clock::time_point sampled_at_;
   Clock::time_point reported_at_;  ///< when memberships were last reported unasked
-  bool rejoined_ = false;  ///< a retried join succeeded, and its rule does not run yet
-  bool clean_ = true;      ///< nothing of an earlier table is left to free
+  bool rejoined_ = false;          ///< a retried join succeeded, and its rule does not run yet
+  bool clean_ = true;              ///< nothing of an earlier table is left to free
 };
 
 /// How many workers, and where each is pinned: [daemon] workers and cpus, else the CPUs of our
 /// affinity mask, at most 4.
 [[nodiscard]] std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon);
+
+/// The joins that an input asks for.
+[[nodiscard]] std::vector<Group> memberships_of(const Input& input);
 
 /// The joins that a configuration asks for.
 [[nodiscard]] std::set<Group> wanted_groups(const Config& config);
