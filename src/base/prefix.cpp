@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace mcr {
 
@@ -24,6 +25,19 @@ IpAddress with_rest(const IpAddress& address, unsigned bits, bool set) noexcept 
 
 unsigned Prefix::width(Family family) noexcept {
   return family == Family::ipv4 ? 32 : family == Family::ipv6 ? 128 : 0;
+}
+
+std::optional<Prefix> Prefix::parse(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  if (slash == std::string_view::npos) return *address;
+  const auto digits = text.substr(slash + 1);
+  unsigned bits = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  const bool whole = fault == std::errc() && end == digits.data() + digits.size();
+  if (!whole || bits > width(address->family())) return std::nullopt;
+  return Prefix(*address, bits);
 }
 
 Prefix::Prefix(const IpAddress& address) noexcept : Prefix(address, width(address.family())) {}

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -68,6 +69,15 @@ class Loader {
 std::string ConfigError::str() const {
   if (line == 0) return fmt::format("{}: {}", file, message);
   return fmt::format("{}:{}:{}: {}", file, line, column, message);
+}
+
+Destinations mapped(const Rule& rule) {
+  Destinations result;
+  for (const auto& output : rule.outputs) {
+    result.addresses = std::max(result.addresses, output.addresses);
+    result.ports = std::max(result.ports, output.ports);
+  }
+  return result;
 }
 
 ConfigResult load_config(const std::string& path) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <string_view>
@@ -15,7 +16,7 @@ namespace mcr {
 namespace {
 
 std::string flow_text(const Input& input) {
-  return fmt::format("{} on {}", Endpoint{input.destination, input.port}, input.interface);
+  return fmt::format("{} on {}", input.destinations().str(), input.interface);
 }
 
 /// An input that is already there, so that a second one can name it.
@@ -55,37 +56,58 @@ void add_taker(Takers& takers, const Input& input, const Holder& holder) {
     takers.by_source.try_emplace(source.first(), Takers::Block{source.last(), holder});
 }
 
-/// Returns for each rule whether one of its inputs was refused.
-std::vector<bool> check_inputs(std::span<const PlacedRule> rules, Mistakes& mistakes) {
-  std::vector<bool> refused(rules.size());
-  std::unordered_map<Flow, Takers, FlowHash> flows;
-  std::size_t count = 0;
-  for (std::size_t r = 0; r < rules.size(); ++r) {
-    const PlacedRule& placed = rules[r];
-    if (!placed.rule.enabled) continue;
-    for (std::size_t i = 0; i < placed.rule.inputs.size(); ++i) {
-      const Input& input = placed.rule.inputs[i];
-      const Position at = placed.inputs_at[i];
-      if (++count == limits::lookup_entries + 1)
-        mistakes.add(at, fmt::format("more than {} inputs in all", limits::lookup_entries));
-      Takers& takers = flows[Flow(input)];
-      if (const Holder other = overlapping(takers, input); other.rule != nullptr) {
-        refused[r] = true;
-        mistakes.add(at, other.rule == &placed
-                             ? fmt::format("the rule already takes {}, at {}", flow_text(input),
-                                           mistakes.where(other.at))
-                             : fmt::format("rule {} takes {} too, at {}; only rules with different "
-                                           "sources can share an input",
-                                           quoted(other.rule->rule.name), flow_text(input),
-                                           mistakes.where(other.at)));
-      } else
-        add_taker(takers, input, {&placed, at});
-    }
-  }
-  return refused;
-}
+class InputCheck {
+ public:
+  explicit InputCheck(Mistakes& mistakes) : mistakes_(mistakes) {}
 
-/// Two rules without names that have one input are told so once, by check_inputs().
+  [[nodiscard]] bool too_many() const { return count_ > limits::lookup_entries; }
+
+  /// False if one of the rule's inputs was refused.
+  bool add(const PlacedRule& placed) {
+    bool fine = true;
+    for (std::size_t i = 0; i < placed.rule.inputs.size(); ++i)
+      fine = add(placed.rule.inputs[i], {&placed, placed.inputs_at[i]}) && fine;
+    return fine;
+  }
+
+ private:
+  bool add(const Input& input, const Holder& holder) {
+    const auto destinations = input.destinations();
+    const auto before = count_;
+    count_ += destinations.size();
+    if (before <= limits::lookup_entries && too_many())
+      mistakes_.add(holder.at,
+                    fmt::format("more than {} inputs in all, each counted once for every "
+                                "group and port",
+                                limits::lookup_entries));
+    if (too_many()) return true;
+    for (std::size_t n = 0; n < destinations.size(); ++n) {
+      Takers& takers = flows_[Flow(input.interface, destinations.at(n))];
+      if (const Holder other = overlapping(takers, input); other.rule != nullptr) {
+        refuse(input, holder, other);
+        return false;
+      }
+      add_taker(takers, input, holder);
+    }
+    return true;
+  }
+
+  void refuse(const Input& input, const Holder& holder, const Holder& other) {
+    const auto where = mistakes_.where(other.at);
+    mistakes_.add(holder.at,
+                  other.rule == holder.rule
+                      ? fmt::format("the rule already takes {}, at {}", flow_text(input), where)
+                      : fmt::format("rule {} takes {} too, at {}; only rules with different "
+                                    "sources can share an input",
+                                    quoted(other.rule->rule.name), flow_text(input), where));
+  }
+
+  Mistakes& mistakes_;
+  std::unordered_map<Flow, Takers, FlowHash> flows_;
+  std::size_t count_ = 0;
+};
+
+/// Two rules without names that have one input are told so once, by InputCheck.
 void check_names(std::span<const PlacedRule> rules, const std::vector<bool>& input_refused,
                  Mistakes& mistakes) {
   std::unordered_map<std::string_view, const PlacedRule*> names;
@@ -101,47 +123,64 @@ void check_names(std::span<const PlacedRule> rules, const std::vector<bool>& inp
   }
 }
 
+template <typename A, typename B>
+bool meet(const A& a, const B& b) {
+  return a.interface == b.interface && a.destinations().overlaps(b.destinations());
+}
+
 void check_outputs(const PlacedRule& placed, Mistakes& mistakes) {
-  std::unordered_map<Flow, Position, FlowHash> inputs;
-  std::unordered_map<Flow, Position, FlowHash> outputs;
-  for (std::size_t i = 0; i < placed.rule.inputs.size(); ++i)
-    inputs.try_emplace(Flow(placed.rule.inputs[i]), placed.inputs_at[i]);
-  for (std::size_t o = 0; o < placed.rule.outputs.size(); ++o) {
-    const Output& output = placed.rule.outputs[o];
+  const auto& outputs = placed.rule.outputs;
+  for (std::size_t o = 0; o < outputs.size(); ++o) {
+    const Output& output = outputs[o];
     const Position at = placed.outputs_at[o];
-    const auto text =
-        fmt::format("{} on {}", Endpoint{output.destination, output.port}, output.interface);
-    if (inputs.contains(Flow(output)))
+    const auto text = [&] {
+      return fmt::format("{} on {}", output.destinations().str(), output.interface);
+    };
+    if (std::ranges::any_of(placed.rule.inputs, [&](const auto& in) { return meet(in, output); }))
       mistakes.add(at, fmt::format("the output is the rule's own input, {}: interface, group or "
                                    "port must differ",
-                                   text));
-    const auto [first, is_new] = outputs.try_emplace(Flow(output), at);
-    if (!is_new)
-      mistakes.add(at, fmt::format("the rule already has the output {}, at {}", text,
-                                   mistakes.where(first->second)));
+                                   text()));
+    const auto earlier = std::span(outputs).first(o);
+    const auto first =
+        std::ranges::find_if(earlier, [&](const Output& other) { return meet(other, output); });
+    if (first != earlier.end())
+      mistakes.add(
+          at,
+          fmt::format("the rule already has the output {}, at {}", text(),
+                      mistakes.where(
+                          placed.outputs_at[static_cast<std::size_t>(first - earlier.begin())])));
   }
 }
 
-void check_total(std::span<const PlacedRule> rules, Mistakes& mistakes) {
+/// False if there are too many, which is told of.
+bool check_total(std::span<const PlacedRule> rules, Mistakes& mistakes) {
   std::size_t count = 0;
   for (const auto& placed : rules) {
-    const std::size_t before = count;
-    count += placed.rule.outputs.size();
-    if (before > limits::outputs || count <= limits::outputs) continue;
-    mistakes.add(placed.outputs_at[limits::outputs - before],
-                 fmt::format("more than {} outputs in all", limits::outputs));
+    const auto each = mapped(placed.rule).size();
+    for (std::size_t o = 0; o < placed.rule.outputs.size(); ++o) {
+      count += each;
+      if (count <= limits::outputs) continue;
+      mistakes.add(placed.outputs_at[o],
+                   fmt::format("more than {} outputs in all, each counted once for every group and "
+                               "port that its rule maps",
+                               limits::outputs));
+      return false;
+    }
   }
+  return true;
 }
 
 }  // namespace
 
 void check_rules(std::span<const PlacedRule> rules, Mistakes& mistakes) {
-  const auto input_refused = check_inputs(rules, mistakes);
+  std::vector<bool> input_refused(rules.size());
+  InputCheck inputs(mistakes);
+  for (std::size_t r = 0; r < rules.size(); ++r)
+    input_refused[r] = rules[r].rule.enabled && !inputs.add(rules[r]);
   check_names(rules, input_refused, mistakes);
   for (const auto& placed : rules)
     check_outputs(placed, mistakes);
-  check_total(rules, mistakes);
-  check_loops(rules, mistakes);
+  if (check_total(rules, mistakes) && !inputs.too_many()) check_loops(rules, mistakes);
 }
 
 }  // namespace mcr

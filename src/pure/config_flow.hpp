@@ -15,10 +15,8 @@ struct Flow {
   IpAddress destination;
   std::uint16_t port = 0;
 
-  explicit Flow(const Input& input)
-      : interface(input.interface), destination(input.destination), port(input.port) {}
-  explicit Flow(const Output& output)
-      : interface(output.interface), destination(output.destination), port(output.port) {}
+  Flow(std::string_view on, const Endpoint& endpoint)
+      : interface(on), destination(endpoint.address), port(endpoint.port) {}
 
   friend bool operator==(const Flow&, const Flow&) = default;
 };

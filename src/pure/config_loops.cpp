@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
-#include <limits>
 #include <unordered_map>
 #include <vector>
 
@@ -21,7 +20,6 @@ namespace mcr {
 namespace {
 
 using Node = std::uint32_t;
-constexpr Node nowhere = std::numeric_limits<Node>::max();
 constexpr std::size_t most_names = 20;  // of a circle, in its message
 
 class LoopSearch {
@@ -41,6 +39,10 @@ class LoopSearch {
 
  private:
   enum class State : std::uint8_t { fresh, on_path, done };
+  struct Edge {
+    Node to;
+    std::uint32_t output;  ///< of the rule that it leaves
+  };
   struct Step {
     Node node;
     std::size_t next_edge;
@@ -50,26 +52,37 @@ class LoopSearch {
     edges_.resize(rules_.size());
     for (Node r = 0; r < rules_.size(); ++r) {
       if (!rules_[r].rule.enabled) continue;
-      for (const auto& input : rules_[r].rule.inputs) {
-        const auto fresh = static_cast<Node>(edges_.size());
-        const auto [flow, is_new] = flows_.try_emplace(Flow(input), fresh);
-        if (is_new) edges_.emplace_back();
-        edges_[flow->second].push_back(r);
-      }
+      for (const auto& input : rules_[r].rule.inputs)
+        for (std::size_t n = 0; n < input.destinations().size(); ++n)
+          edges_[flow_of(input, n)].push_back({r, 0});
     }
   }
 
-  /// A rule's edges stand as its outputs do.
+  Node flow_of(const Input& input, std::size_t n) {
+    const auto fresh = static_cast<Node>(edges_.size());
+    const Flow flow(input.interface, input.destinations().at(n));
+    const auto [place, is_new] = flows_.try_emplace(flow, fresh);
+    if (is_new) edges_.emplace_back();
+    return place->second;
+  }
+
   void add_outputs() {
-    for (Node r = 0; r < rules_.size(); ++r) {
-      const Rule& rule = rules_[r].rule;
-      for (const auto& output : rule.outputs) {
-        const bool own = std::ranges::any_of(
-            rule.inputs, [&](const Input& input) { return Flow(input) == Flow(output); });
-        const auto flow = flows_.find(Flow(output));
-        edges_[r].push_back(own || flow == flows_.end() ? nowhere : flow->second);
-      }
-    }
+    for (Node r = 0; r < rules_.size(); ++r)
+      for (std::uint32_t o = 0; o < rules_[r].rule.outputs.size(); ++o)
+        add_output(r, o);
+  }
+
+  void add_output(Node r, std::uint32_t o) {
+    const Rule& rule = rules_[r].rule;
+    const Output& output = rule.outputs[o];
+    const auto to = output.destinations();
+    const bool own = std::ranges::any_of(rule.inputs, [&](const Input& input) {
+      return input.interface == output.interface && input.destinations().overlaps(to);
+    });
+    if (own) return;
+    for (std::size_t n = 0; n < to.size(); ++n)
+      if (const auto flow = flows_.find(Flow(output.interface, to.at(n))); flow != flows_.end())
+        edges_[r].push_back({flow->second, o});
   }
 
   void search(Node root) {
@@ -81,8 +94,7 @@ class LoopSearch {
         path_.pop_back();
         continue;
       }
-      const Node next = edges_[step.node][step.next_edge++];
-      if (next == nowhere) continue;
+      const Node next = edges_[step.node][step.next_edge++].to;
       if (state_[next] == State::fresh)
         enter(next);
       else if (state_[next] == State::on_path)
@@ -117,14 +129,14 @@ class LoopSearch {
       names += fmt::format("({} more) -> ", circle.size() - most_names);
     const PlacedRule& first = rules_[circle.front().node];
     mistakes_.add(
-        first.outputs_at[circle.front().next_edge - 1],
+        first.outputs_at[edges_[circle.front().node][circle.front().next_edge - 1].output],
         fmt::format("rules feed each other in a circle: {}{}", names, excerpt(first.rule.name)));
   }
 
   std::span<const PlacedRule> rules_;
   Mistakes& mistakes_;
   std::unordered_map<Flow, Node, FlowHash> flows_;
-  std::vector<std::vector<Node>> edges_;  // of rules, then of flows
+  std::vector<std::vector<Edge>> edges_;  // of rules, then of flows
   std::vector<State> state_;
   std::vector<bool> reported_;  // of rules: in a circle that was reported
   std::vector<Step> path_;

@@ -180,8 +180,8 @@ std::optional<std::vector<Prefix>> read_sources(const Value& value) {
 
 constexpr Key<WrittenInput> input_keys[] = {
     {"interface", [](const Value& v, WrittenInput& i) { i.interface.set(v.at(), v.interface()); }},
-    {"group", [](const Value& v, WrittenInput& i) { i.group.set(v.at(), v.group()); }},
-    {"port", [](const Value& v, WrittenInput& i) { i.port.set(v.at(), v.port()); }},
+    {"group", [](const Value& v, WrittenInput& i) { i.group.set(v.at(), v.groups()); }},
+    {"port", [](const Value& v, WrittenInput& i) { i.port.set(v.at(), v.ports()); }},
     {"sources", [](const Value& v, WrittenInput& i) { i.sources.set(v.at(), read_sources(v)); }},
 };
 
@@ -200,13 +200,13 @@ constexpr Key<WrittenOutput> destination_keys[] = {
     {"interface", [](const Value& v, WrittenOutput& o) { o.interface.set(v.at(), v.interface()); }},
     {"group",
      [](const Value& v, WrittenOutput& o) {
-       o.group.set(v.at(), v.group("; a host is written as `address`"));
+       o.group.set(v.at(), v.groups("; a host is written as `address`"));
      }},
     {"address",
      [](const Value& v, WrittenOutput& o) {
        o.address.set(v.at(), v.host("; a group is written as `group`"));
      }},
-    {"port", [](const Value& v, WrittenOutput& o) { o.port.set(v.at(), v.port()); }},
+    {"port", [](const Value& v, WrittenOutput& o) { o.port.set(v.at(), v.ports()); }},
 };
 
 constexpr auto output_keys = [] {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config_mistakes.hpp"
+#include "config_value.hpp"
 #include "toml.hpp"
 
 namespace mcr {
@@ -30,17 +31,17 @@ struct Field {
 struct WrittenInput {
   Position at;
   Field<std::string> interface;
-  Field<IpAddress> group;
-  Field<std::uint16_t> port;
+  Field<Prefix> group;
+  Field<PortRange> port;
   Field<std::vector<Prefix>> sources;  ///< sorted, disjoint
 };
 
 struct WrittenOutput {
   Position at;
   Field<std::string> interface;
-  Field<IpAddress> group;
+  Field<Prefix> group;
   Field<IpAddress> address;
-  Field<std::uint16_t> port;
+  Field<PortRange> port;
   Field<Ttl> ttl;
   Field<std::uint64_t> max_pps;
   Field<std::uint64_t> max_bps;

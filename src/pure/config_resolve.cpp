@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <string_view>
 
 namespace mcr {
@@ -46,11 +47,12 @@ class Resolver {
     const bool sources_fit = !written.sources.present || written.sources.value;
     if (!written.interface.value || !written.group.value || !written.port.value || !sources_fit)
       return;
-    placed.rule.inputs.push_back(
-        {.interface = *written.interface.value,
-         .destination = *written.group.value,
-         .port = *written.port.value,
-         .sources = written.sources.value.value_or(std::vector<Prefix>())});
+    placed.rule.inputs.push_back({.interface = *written.interface.value,
+                                  .destination = written.group.value->first(),
+                                  .port = written.port.value->first,
+                                  .sources = written.sources.value.value_or(std::vector<Prefix>()),
+                                  .addresses = size_of(*written.group.value),
+                                  .ports = written.port.value->count});
     placed.inputs_at.push_back(written.at);
   }
 
@@ -61,8 +63,7 @@ class Resolver {
       placed.rule.name = written.name.value.value_or("");
     } else if (!placed.rule.inputs.empty()) {
       const Input& input = placed.rule.inputs.front();
-      placed.rule.name =
-          fmt::format("{}/{}", input.interface, Endpoint{input.destination, input.port});
+      placed.rule.name = fmt::format("{}/{}", input.interface, input.destinations().str());
     }
   }
 
@@ -70,15 +71,17 @@ class Resolver {
     if (!written.interface.present) missing(written.at, "an output", "an `interface`");
     if (written.group.present && written.address.present)
       mistakes_.add(written.at, "an output has a `group` or an `address`, not both");
-    const auto endpoint = destination(written, placed.rule);
-    if (!written.interface.value || !endpoint) return;
+    const auto to = destinations(written, placed.rule);
+    if (!written.interface.value || !to) return;
     if (!fits(written.ttl) || !fits(written.dscp)) return;
     placed.rule.outputs.push_back({.interface = *written.interface.value,
-                                   .destination = endpoint->address,
-                                   .port = endpoint->port,
-                                   .ttl = ttl(written, endpoint->address),
+                                   .destination = to->first.address,
+                                   .port = to->first.port,
+                                   .ttl = ttl(written, to->first.address),
                                    .dscp = chosen(written.dscp, defaults_.dscp),
-                                   .limit = limit(written)});
+                                   .limit = limit(written),
+                                   .addresses = to->addresses,
+                                   .ports = to->ports});
     placed.outputs_at.push_back(written.at);
   }
 
@@ -94,29 +97,61 @@ class Resolver {
     return written.value ? *written.value : by_default.value.value_or(T());
   }
 
-  /// None if a part of it was refused, or is the input's and the input was.
-  std::optional<Endpoint> destination(const WrittenOutput& written, const Rule& rule) {
+  /// None if a part of it was refused, or is the inputs' and does not fit.
+  std::optional<Destinations> destinations(const WrittenOutput& written, const Rule& rule) {
     if (written.group.present && written.address.present) return std::nullopt;
-    auto address = written.address.present ? written.address.value : written.group.value;
-    auto port = written.port.value;
+    std::optional<Prefix> address = written.group.value;
+    if (written.address.value) address = *written.address.value;
+    auto ports = written.port.value;
     if (!written.address.present && !written.group.present)
-      address = inherited(rule, &Input::destination, "group", written.at);
-    if (!written.port.present) port = inherited(rule, &Input::port, "port", written.at);
-    if (!address || !port) return std::nullopt;
-    return Endpoint{*address, *port};
+      address = inherited(rule, "group", written.at,
+                          [](const Input& input) { return block_of(input.destinations()); });
+    if (!written.port.present)
+      ports = inherited(rule, "port", written.at, [](const Input& input) {
+        return PortRange{input.port, static_cast<std::uint16_t>(input.ports)};
+      });
+    if (!address || !ports) return std::nullopt;
+    const Destinations to{{address->first(), ports->first}, size_of(*address), ports->count};
+    const bool fit = as_many(rule, &Input::addresses, to.addresses, "group", written.at) &&
+                     as_many(rule, &Input::ports, to.ports, "port", written.at);
+    return fit ? std::optional(to) : std::nullopt;
+  }
+
+  static std::uint32_t size_of(const Prefix& prefix) {
+    return 1U << (Prefix::width(prefix.first().family()) - prefix.bits());
+  }
+
+  static Prefix block_of(const Destinations& destinations) {
+    const auto width = Prefix::width(destinations.first.address.family());
+    const auto rest = static_cast<unsigned>(std::countr_zero(destinations.addresses));
+    return {destinations.first.address, width - rest};
   }
 
   /// What the rule's inputs have, if they agree; none if there are no inputs.
-  template <typename T>
-  std::optional<T> inherited(const Rule& rule, T Input::*member, std::string_view key,
-                             Position at) {
+  template <typename Of>
+  auto inherited(const Rule& rule, std::string_view key, Position at, Of of)
+      -> std::optional<decltype(of(rule.inputs.front()))> {
     if (rule.inputs.empty()) return std::nullopt;
-    const T& first = rule.inputs.front().*member;
-    if (std::ranges::all_of(rule.inputs, [&](const Input& i) { return i.*member == first; }))
+    const auto first = of(rule.inputs.front());
+    if (std::ranges::all_of(rule.inputs, [&](const Input& i) { return of(i) == first; }))
       return first;
     mistakes_.add(
         at, fmt::format("the inputs have different {0}s: this output must name its `{0}`", key));
     return std::nullopt;
+  }
+
+  /// Groups and ports are mapped by their distance from the first.
+  bool as_many(const Rule& rule, std::uint32_t Input::*member, std::uint32_t count,
+               std::string_view key, Position at) {
+    if (count == 1) return true;
+    for (const auto& input : rule.inputs) {
+      if (input.*member == count) continue;
+      mistakes_.add(at, fmt::format("the output has {} {}s, the input {}: it must have as many, or "
+                                    "one",
+                                    count, key, input.*member));
+      return false;
+    }
+    return true;
   }
 
   /// `[defaults]` speaks of groups; a host is reached with the system's own ttl.

@@ -314,36 +314,78 @@ std::optional<IpAddress> Value::host(std::string_view hint) const {
   return std::nullopt;
 }
 
+/// Where the slash of a block stands, or npos.
+std::size_t Value::slash() const {
+  const auto* text = node_.as_string();
+  return text == nullptr ? std::string::npos : text->get().find('/');
+}
+
 /// "10.1.0.0/24"; nothing may be set behind its length, lest another block was meant.
-std::optional<Prefix> Value::block(std::string_view text, std::size_t slash) const {
-  const auto address = IpAddress::parse(text.substr(0, slash));
-  const auto digits = text.substr(slash + 1);
-  unsigned bits = 0;
-  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-  const bool whole = fault == std::errc() && end == digits.data() + digits.size();
-  if (!address || !whole || bits > Prefix::width(address->family())) {
+std::optional<Prefix> Value::block() const {
+  const std::string_view text = node_.as_string()->get();
+  const bool has_nul = text.find('\0') != std::string_view::npos;
+  const auto prefix = has_nul ? std::nullopt : Prefix::parse(text);
+  if (!prefix)
     refuse(fmt::format("{} is not a block of addresses, such as \"10.1.0.0/24\"", quoted(text)));
-    return std::nullopt;
-  }
-  const Prefix prefix(*address, bits);
-  if (prefix.first() != *address) {
+  else if (prefix->first() != IpAddress::parse(text.substr(0, slash())))
     refuse(fmt::format("{} has bits set behind its length: did you mean \"{}\"?", quoted(text),
-                       prefix.str()));
-    return std::nullopt;
-  }
-  return prefix;
+                       prefix->str()));
+  else
+    return prefix;
+  return std::nullopt;
 }
 
 std::optional<Prefix> Value::hosts() const {
-  const auto* text = node_.as_string();
-  const auto slash = text == nullptr ? std::string::npos : text->get().find('/');
-  if (slash == std::string::npos) {
+  if (slash() == std::string::npos) {
     const auto one = host();
     return one ? std::optional<Prefix>(*one) : std::nullopt;
   }
-  const auto prefix = block(text->get(), slash);
+  const auto prefix = block();
   if (!prefix || !prefix->first().is_multicast()) return prefix;
   refuse(fmt::format("{} are multicast groups, not hosts", prefix->str()));
+  return std::nullopt;
+}
+
+std::optional<Prefix> Value::groups(std::string_view hint) const {
+  if (slash() == std::string::npos) {
+    const auto one = group(hint);
+    return one ? std::optional<Prefix>(*one) : std::nullopt;
+  }
+  const auto prefix = block();
+  if (!prefix) return std::nullopt;
+  const auto width = Prefix::width(prefix->first().family());
+  if (!prefix->first().is_multicast() || !prefix->last().is_multicast())
+    refuse(fmt::format("{} are not multicast groups{}", prefix->str(), hint));
+  else if (prefix->bits() + limits::group_bits < width)
+    refuse(fmt::format("{} are more than {} groups: the longest block is /{}", prefix->str(),
+                       1U << limits::group_bits, width - limits::group_bits));
+  else
+    return prefix;
+  return std::nullopt;
+}
+
+std::optional<PortRange> Value::ports() const {
+  if (!node_.is_string()) {
+    const auto one = port();
+    return one ? std::optional(PortRange{*one, 1}) : std::nullopt;
+  }
+  const std::string_view text = node_.as_string()->get();
+  unsigned first = 0;
+  unsigned last = 0;
+  const auto* end = text.data() + text.size();
+  const auto dash = std::from_chars(text.data(), end, first);
+  const bool dashed = dash.ec == std::errc() && dash.ptr != end && *dash.ptr == '-';
+  const auto rest = dashed ? std::from_chars(dash.ptr + 1, end, last) : dash;
+  if (!dashed || rest.ec != std::errc() || rest.ptr != end)
+    refuse(fmt::format("{} is neither a number nor a range of ports, such as \"5000-5010\"",
+                       quoted(text)));
+  else if (first < 1 || last > 65535)
+    refuse(fmt::format("{} is not from 1 to 65535", quoted(text)));
+  else if (last < first)
+    refuse(fmt::format("{} ends before it begins", quoted(text)));
+  else
+    return PortRange{static_cast<std::uint16_t>(first),
+                     static_cast<std::uint16_t>(last - first + 1)};
   return std::nullopt;
 }
 

@@ -14,6 +14,13 @@
 
 namespace mcr {
 
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t count = 1;
+
+  friend bool operator==(const PortRange&, const PortRange&) = default;
+};
+
 class Value {
  public:
   /// All are borrowed; `name` is what the value is called in messages: "port".
@@ -57,6 +64,10 @@ class Value {
   /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.
   [[nodiscard]] std::optional<IpAddress> host(std::string_view hint = {}) const;
 
+  /// A multicast group, or a block of them: "239.1.0.0/24".
+  [[nodiscard]] std::optional<Prefix> groups(std::string_view hint = {}) const;
+  /// 5000 or "5000-5010".
+  [[nodiscard]] std::optional<PortRange> ports() const;
   /// One host, or a block of them: "10.1.0.0/24".
   [[nodiscard]] std::optional<Prefix> hosts() const;
 
@@ -66,7 +77,8 @@ class Value {
  private:
   [[nodiscard]] std::optional<std::string> line(std::size_t most_bytes) const;
   [[nodiscard]] std::optional<IpAddress> address() const;
-  [[nodiscard]] std::optional<Prefix> block(std::string_view text, std::size_t slash) const;
+  [[nodiscard]] std::size_t slash() const;
+  [[nodiscard]] std::optional<Prefix> block() const;
   void refuse_type(std::string_view expected) const;
 
   std::string_view name_;

@@ -126,8 +126,16 @@ class TableCompiler {
   RuleTable finish(std::uint64_t generation) &&;
 
  private:
-  void add_input(const Input& input, std::uint32_t slot, std::uint32_t first_output);
-  void add_output(const Rule& rule, const Output& output, bool usable);
+  /// Where a rule's outputs are laid out: all of them once for each group and port that it maps.
+  struct Layout {
+    std::size_t first;    ///< in table_.outputs_
+    std::size_t outputs;  ///< of the rule
+    Destinations mapped;
+  };
+
+  void add_input(const Input& input, std::uint32_t slot, const Layout& layout);
+  void add_output(const Rule& rule, std::size_t at, bool usable, const Layout& layout);
+  TableOutput make_output(const Output& output, bool usable);
   TableIngress& ingress(const Input& input, const Interface& interface);
   std::uint16_t egress_port(const Interface& interface, const IpAddress& destination);
   void hash_entries();
@@ -149,50 +157,68 @@ class TableCompiler {
 void TableCompiler::add(const Rule& rule, const Standing& standing) {
   // Also a rule that waits keeps its counters.
   const auto slot = index_of(indexes_.rules, rule.name, "rules");
-  const auto first_output = static_cast<std::uint32_t>(table_.outputs_.size());
+  const Layout layout{table_.outputs_.size(), rule.outputs.size(), mapped(rule)};
+  table_.outputs_.resize(layout.first + layout.mapped.size() * layout.outputs);
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
-    add_output(rule, rule.outputs[i], rule.enabled && standing.output_reasons[i].empty());
+    add_output(rule, i, rule.enabled && standing.output_reasons[i].empty(), layout);
   if (standing.state != RuleState::active) return;
   for (std::size_t i = 0; i < rule.inputs.size(); ++i)
-    if (standing.input_reasons[i].empty()) add_input(rule.inputs[i], slot, first_output);
+    if (standing.input_reasons[i].empty()) add_input(rule.inputs[i], slot, layout);
 }
 
-void TableCompiler::add_input(const Input& input, std::uint32_t slot, std::uint32_t first_output) {
+void TableCompiler::add_input(const Input& input, std::uint32_t slot, const Layout& layout) {
   const auto& interface = *interfaces_.find(input.interface);
   auto& from = ingress(input, interface);
   TableEntry entry;
-  entry.destination = {input.destination, input.port};
   entry.ingress = from.port;
   entry.rule = slot;
-  entry.first_output = first_output;
-  entry.outputs = static_cast<std::uint32_t>(table_.outputs_.size()) - first_output;
+  entry.outputs = static_cast<std::uint32_t>(layout.outputs);
   entry.first_source = static_cast<std::uint32_t>(table_.sources_.size());
   entry.sources = static_cast<std::uint32_t>(input.sources.size());
   for (const auto& source : input.sources)
     table_.sources_.push_back({source.first(), source.last()});
-  table_.entries_.push_back(entry);
-  from.destinations.push_back(entry.destination);
+  const auto& mapped = layout.mapped;
+  for (std::uint32_t address = 0; address < input.addresses; ++address)
+    for (std::uint32_t port = 0; port < input.ports; ++port) {
+      const auto run =
+          (mapped.addresses > 1 ? address : 0) * mapped.ports + (mapped.ports > 1 ? port : 0);
+      entry.destination = input.destinations().at(address, port);
+      entry.first_output = static_cast<std::uint32_t>(layout.first + run * layout.outputs);
+      table_.entries_.push_back(entry);
+      from.destinations.push_back(entry.destination);
+    }
 }
 
-void TableCompiler::add_output(const Rule& rule, const Output& output, bool usable) {
+/// Every destination has counters of its own, so that each gathers its own messages; status adds
+/// them up. What is remembered of a limit they share.
+void TableCompiler::add_output(const Rule& rule, std::size_t at, bool usable,
+                               const Layout& layout) {
+  const auto& output = rule.outputs[at];
+  auto result = make_output(output, usable);
+  for (std::size_t run = 0; run < layout.mapped.size(); ++run) {
+    const auto to = output.destinations().mapped_from(layout.mapped, run);
+    result.slot = index_of(indexes_.outputs, OutputKey{rule.name, output.interface, to}, "outputs");
+    if (usable)
+      result.envelope.destination = SocketAddress(to, interfaces_.find(output.interface)->index);
+    if (output.limit && run == 0) {
+      table_.limits_.push_back({output.limit, result.slot});
+      result.limit = static_cast<std::uint32_t>(table_.limits_.size());
+    }
+    table_.outputs_[layout.first + run * layout.outputs + at] = result;
+  }
+}
+
+TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   TableOutput result;
-  const Endpoint destination{output.destination, output.port};
-  result.slot =
-      index_of(indexes_.outputs, OutputKey{rule.name, output.interface, destination}, "outputs");
-  if (usable) {
-    const auto& interface = *interfaces_.find(output.interface);
-    const auto family = destination.address.family();
-    result.egress = egress_port(interface, destination.address);
-    result.unfragmented = unfragmented_payload(interface, family);
-    result.segmentation = !interface.shaped;
-    result.envelope = make_envelope(output, interface.index, *interface.source(family));
-    result.varies = parts_of_packet(output);
-  }
-  if (output.limit) {
-    table_.limits_.push_back(output.limit);
-    result.limit = static_cast<std::uint32_t>(table_.limits_.size());
-  }
-  table_.outputs_.push_back(result);
+  if (!usable) return result;
+  const auto& interface = *interfaces_.find(output.interface);
+  const auto family = output.destination.family();
+  result.egress = egress_port(interface, output.destination);
+  result.unfragmented = unfragmented_payload(interface, family);
+  result.segmentation = !interface.shaped;
+  result.envelope = make_envelope(output, interface.index, *interface.source(family));
+  result.varies = parts_of_packet(output);
+  return result;
 }
 
 TableIngress& TableCompiler::ingress(const Input& input, const Interface& interface) {

@@ -17,6 +17,7 @@ namespace {
 using namespace status;
 
 constexpr std::size_t columns = 80;
+constexpr std::size_t most_memberships = 20;
 
 struct Explanation {
   std::string_view reason;
@@ -105,6 +106,21 @@ std::string membership_text(const Json& membership) {
                  columns);
 }
 
+/// Of a block of groups only those that are not joined are told one by one.
+std::string memberships_text(std::vector<Json> memberships) {
+  std::string result;
+  if (memberships.size() > most_memberships) {
+    const auto all = memberships.size();
+    std::erase_if(memberships, [](const Json& each) { return is(each, "state", "joined"); });
+    result = fmt::format("    {} of {} memberships joined\n", grouped(all - memberships.size()),
+                         grouped(all));
+    if (memberships.size() > most_memberships) memberships.resize(most_memberships);
+  }
+  for (const auto& membership : memberships)
+    result += membership_text(membership);
+  return result;
+}
+
 std::string seen(const Json& rule) {
   auto age = last_seen(rule);
   return age == "never" || age == "-" ? age : age + " ago";
@@ -114,9 +130,7 @@ std::string inputs_part(const Json& status, const Json& rule) {
   std::string result = "\ninput\n";
   for (const auto& input : inputs(rule)) {
     result += wrapped("  ", place(input) + sources_text(input), columns);
-    for (const auto& membership : memberships(status, input)) {
-      result += membership_text(membership);
-    }
+    result += memberships_text(memberships(status, input));
   }
   auto source = text_or_nothing(rule, "last_source");
   result += wrapped(

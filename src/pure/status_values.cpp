@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "mcr/addr.hpp"
+#include "mcr/prefix.hpp"
 #include "text_table.hpp"
 
 namespace mcr::status {
@@ -107,12 +108,12 @@ std::vector<Json> inputs(const Json& rule) {
 
 std::vector<Json> memberships(const Json& status, const Json& input) {
   std::vector<Json> result;
-  const auto& group = at(input, "group");
-  if (!group.is_string()) return result;
+  auto groups = Prefix::parse(text(input, "group"));
+  if (!groups) return result;
   for (const auto& each : list(at(status, "membership"), "groups")) {
-    if (at(each, "group") == group && at(each, "interface") == at(input, "interface")) {
-      result.push_back(each);
-    }
+    if (at(each, "interface") != at(input, "interface")) continue;
+    auto group = IpAddress::parse(text(each, "group"));
+    if (group && groups->contains(*group)) result.push_back(each);
   }
   return result;
 }
@@ -188,8 +189,8 @@ namespace {
 std::string silence_of(const Unjoined& unjoined, const Json& input) {
   auto interface = text(input, "interface");
   auto group = text(input, "group");
-  auto address = IpAddress::parse(group);
-  if (!address || !address->is_multicast()) {
+  auto groups = Prefix::parse(group);
+  if (!groups || !groups->first().is_multicast()) {
     return fmt::format("nothing has arrived for {} on {}; check source and routing",
                        endpoint(input), interface);
   }

@@ -59,12 +59,16 @@ std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon) {
 
 /// Single sources are joined each; with blocks of them any source is, and we filter.
 std::vector<Group> memberships_of(const Input& input) {
-  const auto& sources = input.sources;
-  if (sources.empty() || !std::ranges::all_of(sources, &Prefix::is_single))
-    return {{input.interface, input.destination, {}}};
+  std::vector<IpAddress> sources{IpAddress()};
+  if (!input.sources.empty() && std::ranges::all_of(input.sources, &Prefix::is_single)) {
+    sources.clear();
+    for (const auto& source : input.sources)
+      sources.push_back(source.first());
+  }
   std::vector<Group> groups;
-  for (const auto& source : sources)
-    groups.push_back({input.interface, input.destination, source.first()});
+  for (std::uint32_t n = 0; n < input.addresses; ++n)
+    for (const auto& source : sources)
+      groups.push_back({input.interface, input.destination.plus(n), source});
   return groups;
 }
 
@@ -189,7 +193,8 @@ void Relay::free_slots() {
   for (const auto& rule : config_.rules) {
     rules.insert(rule.name);
     for (const auto& output : rule.outputs)
-      outputs.insert({rule.name, output.interface, {output.destination, output.port}});
+      for (std::size_t n = 0; n < output.destinations().size(); ++n)
+        outputs.insert({rule.name, output.interface, output.destinations().at(n)});
   }
   indexes_.rules.remove_if([&](const std::string& name, std::uint32_t slot) {
     if (rules.contains(name) || !clean_) return false;

@@ -29,13 +29,18 @@ void add_drops(json& object, const Drops& drops, const Names& names) {
   }
 }
 
+json describe_ports(const Destinations& destinations) {
+  if (destinations.ports == 1) return destinations.first.port;
+  return destinations.port_str();
+}
+
 json describe(const Input& input) {
   json sources = json::array();
   for (const auto& source : input.sources)
     sources.push_back(source.str());
   return {{"interface", input.interface},
-          {"group", input.destination.str()},
-          {"port", input.port},
+          {"group", input.destinations().address_str()},
+          {"port", describe_ports(input.destinations())},
           {"sources", std::move(sources)}};
 }
 
@@ -93,11 +98,13 @@ RuleFigures Relay::figures_of(const Rule& rule) const {
 }
 
 OutputFigures Relay::figures_of(const Rule& rule, const Output& output) const {
-  const auto slot =
-      *indexes_.outputs.find({rule.name, output.interface, {output.destination, output.port}});
+  const auto destinations = output.destinations();
   OutputFigures figures;
-  for (const auto& worker : workers_)
-    add(figures, worker->counters().outputs[slot]);
+  for (std::size_t n = 0; n < destinations.size(); ++n) {
+    const auto slot = *indexes_.outputs.find({rule.name, output.interface, destinations.at(n)});
+    for (const auto& worker : workers_)
+      add(figures, worker->counters().outputs[slot]);
+  }
   return figures;
 }
 
@@ -107,8 +114,9 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
   const auto& standing = standings_[static_cast<std::size_t>(&rule - config_.rules.data())];
   const auto& reason = standing.output_reasons[at];
   return {{"interface", output.interface},
-          {output.destination.is_multicast() ? "group" : "address", output.destination.str()},
-          {"port", output.port},
+          {output.destination.is_multicast() ? "group" : "address",
+           output.destinations().address_str()},
+          {"port", describe_ports(output.destinations())},
           {"ttl", describe(output.ttl)},
           {"max_pps", output.limit.pps != 0 ? json(output.limit.pps) : json()},
           {"max_bps", output.limit.bps != 0 ? json(output.limit.bps) : json()},

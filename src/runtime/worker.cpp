@@ -214,8 +214,9 @@ void Worker::send(const TableOutput& output, const Packet& packet, std::uint16_t
 Packet Worker::within_limit(const TableOutput& output, const Packet& packet,
                             const RuleTable& table) noexcept {
   Packet part = packet;
-  part.datagrams = limits_[output.slot].take(table.limit(output), packet.datagrams, packet.segment,
-                                             packet.payload.size(), now_ns_);
+  const auto& limit = table.limit(output);
+  part.datagrams = limits_[limit.memory].take(limit.rate, packet.datagrams, packet.segment,
+                                              packet.payload.size(), now_ns_);
   if (part.datagrams == packet.datagrams) return part;
   part.payload = packet.payload.first(std::size_t{part.datagrams} * packet.segment);
   egress_.drop(output, OutputDrop::rate_limited, packet.datagrams - part.datagrams);

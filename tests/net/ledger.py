@@ -5,12 +5,32 @@ the daemon's status at rest. It takes a mark when it is made, and again at each 
 test may check it phase by phase.
 """
 
+from ipaddress import ip_address, ip_network
+
 from counters import Count, Counters
 from world import check, equal, until
 
 
 def destination(output):
     return output.get("group") or output.get("address"), output["port"]
+
+
+def within(destination_, addresses, ports):
+    """Whether a (address, port) lies in what status shows: blocks of groups, ranges of ports."""
+    address, port = destination_
+    first, _, last = str(ports).partition("-")
+    if not int(first) <= port <= int(last or first):
+        return False
+    return "/" not in addresses and address == addresses or (
+        "/" in addresses and ip_address(address) in ip_network(addresses)
+    )
+
+
+def gather(counts, where):
+    """The sum of what went to the destinations of `where`, as status shows it."""
+    if where in counts:
+        return counts[where]
+    return sum((c for key, c in counts.items() if within(key, *where)), Count())
 
 
 def internal(status):
@@ -154,7 +174,7 @@ def _check_input(interface, offered, before, after, kernel_drops):
             continue
         for name, received in rules.items():
             received -= old.get(where, {}).get(name, 0)
-            came = offered.get(where, Count()).payload
+            came = gather(offered, where).payload
             if not dropped:
                 equal(received, came, f"ledger: bytes that rule {name} received, of those offered")
             missing += came - received
@@ -180,11 +200,12 @@ def _check_outputs(arrived, statuses, gone):
             sent[key] = sent.get(key, 0) + length - old.get((interface, where, name), 0)
     for interface, counts in arrived.items():
         for where, count in counts.items():
-            key = interface, where
-            if where in gone:
-                continue
-            check(key in sent, f"{count} came out of {interface} to {where}: no rule says so")
+            known = (interface, where) in sent or any(
+                i == interface and within(where, *block) for i, block in sent
+            )
+            check(known or where in gone,
+                  f"{count} came out of {interface} to {where}: no rule says so")
     for (interface, where), length in sent.items():
         if interface in arrived:
-            came = arrived[interface].get(where, Count()).payload
+            came = gather(arrived[interface], where).payload
             equal(came, length, f"ledger: bytes out of {interface} to {where}, of those sent")

@@ -40,6 +40,15 @@ TEST_CASE("prefix: from its first to its last address") {
   }
 }
 
+TEST_CASE("prefix: text is read") {
+  CHECK(Prefix::parse("10.1.2.3/24") == Prefix(ip("10.1.2.0"), 24));
+  CHECK(Prefix::parse("10.1.2.3") == Prefix(ip("10.1.2.3")));
+  CHECK(Prefix::parse("ff15::/120") == Prefix(ip("ff15::"), 120));
+  for (const char* text : {"10.1.2.3/33", "10.1.2.3/", "10.1.2.3/x", "10.1.2.3/-1", "10.1.2.3/8 ",
+                           "10.1.2/8", "/8", "", "ff15::/129"})
+    CHECK_FALSE(Prefix::parse(text));
+}
+
 TEST_CASE("prefix: a single address is one") {
   const Prefix one = ip("10.0.0.5");
   CHECK(one.is_single());

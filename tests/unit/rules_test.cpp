@@ -142,6 +142,45 @@ TEST_CASE("rules that do not run are not in the table but keep their counters") 
   CHECK(result.indexes.rules.find("a"));
 }
 
+TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own destination") {
+  auto one = rule("a", ip("239.1.0.0"), 5000);
+  one.inputs[0].addresses = 4;
+  one.inputs[0].ports = 3;
+  one.outputs[0] = {"out", ip("239.9.0.0"), 6000, Ttl::of(16)};
+  one.outputs[0].addresses = 4;
+  one.outputs[0].limit = {100, 0};
+  one.outputs.push_back({"out", ip("239.8.8.8"), 7000, Ttl::of(16)});
+  one.outputs[1].ports = 3;
+  one.outputs.push_back({"out", ip("239.7.7.7"), 8000, Ttl::of(16)});
+  Config config;
+  config.rules = {one};
+  const auto result = compiled(config, two_interfaces());
+  std::set<std::uint32_t> slots;
+  std::set<std::uint32_t> memories;
+  for (std::uint32_t group = 0; group < 4; ++group)
+    for (std::uint16_t port = 0; port < 3; ++port) {
+      const auto entries = result.table.lookup(
+          0, {ip("239.1.0.0").plus(group), static_cast<std::uint16_t>(5000 + port)});
+      REQUIRE(entries.size() == 1);
+      const auto outputs = result.table.outputs(entries[0]);
+      REQUIRE(outputs.size() == 3);
+      CHECK(outputs[0].envelope.destination.endpoint() ==
+            Endpoint{ip("239.9.0.0").plus(group), 6000});
+      CHECK(outputs[1].envelope.destination.endpoint() ==
+            Endpoint{ip("239.8.8.8"), static_cast<std::uint16_t>(7000 + port)});
+      CHECK(outputs[2].envelope.destination.endpoint() == Endpoint{ip("239.7.7.7"), 8000});
+      for (const auto& output : outputs)
+        slots.insert(output.slot);
+      REQUIRE(outputs[0].limit != 0);
+      memories.insert(result.table.limit(outputs[0]).memory);
+    }
+  CHECK(slots.size() == 4 + 3 + 1);
+  CHECK(memories.size() == 1);
+  CHECK(result.table.lookup(0, {ip("239.1.0.4"), 5000}).empty());
+  CHECK(result.table.lookup(0, {ip("239.1.0.0"), 5003}).empty());
+  CHECK(result.table.ingress().at(0).destinations.size() == 12);
+}
+
 TEST_CASE("slots stay with their rule across tables") {
   Config config;
   config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};

@@ -3,7 +3,9 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "mcr/addr.hpp"
 
@@ -16,6 +18,9 @@ class Prefix {
   Prefix(const IpAddress& address) noexcept;  // NOLINT(google-explicit-constructor)
   /// The block of `bits` (at most all) leading bits that has this address in it.
   Prefix(const IpAddress& address, unsigned bits) noexcept;
+
+  /// Reads "10.1.0.0/24" or a single address; what is set behind the length is cleared.
+  [[nodiscard]] static std::optional<Prefix> parse(std::string_view text);
 
   [[nodiscard]] const IpAddress& first() const noexcept { return first_; }
   [[nodiscard]] IpAddress last() const noexcept;

@@ -13,6 +13,7 @@
 
 #include "mcr/addr.hpp"
 #include "mcr/alarm.hpp"
+#include "mcr/destinations.hpp"
 #include "mcr/log.hpp"
 #include "mcr/prefix.hpp"
 #include "mcr/rate_limit.hpp"
@@ -24,8 +25,11 @@ namespace limits {
 inline constexpr std::size_t rules = 10'000;
 inline constexpr std::size_t inputs_per_rule = 64;
 inline constexpr std::size_t outputs_per_rule = 64;
-inline constexpr std::size_t lookup_entries = 65'536;    ///< inputs of all rules
-inline constexpr std::size_t outputs = 65'536;           ///< outputs of all rules
+inline constexpr unsigned group_bits = 12;  ///< of a block of groups: at most 4,096 of them
+/// Inputs of all rules, each counted once for every group and port.
+inline constexpr std::size_t lookup_entries = 65'536;
+/// Outputs of all rules, each counted once for every group and port that its rule maps.
+inline constexpr std::size_t outputs = 65'536;
 inline constexpr std::size_t config_bytes = 16U << 20U;  ///< of one file
 inline constexpr std::size_t config_errors =
     10'000;  ///< that are told one by one; then how many more
@@ -94,6 +98,12 @@ struct Input {
   IpAddress destination;  ///< a group
   std::uint16_t port = 0;
   std::vector<Prefix> sources;  ///< sorted, disjoint; empty: any source
+  std::uint32_t addresses = 1;  ///< consecutive groups from `destination` on
+  std::uint32_t ports = 1;      ///< consecutive ports from `port` on
+
+  [[nodiscard]] Destinations destinations() const {
+    return {{destination, port}, addresses, ports};
+  }
 
   friend bool operator==(const Input&, const Input&) = default;
 };
@@ -129,6 +139,12 @@ struct Output {
   Ttl ttl{};
   Dscp dscp{};
   RateLimit limit{};
+  std::uint32_t addresses = 1;  ///< as many as each input has, mapped by their distance, or 1
+  std::uint32_t ports = 1;      ///< the same
+
+  [[nodiscard]] Destinations destinations() const {
+    return {{destination, port}, addresses, ports};
+  }
 
   friend bool operator==(const Output&, const Output&) = default;
 };
@@ -143,6 +159,9 @@ struct Rule {
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };
+
+/// The groups and ports by which a rule's outputs differ: its outputs are laid out once for each.
+[[nodiscard]] Destinations mapped(const Rule& rule);
 
 struct Config {
   Daemon daemon;

@@ -117,8 +117,13 @@ class RuleTable {
     return std::span(outputs_).subspan(entry.first_output, entry.outputs);
   }
 
+  /// A limit, and the slot of what is remembered of it: several outputs may share it.
+  struct Limit {
+    RateLimit rate;
+    std::uint32_t memory = 0;
+  };
   /// Of an output that has one.
-  [[nodiscard]] const RateLimit& limit(const TableOutput& output) const noexcept {
+  [[nodiscard]] const Limit& limit(const TableOutput& output) const noexcept {
     return limits_[output.limit - 1];
   }
 
@@ -145,7 +150,7 @@ class RuleTable {
   std::vector<Bucket> buckets_{1};   ///< open addressing, a power of two, at most half full
   std::vector<TableEntry> entries_;  ///< those of one ingress and destination side by side
   std::vector<TableOutput> outputs_;
-  std::vector<RateLimit> limits_;
+  std::vector<Limit> limits_;
   std::vector<SourceRange> sources_;  ///< of each entry sorted and disjoint
   std::vector<TableIngress> ingress_;
   std::vector<TableEgress> egress_;
