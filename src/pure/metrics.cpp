@@ -277,9 +277,10 @@ void add_outputs(Exposition& text, std::span<const RuleMetrics> rules,
   text.begin("mcr_output_up", "Whether the output can send.");
   for (std::size_t i = 0; i < rules.size(); ++i)
     for (const auto& output : rules[i].outputs) {
-      labelled.push_back({fmt::format("{},{},destination=\"{}\"", of_rules[i].labels,
-                                      label("interface", output.interface), output.destination),
-                          &output.figures});
+      labelled.push_back(
+          {fmt::format("{},{},destination=\"{}\"", of_rules[i].labels,
+                       label("interface", output.interface), output.destination.str()),
+           &output.figures});
       text.add(labelled.back().labels, {}, output.up ? "1" : "0");
     }
   add_figures<OutputFigures>(text, output_metrics, labelled);

@@ -35,8 +35,7 @@ std::vector<RuleMetrics> Relay::rule_metrics() const {
     metrics.outputs.reserve(rule.outputs.size());
     for (std::size_t o = 0; o < rule.outputs.size(); ++o) {
       const auto& output = rule.outputs[o];
-      metrics.outputs.push_back({output.interface,
-                                 {output.destination, output.port},
+      metrics.outputs.push_back({output.interface, output.destinations(),
                                  standings_[i].output_reasons[o].empty(),
                                  figures_of(rule, output)});
     }

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mcr/addr.hpp"
+#include "mcr/destinations.hpp"
 #include "mcr/figures.hpp"
 #include "mcr/rules.hpp"
 
@@ -20,7 +20,7 @@ namespace mcr {
 /// Of one output. Borrows the name.
 struct OutputMetrics {
   std::string_view interface;
-  Endpoint destination;
+  Destinations destination;
   bool up = false;
   OutputFigures figures;
 };
