@@ -24,7 +24,8 @@ void report(const Interface& interface, Family family, std::span<const GroupRepo
   const auto socket = open_report_socket(interface.name, interface.index, family);
   for (const auto& message : membership_reports(groups, version, most_bytes))
     if (const int error = send_report(socket, interface.index, message); error != 0)
-      return log::warning("report memberships on {}: {}", interface.name, errno_text(error));
+      return log::warning("membership report failed: interface={} error={}", interface.name,
+                          log::value(errno_text(error)));
 }
 
 }  // namespace

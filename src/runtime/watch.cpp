@@ -48,11 +48,12 @@ void Relay::watch(Clock::time_point now) {
       case Alarm::Event::none:
         break;
       case Alarm::Event::fell_silent:
-        log::warning("rule {}: silent: {}", rule.name, alarm.reason(*rule.expect, heard_now));
+        log::warning("rule silent: rule={} reason={}", log::value(rule.name),
+                     log::value(alarm.reason(*rule.expect, heard_now)));
         break;
       case Alarm::Event::returned:
-        log::notice("rule {}: back after {} s of silence, {:.0f} datagrams/s from {}", rule.name,
-                    lacking.count(), heard_now.pps, heard_now.last_source);
+        log::notice("rule heard again: rule={} silence={}s pps={:.0f} source={}",
+                    log::value(rule.name), lacking.count(), heard_now.pps, heard_now.last_source);
         break;
     }
   }
