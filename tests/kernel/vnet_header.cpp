@@ -1,5 +1,6 @@
 // Fact: with PACKET_VNET_HDR a datagram sent with UDP_SEGMENT over veth arrives whole, and the
-// header tells its segment size: gso_type 5 (UDP_L4), gso_size. Linux 6.2; EINVAL before.
+// header tells its segment size: gso_type 5 (UDP_L4), gso_size. Before Linux 6.2 the receive fails
+// with EINVAL, once for each such frame, which is then gone; frames behind it are received.
 #include <netinet/udp.h>
 
 #include <array>
@@ -17,6 +18,16 @@ static_assert(sizeof(VnetHeader) == 10);
 constexpr unsigned needs_checksum = 1;  // VIRTIO_NET_HDR_F_NEEDS_CSUM
 constexpr unsigned gso_udp_l4 = 5;      // VIRTIO_NET_HDR_GSO_UDP_L4
 
+/// The datagram before this one was refused: the socket goes on with this one.
+void expect_next(int tap) {
+  const int socket = world::sender("239.1.1.1", 5001);
+  world::need(static_cast<int>(::send(socket, "next", 4, 0)), "send");
+  std::array<char, 65536> frame{};
+  const auto received = ::recv(tap, frame.data(), frame.size(), 0);
+  world::expect(received == sizeof(VnetHeader) + world::headers + 4,
+                fmt::format("before Linux 6.2: EINVAL, then the next frame ({} bytes)", received));
+}
+
 }  // namespace
 
 int main() {
@@ -32,7 +43,10 @@ int main() {
 
   std::array<char, 65536> frame{};
   const auto received = ::recv(tap, frame.data(), frame.size(), 0);
-  if (received < 0 && errno == EINVAL) world::skip("before Linux 6.2: the receive fails, EINVAL");
+  if (received < 0 && errno == EINVAL) {
+    expect_next(tap);
+    return 0;
+  }
   VnetHeader header{};
   std::memcpy(&header, frame.data(), sizeof header);
   world::expect(received == sizeof header + world::headers + total,

@@ -77,6 +77,14 @@ inline void go(int network) {
   need(::setns(network, CLONE_NEWNET), "setns");
 }
 
+/// The kernel opens a link's queue a moment after its carrier is there; till then it drops.
+inline void wait_up(const char* interface) {
+  run(
+      fmt::format("for try in $(seq 500); do ip link show {} | grep -q 'state UP' && exit 0;"
+                  " sleep 0.01; done; exit 1",
+                  interface));
+}
+
 /// Another network namespace, connected: `near` (10.0.0.1/24) here, `far` (10.0.0.2/24) there.
 inline int peer() {
   const int home = here();
@@ -89,7 +97,9 @@ inline int peer() {
   run("ip addr add 10.0.0.1/24 dev near && ip link set near up");
   go(away);
   run("ip addr add 10.0.0.2/24 dev far && ip link set far up");
+  wait_up("far");
   go(home);
+  wait_up("near");
   ::close(home);
   return away;
 }

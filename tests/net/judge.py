@@ -11,7 +11,7 @@ import sys
 
 from counters import Counters
 from traffic import FLAWLESS, Gen, Sink, faults
-from world import Process, check, equal, phase, play, until
+from world import Process, check, equal, phase, play, scaled, until
 
 STREAMS, EACH, SIZE = 3, 200, 100
 HARM = {"lose": 3 * STREAMS, "double": STREAMS, "swap": 1, "corrupt": 2 * STREAMS}  # what WIRE does
@@ -53,7 +53,7 @@ def through(world, *harm, strict=False):
     sink = Sink(world, "239.1.1.1", 5000, STREAMS, strict=strict)
     arrived = Counters(world, "sink", "s0")
     count = STREAMS * EACH
-    sent = Gen(world, "239.1.1.1", 5000, STREAMS, 3000, SIZE, count).wait()
+    sent = Gen(world, "239.1.1.1", 5000, STREAMS, scaled(3000), SIZE, count).wait()
     equal({key: sent[key] for key in ("streams", "sent", "bytes", "errors")},
           {"streams": STREAMS, "sent": count, "bytes": count * SIZE, "errors": 0}, "gen's JSON")
     passed = count + HARM["double"] * ("double" in harm) - HARM["lose"] * ("lose" in harm)

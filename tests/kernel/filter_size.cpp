@@ -1,0 +1,56 @@
+// Fact: how long a packet filter may be depends on net.core.optmem_max: at 20480 (the default of
+// Linux 6.1) 1264 instructions, and 624 where one of that size is replaced, because for a moment
+// the socket pays for both; ENOMEM then. At 131072 (Linux 6.7 and later) the 4096 of a classic
+// program, twice over.
+#include <numeric>
+#include <vector>
+
+#include "packet.hpp"
+
+namespace {
+
+constexpr unsigned longest = 4096;  // BPF_MAXINSNS
+
+int attach(int socket, unsigned instructions) {
+  std::vector<sock_filter> code(instructions - 1, BPF_STMT(BPF_LD | BPF_IMM, 0));
+  code.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  return world::set(socket, SOL_SOCKET, SO_ATTACH_FILTER, program) == 0 ? 0 : errno;
+}
+
+/// Whether a socket takes a program of this length so many times, one after the other.
+bool takes(unsigned instructions, unsigned times) {
+  const int socket = world::need(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "packet socket");
+  int error = 0;
+  for (unsigned i = 0; i < times && error == 0; ++i)
+    error = attach(socket, instructions);
+  ::close(socket);
+  if (error != 0 && error != ENOMEM) world::wrong(fmt::format("attach: {}", std::strerror(error)));
+  return error == 0;
+}
+
+unsigned longest_that(unsigned times) {
+  unsigned fits = 1, too_long = longest + 1;
+  while (too_long - fits > 1) {
+    const unsigned middle = std::midpoint(fits, too_long);
+    (takes(middle, times) ? fits : too_long) = middle;
+  }
+  return fits;
+}
+
+}  // namespace
+
+int main() {
+  unsigned optmem = 0;
+  std::ifstream("/proc/sys/net/core/optmem_max") >> optmem;
+  world::enter();
+  const unsigned first = longest_that(1), replacement = longest_that(2);
+  const auto finding = fmt::format("optmem_max {}: {} instructions, {} for a replacement", optmem,
+                                   first, replacement);
+  if (optmem == 20480)
+    world::expect(first == 1264 && replacement == 624, finding);
+  else if (optmem == 131072)
+    world::expect(first == longest && replacement == longest, finding);
+  else
+    world::expect(replacement <= first, finding);
+}
