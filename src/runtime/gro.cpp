@@ -123,10 +123,10 @@ void GroKeeper::take(const std::string& interface, Gro wish) {
   if (wish != Gro::off && !superframes_are_described()) {
     if (told_.insert(interface).second)
       log::notice(
-          "UDP GRO of {} stays as it is: this kernel cannot tell the size of merged "
-          "datagrams (Linux 6.2 can)",
+          "UDP GRO of {} is kept off: this kernel cannot tell the size of merged datagrams "
+          "(Linux 6.2 can)",
           interface);
-    return;
+    wish = Gro::off;
   }
   // Held also where nothing is to change, so that another instance's stop does not change it.
   if (!records_.contains(interface)) records_.emplace(interface, hold(interface));

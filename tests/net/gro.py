@@ -16,7 +16,7 @@ from daemon import Daemon, config, rule
 from ledger import Ledger
 from offload import is_on, switch
 from traffic import exact
-from world import SANITIZED, Skip, check, equal, phase, play, scaled, until
+from world import SANITIZED, check, equal, needs_superframes, phase, play, scaled, until
 
 RULE = rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")])
 OFF, ON = (False, False), (True, True)
@@ -161,9 +161,7 @@ def traffic(world):
 
 
 def story(world):
-    release = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
-    if release < (6, 2):
-        raise Skip("kernel before 6.2: PACKET_VNET_HDR cannot carry UDP superframes")
+    needs_superframes()
     world.line()
     host = Host(world)
     phase("while it runs, and after SIGTERM")

@@ -10,7 +10,6 @@ checksum offload, no segmentation offload, a smaller MTU.
 """
 
 import hashlib
-import os
 import sys
 
 from daemon import Daemon, config, rule
@@ -18,7 +17,7 @@ from frames import udp
 from ledger import Ledger
 from offload import is_on, switch
 from traffic import FLAWLESS, Gen, Sink, exact, faults
-from world import SANITIZED, Process, Skip, check, equal, phase, play, scaled, until
+from world import SANITIZED, Process, check, equal, needs_superframes, phase, play, scaled, until
 
 STREAMS = 4
 GROUP, OUT = "239.1.1.1", "239.2.1.1"
@@ -239,9 +238,7 @@ def smaller_mtu(world):
 
 
 def story(world):
-    release = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
-    if release < (6, 2):
-        raise Skip("kernel before 6.2: PACKET_VNET_HDR cannot carry UDP superframes")
+    needs_superframes()
     world.line()
     phase("every combination of GRO, sender, bulk or plain, and workers")
     every_combination(world)

@@ -14,7 +14,7 @@ from daemon import Daemon, config, rule
 from ledger import Ledger
 from offload import switch
 from traffic import FLAWLESS, Gen, Sink, exact, faults
-from world import PATIENCE, check, equal, phase, play, scaled, until
+from world import PATIENCE, check, equal, phase, play, scaled, superframes_are_described, until
 
 OUTPUTS = 20
 SIZE = 1400
@@ -137,7 +137,9 @@ def stalled(world, output, name, workers=1):
 
 
 # A paced stream of single frames, and superframes at a rate that makes them large.
-LOADS = ((4000, 6000, "off"), (40000, 20000, "on"))
+LOADS = [(4000, 6000, "off")]
+if superframes_are_described():
+    LOADS.append((40000, 20000, "on"))
 
 
 def slow_queue(world, workers):

@@ -9,13 +9,12 @@ also from a sender whose last segment is shorter than the rest.
 """
 
 import hashlib
-import os
 import sys
 
 from daemon import Daemon, config, rule
 from ledger import Ledger
 from traffic import exact
-from world import SANITIZED, Process, Skip, check, equal, phase, play, scaled, until
+from world import SANITIZED, Process, check, equal, needs_superframes, phase, play, scaled, until
 
 SENDER = """
 import socket, sys
@@ -68,9 +67,7 @@ def short_tails(world):
 
 
 def story(world):
-    release = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
-    if release < (6, 2):
-        raise Skip("kernel before 6.2: PACKET_VNET_HDR cannot carry UDP superframes")
+    needs_superframes()
     world.line()
     daemon = Daemon(
         world,

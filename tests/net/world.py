@@ -69,6 +69,18 @@ def needs_module(*names):
             raise Skip(f"this kernel has no {name}; it runs in tools/guest")
 
 
+def superframes_are_described():
+    """Whether PACKET_VNET_HDR can carry UDP superframes (Linux 6.2)."""
+    release = os.uname().release.split("-")[0].split(".")
+    return tuple(map(int, release[:2])) >= (6, 2)
+
+
+def needs_superframes():
+    """Skips the test on a kernel that cannot describe superframes; before_6_2.py has its rest."""
+    if not superframes_are_described():
+        raise Skip("kernel before 6.2: PACKET_VNET_HDR cannot carry UDP superframes")
+
+
 def phase(text):
     print(f"-- {text}", flush=True)
 
