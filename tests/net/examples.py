@@ -37,12 +37,15 @@ def have(*modules):
         return False
 
 
-def whole(world, daemons, source, target, copies=1):
-    """Every datagram of source (namespace, interface, group, port), once and intact, at target."""
+def whole(world, daemons, source, target, copies=1, limited=False):
+    """Every datagram of source (namespace, interface, group, port), once and intact, at target.
+
+    A limited output lets 64 at once pass; more may be too many where the machine stutters.
+    """
     namespace, interface, group, port = target
     sink = Sink(world, group, port, namespace=namespace, interface=interface)
     namespace, interface, group, port = source
-    count = scaled(500)
+    count = 60 if limited else scaled(500)
     before = [daemon.status()["totals"]["tx_datagrams"] for daemon in daemons]
     Gen(world, group, port, rate=scaled(1500), size=SIZE, count=count, namespace=namespace,
         interface=interface).wait()
@@ -80,7 +83,7 @@ def media(world):
         whole(world, [daemon], ("studio", "c0", f"239.100.1.{kind}", 5004),
               ("control", "s0", f"239.200.1.{kind}", 5004))
     whole(world, [daemon], ("control", "s0", "239.200.9.1", 5006),
-          ("studio", "c0", "239.100.9.1", 5006))
+          ("studio", "c0", "239.100.9.1", 5006), limited=True)
     until(lambda: daemon.rule("camera-1")["state"] == "silent", "camera-1 stands still: silent")
     equal(daemon.rule("intercom")["state"], "active", "a rule that expects nothing")
     daemon.stop()
