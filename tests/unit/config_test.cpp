@@ -398,6 +398,8 @@ TEST_CASE("config: mistakes of an input") {
        "\"239.1.1.0/x\" is not a block of addresses"},
       {R"({ interface = "e", group = "10.1.1.0/24", port = 5 })", "2:36",
        "10.1.1.0/24 are not multicast groups"},
+      {R"({ interface = "e", group = "ff15::/120", port = 5 })", "2:36",
+       "IPv6 is not supported yet"},
       {R"({ interface = "e", group = "239.0.0.0/19", port = 5 })", "2:36",
        "239.0.0.0/19 are more than 4096 groups: the longest block is /20"},
       {R"({ interface = "e", group = "10.1.1.1", port = 5 })", "2:36",
