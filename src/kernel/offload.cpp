@@ -86,19 +86,26 @@ std::uint32_t mask_of(std::size_t bit) {
 
 }  // namespace
 
+std::map<std::string, bool> read_features(const std::string& interface) {
+  const auto names = feature_names(interface);
+  const auto blocks = static_cast<std::uint32_t>(names.size() + 31) / 32;
+  Request request((sizeof(ethtool_gfeatures) + blocks * sizeof(ethtool_get_features_block)) / 4);
+  auto* answer = reinterpret_cast<ethtool_gfeatures*>(request.data());
+  answer->cmd = ETHTOOL_GFEATURES;
+  answer->size = blocks;
+  std::map<std::string, bool> features;
+  if (names.empty() || !ask(interface, answer)) return features;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    features[names[i]] = (answer->features[i / 32].active & mask_of(i)) != 0;
+  return features;
+}
+
 std::optional<GroSetting> read_gro(const std::string& interface) {
-  const FeatureBits bits(interface);
-  if (!bits.known()) return std::nullopt;
-  Request request((sizeof(ethtool_gfeatures) + bits.blocks() * sizeof(ethtool_get_features_block)) /
-                  4);
-  auto* features = reinterpret_cast<ethtool_gfeatures*>(request.data());
-  features->cmd = ETHTOOL_GFEATURES;
-  features->size = bits.blocks();
-  if (!ask(interface, features)) return std::nullopt;
-  const auto on = [&](std::size_t bit) {
-    return (features->features[bit / 32].active & mask_of(bit)) != 0;
-  };
-  return GroSetting{on(bits.merging), on(bits.udp)};
+  const auto features = read_features(interface);
+  const auto merging = features.find(std::string(merging_feature));
+  const auto udp = features.find(std::string(udp_feature));
+  if (merging == features.end() || udp == features.end()) return std::nullopt;
+  return GroSetting{merging->second, udp->second};
 }
 
 void write_gro(const std::string& interface, const GroSetting& setting) {

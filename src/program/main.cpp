@@ -6,6 +6,7 @@
 
 #include "mcr/check.hpp"
 #include "mcr/client.hpp"
+#include "mcr/doctor_command.hpp"
 #include "mcr/error.hpp"
 #include "mcr/gen.hpp"
 #include "mcr/run.hpp"
@@ -42,6 +43,7 @@ int main(int argc, char** argv) {
   mcr::add_check_command(app, exit_code);
   mcr::add_reload_command(app, exit_code);
   mcr::add_status_command(app, exit_code);
+  mcr::add_doctor_command(app, exit_code);
   mcr::add_gen_command(app, exit_code);
   mcr::add_sink_command(app, exit_code);
   try {

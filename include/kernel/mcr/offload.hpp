@@ -1,6 +1,7 @@
 // The receive offloads of an interface that concern UDP (ethtool(8), linux/ethtool.h).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,10 @@ struct GroSetting {
 
   friend bool operator==(const GroSetting&, const GroSetting&) = default;
 };
+
+/// Every feature by the name that ethtool -k gives it, and whether it is on; empty where the
+/// interface is gone or its driver has none.
+[[nodiscard]] std::map<std::string, bool> read_features(const std::string& interface);
 
 /// Nothing where the interface is gone or its driver has no such features.
 [[nodiscard]] std::optional<GroSetting> read_gro(const std::string& interface);

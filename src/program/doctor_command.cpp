@@ -1,0 +1,71 @@
+#include "mcr/doctor_command.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "mcr/config.hpp"
+#include "mcr/doctor.hpp"
+#include "mcr/error.hpp"
+#include "mcr/host.hpp"
+
+namespace mcr {
+namespace {
+
+struct Options {
+  std::string config = "/etc/mcr/mcr.toml";
+  bool json = false;
+};
+
+std::set<std::string> interfaces_of(const Config& config) {
+  std::set<std::string> names;
+  for (const auto& rule : config.rules) {
+    for (const auto& input : rule.inputs)
+      names.insert(input.interface);
+    for (const auto& output : rule.outputs)
+      names.insert(output.interface);
+  }
+  return names;
+}
+
+unsigned terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/// A configuration that is refused is no reason not to look at the host.
+ExitCode examine(const Options& options) {
+  const auto loaded = load_config(options.config);
+  for (const auto& error : loaded.errors)
+    fmt::print(stderr, "{}\n", error.str());
+  const auto config = loaded.errors.empty() ? loaded.config : Config{};
+  const auto findings = diagnose(config, inspect_host(interfaces_of(config)));
+  if (options.json)
+    fmt::print("{}\n", findings_to_json(findings).dump(2));
+  else
+    fmt::print("{}", render_findings(findings, terminal_columns()));
+  if (!loaded.errors.empty()) return ExitCode::config;
+  return healthy(findings) ? ExitCode::ok : ExitCode::unavailable;
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "doctor", "Look at this host as the relay will use it; each finding with its remedy");
+  command->add_option("-c,--config", options->config, "Main configuration file")
+      ->type_name("FILE")
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print the findings as JSON on standard output");
+  command->callback([options, &exit_code] { exit_code = static_cast<int>(examine(*options)); });
+}
+
+}  // namespace mcr
