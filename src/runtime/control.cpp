@@ -20,7 +20,7 @@ namespace {
 
 constexpr mode_t socket_mode = 0660;
 constexpr int backlog = 64;
-constexpr time_t client_timeout_s = 30;
+constexpr std::size_t most_clients = 64;
 
 sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
@@ -85,7 +85,7 @@ nlohmann::json answer(std::string_view line, const ControlServer::Handler& handl
 }  // namespace
 
 ControlServer::ControlServer(std::string path)
-    : path_(std::move(path)), server_(listen_at(path_)) {}
+    : path_(std::move(path)), server_(listen_at(path_), most_clients) {}
 
 ControlServer::~ControlServer() {
   ::unlink(path_.c_str());
@@ -100,9 +100,10 @@ void ControlServer::serve(const Handler& handler) {
   });
 }
 
-nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request) {
+nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,
+                          std::chrono::seconds patience) {
   const auto socket = new_socket(0);
-  const timeval timeout{client_timeout_s, 0};
+  const timeval timeout{patience.count(), 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   if (const int error = connect_to(socket, path); error != 0)

@@ -12,6 +12,7 @@ namespace mcr {
 namespace {
 
 constexpr int backlog = 16;
+constexpr std::size_t most_clients = 8;
 
 UniqueFd listen_at(const Endpoint& endpoint) {
   const auto subject = fmt::format("metrics at {}", endpoint);
@@ -51,7 +52,7 @@ std::optional<std::string> answer_http(std::string_view received,
 }
 
 MetricsServer::MetricsServer(const Endpoint& endpoint)
-    : endpoint_(endpoint), server_(listen_at(endpoint)) {}
+    : endpoint_(endpoint), server_(listen_at(endpoint), most_clients) {}
 
 void MetricsServer::serve(const Render& render) {
   server_.serve([&](std::string_view received) { return answer_http(received, render); });

@@ -10,8 +10,10 @@
 
 namespace mcr {
 
-RequestServer::RequestServer(UniqueFd listener)
-    : events_(::epoll_create1(EPOLL_CLOEXEC)), listener_(std::move(listener)) {
+RequestServer::RequestServer(UniqueFd listener, std::size_t most_clients)
+    : events_(::epoll_create1(EPOLL_CLOEXEC)),
+      listener_(std::move(listener)),
+      most_clients_(most_clients) {
   if (!events_.valid()) throw_errno("create epoll");
   watch(listener_, EPOLLIN, EPOLL_CTL_ADD);
 }
@@ -50,7 +52,7 @@ void RequestServer::accept_clients() {
       if (errno == EMFILE || errno == ENFILE) listen(false);
       return;
     }
-    if (clients_.size() >= most_clients) continue;
+    if (clients_.size() >= most_clients_) continue;
     watch(socket, EPOLLIN, EPOLL_CTL_ADD);
     const int key = socket.get();
     clients_[key] = {std::move(socket), {}, {}, 0, Clock::now()};

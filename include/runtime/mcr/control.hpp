@@ -46,7 +46,9 @@ class ControlServer {
 };
 
 /// Asks the daemon at `path` and waits for its answer. Throws Failure (unavailable) if none
-/// answers, Failure (permission) if it may not be asked.
-[[nodiscard]] nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request);
+/// answers, Failure (permission) if it may not be asked, OsError if it takes longer than
+/// `patience`.
+[[nodiscard]] nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,
+                                        std::chrono::seconds patience = std::chrono::seconds(30));
 
 }  // namespace mcr

@@ -22,12 +22,12 @@ class RequestServer {
   /// The answer to what a client has sent so far; nothing while that is no whole request.
   using Answer = std::function<std::optional<std::string>(std::string_view received)>;
 
-  static constexpr std::size_t most_clients = 64;
   static constexpr std::size_t longest_request = 4096;  ///< bytes
   static constexpr std::chrono::seconds patience{10};   ///< with one client, in all
 
-  /// `listener`: listening and non-blocking. Throws OsError.
-  explicit RequestServer(UniqueFd listener);
+  /// `listener`: listening and non-blocking. `most_clients` at once: an answer is kept in memory
+  /// until it is taken. Throws OsError.
+  RequestServer(UniqueFd listener, std::size_t most_clients);
 
   /// Readable when there is something to serve().
   [[nodiscard]] Fd fd() const noexcept { return events_; }
@@ -56,6 +56,7 @@ class RequestServer {
 
   UniqueFd events_;
   UniqueFd listener_;
+  std::size_t most_clients_;
   bool listening_ = true;  ///< false while there are no descriptors left for clients
   std::map<int, Client> clients_;
 };
