@@ -6,22 +6,29 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "mcr/config.hpp"
 #include "mcr/control.hpp"
 #include "mcr/error.hpp"
+#include "mcr/screen.hpp"
 #include "mcr/status.hpp"
+#include "mcr/status_frame.hpp"
 
 namespace mcr {
 
 namespace {
 
 using nlohmann::json;
+
+/// A watcher would rather be told that the daemon hangs.
+constexpr std::chrono::seconds watch_patience{5};
 
 struct StatusOptions {
   std::string socket{default_control_socket};
@@ -52,17 +59,94 @@ std::string show(const json& status, const StatusOptions& options) {
   return options.as_json ? rule->dump(2) + '\n' : render_rule(status, options.rule);
 }
 
-void print_status(const StatusOptions& options) {
-  const bool screen = ::isatty(STDOUT_FILENO) != 0 && !options.as_json;
-  for (;;) {
-    const auto text = show(ask_daemon(options.socket, {{"command", "status"}}), options);
-    // Home, the text, and nothing of the last one behind it.
-    fmt::print("{}{}{}", screen && options.watch > 0 ? "\x1b[H\x1b[2J" : "", text,
-               options.watch > 0 && !screen ? "\n" : "");
+/// What is shown again and again: a table of all rules, one rule in full, or JSON.
+class Frames {
+ public:
+  explicit Frames(const StatusOptions& options) : options_(options) {}
+
+  /// Throws as ask_daemon() does.
+  void fetch() {
+    auto status = ask_daemon(options_.socket, {{"command", "status"}}, watch_patience);
+    before_ = std::exchange(now_, std::move(status));
+    const auto fetched_before = std::exchange(fetched_, Clock::now());
+    seconds_ = std::chrono::duration<double>(fetched_ - fetched_before).count();
+  }
+  [[nodiscard]] std::string render(const FrameShape& shape) const {
+    return options_.as_json || !options_.rule.empty()
+               ? show(now_, options_)
+               : render_frame(before_, now_, seconds_, shape);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const StatusOptions& options_;
+  json before_;
+  json now_;
+  Clock::time_point fetched_;
+  double seconds_ = 0;
+};
+
+void watch_on_pipe(const StatusOptions& options) {
+  for (Frames frames(options);;) {
+    frames.fetch();
+    fmt::print("{}\n", frames.render({}));
     std::fflush(stdout);
-    if (options.watch <= 0) return;
     std::this_thread::sleep_for(std::chrono::duration<double>(options.watch));
   }
+}
+
+/// What is on the screen; where there is no daemon any more, that.
+std::string page(Frames& frames, bool fetch, const FrameShape& shape) {
+  try {
+    if (fetch) frames.fetch();
+    return frames.render(shape);
+  } catch (const std::exception& error) {
+    return fmt::format("{}\n\ntrying again; q quits\n", error.what());
+  }
+}
+
+void watch_on_screen(const StatusOptions& options) {
+  using Clock = std::chrono::steady_clock;
+  const auto pause = std::chrono::milliseconds(static_cast<int>(options.watch * 1000));
+  Frames frames(options);
+  frames.fetch();
+  Screen screen;
+  FrameShape shape;
+  auto fetch_at = Clock::now() + pause;
+  for (bool fetch = false;;) {
+    shape.columns = screen.columns();
+    shape.rows = std::max(screen.rows(), 2U) - 1;  // the last one is for the keys
+    const auto keys = options.rule.empty() ? "order: r rate, d drops, n name; q quits\n" : "";
+    screen.draw(page(frames, fetch, shape) + keys);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(fetch_at - Clock::now());
+    switch (screen.wait(std::max(left, std::chrono::milliseconds(0)))) {
+      case 'q':
+        return;
+      case 'r':
+        shape.order = FrameOrder::rate;
+        break;
+      case 'd':
+        shape.order = FrameOrder::drops;
+        break;
+      case 'n':
+        shape.order = FrameOrder::name;
+        break;
+      default:
+        break;
+    }
+    fetch = Clock::now() >= fetch_at;
+    if (fetch) fetch_at = Clock::now() + pause;
+  }
+}
+
+void print_status(const StatusOptions& options) {
+  if (options.watch <= 0)
+    fmt::print("{}", show(ask_daemon(options.socket, {{"command", "status"}}), options));
+  else if (::isatty(STDOUT_FILENO) != 0 && !options.as_json)
+    watch_on_screen(options);
+  else
+    watch_on_pipe(options);
 }
 
 ExitCode print_reload(const json& answer) {
@@ -86,7 +170,10 @@ void add_status_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("status", "Show what the running relay does");
   command->add_option("RULE", options->rule, "Show this rule in full");
   command->add_flag("--json", options->as_json, "As JSON");
-  command->add_option("--watch", options->watch, "Repeat every SEC seconds (1 if none are given)")
+  command
+      ->add_option("--watch", options->watch,
+                   "Show it every SEC seconds (1 if none are given): on a terminal as a "
+                   "page, keys r d n order it, q quits")
       ->expected(0, 1)
       ->default_str("1")
       ->check(CLI::Range(0.1, 3600.0))

@@ -8,6 +8,7 @@
 
 #include "mcr/reason.hpp"
 #include "mcr/status.hpp"
+#include "status_remedy.hpp"
 #include "status_values.hpp"
 #include "text_table.hpp"
 
@@ -186,6 +187,10 @@ std::string head_part(const Json& status, const Json& rule) {
     auto why = silence(unjoined(status), rule);
     if (!why.empty()) result += wrapped("  ! ", why, columns);
   }
+  const auto steps = remedies(status, rule);
+  if (!steps.empty()) result += "\nwhat to do\n";
+  for (const auto& step : steps)
+    result += wrapped("  - ", step, columns);
   return result;
 }
 

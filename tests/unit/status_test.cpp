@@ -284,6 +284,52 @@ TEST_CASE("status: one rule in full") {
   CHECK(render_rule(status, "studio-c") == "no rule \"studio-c\"\n");
 }
 
+TEST_CASE("status: whatever a rule lacks, there is something to do about it") {
+  struct Lack {
+    void (*spoil)(Json& status, Json& rule);
+    const char* remedy;
+  };
+  const Lack lacks[] = {
+      {[](Json& s, Json& r) { s["interfaces"][0]["state"] = "missing", r["state"] = "waiting"; },
+       "- create eth0, or correct its name"},
+      {[](Json& s, Json& r) { s["interfaces"][0]["state"] = "down", r["state"] = "waiting"; },
+       "- ip link set eth0 up; if it stays down it has no carrier"},
+      {[](Json& s, Json& r) {
+         s["membership"]["groups"][0]["state"] = "failed";
+         s["membership"]["groups"][0]["error"] = "No buffer space available";
+         r["state"] = "failed";
+       },
+       "- the kernel has no room for the group: sysctl net.ipv4.igmp_max_memberships"},
+      {[](Json& s, Json&) {
+         s["membership"]["groups"][0]["state"] = "failed";
+         s["membership"]["groups"][0]["error"] = "No such device";
+       },
+       "- eth0 has no IP configuration of the group's family: ip address add"},
+      {[](Json& s, Json&) { s["membership"]["groups"][0]["state"] = "failed"; },
+       "- the join is tried again after 1 to 30 s; mcr doctor looks at eth0"},
+      {[](Json&, Json& r) { r["outputs"][0]["state"] = "waiting"; },
+       "- give eth1 an address to send from: ip address add ADDRESS/LENGTH dev eth1"},
+      {[](Json& s, Json& r) {
+         s["interfaces"][1]["state"] = "missing", r["outputs"][0]["state"] = "waiting";
+       },
+       "- create eth1, or correct its name"},
+      {[](Json&, Json& r) { r["rx_datagrams"] = 0; },
+       "- is it on the wire? tcpdump -c 5 -ni eth0 udp port 5000 and host 239.1.1.1"},
+      {[](Json&, Json& r) { r["state"] = "silent"; }, "IGMP snooping without a querier"},
+      {[](Json&, Json& r) { r["state"] = "disabled"; }, "- remove enabled = false from the rule"},
+  };
+  CHECK_FALSE(has(render_rule(healthy(), "studio-a"), "what to do"));
+  for (const auto& lack : lacks) {
+    auto status = healthy();
+    lack.spoil(status, status["rules"][0]);
+    const auto text = render_rule(status, "studio-a");
+    INFO(text);
+    CHECK(has(flat(text), std::string("what to do ") + (lack.remedy[0] == '-' ? lack.remedy : "")));
+    CHECK(has(flat(text), lack.remedy));
+    CHECK(longest_line(text) <= 80);
+  }
+}
+
 TEST_CASE("status: every reason of the ledger is explained") {
   auto status = healthy();
   auto check = [&](Json& drops, auto names) {

@@ -1,0 +1,25 @@
+// The status as it changes: what `mcr status --watch` shows, frame by frame, from two statuses.
+// Forgiving and escaped as in status.hpp; pure text, no terminal sequences; ends with a newline.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mcr {
+
+enum class FrameOrder : std::uint8_t { rate, drops, name };
+
+struct FrameShape {
+  unsigned columns = 0;  ///< 0 means 80
+  unsigned rows = 0;     ///< at most so many lines, rules are left out; 0: all
+  FrameOrder order = FrameOrder::rate;
+};
+
+/// The relay at a glance: what it does a second (drops: between the two statuses, `seconds` apart),
+/// then a line a rule. Rules that do not run come first, whatever the order.
+[[nodiscard]] std::string render_frame(const nlohmann::json& before, const nlohmann::json& now,
+                                       double seconds, const FrameShape& shape);
+
+}  // namespace mcr

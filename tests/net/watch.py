@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""`mcr status --watch`: a page on a terminal, frames on a pipe; `mcr status RULE`: what to do.
+
+    gen (g0) ---- (r0) relay (r1) ---- (s0) sink
+"""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+from daemon import Daemon, config, rule
+from traffic import Gen
+from world import PATIENCE, check, equal, phase, play, until
+
+ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
+
+
+class Terminal:
+    """`mcr ARGS` on a pseudo terminal of 80 by 24."""
+
+    def __init__(self, world, *args):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.slave = slave
+        self.before = termios.tcgetattr(slave)
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", "relay", world.mcr, *args], stdin=slave, stdout=slave,
+            stderr=slave, preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)))
+        self.text = ""
+
+    def read(self):
+        while select.select([self.master], [], [], 0)[0]:
+            self.text += os.read(self.master, 65536).decode(errors="replace")
+        return self.text
+
+    def page(self):
+        """The last one that is complete."""
+        pages = self.read().split("\x1b[H")
+        return pages[-1] if pages[-1].endswith("\x1b[J") else pages[-2] if len(pages) > 2 else ""
+
+    def order(self):
+        """Rules from top to bottom."""
+        rows = self.page().replace("\x1b[K", "").split("\r\n")
+        heads = [i for i, row in enumerate(rows) if row.startswith("RULE")]
+        return [row.split()[0] for row in rows[heads[0] + 1:] if row.strip()][:3] if heads else []
+
+    def key(self, key):
+        os.write(self.master, key.encode())
+
+    def ended(self):
+        """Exit code; the terminal is as it was."""
+        try:
+            code = self.process.wait(10 * PATIENCE)
+        finally:
+            self.process.kill()
+        check(self.read().endswith(LEAVE), f"the screen is given back: {self.text[-200:]!r}")
+        equal(termios.tcgetattr(self.slave), self.before, "the terminal's settings")
+        return code
+
+
+def on_a_terminal(world, daemon):
+    screen = Terminal(world, "status", "--watch", "0.2", "--socket", daemon.socket)
+    until(lambda: screen.order() == ["lost", "beta", "alpha"], lambda: f"by rate: {screen.read()!r}")
+    check(screen.text.startswith(ENTER), "the alternate screen")
+    rows = screen.page().replace("\x1b[K", "").replace("\x1b[J", "").split("\r\n")
+    check(all(len(row) <= 80 for row in rows) and len(rows) <= 24, f"80 by 24: {rows}")
+    check("nowhere0 does not exist" in screen.page(), f"the reason: {rows}")
+    until(lambda: "output_down" in screen.page(), lambda: f"the drops: {screen.page()!r}")
+    screen.key("n")
+    until(lambda: screen.order() == ["lost", "alpha", "beta"], lambda: f"by name: {screen.page()!r}")
+    screen.key("d")
+    until(lambda: screen.order() == ["lost", "beta", "alpha"], lambda: f"by drops: {screen.page()!r}")
+    screen.key("q")
+    equal(screen.ended(), 0, "exit code after q")
+
+    one = Terminal(world, "status", "beta", "--watch", "0.2", "--socket", daemon.socket)
+    until(lambda: "beta: active" in one.page(), lambda: f"one rule: {one.read()!r}")
+    one.key("\x03")
+    equal(one.ended(), 0, "exit code after Ctrl-C")
+
+
+def on_a_pipe(world, daemon):
+    frames = world.start("watch", ["status", "--watch", "0.2", "--socket", daemon.socket], "relay")
+    until(lambda: frames.out().count("RULE ") >= 3, "three frames")
+    frames.signal(signal.SIGINT)
+    frames.wait(5)
+    check("\x1b" not in frames.out(), "no escapes on a pipe")
+    check("\n\nmcr " in frames.out(), f"frames stand apart: {frames.out()!r}")
+
+
+def what_to_do(world, daemon):
+    text = " ".join(world.call("status", "lost", "--socket", daemon.socket).stdout.split())
+    for words in ("lost: waiting", "interface nowhere0 does not exist", "what to do",
+                  "create nowhere0, or correct its name"):
+        check(words in text, f"{words!r}: {text}")
+    text = " ".join(world.call("status", "alpha", "--socket", daemon.socket).stdout.split())
+    check("tcpdump -c 5 -ni r0 udp port 5000 and host 239.1.1.1" in text, text)
+    gone = world.call("status", "nosuch", "--socket", daemon.socket)
+    equal(gone.returncode, 64, "exit code of `mcr status` of a rule that is not there")
+
+
+def the_daemon_goes(world, daemon):
+    screen = Terminal(world, "status", "--watch", "0.2", "--socket", daemon.socket)
+    until(lambda: screen.order(), "a page")
+    daemon.stop()
+    until(lambda: "no daemon answers" in screen.page(), lambda: f"it is told: {screen.page()!r}")
+    screen.process.send_signal(signal.SIGTERM)
+    equal(screen.ended(), 0, "exit code after SIGTERM")
+    absent = world.call("status", "--watch", "--socket", daemon.socket)
+    equal(absent.returncode, 69, "exit code of --watch without a daemon")
+
+
+def story(world):
+    world.line()
+    daemon = Daemon(world, config(
+        rule("alpha", "239.1.1.1", 5000, [("r1", "239.2.1.1")]),
+        rule("beta", "239.1.1.2", 5000, [("r1", "239.2.1.2"), ("nowhere0", "239.2.1.2")]),
+        rule("lost", "239.1.1.3", 5000, [("r1", "239.2.1.3")], interface="nowhere0"),
+    )).start(active=False)
+    until(lambda: daemon.rule("beta")["state"] == "active", "the rules start")
+    phase("what to do about a rule")
+    what_to_do(world, daemon)
+    gen = Gen(world, "239.1.1.2", 5000, rate=500, duration=60)
+    until(lambda: daemon.rule("beta")["rate_pps"] > 100, "traffic")
+    phase("on a terminal: order, keys, the terminal as it was")
+    on_a_terminal(world, daemon)
+    phase("on a pipe")
+    on_a_pipe(world, daemon)
+    gen.stop()
+    phase("the daemon goes")
+    the_daemon_goes(world, daemon)
+
+
+play(story, 45)
