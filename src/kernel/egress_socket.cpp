@@ -1,59 +1,79 @@
+#include <fmt/format.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 
+#include "egress_options.hpp"
 #include "mcr/egress.hpp"
 #include "mcr/error.hpp"
 #include "mcr/filter.hpp"
 
 namespace mcr {
 
-namespace {
-
 void set_option(Fd socket, int level, int option, int value, std::string_view what,
-                const std::string& interface) {
+                const std::string& whose) {
   if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0)
-    throw_errno(what, "for " + interface);
+    throw_errno(what, whose);
 }
 
-/// Nothing is ever read from an egress socket: what is sent to its port must not fill it.
-void receive_nothing(Fd socket, const std::string& interface) {
+void receive_nothing(Fd socket, const std::string& whose) {
   const auto program = drop_all_filter();
   const sock_fprog description{static_cast<unsigned short>(program.size()),
                                const_cast<sock_filter*>(program.data())};
   if (::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &description, sizeof description) !=
       0)
-    throw_errno("close egress socket for receiving", "for " + interface);
+    throw_errno("close socket for receiving", whose);
 }
 
+namespace {
+
+/// IP_TRANSPARENT is allowed with CAP_NET_RAW, which we have in any case.
 /// IP_RECVERR makes a drop by the queueing discipline an error of the send (ENOBUFS) instead of a
-/// success. Without a loop, a group of ours does not come back to this host.
-void set_ipv4_options(Fd socket, const std::string& interface) {
-  set_option(socket, IPPROTO_IP, IP_RECVERR, 1, "ask for send errors", interface);
-  set_option(socket, IPPROTO_IP, IP_MULTICAST_LOOP, 0, "switch loopback off", interface);
-  set_option(socket, IPPROTO_IP, IP_MULTICAST_ALL, 0, "refuse foreign groups", interface);
+/// success. Without a loop, a group of ours does not come to this host's own listeners.
+void set_ipv4_options(Fd socket, const EgressKey& key, const std::string& whose) {
+  set_option(socket, IPPROTO_IP, IP_RECVERR, 1, "ask for send errors", whose);
+  set_option(socket, IPPROTO_IP, IP_MULTICAST_LOOP, key.loopback, "set loopback", whose);
+  set_option(socket, IPPROTO_IP, IP_MULTICAST_ALL, 0, "refuse foreign groups", whose);
+  set_option(socket, IPPROTO_IP, IP_FREEBIND, 1, "bind to any address", whose);
+  if (key.any_source)
+    set_option(socket, IPPROTO_IP, IP_TRANSPARENT, 1, "send from any source", whose);
 }
 
-void set_ipv6_options(Fd socket, const std::string& interface) {
-  set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, "take IPv6 only", interface);
-  set_option(socket, IPPROTO_IPV6, IPV6_RECVERR, 1, "ask for send errors", interface);
-  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "switch loopback off", interface);
-  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0, "refuse foreign groups", interface);
+void set_ipv6_options(Fd socket, const EgressKey& key, const std::string& whose) {
+  set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, "take IPv6 only", whose);
+  set_option(socket, IPPROTO_IPV6, IPV6_RECVERR, 1, "ask for send errors", whose);
+  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, key.loopback, "set loopback", whose);
+  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0, "refuse foreign groups", whose);
+  set_option(socket, IPPROTO_IPV6, IPV6_FREEBIND, 1, "bind to any address", whose);
+  if (key.any_source)
+    set_option(socket, IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "send from any source", whose);
+}
+
+/// See SourcePort. The loopback address may be missing (lo is down): hence FREEBIND.
+void bind_source_port(Fd socket, const EgressKey& key, const std::string& whose) {
+  if (key.source_port == 0) return;
+  set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1, "share a source port", whose);
+  const auto loopback = *IpAddress::parse(key.family == Family::ipv6 ? "::1" : "127.0.0.1");
+  const SocketAddress local({loopback, key.source_port});
+  if (::bind(socket.get(), &local.generic, local.length) != 0)
+    throw_errno(fmt::format("bind source port {}", key.source_port), whose);
 }
 
 }  // namespace
 
 UniqueFd open_egress(const std::string& interface, const EgressKey& key) {
+  const auto whose = "for " + interface;
   UniqueFd socket(
       ::socket(static_cast<int>(key.family), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) throw_errno("open UDP socket", "for " + interface);
-  receive_nothing(socket, interface);
+  if (!socket.valid()) throw_errno("open UDP socket", whose);
+  receive_nothing(socket, whose);
   if (key.family == Family::ipv6)
-    set_ipv6_options(socket, interface);
+    set_ipv6_options(socket, key, whose);
   else
-    set_ipv4_options(socket, interface);
+    set_ipv4_options(socket, key, whose);
+  bind_source_port(socket, key, whose);
   return socket;
 }
 

@@ -136,7 +136,8 @@ void check_outputs(const PlacedRule& placed, Mistakes& mistakes) {
     const auto text = [&] {
       return fmt::format("{} on {}", output.destinations().str(), output.interface);
     };
-    if (std::ranges::any_of(placed.rule.inputs, [&](const auto& in) { return meet(in, output); }))
+    if (!placed.rule.allow_loop &&
+        std::ranges::any_of(placed.rule.inputs, [&](const auto& in) { return meet(in, output); }))
       mistakes.add(at, fmt::format("the output is the rule's own input, {}: interface, group or "
                                    "port must differ",
                                    text()));

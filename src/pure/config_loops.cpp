@@ -3,7 +3,7 @@
 // size is that of the configuration, however many rules share a flow. A depth-first search keeps
 // its path; an edge back into the path closes a circle. The path is a vector, not the call stack: a
 // chain may have 10,000 rules. An output that is its own rule's input is refused elsewhere and no
-// edge here.
+// edge here. Nor has a rule edges that allows loops.
 #include "config_loops.hpp"
 
 #include <fmt/format.h>
@@ -74,6 +74,7 @@ class LoopSearch {
 
   void add_output(Node r, std::uint32_t o) {
     const Rule& rule = rules_[r].rule;
+    if (rule.allow_loop) return;
     const Output& output = rule.outputs[o];
     const auto to = output.destinations();
     const bool own = std::ranges::any_of(rule.inputs, [&](const Input& input) {
@@ -130,7 +131,10 @@ class LoopSearch {
     const PlacedRule& first = rules_[circle.front().node];
     mistakes_.add(
         first.outputs_at[edges_[circle.front().node][circle.front().next_edge - 1].output],
-        fmt::format("rules feed each other in a circle: {}{}", names, excerpt(first.rule.name)));
+        fmt::format(
+            "rules feed each other in a circle: {}{}; `allow_loop = true` in one of them lets "
+            "that be",
+            names, excerpt(first.rule.name)));
   }
 
   std::span<const PlacedRule> rules_;

@@ -194,6 +194,9 @@ constexpr Key<WrittenOutput> default_keys[] = {
                    WrittenOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
     {"max_bps", [](const Value& v, WrittenOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); }},
     {"dscp", [](const Value& v, WrittenOutput& o) { o.dscp.set(v.at(), v.dscp()); }},
+    {"source", [](const Value& v, WrittenOutput& o) { o.source.set(v.at(), v.source()); }},
+    {"source_port", [](const Value& v, WrittenOutput& o) { o.source_port.set(v.at(), v.port()); }},
+    {"loopback", [](const Value& v, WrittenOutput& o) { o.loopback.set(v.at(), v.boolean()); }},
 };
 
 constexpr Key<WrittenOutput> destination_keys[] = {
@@ -299,6 +302,7 @@ constexpr Key<WrittenRule> rule_keys[] = {
     {"enabled", [](const Value& v, WrittenRule& r) { r.enabled.set(v.at(), v.boolean()); }},
     {"comment", [](const Value& v, WrittenRule& r) { r.comment.set(v.at(), v.comment()); }},
     {"expect", [](const Value& v, WrittenRule& r) { r.expect.set(v.at(), read_expect(v)); }},
+    {"allow_loop", [](const Value& v, WrittenRule& r) { r.allow_loop.set(v.at(), v.boolean()); }},
 };
 
 // The file

@@ -46,6 +46,9 @@ struct WrittenOutput {
   Field<std::uint64_t> max_pps;
   Field<std::uint64_t> max_bps;
   Field<Dscp> dscp;
+  Field<Source> source;
+  Field<std::uint16_t> source_port;
+  Field<bool> loopback;
 };
 
 struct WrittenRule {
@@ -57,6 +60,7 @@ struct WrittenRule {
   Field<Expectation> expect;
   Field<bool> enabled;
   Field<std::string> comment;
+  Field<bool> allow_loop;
 };
 
 /// What all the files say together.

@@ -29,6 +29,7 @@ class Resolver {
     placed.rule.expect = written.expect.value;
     placed.rule.enabled = written.enabled.value.value_or(true);
     placed.rule.comment = written.comment.value.value_or("");
+    placed.rule.allow_loop = written.allow_loop.value.value_or(false);
     if (written.outputs.value)
       for (const auto& each : *written.outputs.value)
         output(each, placed);
@@ -73,16 +74,55 @@ class Resolver {
       mistakes_.add(written.at, "an output has a `group` or an `address`, not both");
     const auto to = destinations(written, placed.rule);
     if (!written.interface.value || !to) return;
-    if (!fits(written.ttl) || !fits(written.dscp)) return;
-    placed.rule.outputs.push_back({.interface = *written.interface.value,
-                                   .destination = to->first.address,
-                                   .port = to->first.port,
-                                   .ttl = ttl(written, to->first.address),
-                                   .dscp = chosen(written.dscp, defaults_.dscp),
-                                   .limit = limit(written),
-                                   .addresses = to->addresses,
-                                   .ports = to->ports});
+    if (!fits(written.ttl) || !fits(written.dscp) || !fits(written.source) ||
+        !fits(written.source_port) || !fits(written.loopback))
+      return;
+    const auto& address = to->first.address;
+    if (!sends_as_asked(written, address, placed.rule)) return;
+    placed.rule.outputs.push_back(
+        {.interface = *written.interface.value,
+         .destination = address,
+         .port = to->first.port,
+         .ttl = ttl(written, address),
+         .dscp = chosen(written.dscp, defaults_.dscp),
+         .source = source(written, address, placed.rule),
+         .source_port = chosen(written.source_port, defaults_.source_port),
+         .loopback = address.is_multicast() && chosen(written.loopback, defaults_.loopback),
+         .limit = limit(written),
+         .addresses = to->addresses,
+         .ports = to->ports});
     placed.outputs_at.push_back(written.at);
+  }
+
+  /// Whether what the output itself asks for goes together.
+  bool sends_as_asked(const WrittenOutput& written, const IpAddress& to, const Rule& rule) {
+    if (written.source.value && !suits(*written.source.value, to, rule)) {
+      mistakes_.add(written.source.at,
+                    "source: the input, the source and the output's address are "
+                    "not all of one family, IPv4 or IPv6");
+      return false;
+    }
+    if (written.loopback.value.value_or(false) && !to.is_multicast()) {
+      mistakes_.add(written.loopback.at, "loopback: only a group has listeners on this host");
+      return false;
+    }
+    return true;
+  }
+
+  /// Whether what goes to this address can have that source.
+  static bool suits(const Source& source, const IpAddress& to, const Rule& rule) {
+    if (source.mode == Source::Mode::address) return source.address.family() == to.family();
+    return source.mode == Source::Mode::interface ||
+           std::ranges::all_of(rule.inputs, [&](const Input& input) {
+             return input.destination.family() == to.family();
+           });
+  }
+
+  /// One of `[defaults]` that is of another family is not meant.
+  [[nodiscard]] Source source(const WrittenOutput& written, const IpAddress& to,
+                              const Rule& rule) const {
+    const auto wanted = chosen(written.source, defaults_.source);
+    return suits(wanted, to, rule) ? wanted : Source{};
   }
 
   /// Not there, or read without a mistake.

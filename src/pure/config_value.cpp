@@ -141,6 +141,12 @@ std::optional<std::uint64_t> Value::integer(std::uint64_t least, std::uint64_t m
   return std::nullopt;
 }
 
+std::optional<bool> Value::boolean() const {
+  if (const auto* value = node_.as_boolean()) return value->get();
+  refuse_type("true or false");
+  return std::nullopt;
+}
+
 std::optional<std::uint16_t> Value::port() const {
   const auto number = integer(1, 65535);
   if (!number) return std::nullopt;
@@ -173,18 +179,22 @@ std::optional<Dscp> Value::dscp() const {
   return Dscp{.value = static_cast<std::uint8_t>(*number)};
 }
 
+std::optional<Source> Value::source() const {
+  const auto text = string("\"interface\", \"preserve\" or an address in a string");
+  if (!text) return std::nullopt;
+  if (*text == "interface") return Source{};
+  if (*text == "preserve") return Source{Source::Mode::preserve, {}};
+  const auto address = host();
+  if (!address) return std::nullopt;
+  return Source{Source::Mode::address, *address};
+}
+
 std::optional<std::string> Value::interface() const {
   auto text = string();
   if (!text) return std::nullopt;
   const auto fault = interface_name_fault(*text);
   if (!fault) return text;
   refuse(*fault);
-  return std::nullopt;
-}
-
-std::optional<bool> Value::boolean() const {
-  if (const auto* flag = node_.as_boolean()) return flag->get();
-  refuse_type("true or false");
   return std::nullopt;
 }
 

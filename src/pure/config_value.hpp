@@ -41,13 +41,15 @@ class Value {
   /// Each is none after a mistake was noted.
   [[nodiscard]] std::optional<std::string> string(std::string_view expected = "a string") const;
   [[nodiscard]] std::optional<std::uint64_t> integer(std::uint64_t least, std::uint64_t most) const;
+  [[nodiscard]] std::optional<bool> boolean() const;
   [[nodiscard]] std::optional<std::uint16_t> port() const;
   /// 1 to 255, "preserve" or "decrement".
   [[nodiscard]] std::optional<Ttl> ttl() const;
   /// 0 to 63, a name such as "EF", or "preserve".
   [[nodiscard]] std::optional<Dscp> dscp() const;
+  /// "interface", "preserve", or the address of a host.
+  [[nodiscard]] std::optional<Source> source() const;
   [[nodiscard]] std::optional<std::string> interface() const;
-  [[nodiscard]] std::optional<bool> boolean() const;
   [[nodiscard]] std::optional<std::string> rule_name() const;
   [[nodiscard]] std::optional<std::string> comment() const;
   /// Bytes: 65536 or "64 MiB".

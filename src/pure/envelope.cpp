@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cstddef>
 #include <cstring>
 
 namespace mcr {
@@ -41,6 +42,20 @@ int traffic_class(std::uint8_t dscp) noexcept {
   return dscp << 2;
 }
 
+/// What a datagram can come from, and what the kernel takes as a source.
+bool is_host(const IpAddress& address) noexcept {
+  return !address.is_multicast() && !address.is_unspecified() && !address.is_broadcast() &&
+         !address.is_loopback();
+}
+
+void fill_in_source(Envelope& envelope, const IpAddress& source) noexcept {
+  const auto bytes = source.bytes();
+  auto* info = find(envelope, source.is_v6() ? IPV6_PKTINFO : IP_PKTINFO);
+  const auto at =
+      source.is_v6() ? offsetof(in6_pktinfo, ipi6_addr) : offsetof(in_pktinfo, ipi_spec_dst);
+  std::memcpy(info + at, bytes.data(), bytes.size());
+}
+
 }  // namespace
 
 Envelope make_envelope(const Output& output, unsigned interface_index,
@@ -72,6 +87,7 @@ std::uint8_t parts_of_packet(const Output& output) noexcept {
   if (output.ttl.mode == Ttl::Mode::preserve) parts |= varies::ttl;
   if (output.ttl.mode == Ttl::Mode::decrement) parts |= varies::decremented_ttl;
   if (output.dscp.preserve) parts |= varies::dscp;
+  if (output.source.mode == Source::Mode::preserve) parts |= varies::source;
   return parts;
 }
 
@@ -84,6 +100,10 @@ std::optional<OutputDrop> fill(Envelope& envelope, std::uint8_t varying,
   }
   if ((varying & varies::dscp) != 0)
     fill_in(envelope, IP_TOS, IPV6_TCLASS, traffic_class(packet.traffic_class >> 2U));
+  if ((varying & varies::source) != 0) {
+    if (!is_host(packet.source.address)) return OutputDrop::send_error;
+    fill_in_source(envelope, packet.source.address);
+  }
   return std::nullopt;
 }
 

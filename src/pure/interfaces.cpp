@@ -24,4 +24,10 @@ const Interface* Interfaces::find(unsigned index) const noexcept {
   return found == interfaces_.end() || found->index != index ? nullptr : &*found;
 }
 
+bool Interfaces::has(const IpAddress& address) const noexcept {
+  return std::ranges::any_of(interfaces_, [&](const Interface& interface) {
+    return std::ranges::find(interface.addresses, address) != interface.addresses.end();
+  });
+}
+
 }  // namespace mcr

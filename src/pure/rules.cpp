@@ -52,18 +52,33 @@ std::uint16_t unfragmented_payload(const Interface& interface, Family family) no
   return static_cast<std::uint16_t>(mtu > headers ? mtu - headers : 0);
 }
 
+IpAddress any_address(Family family) noexcept {
+  constexpr std::array<std::uint8_t, 16> bytes{};
+  return family == Family::ipv6 ? IpAddress::v6(bytes) : IpAddress::v4(0);
+}
+
 std::string why_unusable(const Interface* interface, const std::string& name) {
   if (interface == nullptr) return fmt::format("interface {} does not exist", name);
   if (!interface->up) return fmt::format("interface {} is down", name);
   return {};
 }
 
+/// Null if it has none of its own to say, or none can be said.
+const IpAddress* source_of(const Output& output, const Interfaces& interfaces) {
+  const auto& source = output.source;
+  if (source.mode != Source::Mode::address)
+    return interfaces.find(output.interface)->source(output.destination.family());
+  return interfaces.has(source.address) ? &source.address : nullptr;
+}
+
 std::string why_unusable(const Output& output, const Interfaces& interfaces) {
-  const auto* interface = interfaces.find(output.interface);
-  auto reason = why_unusable(interface, output.interface);
-  if (reason.empty() && interface->source(output.destination.family()) == nullptr)
-    reason = fmt::format("interface {} has no usable source address", output.interface);
-  return reason;
+  auto reason = why_unusable(interfaces.find(output.interface), output.interface);
+  if (!reason.empty()) return reason;
+  if (output.source.mode == Source::Mode::preserve || source_of(output, interfaces) != nullptr)
+    return {};
+  if (output.source.mode == Source::Mode::address)
+    return fmt::format("source {} is no address of this host", output.source.address);
+  return fmt::format("interface {} has no usable source address", output.interface);
 }
 
 bool all_refused(const std::vector<std::string>& reasons) {
@@ -119,8 +134,8 @@ Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal
 
 class TableCompiler {
  public:
-  TableCompiler(const Interfaces& interfaces, Indexes& indexes)
-      : interfaces_(interfaces), indexes_(indexes) {}
+  TableCompiler(const Interfaces& interfaces, Indexes& indexes, std::uint16_t source_port)
+      : interfaces_(interfaces), indexes_(indexes), source_port_(source_port) {}
 
   void add(const Rule& rule, const Standing& standing);
   RuleTable finish(std::uint64_t generation) &&;
@@ -133,11 +148,12 @@ class TableCompiler {
     Destinations mapped;
   };
 
-  void add_input(const Input& input, std::uint32_t slot, const Layout& layout);
+  void add_input(const Rule& rule, const Input& input, std::uint32_t slot, const Layout& layout);
   void add_output(const Rule& rule, std::size_t at, bool usable, const Layout& layout);
   TableOutput make_output(const Output& output, bool usable);
   TableIngress& ingress(const Input& input, const Interface& interface);
-  std::uint16_t egress_port(const Interface& interface, const IpAddress& destination);
+  std::uint16_t egress_port(const Interface& interface, const EgressKey& key);
+  Envelope envelope(const Output& output, const Interface& interface, const EgressKey& key);
   void hash_entries();
 
   template <typename Key>
@@ -149,6 +165,7 @@ class TableCompiler {
 
   const Interfaces& interfaces_;
   Indexes& indexes_;
+  const std::uint16_t source_port_;
   RuleTable table_;
   std::map<IngressKey, std::size_t> ingress_at_;  ///< where in table_.ingress_
   std::map<EgressKey, std::uint16_t> egress_ports_;
@@ -163,15 +180,17 @@ void TableCompiler::add(const Rule& rule, const Standing& standing) {
     add_output(rule, i, rule.enabled && standing.output_reasons[i].empty(), layout);
   if (standing.state != RuleState::active) return;
   for (std::size_t i = 0; i < rule.inputs.size(); ++i)
-    if (standing.input_reasons[i].empty()) add_input(rule.inputs[i], slot, layout);
+    if (standing.input_reasons[i].empty()) add_input(rule, rule.inputs[i], slot, layout);
 }
 
-void TableCompiler::add_input(const Input& input, std::uint32_t slot, const Layout& layout) {
+void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_t slot,
+                              const Layout& layout) {
   const auto& interface = *interfaces_.find(input.interface);
   auto& from = ingress(input, interface);
   TableEntry entry;
   entry.ingress = from.port;
   entry.rule = slot;
+  entry.allow_loop = rule.allow_loop;
   entry.outputs = static_cast<std::uint32_t>(layout.outputs);
   entry.first_source = static_cast<std::uint32_t>(table_.sources_.size());
   entry.sources = static_cast<std::uint32_t>(input.sources.size());
@@ -212,11 +231,18 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   TableOutput result;
   if (!usable) return result;
   const auto& interface = *interfaces_.find(output.interface);
-  const auto family = output.destination.family();
-  result.egress = egress_port(interface, output.destination);
-  result.unfragmented = unfragmented_payload(interface, family);
+  const EgressKey key{
+      .interface_index = interface.index,
+      .family = output.destination.family(),
+      .multicast = output.destination.is_multicast(),
+      .source_port = output.source_port != 0 ? output.source_port : source_port_,
+      .loopback = output.loopback,
+      .any_source = output.source.mode == Source::Mode::preserve,
+  };
+  result.egress = egress_port(interface, key);
+  result.unfragmented = unfragmented_payload(interface, key.family);
   result.segmentation = !interface.shaped;
-  result.envelope = make_envelope(output, interface.index, *interface.source(family));
+  result.envelope = envelope(output, interface, key);
   result.varies = parts_of_packet(output);
   return result;
 }
@@ -235,8 +261,15 @@ TableIngress& TableCompiler::ingress(const Input& input, const Interface& interf
   return table_.ingress_[known->second];
 }
 
-std::uint16_t TableCompiler::egress_port(const Interface& interface, const IpAddress& destination) {
-  const EgressKey key{interface.index, destination.family(), destination.is_multicast()};
+Envelope TableCompiler::envelope(const Output& output, const Interface& interface,
+                                 const EgressKey& key) {
+  if (key.any_source) return make_envelope(output, interface.index, any_address(key.family));
+  const auto& source = *source_of(output, interfaces_);
+  if (key.source_port != 0) table_.own_sources_.push_back({source, key.source_port});
+  return make_envelope(output, interface.index, source);
+}
+
+std::uint16_t TableCompiler::egress_port(const Interface& interface, const EgressKey& key) {
   const auto known = egress_ports_.find(key);
   if (known != egress_ports_.end()) return known->second;
   const auto port = static_cast<std::uint16_t>(index_of(indexes_.egress, key, "output interfaces"));
@@ -270,6 +303,11 @@ RuleTable TableCompiler::finish(std::uint64_t generation) && {
     std::ranges::sort(all);
     all.erase(std::unique(all.begin(), all.end()), all.end());
   }
+  auto& own = table_.own_sources_;
+  std::ranges::sort(own);
+  own.erase(std::unique(own.begin(), own.end()), own.end());
+  for (const auto& source : own)
+    table_.own_ports_ |= std::uint64_t{1} << (source.port % 64U);
   table_.generation_ = generation;
   return std::move(table_);
 }
@@ -298,10 +336,14 @@ bool RuleTable::allows(const TableEntry& entry, const IpAddress& source) const n
   return next != allowed.begin() && source <= std::prev(next)->last;
 }
 
+bool RuleTable::has_own(const Endpoint& source) const noexcept {
+  return std::ranges::binary_search(own_sources_, source);
+}
+
 RuleTable compile(const Config& config, const Interfaces& interfaces,
                   const std::vector<Standing>& standings, Indexes& indexes,
-                  std::uint64_t generation) {
-  TableCompiler compiler(interfaces, indexes);
+                  std::uint64_t generation, std::uint16_t source_port) {
+  TableCompiler compiler(interfaces, indexes, source_port);
   for (std::size_t i = 0; i < config.rules.size(); ++i)
     compiler.add(config.rules[i], standings[i]);
   return std::move(compiler).finish(generation);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "mcr/dscp.hpp"
 #include "mcr/reason.hpp"
 #include "mcr/status.hpp"
 #include "status_remedy.hpp"
@@ -154,15 +155,45 @@ std::string limit_text(const Json& output) {
   return bps ? fmt::format("{}{} {} bit/s", result, pps ? "," : "", si(bps)) : result;
 }
 
+/// A number, or a word.
+std::string value_text(const Json& output, const char* key) {
+  const auto& value = at(output, key);
+  return value.is_number() ? grouped(output, key) : text_or_nothing(output, key);
+}
+
+/// How it is sent, besides where to.
+std::string sending_text(const Json& output) {
+  std::string result;
+  const auto add = [&](std::string_view what, const std::string& value) {
+    if (!value.empty()) result += fmt::format("{}{} {}", result.empty() ? "" : ", ", what, value);
+  };
+  add("ttl", value_text(output, "ttl"));
+  const auto& dscp = at(output, "dscp");
+  if (dscp != 0) {
+    const auto name = dscp.is_number_integer() ? dscp_name(dscp.get<std::uint8_t>()) : "";
+    add("dscp", name.empty() ? value_text(output, "dscp") : std::string(name));
+  }
+  add("source", text_or_nothing(output, "source"));
+  if (at(output, "source_port").is_number_integer())
+    add("source port", fmt::format("{}", at(output, "source_port").get<std::uint64_t>()));
+  if (at(output, "loopback") == true) add("loopback", "on");
+  return result;
+}
+
 std::string output_part(const Json& output) {
   auto state = text_or_nothing(output, "state");
   auto result =
       wrapped("  ", fmt::format("{}{}", place(output), state.empty() ? "" : ", " + state), columns);
   if (is(output, "state", "waiting")) {
-    result +=
-        wrapped("    ! ", "its interface is missing, down or without a source address", columns);
+    auto reason = text_or_nothing(output, "reason");
+    result += wrapped(
+        "    ! ",
+        reason.empty() ? "its interface is missing, down or without a source address" : reason,
+        columns);
   }
   if (auto limit = limit_text(output); !limit.empty()) result += wrapped("    ", limit, columns);
+  if (const auto sending = sending_text(output); !sending.empty())
+    result += wrapped("    ", sending, columns);
   auto drops = drops_in(at(output, "drops"));
   result += wrapped("    ",
                     fmt::format("{} matched = {} sent + {} dropped + {} in flight",

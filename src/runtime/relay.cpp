@@ -144,8 +144,8 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   std::unique_ptr<RuleTable> table;
   try {
     const auto generation = rules_.latest().generation() + 1;
-    table =
-        std::make_unique<RuleTable>(compile(config, interfaces, standings, indexes_, generation));
+    table = std::make_unique<RuleTable>(
+        compile(config, interfaces, standings, indexes_, generation, sockets_.source_port()));
     sockets_.open(*table, config);
     sockets_.widen(*table);
   } catch (...) {

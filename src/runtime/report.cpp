@@ -64,6 +64,18 @@ json describe(const std::optional<Expectation>& expect) {
           {"silent_after_s", std::chrono::duration<double>(expect->silent_after).count()}};
 }
 
+json describe(const Source& source) {
+  switch (source.mode) {
+    case Source::Mode::preserve:
+      return "preserve";
+    case Source::Mode::address:
+      return source.address.str();
+    case Source::Mode::interface:
+      break;
+  }
+  return "interface";
+}
+
 json describe(const Dscp& dscp) {
   return dscp.preserve ? json("preserve") : json(dscp.value);
 }
@@ -121,7 +133,11 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
           {"max_pps", output.limit.pps != 0 ? json(output.limit.pps) : json()},
           {"max_bps", output.limit.bps != 0 ? json(output.limit.bps) : json()},
           {"dscp", describe(output.dscp)},
+          {"source", describe(output.source)},
+          {"source_port", output.source_port != 0 ? output.source_port : sockets_.source_port()},
+          {"loopback", output.loopback},
           {"state", reason.empty() ? "up" : "waiting"},
+          {"reason", reason},
           {"matched", figures.matched},
           {"tx_datagrams", figures.tx_datagrams},
           {"tx_bytes", figures.tx_bytes},
@@ -166,6 +182,7 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
           {"reason", std::move(reason)},
           {"comment", rule.comment},
           {"expect", describe(rule.expect)},
+          {"allow_loop", rule.allow_loop},
           {"input", inputs.front()},
           {"inputs", std::move(inputs)},
           {"rx_datagrams", figures.rx_datagrams},

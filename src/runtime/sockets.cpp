@@ -128,6 +128,9 @@ void Sockets::tune(Ingress& ingress, const Config& config) {
 void Sockets::open_egress_port(const TableEgress& wanted) {
   Egress egress;
   egress.interface = wanted.interface;
+  egress.source_port = wanted.key.source_port;
+  if (egress.source_port != source_port_.number())
+    fixed_ports_.try_emplace(egress.source_port, egress.source_port);
   for (const auto& worker : workers_) {
     egress.sockets.push_back(open_egress(wanted.interface, wanted.key));
     worker->ports().egress[wanted.port].socket = egress.sockets.back();
@@ -201,6 +204,10 @@ bool Sockets::retire(const RuleTable& table, Indexes& indexes) {
     return std::ranges::none_of(workers_, [port](const auto& worker) {
       return worker->ports().egress[port].unresolved.load(std::memory_order_acquire) != 0;
     });
+  });
+  std::erase_if(fixed_ports_, [this](const auto& fixed) {
+    return std::ranges::none_of(
+        egress_, [&](const auto& entry) { return entry.second.source_port == fixed.first; });
   });
   indexes.ingress.remove_if([this](const auto&, std::uint32_t port) {
     return !ingress_.contains(static_cast<std::uint16_t>(port));

@@ -175,14 +175,18 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
   if (entries.empty()) return counters.unmatched.add(packet.datagrams);
 
   const bool intact = packet.checksum_trusted || checksum_holds(packet);
+  const bool own = table.is_own(packet.source);
   bool taken = false;
   for (const auto& entry : entries) {
-    if (!intact || !table.allows(entry, packet.source.address)) continue;
+    if (!intact || (own && !entry.allow_loop)) continue;
+    if (!table.allows(entry, packet.source.address)) continue;
     take(entry, frame, packet, table);
     taken = true;
   }
   if (taken) return counters.matched.add(packet.datagrams);
-  const auto reason = intact ? InputDrop::source_denied : InputDrop::bad_checksum;
+  const auto reason = !intact ? InputDrop::bad_checksum
+                      : own   ? InputDrop::own_source
+                              : InputDrop::source_denied;
   counters.drops[reason].add(packet.datagrams);
   for (const auto& entry : entries)
     counters_->rules[entry.rule].drops[reason].add(packet.datagrams);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""TTL and DSCP of what leaves, read from the packets that arrive.
+"""TTL, DSCP and source of what leaves, read from the packets that arrive.
 
     gen (g0) ---- (r0) relay (r1) ---- (s0) sink
         raw frames, superframes     captured
@@ -7,6 +7,8 @@
 Frames with their own TTL and DSCP are injected one by one and in bursts; r1 leaves segmentation
 and checksums to the kernel, so that s0 sees what would be on a wire, each checksum included.
 """
+
+import json
 
 from capture import Capture
 from daemon import Daemon, config, rule
@@ -21,7 +23,7 @@ PORT = 5000
 
 def to(group, **keys):
     """An output on r1 as TOML."""
-    words = [f"{key} = {value!r}".replace("'", '"') for key, value in keys.items()]
+    words = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
     return "{ " + ", ".join(['interface = "r1"', f'group = "{group}"', *words]) + " }"
 
 
@@ -107,6 +109,65 @@ def superframes(world, daemon):
     ledger.close()
 
 
+SOURCES = [
+    rule("source", "239.1.1.3", PORT, [
+        to("239.2.3.1"),
+        to("239.2.3.2", source="10.9.9.9", source_port=7000),
+        to("239.2.3.3", source="preserve"),
+        to("239.2.3.4", source="preserve", source_port=7000, ttl="decrement"),
+        to("239.2.3.5", loopback=True),
+    ]),
+]
+SENDERS = ["10.1.0.2", "203.0.113.7", "198.51.100.9"]
+
+
+def sources(world):
+    """Two workers, many flows: the source port depends on neither."""
+    daemon = Daemon(world, config(*SOURCES, workers=2), "sources")
+    daemon.start()
+    outputs = daemon.rule("source")["outputs"]
+    equal([o["source"] for o in outputs],
+          ["interface", "10.9.9.9", "preserve", "preserve", "interface"], "source in the status")
+    equal([o["loopback"] for o in outputs], [False] * 4 + [True], "loopback in the status")
+    ours = outputs[0]["source_port"]
+    equal([o["source_port"] for o in outputs], [ours, 7000, ours, 7000, ours], "source_port")
+    equal(outputs[1]["state"], "waiting", "an output whose source is missing")
+    status = world.call("status", "source", "--socket", daemon.socket).stdout
+    check("source 10.9.9.9 is no address of this host" in " ".join(status.split()),
+          f"`mcr status source` says why: {status}")
+    world.sh("ip -n relay addr add 10.9.9.9/32 dev lo")
+    until(lambda: daemon.rule("source")["outputs"][1]["state"] == "up", "the source appears")
+
+    capture = Capture(world, "sink", "s0")
+    flows = [(SENDERS[n % 3], 30000 + n) for n in range(60)]
+    frames = [udp(address, "239.1.1.3", PORT, bytes([n]) * 100, source_port=port, ttl=9)
+              for n, (address, port) in enumerate(flows)]
+    world.inject("gen", "g0", frames)
+    expected = {
+        "239.2.3.1": lambda sender: ("10.2.0.1", ours, 16),
+        "239.2.3.2": lambda sender: ("10.9.9.9", 7000, 16),
+        "239.2.3.3": lambda sender: (sender, ours, 16),
+        "239.2.3.4": lambda sender: (sender, 7000, 8),
+        "239.2.3.5": lambda sender: ("10.2.0.1", ours, 16),
+    }
+    for group, headers_for in expected.items():
+        seen = capture.take(len(flows), group, PORT, "sources")
+        check(all(p.intact and p.header_intact for p in seen), f"checksums of {group}")
+        for p in seen:
+            equal((p.source, p.source_port, p.ttl), headers_for(flows[p.payload[0]][0]),
+                  f"source, port and TTL of what came to {group}")
+    both = [w["tx_datagrams"] for w in daemon.status()["workers"]]
+    check(all(both), f"both workers have sent: {both}")
+
+    # The sender cannot be a group, or nobody.
+    world.inject("gen", "g0", [udp("0.0.0.0", "239.1.1.3", PORT, b"x" * 100)] * 5)
+    until(lambda: daemon.rule("source")["outputs"][2]["drops"]["send_error"] == 5,
+          "datagrams from nobody are counted")
+    internal(daemon.status())
+    capture.close()
+    daemon.stop()
+
+
 def story(world):
     world.line()
     switch(world, "relay", "r1", tx=False, tx_udp_segmentation=False)
@@ -121,10 +182,12 @@ def story(world):
     of_the_packet(world, capture, daemon)
     capture.close()
     internal(daemon.status())
+    daemon.stop()
+    phase("sources")
+    sources(world)
     if superframes_are_described():
         phase("superframes")
         switch(world, "relay", "r1", tx=True, tx_udp_segmentation=True)
-        daemon.stop()
         daemon.start()
         superframes(world, daemon)
 

@@ -217,6 +217,31 @@ TEST_CASE("config: every name of a dscp is read and written") {
   CHECK(dscp_name(2).empty());
 }
 
+TEST_CASE("config: an output's source is the interface's, a given one, or the sender's") {
+  const Config config = good(R"([defaults]
+source = "10.0.0.9"
+source_port = 7000
+loopback = true
+[[rule]]
+input = {)" + fine_input + R"(}
+outputs = [
+  { interface = "e1" },
+  { interface = "e2", source = "interface", source_port = 8000, loopback = false },
+  { interface = "e3", source = "preserve" },
+  { interface = "e3", address = "10.0.0.2", source = "10.0.0.3" },
+])");
+  const auto& outputs = config.rules.at(0).outputs;
+  CHECK(outputs.at(0).source == Source{Source::Mode::address, ip("10.0.0.9")});
+  CHECK(outputs.at(0).source_port == 7000);
+  CHECK(outputs.at(0).loopback);
+  CHECK(outputs.at(1).source == Source{});
+  CHECK(outputs.at(1).source_port == 8000);
+  CHECK_FALSE(outputs.at(1).loopback);
+  CHECK(outputs.at(2).source.mode == Source::Mode::preserve);
+  CHECK(outputs.at(3).source.address == ip("10.0.0.3"));
+  CHECK_FALSE(outputs.at(3).loopback);
+}
+
 TEST_CASE("config: the tables of a rule may be written out") {
   const Config config = good(R"([[rule]]
 [rule.input]
@@ -477,6 +502,16 @@ TEST_CASE("config: mistakes of outputs") {
       {R"([{ interface = "e1", max_bps = 1.5 }])", "3:42", "expected a rate, such as \"10 Mbit\""},
       {R"([{ interface = "e1", tll = 5 }])", "3:32", "did you mean \"ttl\"?"},
       {R"([{ interface = "e1", mode = 5 }])", "3:32", "interface, group, address, port, ttl"},
+      {R"([{ interface = "e1", source = "eth0" }])", "3:41", "\"eth0\" is not an IPv4"},
+      {R"([{ interface = "e1", source = "239.1.1.1" }])", "3:41", "is a multicast group"},
+      {R"([{ interface = "e1", source = 7 }])", "3:41",
+       R"(expected "interface", "preserve" or an address in a string, found an integer)"},
+      {R"([{ interface = "e1", source_port = 0 }])", "3:46",
+       "source_port: 0 is not from 1 to 65535"},
+      {R"([{ interface = "e1", loopback = 1 }])", "3:43",
+       "loopback: expected true or false, found an integer"},
+      {R"([{ interface = "e1", address = "10.0.0.1", loopback = true }])", "3:65",
+       "loopback: only a group has listeners on this host"},
       {R"([{ interface = "e1", dscp = 64 }])", "3:39", "dscp: 64 is not from 0 to 63"},
       {R"([{ interface = "e1", dscp = "ef" }])", "3:39",
        R"("ef" is neither a number from 0 to 63 nor "preserve" or one of CS0, CS1)"},
@@ -734,6 +769,21 @@ TEST_CASE("config: the maxima hold") {
   REQUIRE(total.errors.size() == 1);
   CHECK(total.errors[0].line == 3 * 1024 + 3);
   CHECK(total.errors[0].message.starts_with("more than 65536 outputs in all"));
+}
+
+TEST_CASE("config: a rule that allows loops closes no circle") {
+  const auto allowed = [](std::string text) {
+    return text.replace(text.find("input"), 0, "allow_loop = true\n");
+  };
+  CHECK(good(allowed(hop("a", 1, 2)) + hop("b", 2, 1)).rules.at(0).allow_loop);
+  CHECK_FALSE(good(hop("a", 1, 2) + allowed(hop("b", 2, 1))).rules.at(0).allow_loop);
+  good(allowed(hop("own", 1, 1)));
+  const auto text = allowed(hop("a", 1, 2)) + hop("b", 3, 4) + hop("c", 4, 3);
+  check_each(
+      {{text.c_str(), "9:13", "b -> c -> b; `allow_loop = true` in one of them lets that be"}});
+  const auto wrong =
+      "[[rule]]\nallow_loop = 1\ninput = {" + fine_input + "}\noutputs = [" + fine_output + "]";
+  check_each({{wrong.c_str(), "2:14", "allow_loop: expected true or false, found an integer"}});
 }
 
 TEST_CASE("config: 10,000 rules in one chain or circle are soon judged") {

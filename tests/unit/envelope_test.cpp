@@ -140,3 +140,32 @@ TEST_CASE("a dscp goes out without ECN bits, the output's own or the packet's") 
   CHECK(integer(said("ff05::1", "::2", {.value = 46}), IPPROTO_IPV6, IPV6_TCLASS) == 46 << 2);
   CHECK(integer(said("ff05::1", "::2", {.preserve = true}), IPPROTO_IPV6, IPV6_TCLASS) == 34 << 2);
 }
+
+TEST_CASE("a preserved source is the packet's, unless no host can have it") {
+  const auto filled = [](const char* destination, const char* own, const char* sender,
+                         Envelope& envelope) {
+    auto output = output_to(destination);
+    output.source = {Source::Mode::preserve, {}};
+    output.ttl = Ttl::of(9);
+    envelope = make_envelope(output, 3, ip(own));
+    Packet packet;
+    packet.source = {ip(sender), 4000};
+    return fill(envelope, parts_of_packet(output), packet);
+  };
+  Envelope envelope;
+  REQUIRE_FALSE(filled("239.1.1.1", "0.0.0.0", "203.0.113.7", envelope));
+  in_pktinfo info{};
+  std::memcpy(&info, controls(envelope).at({IPPROTO_IP, IP_PKTINFO}).data(), sizeof info);
+  CHECK(info.ipi_ifindex == 3);
+  CHECK(ntohl(info.ipi_spec_dst.s_addr) == 0xCB007107);
+  CHECK(integer(envelope, IPPROTO_IP, IP_TTL) == 9);
+
+  REQUIRE_FALSE(filled("ff05::1", "::", "2001:db8::7", envelope));
+  in6_pktinfo info6{};
+  std::memcpy(&info6, controls(envelope).at({IPPROTO_IPV6, IPV6_PKTINFO}).data(), sizeof info6);
+  CHECK(info6.ipi6_ifindex == 3);
+  CHECK(IpAddress::v6(info6.ipi6_addr.s6_addr) == ip("2001:db8::7"));
+
+  for (const char* sender : {"0.0.0.0", "239.1.1.1", "255.255.255.255", "127.0.0.1"})
+    CHECK(filled("239.1.1.1", "0.0.0.0", sender, envelope) == OutputDrop::send_error);
+}

@@ -133,6 +133,64 @@ TEST_CASE("an output carries what the kernel needs") {
   CHECK_FALSE(slow.table.outputs(slow.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0].segmentation);
 }
 
+TEST_CASE("an output waits for a source address that it cannot have") {
+  auto one = rule("a", ip("239.1.1.1"), 5000);
+  auto& source = one.outputs[0].source;
+  source = {Source::Mode::address, ip("10.1.0.7")};
+  CHECK(judge(one, two_interfaces(), never_refused).reason ==
+        "no output can be used: source 10.1.0.7 is no address of this host");
+  const Interfaces elsewhere({up("in", 2, {ip("10.1.0.7")}), up("out", 3)});
+  CHECK(judge(one, elsewhere, never_refused).state == RuleState::active);
+
+  source = {Source::Mode::preserve, {}};
+  const Interfaces without_addresses({up("in", 2), up("out", 3)});
+  CHECK(judge(one, without_addresses, never_refused).state == RuleState::active);
+}
+
+TEST_CASE("outputs share a socket unless their source port, loopback or source differ") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
+  auto& outputs = config.rules[0].outputs;
+  for (int i = 0; i < 4; ++i)
+    outputs.push_back(outputs[0]);
+  outputs[1].source_port = 7000;
+  outputs[2].loopback = true;
+  outputs[3].source.mode = Source::Mode::preserve;
+  for (std::uint16_t i = 1; i < 5; ++i)
+    outputs[i].port = static_cast<std::uint16_t>(6000 + i);
+  const auto result = compiled(config, two_interfaces());
+  REQUIRE(result.table.egress().size() == 4);
+  CHECK(result.table.egress()[1].key.source_port == 7000);
+  CHECK(result.table.egress()[2].key.loopback);
+  CHECK(result.table.egress()[3].key.any_source);
+}
+
+TEST_CASE("what an output has sent is known by source address and port") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
+  config.rules[1].allow_loop = true;
+  auto fixed = config.rules[0].outputs[0];
+  fixed.port = 6001;
+  fixed.source_port = 7000;
+  auto preserving = fixed;
+  preserving.port = 6002;
+  preserving.source = {Source::Mode::preserve, {}};
+  config.rules[0].outputs.push_back(fixed);
+  config.rules[0].outputs.push_back(preserving);
+  Indexes indexes;
+  std::vector<Standing> standings;
+  for (const auto& one : config.rules)
+    standings.push_back(judge(one, two_interfaces(), never_refused));
+  const auto table = compile(config, two_interfaces(), standings, indexes, 1, 40000);
+  CHECK(table.is_own({source, 40000}));
+  CHECK(table.is_own({source, 7000}));
+  CHECK_FALSE(table.is_own({source, 40064}));
+  CHECK_FALSE(table.is_own({source, 40001}));
+  CHECK_FALSE(table.is_own({ip("10.1.0.2"), 40000}));
+  CHECK_FALSE(table.lookup(0, {ip("239.1.1.1"), 5000})[0].allow_loop);
+  CHECK(table.lookup(0, {ip("239.1.1.2"), 5000})[0].allow_loop);
+}
+
 TEST_CASE("rules that do not run are not in the table but keep their counters") {
   Config config;
   config.rules = {rule("a", ip("239.1.1.1"), 5000)};

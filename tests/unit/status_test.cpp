@@ -330,6 +330,29 @@ TEST_CASE("status: whatever a rule lacks, there is something to do about it") {
   }
 }
 
+TEST_CASE("status: an output says how it sends, and what it waits for") {
+  auto status = healthy();
+  auto& output = status["rules"][0]["outputs"][0];
+  output.update({{"ttl", "preserve"},
+                 {"dscp", 46},
+                 {"source", "10.9.9.9"},
+                 {"source_port", 7000},
+                 {"loopback", true}});
+  auto text = render_rule(status, "studio-a");
+  INFO(text);
+  CHECK(has(text, "    ttl preserve, dscp EF, source 10.9.9.9, source port 7000, loopback on\n"));
+  output.update({{"ttl", nullptr},
+                 {"dscp", 0},
+                 {"source", "interface"},
+                 {"source_port", 40000},
+                 {"loopback", false},
+                 {"state", "waiting"},
+                 {"reason", "source is missing"}});
+  text = render_rule(status, "studio-a");
+  CHECK(has(text, "    source interface, source port 40000\n"));
+  CHECK(has(text, "    ! source is missing\n"));
+}
+
 TEST_CASE("status: every reason of the ledger is explained") {
   auto status = healthy();
   auto check = [&](Json& drops, auto names) {

@@ -131,6 +131,19 @@ struct Dscp {
   friend bool operator==(const Dscp&, const Dscp&) = default;
 };
 
+/// The source address of what leaves.
+struct Source {
+  enum class Mode : std::uint8_t {
+    interface,  ///< the best one of the output's interface
+    address,    ///< `address`, one of this host's
+    preserve,   ///< the sender's
+  };
+  Mode mode = Mode::interface;
+  IpAddress address{};
+
+  friend bool operator==(const Source&, const Source&) = default;
+};
+
 /// Where copies go; every value is decided (the input's and the defaults are filled in).
 struct Output {
   std::string interface;
@@ -138,6 +151,9 @@ struct Output {
   std::uint16_t port = 0;
   Ttl ttl{};
   Dscp dscp{};
+  Source source{};
+  std::uint16_t source_port = 0;  ///< 0: the one of this run
+  bool loopback = false;          ///< also to listeners on this host
   RateLimit limit{};
   std::uint32_t addresses = 1;  ///< as many as each input has, mapped by their distance, or 1
   std::uint32_t ports = 1;      ///< the same
@@ -156,6 +172,7 @@ struct Rule {
   std::optional<Expectation> expect{};
   bool enabled = true;
   std::string comment{};
+  bool allow_loop = false;  ///< takes what this relay itself has sent
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };

@@ -31,10 +31,10 @@ struct Envelope {
 
 /// What can differ between envelopes of one output, as bits; 0: nothing, all its envelopes are one.
 namespace varies {
-inline constexpr std::uint8_t destination = 1;  ///< outputs of one counter slot differ in it
-inline constexpr std::uint8_t ttl = 2;          ///< the packet's
+inline constexpr std::uint8_t ttl = 1;  ///< the packet's
 inline constexpr std::uint8_t decremented_ttl = 4;
-inline constexpr std::uint8_t dscp = 8;  ///< the packet's
+inline constexpr std::uint8_t dscp = 8;     ///< the packet's
+inline constexpr std::uint8_t source = 16;  ///< the packet's
 }  // namespace varies
 
 /// The envelope of an output by this interface from this address. What varies is in it, to be

@@ -45,6 +45,9 @@ class Interfaces {
   [[nodiscard]] const Interface* find(std::string_view name) const noexcept;
   [[nodiscard]] const Interface* find(unsigned index) const noexcept;
 
+  /// Whether some interface has this address.
+  [[nodiscard]] bool has(const IpAddress& address) const noexcept;
+
   /// Sorted by index.
   [[nodiscard]] const std::vector<Interface>& all() const noexcept { return interfaces_; }
 

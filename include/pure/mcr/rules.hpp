@@ -37,6 +37,9 @@ struct EgressKey {
   unsigned interface_index = 0;
   Family family = Family::ipv4;
   bool multicast = true;
+  std::uint16_t source_port = 0;  ///< 0: any
+  bool loopback = false;          ///< also to listeners on this host
+  bool any_source = false;        ///< sends from addresses that are not ours
 
   auto operator<=>(const EgressKey&) const = default;
 };
@@ -89,6 +92,7 @@ struct TableEntry {
   std::uint32_t outputs = 0;
   std::uint32_t first_source = 0;
   std::uint32_t sources = 0;  ///< 0: any
+  bool allow_loop = false;    ///< takes also what is_own()
 };
 
 /// A socket the workers need to receive from.
@@ -115,6 +119,12 @@ class RuleTable {
   [[nodiscard]] bool allows(const TableEntry& entry, const IpAddress& source) const noexcept;
   [[nodiscard]] std::span<const TableOutput> outputs(const TableEntry& entry) const noexcept {
     return std::span(outputs_).subspan(entry.first_output, entry.outputs);
+  }
+
+  /// Whether a datagram with this source is one that an output of this table has sent. Outputs that
+  /// preserve the sender's address cannot be told from the sender.
+  [[nodiscard]] bool is_own(const Endpoint& source) const noexcept {
+    return (own_ports_ >> (source.port % 64U) & 1U) != 0 && has_own(source);
   }
 
   /// A limit, and the slot of what is remembered of it: several outputs may share it.
@@ -145,21 +155,25 @@ class RuleTable {
 
   [[nodiscard]] bool at(const Bucket& bucket, std::uint16_t ingress,
                         const Endpoint& destination) const noexcept;
+  [[nodiscard]] bool has_own(const Endpoint& source) const noexcept;
 
   std::uint64_t generation_ = 0;
   std::vector<Bucket> buckets_{1};   ///< open addressing, a power of two, at most half full
   std::vector<TableEntry> entries_;  ///< those of one ingress and destination side by side
   std::vector<TableOutput> outputs_;
   std::vector<Limit> limits_;
-  std::vector<SourceRange> sources_;  ///< of each entry sorted and disjoint
+  std::uint64_t own_ports_ = 0;        ///< bit N: one of own_sources_ has a port of N modulo 64
+  std::vector<Endpoint> own_sources_;  ///< sorted, unique
+  std::vector<SourceRange> sources_;   ///< of each entry sorted and disjoint
   std::vector<TableIngress> ingress_;
   std::vector<TableEgress> egress_;
 };
 
 /// Compiles the active rules. Adds what it needs to `indexes`; removes nothing from there.
-/// `standings`: one per rule, from judge(). Throws Failure (config) when a book of indexes is full.
+/// `standings`: one per rule, from judge(). `source_port`: of outputs that name none. Throws
+/// Failure (config) when a book of indexes is full.
 [[nodiscard]] RuleTable compile(const Config& config, const Interfaces& interfaces,
                                 const std::vector<Standing>& standings, Indexes& indexes,
-                                std::uint64_t generation);
+                                std::uint64_t generation, std::uint16_t source_port = 0);
 
 }  // namespace mcr

@@ -14,6 +14,7 @@
 #include "mcr/egress.hpp"
 #include "mcr/ingress.hpp"
 #include "mcr/rules.hpp"
+#include "mcr/source_port.hpp"
 #include "mcr/worker.hpp"
 
 namespace mcr {
@@ -42,6 +43,9 @@ class Sockets {
 
   /// `workers` must outlive this.
   explicit Sockets(Workers& workers) : workers_(workers) {}
+
+  /// What datagrams are sent from where the user wishes no other: one of this run.
+  [[nodiscard]] std::uint16_t source_port() const noexcept { return source_port_.number(); }
 
   /// Opens what the table needs and is not open, and gives all of it the buffers that the config
   /// asks for. On an error nothing is opened. Throws OsError, Failure (config) where that needs a
@@ -84,6 +88,7 @@ class Sockets {
   };
   struct Egress {
     std::string interface;
+    std::uint16_t source_port = 0;
     std::vector<UniqueFd> sockets;
     std::uint64_t send_buffer_asked = 0;
     std::uint32_t send_buffer = 0;
@@ -101,6 +106,8 @@ class Sockets {
   [[nodiscard]] Received received(std::uint16_t port) const noexcept;
 
   Workers& workers_;
+  const SourcePort source_port_;
+  std::map<std::uint16_t, SourcePort> fixed_ports_;  // that outputs ask for
   std::map<std::uint16_t, Ingress> ingress_;
   std::map<std::uint16_t, Egress> egress_;
   std::map<std::string, KernelCount> counted_;
