@@ -208,7 +208,10 @@ class Machine:
         if self._unshare:
             self._unshare.kill()
             self._unshare.wait()
-            run("find", self._cgroup, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+", ok=False)
+            # What was killed is there for a moment still.
+            until(lambda: run("find", self._cgroup, "-depth", "-type", "d", "-exec", "rmdir", "{}",
+                              "+", ok=False).returncode == 0 or not os.path.exists(self._cgroup),
+                  f"{self._cgroup} is empty")
         run("umount", "--recursive", "--lazy", self._work, ok=False)
         os.rmdir(self._work)
 
