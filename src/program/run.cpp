@@ -26,6 +26,7 @@
 #include "mcr/loss_watch.hpp"
 #include "mcr/metrics_server.hpp"
 #include "mcr/netlink.hpp"
+#include "mcr/offload.hpp"
 #include "mcr/privileges.hpp"
 #include "mcr/relay.hpp"
 #include "mcr/service_manager.hpp"
@@ -167,6 +168,10 @@ void Program::run() {
   log::notice("mcr {} runs: rules={} config={} socket={}", MCR_VERSION,
               relay_.config().rules.size(), log::value(options_.config),
               log::value(options_.socket));
+  if (!superframes_are_described())
+    log::notice(
+        "this kernel is older than Linux 6.2: UDP superframes cannot be read and count as "
+        "truncated; whether zero-copy sends were copied after all is not told");
   say_summary();
   service_manager::ready();
   while (!stopping_) {

@@ -58,6 +58,22 @@ def kept_off(world):
     check(is_on(world, "relay", "r0", FEATURE), f"{FEATURE} of r0 is put back")
 
 
+def long_filters(world):
+    """Filters that the small optmem_max refuses, at first and in a reload, are made shorter."""
+    def text(number):
+        many = [rule(f"n{n}", f"239.{n % 50 + 10}.{number}.{n}", 5000 + n, [("r1", "239.2.9.9")])
+                for n in range(1, 200)]
+        return TEXT + "".join(many)
+
+    world.sysctl("relay", "net.ipv4.igmp_max_memberships", 500)
+    daemon = Daemon(world, text(1), "many").start()
+    for number in (2, 3):
+        single(world, daemon)
+        daemon.reload(text(number))
+    single(world, daemon)
+    daemon.stop()
+
+
 def story(world):
     if superframes_are_described():
         raise Skip("this kernel is 6.2 or later; it runs in tools/guest")
@@ -69,7 +85,10 @@ def story(world):
     superframes(world, daemon)
     phase("single frames, on the same socket")
     single(world, daemon)
+    equal(daemon.log().count("older than Linux 6.2"), 1, "lines of the log that say so")
     daemon.stop()
+    phase("long filters")
+    long_filters(world)
     phase("a host that merges")
     kept_off(world)
 
