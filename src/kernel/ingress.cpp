@@ -26,7 +26,8 @@ namespace mcr {
 
 namespace {
 
-constexpr int fanout_flag_uniqueid = 0x2000;  // PACKET_FANOUT_FLAG_UNIQUEID, Linux 4.12
+constexpr unsigned fanout_flag_uniqueid = 0x2000;         // PACKET_FANOUT_FLAG_UNIQUEID, Linux 4.12
+constexpr unsigned fanout_flag_ignore_outgoing = 0x4000;  // the same, Linux 6.7; no effect before
 /// So many buffers must have come back before a starved receive is armed again.
 constexpr std::uint32_t rearm_buffers = Buffers::count / 8;
 /// Unexpected errors in a row after which a port waits for the next wake-up.
@@ -39,15 +40,20 @@ void set_option(Fd socket, int level, int option, const Value& value, std::strin
     throw_errno(what, "on " + interface);
 }
 
-void attach(Fd socket, std::span<const sock_filter> program) {
+bool try_attach(Fd socket, std::span<const sock_filter> program) {
   const sock_fprog description{static_cast<unsigned short>(program.size()),
                                const_cast<sock_filter*>(program.data())};
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &description, sizeof description) !=
-      0)
-    throw_errno("attach packet filter");
+  return ::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &description,
+                      sizeof description) == 0;
 }
 
+void attach(Fd socket, std::span<const sock_filter> program) {
+  if (!try_attach(socket, program)) throw_errno("attach packet filter");
+}
+
+/// Tags and the host's own frames are to be seen by ETH_P_ALL alone. What is more is filtered.
 std::uint16_t protocol_of(const InputKind& kind) {
+  if (kind.vlan != 0 || kind.local) return ETH_P_ALL;
   return kind.family == Family::ipv6 ? ETH_P_IPV6 : ETH_P_IP;
 }
 
@@ -59,6 +65,8 @@ IngressSocket open_one(const std::string& interface, const IngressKey& key,
   attach(socket, drop_all_filter());
   set_option(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", interface);
   if (ring_bytes) ring.emplace(socket, *ring_bytes);
+  if (key.kind.vlan != 0)
+    set_option(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", interface);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(protocol_of(key.kind));
@@ -68,7 +76,7 @@ IngressSocket open_one(const std::string& interface, const IngressKey& key,
   return {std::move(socket), std::move(ring)};
 }
 
-int fanout_mode(Fanout fanout) {
+unsigned fanout_mode(Fanout fanout) {
   switch (fanout) {
     case Fanout::hash:
       return PACKET_FANOUT_HASH;
@@ -82,17 +90,19 @@ int fanout_mode(Fanout fanout) {
   return PACKET_FANOUT_HASH;
 }
 
-void join_fanout(std::span<const IngressSocket> sockets, Fanout fanout,
+/// A tap that ignores the host's own frames does not make the kernel copy zero-copy sends; this is
+/// the group's to say, too.
+void join_fanout(std::span<const IngressSocket> sockets, Fanout fanout, const InputKind& kind,
                  const std::string& interface) {
-  const int mode = fanout_mode(fanout);
-  set_option(sockets.front().socket, SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16,
+  const unsigned mode = fanout_mode(fanout) | (kind.vlan != 0 ? fanout_flag_ignore_outgoing : 0);
+  set_option(sockets.front().socket, SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16U,
              "make a fanout group", interface);
-  int group = 0;
+  unsigned group = 0;
   socklen_t length = sizeof group;
   if (::getsockopt(sockets.front().socket.get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
     throw_errno("read the fanout group", "of " + interface);
   for (const auto& each : sockets.subspan(1))
-    set_option(each.socket, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFF) | mode << 16,
+    set_option(each.socket, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFFU) | mode << 16U,
                "join the fanout group", interface);
 }
 
@@ -104,7 +114,7 @@ std::vector<IngressSocket> open_ingress(const std::string& interface, const Ingr
   std::vector<IngressSocket> sockets;
   for (std::size_t i = 0; i < workers; ++i)
     sockets.push_back(open_one(interface, key, ring_bytes));
-  if (workers > 1) join_fanout(sockets, fanout, interface);
+  if (workers > 1) join_fanout(sockets, fanout, key.kind, interface);
   return sockets;
 }
 
@@ -120,10 +130,13 @@ void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinatio
       if (error.code() != ENOMEM) throw;
     }
   }
-  // The old filter takes the room of the new one. Between the two everything passes: `unmatched`.
+  // The old filter takes the room of the new one. Between the two everything of the socket's kind
+  // passes: `unmatched`.
+  const auto kind = compile_filter(destinations, key, link_header, 0);
   const auto program = compile_filter(destinations, key, link_header, 624);
   for (const auto socket : sockets) {
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
+    if (!try_attach(socket, kind))
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
     attach(socket, program);
   }
 }

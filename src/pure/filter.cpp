@@ -1,6 +1,6 @@
 // The program, in the order in which it runs:
 //
-//   frame for another host (pkttype), not UDP, not the IP version  -> drop
+//   frame of another kind, not UDP, not the IP version     -> drop
 //   X = destination port, or `no_port` if it cannot be read in its usual place
 //   A = destination address; binary search over ranges     -> drop, pass, or a set of ports
 //   a set of ports: A = X; binary search over port ranges  -> pass; no_port -> pass; else drop
@@ -9,8 +9,12 @@
 // word: groups mostly differ in the last one, and equal rests of addresses share their code.
 // Extension headers may be many; behind one the port is not looked for.
 //
-// Frames with another VLAN's tag removed come as pkttype OTHERHOST to the trunk's parent, hence the
-// first check. A load beyond the end of a frame ends a program with "drop".
+// A socket for untagged frames is bound to their protocol; that of a trunk's parent also gets
+// frames of VLANs, with their tag removed: as pkttype OTHERHOST, or, where the VLAN has an
+// interface of its own, with that one's index. The other kinds' sockets are bound to ETH_P_ALL,
+// which gets the tag beside the frame, and also what the host itself sends (pkttype OUTGOING).
+//
+// A load beyond the end of a frame ends a program with "drop".
 //
 // Neighbouring addresses with equal sets of ports are one range, and equal sets share their code:
 // 1,000 consecutive groups on one port are one range and one port check. n ranges take 2n
@@ -27,6 +31,7 @@
 
 #include "mcr/filter.hpp"
 
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -44,6 +49,8 @@ constexpr std::uint32_t pass_whole_frame = 0xFFFFFFFF;
 constexpr std::uint32_t any_word = 0xFFFFFFFF;
 /// "Port" of a frame whose port is not where it usually is; above every real one.
 constexpr std::uint32_t no_port = 0x10000;
+/// Of a tag; the rest is priority (IEEE 802.1Q).
+constexpr std::uint32_t vlan_bits = 0xFFF;
 
 /// Offsets in an IP header and, where nothing stands between, the UDP header behind it (RFC 768).
 struct Layout {
@@ -52,9 +59,10 @@ struct Layout {
   std::uint32_t protocol;
   std::uint32_t destination;
   std::uint32_t port;
+  std::uint32_t ethertype;
 };
-constexpr Layout ipv4_layout{1, 0x40, 9, 16, 22};  // RFC 791
-constexpr Layout ipv6_layout{4, 0x60, 6, 24, 42};  // RFC 8200
+constexpr Layout ipv4_layout{1, 0x40, 9, 16, 22, ETH_P_IP};    // RFC 791
+constexpr Layout ipv6_layout{4, 0x60, 6, 24, 42, ETH_P_IPV6};  // RFC 8200
 constexpr std::uint32_t ipv4_fragment_offset = 6;
 
 /// Headers that may stand between those of IPv6 and UDP.
@@ -284,8 +292,12 @@ class BackwardProgram {
 
 class Compiler {
  public:
-  Compiler(const Wanted& wanted, const Layout& layout, std::size_t link_header_bytes)
-      : wanted_(wanted), layout_(layout), header_(static_cast<std::uint32_t>(link_header_bytes)) {}
+  Compiler(const Wanted& wanted, const Layout& layout, const IngressKey& key,
+           std::size_t link_header_bytes)
+      : wanted_(wanted),
+        layout_(layout),
+        key_(key),
+        header_(static_cast<std::uint32_t>(link_header_bytes)) {}
 
   [[nodiscard]] std::vector<sock_filter> compile() && {
     auto lookup = write(wanted_.checks.back());
@@ -298,6 +310,13 @@ class Compiler {
       check_version(lookup);
       check_ipv4_protocol();
     }
+    check_kind();
+    return std::move(program_).finish();
+  }
+
+  /// Passes every frame of the kind.
+  [[nodiscard]] std::vector<sock_filter> compile_kind() && {
+    program_.continue_at(pass_);
     check_kind();
     return std::move(program_).finish();
   }
@@ -397,16 +416,47 @@ class Compiler {
     load(BPF_B, layout_.protocol);
   }
 
-  /// For us. Continues with what was written before it.
+  /// These continue with what was written before them.
+
   void check_kind() {
+    const auto& kind = key_.kind;
+    if (kind.local) {
+      demand(SKF_AD_VLAN_TAG_PRESENT, 0);
+      demand(SKF_AD_PROTOCOL, layout_.ethertype);
+      demand(SKF_AD_PKTTYPE, PACKET_OUTGOING);
+    } else if (kind.vlan != 0) {
+      demand(SKF_AD_VLAN_TAG, kind.vlan, vlan_bits);
+      demand(SKF_AD_VLAN_TPID, ETH_P_8021Q);
+      refuse(SKF_AD_VLAN_TAG_PRESENT, 0);
+      demand(SKF_AD_PROTOCOL, layout_.ethertype);
+      refuse(SKF_AD_PKTTYPE, PACKET_OUTGOING);
+      refuse(SKF_AD_PKTTYPE, PACKET_OTHERHOST);
+    } else {
+      demand(SKF_AD_IFINDEX, key_.interface_index);
+      refuse(SKF_AD_PKTTYPE, PACKET_OTHERHOST);
+    }
+  }
+
+  void demand(int what, std::uint32_t value, std::uint32_t mask = any_word) {
     auto rest = program_.beginning();
-    program_.branch(BPF_JEQ, PACKET_OTHERHOST, drop_, rest);
-    program_.emit(BPF_LD | BPF_B | BPF_ABS,
-                  static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE));
+    program_.branch(BPF_JEQ, value, rest, drop_);
+    if (mask != any_word) program_.emit(BPF_ALU | BPF_AND | BPF_K, mask);
+    load_ancillary(what);
+  }
+
+  void refuse(int what, std::uint32_t value) {
+    auto rest = program_.beginning();
+    program_.branch(BPF_JEQ, value, drop_, rest);
+    load_ancillary(what);
+  }
+
+  void load_ancillary(int what) {
+    program_.emit(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + what));
   }
 
   const Wanted& wanted_;
   const Layout& layout_;
+  const IngressKey& key_;
   std::uint32_t header_;
   bool has_ports_ = std::ranges::any_of(
       wanted_.checks, [this](const Check& check) { return check.level == layout_.address_words; });
@@ -420,10 +470,11 @@ class Compiler {
 
 /// With as many gaps of the last level as fit; without any it may still be too long.
 std::vector<sock_filter> compile_short(const Wanted& wanted, const Layout& layout,
-                                       std::size_t link_header_bytes, std::size_t limit) {
+                                       const IngressKey& key, std::size_t link_header_bytes,
+                                       std::size_t limit) {
   auto gaps = std::min(last_gaps(wanted).size(), limit / 2);
   while (true) {
-    auto program = Compiler(with_gaps(wanted, gaps), layout, link_header_bytes).compile();
+    auto program = Compiler(with_gaps(wanted, gaps), layout, key, link_header_bytes).compile();
     if (program.size() <= limit || gaps == 0) return program;
     const auto surplus = (program.size() - limit + 1) / 2;  // a range takes two instructions
     gaps -= std::min(gaps, surplus);
@@ -447,11 +498,11 @@ std::vector<sock_filter> compile_filter(std::span<const FilterDestination> desti
 
   auto levels = layout.address_words + 1;
   const auto whole = Gatherer(layout, levels).gather(wishes);
-  auto program = Compiler(whole, layout, link_header_bytes).compile();
+  auto program = Compiler(whole, layout, key, link_header_bytes).compile();
   while (program.size() > limit && --levels > 0)
-    program =
-        compile_short(Gatherer(layout, levels).gather(wishes), layout, link_header_bytes, limit);
-  if (program.size() > limit) return {{BPF_RET | BPF_K, 0, 0, pass_whole_frame}};
+    program = compile_short(Gatherer(layout, levels).gather(wishes), layout, key, link_header_bytes,
+                            limit);
+  if (program.size() > limit) return Compiler(whole, layout, key, link_header_bytes).compile_kind();
   return program;
 }
 

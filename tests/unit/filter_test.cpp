@@ -1,6 +1,7 @@
 #include "mcr/filter.hpp"
 
 #include <fmt/format.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 
@@ -26,11 +27,15 @@ using Destinations = std::vector<FilterDestination>;
 namespace {
 
 constexpr std::size_t roomy = 4096;
-constexpr mcr::IngressKey untagged{};
+constexpr mcr::IngressKey untagged{7, 0, {}};
 
 struct Frame {
   std::vector<std::uint8_t> bytes;
   std::uint8_t packet_type = PACKET_MULTICAST;
+  std::uint32_t interface_index = untagged.interface_index;
+  std::uint16_t ethertype = ETH_P_IP;
+  std::uint16_t tag_protocol = 0;  ///< 0: no tag
+  std::uint16_t tag = 0;
 };
 
 /// A UDP frame by its parts.
@@ -129,14 +134,38 @@ class Machine {
   }
 
   bool load(std::uint32_t at, std::size_t size) {
-    if (at == static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)) {
-      a_ = frame_.packet_type;
-      return true;
-    }
+    if (at >= static_cast<std::uint32_t>(SKF_AD_OFF))
+      return load_ancillary(at - static_cast<std::uint32_t>(SKF_AD_OFF));
     if (at + size > frame_.bytes.size()) return false;
     a_ = 0;
     for (std::size_t i = 0; i < size; ++i)
       a_ = a_ << 8U | frame_.bytes[at + i];
+    return true;
+  }
+
+  bool load_ancillary(std::uint32_t what) {
+    switch (what) {
+      case SKF_AD_PROTOCOL:
+        a_ = frame_.ethertype;
+        break;
+      case SKF_AD_PKTTYPE:
+        a_ = frame_.packet_type;
+        break;
+      case SKF_AD_IFINDEX:
+        a_ = frame_.interface_index;
+        break;
+      case SKF_AD_VLAN_TAG:
+        a_ = frame_.tag;
+        break;
+      case SKF_AD_VLAN_TAG_PRESENT:
+        a_ = frame_.tag_protocol != 0 ? 1 : 0;
+        break;
+      case SKF_AD_VLAN_TPID:
+        a_ = frame_.tag_protocol;
+        break;
+      default:
+        throw std::logic_error("unknown ancillary data");
+    }
     return true;
   }
 
@@ -335,7 +364,7 @@ TEST_CASE("filter: the ends of the number ranges") {
   CHECK_FALSE(passes(program, FrameSpec{0xFFFFFFFF, 1}));
   CHECK_FALSE(passes(program, FrameSpec{2, 65535}));
 
-  program = compile_filter(ends, untagged, 14, 11);  // one range: every address
+  program = compile_filter(ends, untagged, 14, 13);  // one range: every address
   CHECK(passes(program, FrameSpec{number("10.0.0.1"), 9}));
   CHECK_FALSE(passes(program, FrameSpec{1, 65535, 14, 0, 0, 6}));
 }
@@ -403,10 +432,87 @@ TEST_CASE("filter: port checks go first, then the narrowest gaps") {
 
 TEST_CASE("filter: the smallest programs") {
   Destinations two{destination("239.1.1.1", 5000), destination("239.1.1.9", 6000)};
-  auto one_range = compile_filter(two, untagged, 14, 12);
+  auto one_range = compile_filter(two, untagged, 14, 14);
   CHECK(passes(one_range, FrameSpec{number("239.1.1.5"), 1}));
   CHECK_FALSE(passes(one_range, FrameSpec{number("239.1.1.10"), 5000}));
-  CHECK(passes(compile_filter(two, untagged, 14, 11), FrameSpec{number("239.1.1.10"), 5000}));
+  CHECK(passes(compile_filter(two, untagged, 14, 13), FrameSpec{number("239.1.1.10"), 5000}));
+}
+
+namespace {
+
+/// A datagram that the destination of every_kind() is right for, as each kind of socket sees it.
+Frame as_untagged() {
+  return build({number("239.1.1.1"), 5000});
+}
+
+Frame as_tagged(std::uint16_t vlan) {
+  auto frame = as_untagged();
+  frame.tag_protocol = ETH_P_8021Q;
+  frame.tag = static_cast<std::uint16_t>(0x5000U | vlan);  // with a priority
+  return frame;
+}
+
+Frame as_outgoing() {
+  auto frame = as_untagged();
+  frame.packet_type = PACKET_OUTGOING;
+  return frame;
+}
+
+template <typename Change>
+Frame changed(Frame frame, Change change) {
+  change(frame);
+  return frame;
+}
+
+}  // namespace
+
+TEST_CASE("filter: each kind of socket passes its own frames") {
+  const Destinations destinations{destination("239.1.1.1", 5000), destination("239.9.1.1", 5000)};
+  const std::size_t limit = GENERATE(0, 26, roomy);  // every frame of the kind, some, the right one
+  CAPTURE(limit);
+  const auto program_of = [&](mcr::InputKind kind) {
+    auto key = untagged;
+    key.kind = kind;
+    auto program = compile_filter(destinations, key, 14, limit);
+    require_sound(program);
+    return program;
+  };
+
+  SECTION("untagged") {
+    const auto program = program_of({});
+    CHECK(passes(program, as_untagged()));
+    CHECK_FALSE(passes(program,
+                       changed(as_untagged(), [](Frame& f) { f.packet_type = PACKET_OTHERHOST; })));
+    CHECK_FALSE(passes(program, changed(as_untagged(), [](Frame& f) { ++f.interface_index; })));
+  }
+  SECTION("of a VLAN") {
+    const auto program = program_of({.vlan = 100});
+    CHECK(passes(program, as_tagged(100)));
+    CHECK_FALSE(passes(program, as_untagged()));
+    for (const std::uint16_t vlan : std::initializer_list<std::uint16_t>{0, 99, 101, 4095})
+      CHECK_FALSE(passes(program, as_tagged(vlan)));
+    CHECK_FALSE(
+        passes(program, changed(as_tagged(100), [](Frame& f) { f.tag_protocol = ETH_P_8021AD; })));
+    CHECK_FALSE(
+        passes(program, changed(as_tagged(100), [](Frame& f) { f.ethertype = ETH_P_8021Q; })));
+    CHECK_FALSE(
+        passes(program, changed(as_tagged(100), [](Frame& f) { f.ethertype = ETH_P_IPV6; })));
+    CHECK_FALSE(passes(
+        program, changed(as_tagged(100), [](Frame& f) { f.packet_type = PACKET_OTHERHOST; })));
+    CHECK_FALSE(passes(program,
+                       changed(as_tagged(100), [](Frame& f) { f.packet_type = PACKET_OUTGOING; })));
+  }
+  SECTION("local") {
+    const auto program = program_of({.local = true});
+    CHECK(passes(program, as_outgoing()));
+    CHECK_FALSE(passes(program, as_untagged()));
+    CHECK_FALSE(
+        passes(program, changed(as_outgoing(), [](Frame& f) { f.tag_protocol = ETH_P_8021Q; })));
+    CHECK_FALSE(
+        passes(program, changed(as_outgoing(), [](Frame& f) { f.ethertype = ETH_P_8021Q; })));
+    CHECK_FALSE(
+        passes(program, changed(as_outgoing(), [](Frame& f) { f.packet_type = PACKET_HOST; })));
+  }
 }
 
 TEST_CASE("filter: a limit is used up") {
