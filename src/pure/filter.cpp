@@ -502,7 +502,8 @@ std::vector<sock_filter> compile_filter(std::span<const FilterDestination> desti
   while (program.size() > limit && --levels > 0)
     program = compile_short(Gatherer(layout, levels).gather(wishes), layout, key, link_header_bytes,
                             limit);
-  if (program.size() > limit) return Compiler(whole, layout, key, link_header_bytes).compile_kind();
+  if (program.size() > limit)
+    return Compiler(Wanted{}, layout, key, link_header_bytes).compile_kind();
   return program;
 }
 

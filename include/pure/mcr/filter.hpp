@@ -31,12 +31,13 @@ inline constexpr std::size_t none = 0;  ///< tun, WireGuard
 /// Compiles for the socket of that key those destinations that are of its family; any order,
 /// duplicates allowed. No destination: nothing passes.
 ///
-/// The program has at most `max_instructions`, and never more than the kernel's 4096. What does not
-/// fit loses first its port checks, then the narrowest gaps between addresses, of IPv6 addresses
-/// also their last words; a limit too small for even one range of addresses (14, IPv6 19; 23 and 28
-/// for a VLAN) gives a program that passes everything of its kind. Frames of another kind never
-/// pass. How many instructions a socket accepts depends on net.core.optmem_max: at 20480 bytes 1264,
-/// 624 for a live replacement. O(n log n); throws nothing but std::bad_alloc.
+/// The program has at most `max_instructions` (but always the few that check the kind), and never
+/// more than the kernel's 4096. What does not fit loses first its port checks, then the narrowest
+/// gaps between addresses, of IPv6 addresses also their last words; a limit too small for even one
+/// range of addresses (14, IPv6 19; 23 and 28 for a VLAN) gives a program that passes everything of
+/// its kind. Frames of another kind never pass. How many instructions a socket accepts depends on
+/// net.core.optmem_max: at 20480 bytes 1264, 624 for a live replacement. O(n log n); throws nothing
+/// but std::bad_alloc.
 [[nodiscard]] std::vector<sock_filter> compile_filter(
     std::span<const FilterDestination> destinations, const IngressKey& key,
     std::size_t link_header_bytes, std::size_t max_instructions);
