@@ -145,6 +145,8 @@ bool parse_link(const nlmsghdr* message, Interface& link) {
   link.up = (info->ifi_flags & IFF_UP) != 0 && (info->ifi_flags & IFF_LOWER_UP) != 0;
   link.mtu = value_of<std::uint32_t>(attributes[IFLA_MTU]);
   link.type = info->ifi_type;
+  link.point_to_point = (info->ifi_flags & IFF_POINTOPOINT) != 0;
+  link.enslaved = (info->ifi_flags & IFF_SLAVE) != 0;
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <map>
 #include <string_view>
@@ -16,7 +17,10 @@ namespace mcr {
 namespace {
 
 std::string flow_text(const Input& input) {
-  return fmt::format("{} on {}", input.destinations().str(), input.interface);
+  auto text = fmt::format("{} on {}", input.destinations().str(), input.interface);
+  if (input.vlan != 0) text += fmt::format(", VLAN {}", input.vlan);
+  if (input.local) text += ", sent by this host";
+  return text;
 }
 
 /// An input that is already there, so that a second one can name it.
@@ -82,7 +86,8 @@ class InputCheck {
                                 limits::lookup_entries));
     if (too_many()) return true;
     for (std::size_t n = 0; n < destinations.size(); ++n) {
-      Takers& takers = flows_[Flow(input.interface, destinations.at(n))];
+      Takers& takers =
+          flows_[Flow(input.interface, destinations.at(n), input.vlan)][input.local ? 1 : 0];
       if (const Holder other = overlapping(takers, input); other.rule != nullptr) {
         refuse(input, holder, other);
         return false;
@@ -103,7 +108,7 @@ class InputCheck {
   }
 
   Mistakes& mistakes_;
-  std::unordered_map<Flow, Takers, FlowHash> flows_;
+  std::unordered_map<Flow, std::array<Takers, 2>, FlowHash> flows_;  // arriving, local
   std::size_t count_ = 0;
 };
 
@@ -137,7 +142,8 @@ void check_outputs(const PlacedRule& placed, Mistakes& mistakes) {
       return fmt::format("{} on {}", output.destinations().str(), output.interface);
     };
     if (!placed.rule.allow_loop &&
-        std::ranges::any_of(placed.rule.inputs, [&](const auto& in) { return meet(in, output); }))
+        std::ranges::any_of(placed.rule.inputs,
+                            [&](const auto& in) { return in.vlan == 0 && meet(in, output); }))
       mistakes.add(at, fmt::format("the output is the rule's own input, {}: interface, group or "
                                    "port must differ",
                                    text()));

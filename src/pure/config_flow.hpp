@@ -1,4 +1,4 @@
-// A place where datagrams pass: addressed to one endpoint on one interface.
+// A place where datagrams pass: addressed to one endpoint on one interface, untagged or in a VLAN.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +14,10 @@ struct Flow {
   std::string_view interface;
   IpAddress destination;
   std::uint16_t port = 0;
+  std::uint16_t vlan = 0;
 
-  Flow(std::string_view on, const Endpoint& endpoint)
-      : interface(on), destination(endpoint.address), port(endpoint.port) {}
+  Flow(std::string_view on, const Endpoint& endpoint, std::uint16_t in_vlan = 0)
+      : interface(on), destination(endpoint.address), port(endpoint.port), vlan(in_vlan) {}
 
   friend bool operator==(const Flow&, const Flow&) = default;
 };
@@ -25,7 +26,7 @@ struct FlowHash {
   std::size_t operator()(const Flow& flow) const noexcept {
     std::size_t hash = std::hash<std::string_view>{}(flow.interface);
     hash = hash * 31 + std::hash<IpAddress>{}(flow.destination);
-    return hash * 31 + flow.port;
+    return (hash * 31 + flow.port) * 31 + flow.vlan;
   }
 };
 

@@ -60,7 +60,7 @@ class LoopSearch {
 
   Node flow_of(const Input& input, std::size_t n) {
     const auto fresh = static_cast<Node>(edges_.size());
-    const Flow flow(input.interface, input.destinations().at(n));
+    const Flow flow(input.interface, input.destinations().at(n), input.vlan);
     const auto [place, is_new] = flows_.try_emplace(flow, fresh);
     if (is_new) edges_.emplace_back();
     return place->second;
@@ -78,7 +78,8 @@ class LoopSearch {
     const Output& output = rule.outputs[o];
     const auto to = output.destinations();
     const bool own = std::ranges::any_of(rule.inputs, [&](const Input& input) {
-      return input.interface == output.interface && input.destinations().overlaps(to);
+      return input.interface == output.interface && input.vlan == 0 &&
+             input.destinations().overlaps(to);
     });
     if (own) return;
     for (std::size_t n = 0; n < to.size(); ++n)

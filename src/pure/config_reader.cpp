@@ -178,11 +178,26 @@ std::optional<std::vector<Prefix>> read_sources(const Value& value) {
   return std::vector<Prefix>(sources.begin(), sources.end());
 }
 
+std::optional<std::uint16_t> read_vlan(const Value& value) {
+  const auto number = value.integer(1, limits::vlan);
+  if (!number) return std::nullopt;
+  return static_cast<std::uint16_t>(*number);
+}
+
 constexpr Key<WrittenInput> input_keys[] = {
     {"interface", [](const Value& v, WrittenInput& i) { i.interface.set(v.at(), v.interface()); }},
-    {"group", [](const Value& v, WrittenInput& i) { i.group.set(v.at(), v.groups()); }},
+    {"group",
+     [](const Value& v, WrittenInput& i) {
+       i.group.set(v.at(), v.groups("; an address of this host is written as `address`"));
+     }},
+    {"address",
+     [](const Value& v, WrittenInput& i) {
+       i.address.set(v.at(), v.host("; a group is written as `group`"));
+     }},
     {"port", [](const Value& v, WrittenInput& i) { i.port.set(v.at(), v.ports()); }},
     {"sources", [](const Value& v, WrittenInput& i) { i.sources.set(v.at(), read_sources(v)); }},
+    {"vlan", [](const Value& v, WrittenInput& i) { i.vlan.set(v.at(), read_vlan(v)); }},
+    {"local", [](const Value& v, WrittenInput& i) { i.local.set(v.at(), v.boolean()); }},
 };
 
 // outputs = [ { ... } ] and [defaults]

@@ -32,8 +32,11 @@ struct WrittenInput {
   Position at;
   Field<std::string> interface;
   Field<Prefix> group;
+  Field<IpAddress> address;
   Field<PortRange> port;
   Field<std::vector<Prefix>> sources;  ///< sorted, disjoint
+  Field<std::uint16_t> vlan;
+  Field<bool> local;
 };
 
 struct WrittenOutput {

@@ -43,18 +43,42 @@ class Resolver {
 
   void input(const WrittenInput& written, PlacedRule& placed) {
     if (!written.interface.present) missing(written.at, "an input", "an `interface`");
-    if (!written.group.present) missing(written.at, "an input", "a `group`");
+    if (!written.group.present && !written.address.present)
+      missing(written.at, "an input", "a `group`, or an `address` of this host");
     if (!written.port.present) missing(written.at, "an input", "a `port`");
     const bool sources_fit = !written.sources.present || written.sources.value;
-    if (!written.interface.value || !written.group.value || !written.port.value || !sources_fit)
+    const auto destination = input_destination(written);
+    const bool kind_fits = input_kind_fits(written);
+    if (!written.interface.value || !destination || !written.port.value || !sources_fit ||
+        !kind_fits)
       return;
     placed.rule.inputs.push_back({.interface = *written.interface.value,
-                                  .destination = written.group.value->first(),
+                                  .destination = destination->first(),
                                   .port = written.port.value->first,
                                   .sources = written.sources.value.value_or(std::vector<Prefix>()),
-                                  .addresses = size_of(*written.group.value),
-                                  .ports = written.port.value->count});
+                                  .addresses = size_of(*destination),
+                                  .ports = written.port.value->count,
+                                  .vlan = written.vlan.value.value_or(0),
+                                  .local = written.local.value.value_or(false)});
     placed.inputs_at.push_back(written.at);
+  }
+
+  std::optional<Prefix> input_destination(const WrittenInput& written) {
+    if (!written.group.present)
+      return written.address.value ? std::optional<Prefix>(*written.address.value) : std::nullopt;
+    if (!written.address.present) return written.group.value;
+    mistakes_.add(written.at, "an input has a `group` or an `address`, not both");
+    return std::nullopt;
+  }
+
+  bool input_kind_fits(const WrittenInput& written) {
+    if (written.vlan.value && written.local.value.value_or(false)) {
+      mistakes_.add(written.vlan.at,
+                    "vlan: with `local` name the VLAN's own interface (such as eth0.100) instead");
+      return false;
+    }
+    return (!written.vlan.present || written.vlan.value) &&
+           (!written.local.present || written.local.value);
   }
 
   static void name(const WrittenRule& written, PlacedRule& placed) {
@@ -143,9 +167,15 @@ class Resolver {
     std::optional<Prefix> address = written.group.value;
     if (written.address.value) address = *written.address.value;
     auto ports = written.port.value;
-    if (!written.address.present && !written.group.present)
+    if (!written.address.present && !written.group.present) {
+      if (!std::ranges::all_of(rule.inputs,
+                               [](const Input& i) { return i.destination.is_multicast(); })) {
+        missing(written.at, "an output of a unicast input", "a `group` or an `address`");
+        return std::nullopt;
+      }
       address = inherited(rule, "group", written.at,
                           [](const Input& input) { return block_of(input.destinations()); });
+    }
     if (!written.port.present)
       ports = inherited(rule, "port", written.at, [](const Input& input) {
         return PortRange{input.port, static_cast<std::uint16_t>(input.ports)};

@@ -1,13 +1,44 @@
 #include "mcr/interfaces.hpp"
 
+#include <net/if_arp.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace mcr {
 
+namespace {
+
+constexpr std::uint16_t arphrd_rawip = 519;   // ARPHRD_RAWIP: cellular modems
+constexpr std::uint16_t arphrd_ip6gre = 823;  // ARPHRD_IP6GRE
+
+}  // namespace
+
 const IpAddress* Interface::source(Family family) const noexcept {
   auto found = std::ranges::find(addresses, family, &IpAddress::family);
   return found == addresses.end() ? nullptr : &*found;
+}
+
+// A packet socket shows a link's header only where the device can make one (dev_has_header()).
+// Tunnels have none but for GRE without a fixed remote end, which shows the outer IP header.
+std::optional<std::uint8_t> Interface::link_header() const noexcept {
+  switch (type) {
+    case ARPHRD_ETHER:
+    case ARPHRD_LOOPBACK:
+      return 14;
+    case ARPHRD_NONE:  // tun, WireGuard
+    case ARPHRD_PPP:
+    case ARPHRD_TUNNEL:  // ipip
+    case ARPHRD_TUNNEL6:
+    case ARPHRD_SIT:
+    case arphrd_rawip:
+      return 0;
+    case ARPHRD_IPGRE:
+    case arphrd_ip6gre:
+      return point_to_point ? std::optional<std::uint8_t>(0) : std::nullopt;
+    default:
+      return std::nullopt;
+  }
 }
 
 Interfaces::Interfaces(std::vector<Interface> interfaces) : interfaces_(std::move(interfaces)) {

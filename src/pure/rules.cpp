@@ -4,7 +4,6 @@
 #include "mcr/rules.hpp"
 
 #include <fmt/format.h>
-#include <net/if_arp.h>
 
 #include <algorithm>
 #include <bit>
@@ -17,7 +16,6 @@ namespace mcr {
 
 namespace {
 
-constexpr std::uint8_t ethernet_header = 14;
 constexpr std::size_t ipv4_udp_headers = 28;
 constexpr std::size_t ipv6_udp_headers = 48;
 
@@ -39,11 +37,9 @@ std::uint64_t hash(std::uint16_t ingress, const Endpoint& destination) noexcept 
 }
 
 IngressKey ingress_key_of(const Input& input, const Interface& interface) {
-  return {interface.index, interface.incarnation, {.family = input.destination.family()}};
-}
-
-std::uint8_t link_header_of(const Interface& interface) noexcept {
-  return interface.type == ARPHRD_ETHER || interface.type == ARPHRD_LOOPBACK ? ethernet_header : 0;
+  return {interface.index,
+          interface.incarnation,
+          {.family = input.destination.family(), .vlan = input.vlan, .local = input.local}};
 }
 
 std::uint16_t unfragmented_payload(const Interface& interface, Family family) noexcept {
@@ -60,6 +56,21 @@ IpAddress any_address(Family family) noexcept {
 std::string why_unusable(const Interface* interface, const std::string& name) {
   if (interface == nullptr) return fmt::format("interface {} does not exist", name);
   if (!interface->up) return fmt::format("interface {} is down", name);
+  return {};
+}
+
+std::string why_unusable(const Input& input, const Interfaces& interfaces) {
+  const auto* interface = interfaces.find(input.interface);
+  auto reason = why_unusable(interface, input.interface);
+  if (!reason.empty()) return reason;
+  if (interface->enslaved)
+    return fmt::format("interface {0} is part of a bond: name the bond instead of {0}",
+                       input.interface);
+  if (!interface->link_header())
+    return fmt::format("interface {} is of a type that cannot be an input (ARPHRD {})",
+                       input.interface, interface->type);
+  if (!input.local && !input.destination.is_multicast() && !interfaces.has(input.destination))
+    return fmt::format("{} is no address of this host", input.destination);
   return {};
 }
 
@@ -110,7 +121,7 @@ Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal
   }
   bool join_failed = false;
   for (const auto& input : rule.inputs) {
-    auto reason = why_unusable(interfaces.find(input.interface), input.interface);
+    auto reason = why_unusable(input, interfaces);
     if (reason.empty()) {
       reason = join_refusal(input);
       join_failed = join_failed || !reason.empty();
@@ -255,7 +266,7 @@ TableIngress& TableCompiler::ingress(const Input& input, const Interface& interf
     ingress.port = static_cast<std::uint16_t>(index_of(indexes_.ingress, key, "kinds of input"));
     ingress.interface = interface.name;
     ingress.key = key;
-    ingress.link_header = link_header_of(interface);
+    ingress.link_header = *interface.link_header();
     table_.ingress_.push_back(std::move(ingress));
   }
   return table_.ingress_[known->second];

@@ -42,8 +42,8 @@ constexpr std::array explanations{
                 "damaged on the way (UDP checksum): look at cabling, NIC and "
                 "sender; relaying it would hide the damage"},
     Explanation{"fragment",
-                "a piece of a fragmented datagram that cannot be relayed alone: make "
-                "the sender's datagrams fit the path's MTU"},
+                "a piece of a fragmented datagram that the kernel did not put together: "
+                "make the sender's datagrams fit the path's MTU"},
     Explanation{"own_source",
                 "sent by this relay itself and come back: look for a loop behind the "
                 "outputs"},
@@ -98,6 +98,13 @@ std::string sources_text(const Json& input) {
   return result;
 }
 
+std::string kind_text(const Json& input) {
+  auto vlan = text_or_nothing(input, "vlan");
+  auto result = vlan.empty() ? "" : ", VLAN " + vlan;
+  if (text_or_nothing(input, "local") == "on") result += ", sent by this host";
+  return result;
+}
+
 std::string membership_text(const Json& membership) {
   auto source = text_or_nothing(membership, "source");
   auto error = text_or_nothing(membership, "error");
@@ -131,7 +138,7 @@ std::string seen(const Json& rule) {
 std::string inputs_part(const Json& status, const Json& rule) {
   std::string result = "\ninput\n";
   for (const auto& input : inputs(rule)) {
-    result += wrapped("  ", place(input) + sources_text(input), columns);
+    result += wrapped("  ", place(input) + kind_text(input) + sources_text(input), columns);
     result += memberships_text(memberships(status, input));
   }
   auto source = text_or_nothing(rule, "last_source");

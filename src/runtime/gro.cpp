@@ -98,7 +98,7 @@ void GroKeeper::apply(const Config& config, const Interfaces& interfaces) {
   std::set<std::string> inputs;
   for (const auto& rule : config.rules)
     for (const auto& input : rule.inputs)
-      if (rule.enabled && interfaces.find(input.interface) != nullptr)
+      if (rule.enabled && !input.local && interfaces.find(input.interface) != nullptr)
         inputs.insert(input.interface);
   std::set<std::string> unused;
   for (const auto& [interface, record] : records_)

@@ -22,6 +22,11 @@ std::string details(const Group& group) {
                      group.source ? fmt::format(" source={}", group.source) : "");
 }
 
+/// Nothing is joined for a host's address, nor to see what this host sends.
+bool is_joined(const Input& input) {
+  return input.destination.is_multicast() && !input.local;
+}
+
 void log_event(const MembershipEvent& event) {
   if (event.state == MembershipState::leaving && event.error != 0)
     log::warning("leave failed: {} error={}", details(event.group),
@@ -59,6 +64,7 @@ std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon) {
 
 /// Single sources are joined each; with blocks of them any source is, and we filter.
 std::vector<Group> memberships_of(const Input& input) {
+  if (!is_joined(input)) return {};
   std::vector<IpAddress> sources{IpAddress()};
   if (!input.sources.empty() && std::ranges::all_of(input.sources, &Prefix::is_single)) {
     sources.clear();

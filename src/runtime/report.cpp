@@ -38,10 +38,13 @@ json describe(const Input& input) {
   json sources = json::array();
   for (const auto& source : input.sources)
     sources.push_back(source.str());
-  return {{"interface", input.interface},
-          {"group", input.destinations().address_str()},
-          {"port", describe_ports(input.destinations())},
-          {"sources", std::move(sources)}};
+  return {
+      {"interface", input.interface},
+      {input.destination.is_multicast() ? "group" : "address", input.destinations().address_str()},
+      {"port", describe_ports(input.destinations())},
+      {"sources", std::move(sources)},
+      {"vlan", input.vlan != 0 ? json(input.vlan) : json()},
+      {"local", input.local}};
 }
 
 json describe(const Ttl& ttl) {

@@ -4,6 +4,8 @@ import socket
 import struct
 
 MORE_FRAGMENTS = 0x2000
+VLAN = 0x8100  # 802.1Q
+SERVICE_VLAN = 0x88A8  # 802.1ad
 
 
 def checksum_of(data):
@@ -40,3 +42,22 @@ def udp(source, group, port, payload, checksum=None, udp_length=None, ip_length=
 def right_checksum(frame):
     """The UDP checksum that stands in a frame made by `udp`."""
     return struct.unpack("!H", frame[40:42])[0]
+
+
+def tagged(frame, vlan, protocol=VLAN, priority=0):
+    """The frame with one more tag, outside of those it has."""
+    return frame[:12] + struct.pack("!HH", protocol, priority << 13 | vlan) + frame[12:]
+
+
+def fragments(frame, size):
+    """The frames of a datagram cut into fragments of `size` bytes (a multiple of 8) of IP payload."""
+    link, ip, rest = frame[:14], frame[14:34], frame[34:]
+    frames = []
+    for start in range(0, len(rest), size):
+        part = rest[start:start + size]
+        more = MORE_FRAGMENTS if start + size < len(rest) else 0
+        head = ip[:2] + struct.pack("!HHH", 20 + len(part), 7, more | start // 8) + ip[8:10]
+        head += b"\0\0" + ip[12:]
+        head = head[:10] + struct.pack("!H", checksum_of(head)) + head[12:]
+        frames.append(link + head + part)
+    return frames

@@ -158,9 +158,9 @@ def _inputs(status, interface):
     found = {}
     for rule in status["rules"]:
         for source in rule["inputs"]:
-            if source["interface"] != interface:
+            if source["interface"] != interface or source["vlan"] or source["local"]:
                 continue
-            found.setdefault((source["group"], source["port"]), {})[rule["name"]] = rule["rx_bytes"]
+            found.setdefault(destination(source), {})[rule["name"]] = rule["rx_bytes"]
     return found
 
 

@@ -405,8 +405,8 @@ TEST_CASE("config: mistakes of an input") {
       {R"({ interface = "e", group = "239.1.1.1" })", "2:9", "an input needs a `port`"},
       {R"({ interface = "e", group = "239.1.1.1", prot = 5, port = 5 })", "2:49",
        "unknown key \"prot\" in an input; did you mean \"port\"?"},
-      {R"({ interface = "e", group = "239.1.1.1", vlan = 5, port = 5 })", "2:49",
-       "known here: interface, group, port, sources"},
+      {R"({ interface = "e", group = "239.1.1.1", colour = 5, port = 5 })", "2:49",
+       "known here: interface, group, address, port, sources, vlan, local"},
       {R"({ interface = "e", group = "239.1.1.1", port = 0 })", "2:56", "0 is not from 1 to 65535"},
       {R"({ interface = "e", group = "239.1.1.1", port = 65536 })", "2:56", "65536 is not from"},
       {R"({ interface = "e", group = "239.1.1.1", port = "5" })", "2:56",
@@ -460,6 +460,84 @@ TEST_CASE("config: mistakes of an input") {
       {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["fe80::1"] })", "2:70",
        "IPv6 is not supported yet"},
   });
+}
+
+TEST_CASE("config: kinds of input") {
+  const auto input = [](const std::string& keys) {
+    return good(rule("a", R"(interface = "e", port = 5, )" + keys,
+                     R"({ interface = "e1", group = "239.2.2.2" })"))
+        .rules.at(0)
+        .inputs.at(0);
+  };
+  const auto plain = input(R"(group = "239.1.1.1")");
+  CHECK(plain.vlan == 0);
+  CHECK_FALSE(plain.local);
+  CHECK(input(R"(group = "239.1.1.1", vlan = 4094)").vlan == 4094);
+  CHECK(input(R"(group = "239.1.1.1", local = true)").local);
+  CHECK_FALSE(input(R"(group = "239.1.1.1", local = false, vlan = 1)").local);
+  CHECK(input(R"(address = "10.0.0.1")").destination == ip("10.0.0.1"));
+  CHECK(input(R"(address = "10.0.0.1", local = true)").local);
+}
+
+TEST_CASE("config: mistakes of an input's kind") {
+  check_inputs({
+      {R"({ interface = "e", group = "239.1.1.1", address = "10.0.0.1", port = 5 })", "2:9",
+       "an input has a `group` or an `address`, not both"},
+      {R"({ interface = "e", address = "239.1.1.1", port = 5 })", "2:38",
+       "239.1.1.1 is a multicast group, not the address of one host; a group is written as "
+       "`group`"},
+      {R"({ interface = "e", address = "0.0.0.0", port = 5 })", "2:38",
+       "0.0.0.0 is not the address of one host"},
+      {R"({ interface = "e", group = "10.0.0.1", port = 5 })", "2:36",
+       "an address of this host is written as `address`"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, vlan = 0 })", "2:66",
+       "vlan: 0 is not from 1 to 4094"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, vlan = 4095 })", "2:66",
+       "vlan: 4095 is not from 1 to 4094"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, vlan = "5" })", "2:66",
+       "expected an integer from 1 to 4094, found a string"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, local = 1 })", "2:67",
+       "local: expected true or false, found an integer"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, local = true, vlan = 5 })", "2:80",
+       "vlan: with `local` name the VLAN's own interface"},
+  });
+}
+
+TEST_CASE("config: a unicast input's outputs say where to") {
+  const auto unicast = R"(interface = "e", address = "10.0.0.1", port = 5)";
+  CHECK(good(rule("a", unicast, R"({ interface = "e1", group = "239.1.1.1" })")).rules.size() == 1);
+  check_each({{rule("a", unicast, R"({ interface = "e1" })").c_str(), "4:13",
+               "an output of a unicast input needs a `group` or an `address`"}});
+}
+
+TEST_CASE("config: inputs of different kinds are different inputs") {
+  const auto two = [](const std::string& first, const std::string& second) {
+    return rule("a", fine_input + first, fine_output) + rule("b", fine_input + second, fine_output);
+  };
+  CHECK(good(two("", ", vlan = 5")).rules.size() == 2);
+  CHECK(good(two(", vlan = 5", ", vlan = 6")).rules.size() == 2);
+  CHECK(good(two("", ", local = true")).rules.size() == 2);
+  check_each({
+      {two(", vlan = 5", ", vlan = 5").c_str(), "7:9", ", VLAN 5 too"},
+      {two(", local = true", ", local = true").c_str(), "7:9", ", sent by this host too"},
+  });
+}
+
+TEST_CASE("config: circles through inputs of a kind") {
+  const auto hop_of = [](const char* name, int from, int to, const char* kind) {
+    return rule(name,
+                fmt::format(R"(interface = "e", group = "239.0.0.{}", port = 5{})", from, kind),
+                fmt::format(R"({{ interface = "e", group = "239.0.0.{}" }})", to));
+  };
+  // What a rule sends by an interface is what a local input of it takes.
+  check_each({
+      {(hop_of("a", 1, 2, ", local = true") + hop_of("b", 2, 1, ", local = true")).c_str(), "4:13",
+       "in a circle: a -> b -> a"},
+      {hop_of("a", 1, 1, ", local = true").c_str(), "4:13", "the output is the rule's own input"},
+  });
+  // Outputs leave untagged.
+  CHECK(good(hop_of("a", 1, 2, ", vlan = 5") + hop_of("b", 2, 1, ", vlan = 5")).rules.size() == 2);
+  CHECK(good(hop_of("a", 1, 1, ", vlan = 5")).rules.size() == 1);
 }
 
 TEST_CASE("config: outputs have limits, their own or the defaults'") {

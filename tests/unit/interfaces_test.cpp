@@ -1,5 +1,7 @@
 #include "mcr/interfaces.hpp"
 
+#include <net/if_arp.h>
+
 #include "catch.hpp"
 
 using namespace mcr;
@@ -39,6 +41,12 @@ TEST_CASE("interfaces are equal whatever their order, and differ by each detail"
   SECTION("shaped") {
     other.shaped = true;
   }
+  SECTION("point to point") {
+    other.point_to_point = true;
+  }
+  SECTION("enslaved") {
+    other.enslaved = true;
+  }
   SECTION("address") {
     other.addresses.push_back(IpAddress::v4(0x0A000001));
   }
@@ -55,4 +63,36 @@ TEST_CASE("a source is the first address of its family") {
                     IpAddress::parse("10.0.0.2").value()};
   CHECK(eth0.source(Family::ipv4)->str() == "10.0.0.1");
   CHECK(eth0.source(Family::ipv6)->str() == "2001:db8::1");
+}
+
+TEST_CASE("an address is the host's whichever interface has it") {
+  auto eth0 = link("eth0", 1);
+  eth0.addresses = {IpAddress::parse("10.0.0.1").value()};
+  const Interfaces interfaces({link("eth1", 2), eth0});
+  CHECK(interfaces.has(IpAddress::parse("10.0.0.1").value()));
+  CHECK_FALSE(interfaces.has(IpAddress::parse("10.0.0.2").value()));
+  CHECK_FALSE(Interfaces().has(IpAddress::parse("10.0.0.1").value()));
+}
+
+TEST_CASE("the header before the IP header is known by the type of link") {
+  auto some = link("some", 1);
+  for (const int type : {ARPHRD_ETHER, ARPHRD_LOOPBACK}) {
+    some.type = static_cast<std::uint16_t>(type);
+    CHECK(some.link_header() == 14);
+  }
+  for (const int type : {ARPHRD_NONE, ARPHRD_PPP, ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT}) {
+    some.type = static_cast<std::uint16_t>(type);
+    CHECK(some.link_header() == 0);
+  }
+  for (const int type : {ARPHRD_IPGRE, 823}) {  // 823: ARPHRD_IP6GRE
+    some.type = static_cast<std::uint16_t>(type);
+    some.point_to_point = true;
+    CHECK(some.link_header() == 0);
+    some.point_to_point = false;  // with an outer IP header
+    CHECK_FALSE(some.link_header());
+  }
+  for (const int type : {ARPHRD_INFINIBAND, ARPHRD_IEEE80211_RADIOTAP}) {
+    some.type = static_cast<std::uint16_t>(type);
+    CHECK_FALSE(some.link_header());
+  }
 }

@@ -118,6 +118,47 @@ TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
   CHECK(outputs[1].egress == TableOutput::no_egress);
 }
 
+TEST_CASE("a unicast input waits for its address") {
+  auto one = rule("a", ip("10.7.0.1"), 5000);
+  CHECK(judge(one, two_interfaces(), never_refused).state == RuleState::waiting);
+  CHECK(judge(one, two_interfaces(), never_refused).reason ==
+        "10.7.0.1 is no address of this host");
+  const Interfaces elsewhere({up("in", 2), up("out", 3, {source, ip("10.7.0.1")})});
+  CHECK(judge(one, elsewhere, never_refused).state == RuleState::active);
+  one.inputs[0].local = true;
+  CHECK(judge(one, two_interfaces(), never_refused).state == RuleState::active);
+}
+
+TEST_CASE("an input waits for a link that it can read") {
+  const auto one = rule("a", ip("239.1.1.1"), 5000);
+  auto odd = up("in", 2);
+  odd.type = ARPHRD_IEEE80211_RADIOTAP;
+  CHECK(judge(one, Interfaces({odd, up("out", 3, {source})}), never_refused).reason ==
+        "interface in is of a type that cannot be an input (ARPHRD 803)");
+  auto slave = up("in", 2);
+  slave.enslaved = true;
+  CHECK(judge(one, Interfaces({slave, up("out", 3, {source})}), never_refused).reason ==
+        "interface in is part of a bond: name the bond instead of in");
+}
+
+TEST_CASE("each kind of input has a port of its own") {
+  Config config;
+  config.rules = {rule("plain", ip("239.1.1.1"), 5000), rule("same", ip("239.1.1.2"), 5000),
+                  rule("vlan", ip("239.1.1.1"), 5000), rule("local", ip("239.1.1.1"), 5000)};
+  config.rules[2].inputs[0].vlan = 100;
+  config.rules[3].inputs[0].local = true;
+  const auto result = compiled(config, two_interfaces());
+  REQUIRE(result.table.ingress().size() == 3);
+  std::set<std::uint32_t> rules;
+  for (const auto& ingress : result.table.ingress()) {
+    const auto entries = result.table.lookup(ingress.port, {ip("239.1.1.1"), 5000});
+    REQUIRE(entries.size() == 1);
+    rules.insert(entries[0].rule);
+    CHECK(ingress.destinations.size() == (ingress.key.kind == InputKind{} ? 2 : 1));
+  }
+  CHECK(rules.size() == 3);
+}
+
 TEST_CASE("an output carries what the kernel needs") {
   Config config;
   config.rules = {rule("a", ip("239.1.1.1"), 5000)};

@@ -37,6 +37,7 @@ inline constexpr std::size_t workers = 64;
 inline constexpr std::chrono::microseconds batch_wait{10'000};
 inline constexpr std::chrono::microseconds rejoin_min = std::chrono::seconds(1);
 inline constexpr std::chrono::microseconds rejoin_max = std::chrono::hours(1);
+inline constexpr std::uint16_t vlan = 4094;      ///< IEEE 802.1Q
 inline constexpr std::size_t cpu_number = 1023;  ///< CPU_SETSIZE - 1, sched_setaffinity(2)
 inline constexpr std::size_t name_bytes = 64;    ///< of a rule's name
 inline constexpr std::size_t comment_bytes = 256;
@@ -95,11 +96,13 @@ struct InterfaceTuning {
 /// Where datagrams are taken: addressed to `destination`:`port` on `interface`.
 struct Input {
   std::string interface;
-  IpAddress destination;  ///< a group
+  IpAddress destination;  ///< a group, or an address of this host (if `local`, of any)
   std::uint16_t port = 0;
   std::vector<Prefix> sources;  ///< sorted, disjoint; empty: any source
   std::uint32_t addresses = 1;  ///< consecutive groups from `destination` on
   std::uint32_t ports = 1;      ///< consecutive ports from `port` on
+  std::uint16_t vlan = 0;       ///< the frames are tagged for; 0: untagged
+  bool local = false;           ///< what this host sends by `interface`, not what arrives there
 
   [[nodiscard]] Destinations destinations() const {
     return {{destination, port}, addresses, ports};

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,8 @@ struct Interface {
   bool up = false;         ///< administratively up, with carrier: state "up", else "down"
   std::uint32_t mtu = 0;   ///< bytes
   std::uint16_t type = 0;  ///< ARPHRD_*, <net/if_arp.h>
+  bool point_to_point = false;
+  bool enslaved = false;  ///< to a bond or team, which takes over what arrives
   /// A queueing discipline of its egress is none of noqueue, pfifo_fast, fq_codel, fq, mq, pfifo,
   /// noop: it may delay on purpose, or drop part of a segmented message without the sender's
   /// knowledge.
@@ -30,6 +33,10 @@ struct Interface {
 
   /// The best source address of that family, or null; valid as long as this object.
   [[nodiscard]] const IpAddress* source(Family family) const noexcept;
+
+  /// Bytes before the IP header of a frame, as a packet socket (SOCK_RAW) has it; nothing for types
+  /// of link that cannot be read.
+  [[nodiscard]] std::optional<std::uint8_t> link_header() const noexcept;
 
   friend bool operator==(const Interface&, const Interface&) = default;
 };
