@@ -22,6 +22,7 @@
 #include "mcr/membership.hpp"
 #include "mcr/metrics.hpp"
 #include "mcr/netlink.hpp"
+#include "mcr/port_holder.hpp"
 #include "mcr/rules.hpp"
 #include "mcr/snapshot.hpp"
 #include "mcr/sockets.hpp"
@@ -133,6 +134,7 @@ class Relay {
   Sockets::Workers workers_;
   std::vector<Heartbeat> heartbeats_;  ///< one per worker
   Sockets sockets_;
+  PortHolder ports_;
   GroKeeper gro_;
   std::vector<Rate> rates_;    ///< by rule slot
   std::vector<Alarm> alarms_;  ///< by rule slot

@@ -1,0 +1,34 @@
+// The ports of unicast inputs. Control thread only.
+#pragma once
+
+#include <map>
+
+#include "mcr/addr.hpp"
+#include "mcr/fd.hpp"
+#include "mcr/rules.hpp"
+
+namespace mcr {
+
+/// Packet sockets see a datagram without taking it: somebody must own its port, or the host answers
+/// the sender with an ICMP refusal. That may be another program; else it is us.
+class PortHolder {
+ public:
+  /// Holds what the table takes for addresses of this host, besides what is held already. What
+  /// cannot be held is logged once.
+  void hold(const RuleTable& table);
+  /// Lets go of what the table does not take.
+  void release(const RuleTable& table);
+  /// Tries again what could not be held.
+  void retry();
+
+ private:
+  struct Port {
+    SocketAddress address;
+    UniqueFd socket;
+    bool told = false;
+  };
+
+  std::map<Endpoint, Port> ports_;
+};
+
+}  // namespace mcr

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Unicast in, and unicast out.
+
+    gen (g0 10.1.0.2) ---- (r0 10.1.0.1) relay (r1 10.2.0.1) ---- (s0 10.2.0.2) sink
+
+An input may be an address of the relay: the host does not answer its senders with ICMP refusals.
+Refusals of a unicast output's destination disturb no other output.
+"""
+
+import sys
+
+from daemon import Daemon, config, rule
+from ledger import Ledger, internal
+from traffic import FLAWLESS, Gen, Sink, exact, faults
+from world import Process, check, equal, phase, play, scaled, until
+
+UNICAST = (
+    '[[rule]]\nname = "in"\n'
+    'input = { interface = "r0", address = "10.1.0.1", port = 5000 }\n'
+    'outputs = [ { interface = "r1", group = "239.2.1.1", port = 5000 } ]\n\n'
+)
+
+# Sends three datagrams and says how the host there answered.
+ASK = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("10.1.0.1", int(sys.argv[1])))
+s.settimeout(0.2)
+for _ in range(3):
+    try:
+        s.send(b"ask")
+        s.recv(100)
+    except TimeoutError:
+        pass
+    except ConnectionRefusedError:
+        sys.exit("refused")
+print("silent")
+"""
+
+LISTENER = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("10.1.0.1", 5000))
+print("ready", file=sys.stderr, flush=True)
+while True:
+    print(s.recv(65536)[:3].decode(), flush=True)
+"""
+
+
+def refusals(world, direction):
+    """ICMP "unreachable" that the relay's host got ("In") or sent ("Out")."""
+    names, values = (
+        line.split() for line in world.sh("grep ^Icmp: /proc/net/snmp", "relay").splitlines()
+    )
+    return int(dict(zip(names[1:], values[1:]))[direction + "DestUnreachs"])
+
+
+def answer(world, port=5000):
+    script = world.write("ask.py", ASK)
+    return world.sh(f"{sys.executable} {script} {port}", "gen", ok=False).strip() or "refused"
+
+
+def unicast_in(world, workers):
+    daemon = Daemon(world, config(UNICAST, workers=workers), name=f"relay-{workers}").start()
+    shown = daemon.rule("in")["input"]
+    equal((shown.get("address"), shown.get("group")), ("10.1.0.1", None), "the input in the status")
+    equal(daemon.status()["membership"]["groups"], [], "memberships")
+    equal(answer(world), "silent", "the host's answer to a datagram for the rule")
+    equal(answer(world, 5001), "refused", "the host's answer to one for another port")
+    ledger = Ledger(world, daemon, size=1200)
+    for gso in ("off", "on"):
+        exact(world, ledger, "10.1.0.1", 5000, scaled(2000), 4000, size=1200, gso=gso,
+              out=("239.2.1.1", 5000))
+    ledger.close()
+    return daemon
+
+
+def another_program(world):
+    listener = Process(
+        world.directory, "listener", ["ip", "netns", "exec", "relay", sys.executable, "-c", LISTENER]
+    )
+    world.processes.append(listener)
+    until(lambda: "ready" in listener.err(), lambda: f"our listener is ready {listener.err()}")
+    daemon = Daemon(world, config(UNICAST), name="beside").start()
+    check("10.1.0.1:5000 belongs to another program" in daemon.log(), f"the log: {daemon.log()}")
+    equal(answer(world), "silent", "the host's answer")
+    until(lambda: daemon.rule("in")["rx_datagrams"] == 3, "the rule takes them")
+    until(lambda: listener.out().split() == ["ask"] * 3,
+          lambda: f"so does the program: {listener.out()}")
+    listener.kill()
+    # Once a second the relay looks whether the port is free.
+    until(lambda: answer(world) == "silent", "the relay takes the port over")
+    return daemon
+
+
+def address_goes(world, daemon):
+    world.sh("ip -n relay addr del 10.1.0.1/24 dev r0")
+    until(lambda: daemon.rule("in")["state"] == "waiting", "the rule waits for its address")
+    equal(daemon.rule("in")["reason"], "10.1.0.1 is no address of this host", "the reason")
+    world.sh("ip -n relay addr add 10.1.0.1/24 dev r0")
+    daemon.wait_active()
+    equal(answer(world), "silent", "the host's answer with the address back")
+    daemon.stop()
+    equal(answer(world), "refused", "the host's answer when the relay has ended")
+
+
+def refused_outputs(world):
+    outputs = [
+        '{ interface = "r1", address = "10.2.0.2", port = 7000 }',  # nobody listens there
+        '{ interface = "r1", address = "10.2.0.2", port = 6000 }',
+        '{ interface = "r1", group = "239.2.1.2" }',
+    ]
+    daemon = Daemon(
+        world, config(rule("out", "239.1.1.2", 5000, outputs), workers=2), name="out"
+    ).start()
+    # One at a time: each datagram's refusal is there before the next.
+    heard = Sink(world, "10.2.0.2", 6000)
+    group = Sink(world, "239.2.1.2", 5000)
+    count = scaled(500, 200)
+    before = refusals(world, "In")
+    Gen(world, "239.1.1.2", 5000, rate=scaled(500), size=300, count=count).wait()
+
+    def rested():
+        status = daemon.status()
+        outs = status["rules"][0]["outputs"]
+        return status if all(o["matched"] == count and not o["in_flight"] for o in outs) else None
+
+    status = until(rested, "all is sent")
+    internal(status)
+    for sink in (heard, group):
+        seen = sink.stop()
+        equal((seen["received"], faults(seen)), (count, FLAWLESS), "what a sink saw")
+    check(refusals(world, "In") > before, "the sink's host refused at all")
+    for output in status["rules"][0]["outputs"][1:]:
+        equal(output["tx_datagrams"], count, f"datagrams sent to port {output['port']}")
+    daemon.stop()
+
+
+def story(world):
+    world.line()
+    phase("without the relay the host refuses")
+    equal(answer(world), "refused", "the host's answer")
+    for workers in (1, 2):
+        phase(f"unicast in, {workers} workers")
+        before = refusals(world, "Out")
+        daemon = unicast_in(world, workers)
+        equal(refusals(world, "Out") - before, 1, "refusals by the host: of the other port only")
+        daemon.stop()
+    phase("another program has the port")
+    daemon = another_program(world)
+    phase("the address goes and comes back")
+    address_goes(world, daemon)
+    phase("an output that is refused disturbs no other")
+    refused_outputs(world)
+
+
+play(story, 60)
