@@ -28,6 +28,7 @@ namespace {
 
 constexpr unsigned fanout_flag_uniqueid = 0x2000;         // PACKET_FANOUT_FLAG_UNIQUEID, Linux 4.12
 constexpr unsigned fanout_flag_ignore_outgoing = 0x4000;  // the same, Linux 6.7; no effect before
+constexpr unsigned fanout_flag_defrag = 0x8000;
 /// So many buffers must have come back before a starved receive is armed again.
 constexpr std::uint32_t rearm_buffers = Buffers::count / 8;
 /// Unexpected errors in a row after which a port waits for the next wake-up.
@@ -90,13 +91,23 @@ unsigned fanout_mode(Fanout fanout) {
   return PACKET_FANOUT_HASH;
 }
 
+/// The kernel puts the fragments of a datagram together before a group's filters see it. It does so
+/// for whoever asks in one place: two groups that see the same fragments take them from each other.
+/// Those bound to ETH_P_ALL would see all that the group for untagged frames sees.
+bool reassembles(const InputKind& kind) {
+  return kind == InputKind{.family = Family::ipv4};
+}
+
 /// A tap that ignores the host's own frames does not make the kernel copy zero-copy sends; this is
 /// the group's to say, too.
 void join_fanout(std::span<const IngressSocket> sockets, Fanout fanout, const InputKind& kind,
                  const std::string& interface) {
-  const unsigned mode = fanout_mode(fanout) | (kind.vlan != 0 ? fanout_flag_ignore_outgoing : 0);
-  set_option(sockets.front().socket, SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16U,
-             "make a fanout group", interface);
+  // One member gets all, without a hash.
+  const unsigned mode = (sockets.size() == 1 ? PACKET_FANOUT_CPU : fanout_mode(fanout)) |
+                        (reassembles(kind) ? fanout_flag_defrag : 0) |
+                        (kind.vlan != 0 ? fanout_flag_ignore_outgoing : 0);
+  set_option(sockets.front().socket, SOL_PACKET, PACKET_FANOUT,
+             (mode | fanout_flag_uniqueid) << 16U, "make a fanout group", interface);
   unsigned group = 0;
   socklen_t length = sizeof group;
   if (::getsockopt(sockets.front().socket.get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
@@ -114,7 +125,7 @@ std::vector<IngressSocket> open_ingress(const std::string& interface, const Ingr
   std::vector<IngressSocket> sockets;
   for (std::size_t i = 0; i < workers; ++i)
     sockets.push_back(open_one(interface, key, ring_bytes));
-  if (workers > 1) join_fanout(sockets, fanout, key.kind, interface);
+  if (workers > 1 || reassembles(key.kind)) join_fanout(sockets, fanout, key.kind, interface);
   return sockets;
 }
 

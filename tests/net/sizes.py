@@ -5,11 +5,11 @@
         MTU 9000          MTU 9000 and 1500
 
 0, 1, 46, 64, 1472 and 8972 bytes; a datagram larger than the egress MTU; corrupt checksum, lying
-lengths, a fragment, a denied source: counted by name, and nothing of them at the sink.
+lengths, a denied source: counted by name, and nothing of them at the sink.
 """
 
 from daemon import Daemon, config, rule
-from frames import MORE_FRAGMENTS, right_checksum, udp
+from frames import right_checksum, udp
 from ledger import Ledger
 from traffic import FLAWLESS, Gen, Sink, exact, faults
 from world import check, equal, phase, play, scaled
@@ -39,7 +39,6 @@ def bad_frames(world, daemon, ledger):
     cases = {
         "bad_checksum": udp("10.1.0.2", "239.1.1.1", 5000, b"x" * 100, checksum=wrong),
         "bad_length": udp("10.1.0.2", "239.1.1.1", 5000, b"x" * 100, udp_length=400),
-        "fragment": udp("10.1.0.2", "239.1.1.1", 5000, b"x" * 104, fragment=MORE_FRAGMENTS),
         "source_denied": udp("10.9.9.9", "239.1.1.3", 5000, b"x" * 100),
     }
     for reason, frame in cases.items():
