@@ -25,10 +25,13 @@ std::map<Endpoint, unsigned> own_ports(const RuleTable& table) {
 
 void tell(const Endpoint& port, int error) {
   if (error == EADDRINUSE)
-    log::info("{} belongs to another program, which gets what is relayed from there, too", port);
+    log::info("another program has the port of an input, and gets what comes, too: endpoint={}",
+              port);
   else
-    log::warning("cannot hold {}: {}; the host answers its senders that the port is unreachable",
-                 port, errno_text(error));
+    log::warning(
+        "port of an input not held, so the host tells its senders that it is unreachable: "
+        "endpoint={} error={}",
+        port, log::value(errno_text(error)));
 }
 
 }  // namespace
