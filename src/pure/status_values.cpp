@@ -189,6 +189,9 @@ namespace {
 std::string silence_of(const Unjoined& unjoined, const Json& input) {
   auto interface = text(input, "interface");
   auto group = text(input, "group");
+  if (text_or_nothing(input, "local") == "on") {
+    return fmt::format("this host has sent nothing to {} by {}", endpoint(input), interface);
+  }
   auto groups = Prefix::parse(group);
   if (!groups || !groups->first().is_multicast()) {
     return fmt::format("nothing has arrived for {} on {}; check source and routing",
@@ -196,6 +199,12 @@ std::string silence_of(const Unjoined& unjoined, const Json& input) {
   }
   if (auto found = unjoined.find({interface, group}); found != unjoined.end()) {
     return fmt::format("the membership of {} on {} is {}", group, interface, found->second);
+  }
+  if (auto vlan = text_or_nothing(input, "vlan"); !vlan.empty()) {
+    return fmt::format(
+        "nothing has arrived on {0} for VLAN {1}; check source, trunk, and whether the card keeps "
+        "the VLAN out (ethtool -K {0} rx-vlan-filter off)",
+        interface, vlan);
   }
   return fmt::format(
       "joined, but nothing has arrived on {}; check source, TTL, IGMP snooping/querier", interface);

@@ -174,6 +174,17 @@ TEST_CASE("status: an active rule without a datagram says what to look at") {
   CHECK(has(text, "1 membership not joined"));
   CHECK(has(text, "239.1.1.1 on eth0: failed, No buffer space available"));
 
+  status["membership"]["groups"][0]["state"] = "joined";
+  const auto of_kind = [&](const char* key, Json value) {
+    auto changed = status;
+    changed["rules"][0]["input"][key] = value;
+    changed["rules"][0]["inputs"][0][key] = value;
+    return flat(render_status(changed, 80));
+  };
+  CHECK(has(of_kind("vlan", 100), "no datagram yet: nothing has arrived on eth0 for VLAN 100"));
+  CHECK(
+      has(of_kind("local", true), "no datagram yet: this host has sent nothing to 239.1.1.1:5000"));
+
   rule["input"]["group"] = "10.0.0.9";
   rule["inputs"][0]["group"] = "10.0.0.9";
   text = flat(render_status(status, 80));
@@ -282,6 +293,11 @@ TEST_CASE("status: one rule in full") {
   CHECK_FALSE(has(text, "!"));
   CHECK(longest_line(text) <= 80);
   CHECK(render_rule(status, "studio-c") == "no rule \"studio-c\"\n");
+
+  for (auto* input : {&status["rules"][0]["input"], &status["rules"][0]["inputs"][0]})
+    input->update({{"vlan", 100}, {"local", true}});
+  CHECK(
+      has(render_rule(status, "studio-a"), "239.1.1.1:5000 on eth0, VLAN 100, sent by this host"));
 }
 
 TEST_CASE("status: whatever a rule lacks, there is something to do about it") {
