@@ -12,7 +12,7 @@ without takes the reverse. What the relay itself sends is local traffic, too: a 
 from counters import Counters
 from daemon import Daemon, config
 from ledger import internal
-from traffic import FLAWLESS, Gen, Sink, faults
+from traffic import FLAWLESS, GSO, Gen, Sink, faults
 from world import check, equal, phase, play, scaled, until
 
 
@@ -69,7 +69,7 @@ def story(world):
         daemon = Daemon(world, config(*RULES, workers=workers), name=f"relay-{workers}").start()
         equal(world.igmp("relay", "r0"), {"239.1.1.1"}, "groups joined: of what arrives only")
         run = Run(world, daemon)
-        for gso in ("off", "on"):
+        for gso in GSO:
             phase(f"sent by this host, {workers} workers, gso {gso}")
             run("239.1.1.1", ["sent"], 1, gso=gso, **own)
         phase("sent by another host")

@@ -11,7 +11,11 @@ rate where, and only where, such a counter moved; any other loss fails at once.
 import json
 import signal
 
-from world import Failure, equal, phase, scaled, until
+from world import Failure, equal, phase, scaled, superframes_are_described, until
+
+
+# What a sender may do; before Linux 6.2 superframes cannot be read.
+GSO = ("off", "on") if superframes_are_described() else ("off",)
 
 
 class Gen:

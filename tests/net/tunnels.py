@@ -9,7 +9,7 @@ Multicast and unicast come in by a tunnel without link headers and leave by anot
 
 from daemon import Daemon, config, rule
 from ledger import internal
-from traffic import FLAWLESS, Gen, Sink, faults
+from traffic import FLAWLESS, GSO, Gen, Sink, faults
 from world import equal, needs_module, phase, play, scaled, until
 
 UNICAST = (
@@ -57,7 +57,7 @@ def relayed(world, name):
         name=name,
     ).start()
     count = scaled(2000, 200)
-    for gso in ("off", "on"):
+    for gso in GSO:
         before = {r["name"]: r["rx_datagrams"] for r in daemon.status()["rules"]}
         for rule_name, address, out, port in (("group", "239.1.1.1", "239.2.1.1", 5000),
                                               ("unicast", "10.8.0.1", "10.9.0.2", 5001)):

@@ -11,7 +11,7 @@ import sys
 
 from daemon import Daemon, config, rule
 from ledger import Ledger, internal
-from traffic import FLAWLESS, Gen, Sink, exact, faults
+from traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
 from world import Process, check, equal, phase, play, scaled, until
 
 UNICAST = (
@@ -68,7 +68,7 @@ def unicast_in(world, workers):
     equal(answer(world), "silent", "the host's answer to a datagram for the rule")
     equal(answer(world, 5001), "refused", "the host's answer to one for another port")
     ledger = Ledger(world, daemon, size=1200)
-    for gso in ("off", "on"):
+    for gso in GSO:
         exact(world, ledger, "10.1.0.1", 5000, scaled(2000), 4000, size=1200, gso=gso,
               out=("239.2.1.1", 5000))
     ledger.close()

@@ -9,7 +9,7 @@ rule takes its own traffic, also that of a VLAN that is taken twice.
 
 from daemon import Daemon, config
 from ledger import internal
-from traffic import FLAWLESS, Gen, Sink, faults
+from traffic import FLAWLESS, GSO, Gen, Sink, faults
 from world import equal, needs_module, phase, play, scaled, until
 
 GROUP, PORT = "239.1.1.1", 5000
@@ -59,7 +59,7 @@ def story(world):
         }
         wanted = {name: 0 for name in sinks}
         for interface, takers in TAKERS.items():
-            for gso in ("off", "on"):
+            for gso in GSO:
                 phase(f"by {interface}, gso {gso}, {workers} workers")
                 Gen(world, GROUP, PORT, rate=scaled(4000), size=1200, count=count,
                     interface=interface, gso=gso).wait()
