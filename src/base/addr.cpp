@@ -59,6 +59,22 @@ bool IpAddress::is_loopback() const noexcept {
                      [](std::uint8_t byte) { return byte == 0; });
 }
 
+std::uint8_t IpAddress::multicast_scope() const noexcept {
+  return bytes_[1] & 0x0FU;
+}
+
+bool IpAddress::is_link_local_v6() const noexcept {
+  if (!is_v6()) return false;
+  if (is_multicast()) return multicast_scope() <= scope::link_local;
+  return bytes_[0] == 0xFEU && (bytes_[1] & 0xC0U) == 0x80U;
+}
+
+std::optional<IpAddress> IpAddress::mapped_v4() const noexcept {
+  constexpr std::array<std::uint8_t, 12> prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  if (!is_v6() || !std::equal(prefix.begin(), prefix.end(), bytes_.begin())) return std::nullopt;
+  return v4(std::span(bytes_).last<4>());
+}
+
 bool IpAddress::is_broadcast() const noexcept {
   return is_v4() && to_v4() == 0xFFFFFFFFU;
 }

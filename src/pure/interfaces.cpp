@@ -14,9 +14,16 @@ constexpr std::uint16_t arphrd_ip6gre = 823;  // ARPHRD_IP6GRE
 
 }  // namespace
 
-const IpAddress* Interface::source(Family family) const noexcept {
-  auto found = std::ranges::find(addresses, family, &IpAddress::family);
-  return found == addresses.end() ? nullptr : &*found;
+const IpAddress* Interface::source(const IpAddress& destination) const noexcept {
+  const bool on_link = destination.is_link_local_v6();
+  const auto first = [&](bool link_local) {
+    const auto found = std::ranges::find_if(addresses, [&](const IpAddress& address) {
+      return address.family() == destination.family() && address.is_link_local_v6() == link_local;
+    });
+    return found == addresses.end() ? nullptr : &*found;
+  };
+  const auto* best = first(on_link);
+  return best == nullptr && on_link ? first(false) : best;
 }
 
 // A packet socket shows a link's header only where the device can make one (dev_has_header()).

@@ -74,11 +74,22 @@ std::string why_unusable(const Input& input, const Interfaces& interfaces) {
   return {};
 }
 
+std::string why_no_source(const Interface& interface, const IpAddress& destination) {
+  if (destination.is_v4())
+    return fmt::format("interface {} has no usable source address", interface.name);
+  const bool link_local = std::ranges::any_of(interface.addresses, &IpAddress::is_link_local_v6);
+  return link_local ? fmt::format(
+                          "interface {} has only a link-local IPv6 address, not good beyond "
+                          "its link, where {} may be",
+                          interface.name, destination)
+                    : fmt::format("interface {} has no usable IPv6 address", interface.name);
+}
+
 /// Null if it has none of its own to say, or none can be said.
 const IpAddress* source_of(const Output& output, const Interfaces& interfaces) {
   const auto& source = output.source;
   if (source.mode != Source::Mode::address)
-    return interfaces.find(output.interface)->source(output.destination.family());
+    return interfaces.find(output.interface)->source(output.destination);
   return interfaces.has(source.address) ? &source.address : nullptr;
 }
 
@@ -89,7 +100,7 @@ std::string why_unusable(const Output& output, const Interfaces& interfaces) {
     return {};
   if (output.source.mode == Source::Mode::address)
     return fmt::format("source {} is no address of this host", output.source.address);
-  return fmt::format("interface {} has no usable source address", output.interface);
+  return why_no_source(*interfaces.find(output.interface), output.destination);
 }
 
 bool all_refused(const std::vector<std::string>& reasons) {

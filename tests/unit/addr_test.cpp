@@ -35,6 +35,18 @@ TEST_CASE("kinds of address") {
   CHECK(IpAddress::parse("255.255.255.255")->is_broadcast());
 }
 
+TEST_CASE("IPv6 groups and addresses have a scope") {
+  CHECK(IpAddress::parse("ff05::1")->multicast_scope() == 5);
+  CHECK(IpAddress::parse("ff1e::1")->multicast_scope() == 14);
+  for (const auto* text : {"fe80::1", "febf::1", "ff02::1", "ff12::1", "ff01::1"})
+    CHECK(IpAddress::parse(text)->is_link_local_v6());
+  for (const auto* text : {"fec0::1", "fe00::1", "2001:db8::1", "::1", "ff05::1", "169.254.1.1"})
+    CHECK_FALSE(IpAddress::parse(text)->is_link_local_v6());
+  CHECK(IpAddress::parse("::ffff:10.0.0.1")->mapped_v4()->str() == "10.0.0.1");
+  CHECK_FALSE(IpAddress::parse("::10.0.0.1")->mapped_v4());
+  CHECK_FALSE(IpAddress::parse("10.0.0.1")->mapped_v4());
+}
+
 TEST_CASE("consecutive addresses carry over") {
   CHECK(IpAddress::parse("239.1.1.255")->plus(1).str() == "239.1.2.0");
   CHECK(IpAddress::parse("239.1.1.1")->plus(1000).str() == "239.1.4.233");

@@ -58,11 +58,41 @@ TEST_CASE("interfaces are equal whatever their order, and differ by each detail"
 
 TEST_CASE("a source is the first address of its family") {
   auto eth0 = link("eth0", 1);
-  CHECK(eth0.source(Family::ipv4) == nullptr);
+  const auto group = IpAddress::parse("239.1.1.1").value();
+  CHECK(eth0.source(group) == nullptr);
   eth0.addresses = {IpAddress::parse("2001:db8::1").value(), IpAddress::parse("10.0.0.1").value(),
                     IpAddress::parse("10.0.0.2").value()};
-  CHECK(eth0.source(Family::ipv4)->str() == "10.0.0.1");
-  CHECK(eth0.source(Family::ipv6)->str() == "2001:db8::1");
+  CHECK(eth0.source(group)->str() == "10.0.0.1");
+  CHECK(eth0.source(IpAddress::parse("ff15::1").value())->str() == "2001:db8::1");
+}
+
+TEST_CASE("an IPv6 source is as wide as its destination") {
+  struct Case {
+    std::vector<const char*> addresses;
+    const char* destination;
+    const char* expected;  ///< null: none
+  };
+  const std::vector<Case> cases{
+      {{"2001:db8::1", "fe80::1"}, "ff05::1", "2001:db8::1"},
+      {{"fe80::1", "2001:db8::1"}, "ff15::1", "2001:db8::1"},
+      {{"fe80::1", "fd00::1"}, "2001:db8::9", "fd00::1"},
+      {{"2001:db8::1", "fe80::1"}, "ff02::1:2", "fe80::1"},
+      {{"2001:db8::1", "fe80::1"}, "fe80::9", "fe80::1"},
+      {{"2001:db8::1"}, "ff02::1:2", "2001:db8::1"},
+      {{"fe80::1"}, "ff12::1", "fe80::1"},
+      {{"fe80::1", "10.0.0.1"}, "ff05::1", nullptr},
+      {{"fe80::1"}, "2001:db8::9", nullptr},
+      {{"10.0.0.1"}, "ff02::1", nullptr},
+      {{"fe80::1"}, "239.1.1.1", nullptr},
+  };
+  for (const auto& [addresses, destination, expected] : cases) {
+    auto eth0 = link("eth0", 1);
+    for (const auto* address : addresses)
+      eth0.addresses.push_back(IpAddress::parse(address).value());
+    const auto* source = eth0.source(IpAddress::parse(destination).value());
+    INFO(destination);
+    CHECK((source == nullptr ? "none" : source->str()) == (expected ? expected : "none"));
+  }
 }
 
 TEST_CASE("an address is the host's whichever interface has it") {

@@ -20,6 +20,13 @@ namespace mcr {
 
 enum class Family : std::uint8_t { none = 0, ipv4 = AF_INET, ipv6 = AF_INET6 };
 
+/// Scopes of IPv6 multicast (RFC 7346): how far a group reaches.
+namespace scope {
+inline constexpr std::uint8_t reserved = 0;
+inline constexpr std::uint8_t interface_local = 1;
+inline constexpr std::uint8_t link_local = 2;
+}  // namespace scope
+
 /// An IPv4 or IPv6 address; the default is none at all.
 class IpAddress {
  public:
@@ -44,6 +51,13 @@ class IpAddress {
   /// 0.0.0.0 or ::.
   [[nodiscard]] bool is_unspecified() const noexcept;
   [[nodiscard]] bool is_loopback() const noexcept;
+  /// The scope of an IPv6 group: 0 to 15.
+  [[nodiscard]] std::uint8_t multicast_scope() const noexcept;
+  /// IPv6 that means nothing beyond its link: fe80::/10 (RFC 4291), or a group of such a scope.
+  /// IPv4 is never treated so.
+  [[nodiscard]] bool is_link_local_v6() const noexcept;
+  /// Of ::ffff:a.b.c.d (RFC 4291, section 2.5.5.2) the IPv4 address.
+  [[nodiscard]] std::optional<IpAddress> mapped_v4() const noexcept;
   /// 255.255.255.255; IPv6 has none.
   [[nodiscard]] bool is_broadcast() const noexcept;
 

@@ -31,8 +31,10 @@ struct Interface {
   /// Usable as a source address, best first: global before link scope, primary before secondary.
   std::vector<IpAddress> addresses;
 
-  /// The best source address of that family, or null; valid as long as this object.
-  [[nodiscard]] const IpAddress* source(Family family) const noexcept;
+  /// The best source address towards a destination, or null; valid as long as this object.
+  /// IPv6: a link-local one is first choice within the link, and no choice beyond it (RFC 6724,
+  /// rule 2; RFC 4007, section 9).
+  [[nodiscard]] const IpAddress* source(const IpAddress& destination) const noexcept;
 
   /// Bytes before the IP header of a frame, as a packet socket (SOCK_RAW) has it; nothing for types
   /// of link that cannot be read.
