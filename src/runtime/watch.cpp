@@ -9,19 +9,15 @@ namespace mcr {
 Relay::Heard Relay::heard(std::uint32_t slot) const {
   Heard sum;
   std::uint64_t last_seen = 0;
-  std::uint64_t last_source = 0;
   for (const auto& worker : workers_) {
     const auto& counters = worker->counters().rules[slot];
     sum.datagrams += counters.rx_datagrams.get();
     sum.bytes += counters.rx_bytes.get();
     if (counters.last_seen_ns.get() <= last_seen) continue;
     last_seen = counters.last_seen_ns.get();
-    last_source = counters.last_source.get();
+    sum.last_source = counters.last_source.get();
   }
-  if (last_seen == 0) return sum;
-  sum.last_seen = Clock::time_point(std::chrono::nanoseconds(last_seen));
-  sum.last_source = {IpAddress::v4(static_cast<std::uint32_t>(last_source >> 16U)),
-                     static_cast<std::uint16_t>(last_source & 0xFFFFU)};
+  if (last_seen != 0) sum.last_seen = Clock::time_point(std::chrono::nanoseconds(last_seen));
   return sum;
 }
 

@@ -198,8 +198,7 @@ void Worker::take(const TableEntry& entry, const Frame& frame, const Packet& pac
   counters.rx_datagrams.add(packet.datagrams);
   counters.rx_bytes.add(packet.payload.size());
   counters.last_seen_ns.set(now_ns_);
-  counters.last_source.set(std::uint64_t{packet.source.address.to_v4()} << 16U |
-                           packet.source.port);
+  counters.last_source.set(packet.source);
   for (const auto& output : table.outputs(entry)) {
     if (output.limit == 0)
       send(output, packet, frame.buffer);

@@ -232,6 +232,69 @@ TEST_CASE("what an output has sent is known by source address and port") {
   CHECK(table.lookup(0, {ip("239.1.1.2"), 5000})[0].allow_loop);
 }
 
+TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
+  auto one = rule("a", ip("ff15::1"), 5000);
+  one.outputs = {{"out", ip("ff15::2"), 6000, std::uint8_t{16}},
+                 {"out", ip("ff02::2"), 6000, std::uint8_t{16}},
+                 {"out", ip("fe80::9"), 6000, std::nullopt},
+                 {"out", ip("239.1.1.1"), 6000, std::uint8_t{16}}};
+  Config config;
+  config.rules = {one};
+  const auto link = ip("fe80::1");
+  const auto global = ip("2001:db8::1");
+  const auto result =
+      compiled(config, Interfaces({up("in", 2), up("out", 3, {global, link, source})}));
+  const auto outputs = result.table.outputs(result.table.lookup(0, {ip("ff15::1"), 5000})[0]);
+  REQUIRE(outputs.size() == 4);
+  const auto carries = [](const TableOutput& output, const IpAddress& address) {
+    const auto bytes = std::as_bytes(address.bytes());
+    const auto used = std::span(output.control).first(output.control_bytes);
+    return !std::ranges::search(used, bytes).empty();
+  };
+  CHECK(carries(outputs[0], global));
+  CHECK(carries(outputs[1], link));
+  CHECK(carries(outputs[2], link));
+  CHECK(carries(outputs[3], source));
+  CHECK(outputs[0].unfragmented == 1452);
+  CHECK(outputs[3].unfragmented == 1472);
+  CHECK(outputs[2].destination.v6.sin6_scope_id == 3);
+  // A queue for each family, and for unicast.
+  CHECK(result.table.egress().size() == 3);
+
+  const auto without = [&](std::vector<IpAddress> addresses, IpAddress destination) {
+    auto lone = one;
+    lone.outputs = {{"out", destination, 6000, std::uint8_t{16}}};
+    return judge(lone, Interfaces({up("in", 2), up("out", 3, std::move(addresses))}), never_refused)
+        .reason;
+  };
+  CHECK(without({link}, ip("ff02::2")).empty());
+  CHECK(without({link}, ip("ff15::2")).find("only a link-local IPv6 address") != std::string::npos);
+  CHECK(without({source}, ip("ff15::2")).find("no usable IPv6 address") != std::string::npos);
+}
+
+TEST_CASE("one interface receives each family by a socket of its own") {
+  Config config;
+  config.rules = {rule("four", ip("239.1.1.1"), 5000), rule("six", ip("ff15::1"), 5000)};
+  const auto result = compiled(config, two_interfaces());
+  REQUIRE(result.table.ingress().size() == 2);
+  for (const auto& ingress : result.table.ingress()) {
+    REQUIRE(ingress.destinations.size() == 1);
+    const auto& destination = ingress.destinations[0];
+    CHECK(ingress.key.kind.family == destination.address.family());
+    CHECK(result.table.lookup(ingress.port, destination).size() == 1);
+    CHECK(result.table.lookup(1 - ingress.port, destination).empty());
+  }
+}
+
+TEST_CASE("where a rule's last datagram came from is kept for both families") {
+  LastSource last;
+  for (const auto* text : {"10.0.0.5", "2001:db8::ffff:1", "255.255.255.255", "fe80::1"}) {
+    const Endpoint endpoint{ip(text), 65535};
+    last.set(endpoint);
+    CHECK(last.get() == endpoint);
+  }
+}
+
 TEST_CASE("rules that do not run are not in the table but keep their counters") {
   Config config;
   config.rules = {rule("a", ip("239.1.1.1"), 5000)};
