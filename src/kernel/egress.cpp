@@ -56,10 +56,12 @@ std::uint64_t charge_of(const MessageShape& shape) noexcept {
   return 2 * std::uint64_t{shape.bytes} + std::uint64_t{page} * shape.pages + 2048;
 }
 
-/// An ICMP answer to an earlier datagram: reported once, by failing the next send (ip(7)).
+/// An ICMP answer to an earlier datagram: reported once, by failing the next send (ip(7)). ICMPv6
+/// has EACCES (prohibited) and, which also a group may bring, EMSGSIZE (packet too big, RFC 4443).
 bool is_refusal_of_earlier(int error) noexcept {
   return error == ECONNREFUSED || error == EHOSTUNREACH || error == EHOSTDOWN ||
-         error == ENOPROTOOPT || error == EPROTO || error == ENETUNREACH || error == ECONNRESET;
+         error == ENOPROTOOPT || error == EPROTO || error == ENETUNREACH || error == ECONNRESET ||
+         error == EACCES || error == EMSGSIZE;
 }
 
 bool is_unusable(int error) noexcept {
