@@ -63,6 +63,14 @@ std::set<std::pair<IpAddress, IpAddress>> mcfilter(const std::string& interface)
   return result;
 }
 
+/// How many IPv6 sources an interface lets through.
+std::size_t mcfilter6(const std::string& interface) {
+  std::size_t count = 0;
+  for (const auto& words : words_of("/proc/net/mcfilter6"))
+    if (words.size() > 4 && words[1] == interface && words[4] != "0") ++count;
+  return count;
+}
+
 struct Case {
   std::string interface;
   Netlink netlink;
@@ -136,6 +144,27 @@ void ipv6(const std::string& interface) {
   world::expect(igmp6(interface).empty(), "after leaving none is in /proc/net/igmp6");
 }
 
+/// More sources than mld_max_msf allows one socket; and any source beside them.
+void ipv6_sources(const std::string& interface) {
+  constexpr std::uint32_t sources = 150;
+  Case test(interface);
+  const auto group = IpAddress::parse("ff35::1").value();
+  const auto first = IpAddress::parse("2001:db8::1").value();
+  for (std::uint32_t i = 0; i < sources; ++i)
+    test.wanted.insert({interface, group, first.plus(i)});
+  test.join();
+  world::expect(mcfilter6(interface) == sources, "150 IPv6 sources are in /proc/net/mcfilter6");
+  world::expect(test.memberships.statistics().helper_sockets == 3, "64 sources a socket");
+  const Group any{interface, group, {}};
+  test.wanted.insert(any);
+  test.join();
+  world::expect(test.memberships.statistics().helper_sockets == 4, "any source has its own socket");
+  test.balance();
+  test.memberships.leave({any}, Clock::now());
+  world::expect(mcfilter6(interface) == 0 && test.memberships.statistics().helper_sockets == 1,
+                "any source stays when all (S,G) leave");
+}
+
 void refused(const std::string& interface) {
   const std::string limit = "/proc/sys/net/ipv4/igmp_max_memberships";
   if (!world::write_file(limit, "0")) world::skip("cannot write " + limit);
@@ -192,6 +221,7 @@ int main() {
     thousand_groups(interface);
   sources("in0");
   ipv6("in0");
+  ipv6_sources("in0");
   refused("in0");
   recreated();
 }
