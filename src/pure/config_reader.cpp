@@ -159,7 +159,7 @@ std::set<Prefix>::const_iterator overlapping(const std::set<Prefix>& known, cons
 }
 
 std::optional<std::vector<Prefix>> read_sources(const Value& value) {
-  const auto* array = value.array("IPv4 addresses");
+  const auto* array = value.array("IP addresses");
   if (array == nullptr) return std::nullopt;
   if (array->empty()) value.refuse("is empty; leave it out to take any source");
   std::set<Prefix> sources;

@@ -46,8 +46,8 @@ class Resolver {
     if (!written.group.present && !written.address.present)
       missing(written.at, "an input", "a `group`, or an `address` of this host");
     if (!written.port.present) missing(written.at, "an input", "a `port`");
-    const bool sources_fit = !written.sources.present || written.sources.value;
     const auto destination = input_destination(written);
+    const bool sources_fit = input_sources_fit(written, destination);
     const bool kind_fits = input_kind_fits(written);
     if (!written.interface.value || !destination || !written.port.value || !sources_fit ||
         !kind_fits)
@@ -79,6 +79,19 @@ class Resolver {
     }
     return (!written.vlan.present || written.vlan.value) &&
            (!written.local.present || written.local.value);
+  }
+
+  bool input_sources_fit(const WrittenInput& written, const std::optional<Prefix>& destination) {
+    if (!written.sources.present) return true;
+    if (!written.sources.value) return false;
+    for (const auto& source : *written.sources.value) {
+      if (!destination || source.first().family() == destination->first().family()) continue;
+      mistakes_.add(written.sources.at,
+                    fmt::format("sources: {} cannot send to {}: one is IPv4, the other IPv6",
+                                source.str(), destination->first()));
+      return false;
+    }
+    return true;
   }
 
   static void name(const WrittenRule& written, PlacedRule& placed) {

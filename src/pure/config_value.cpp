@@ -289,26 +289,36 @@ std::optional<Endpoint> Value::listener() const {
 }
 
 std::optional<IpAddress> Value::address() const {
-  const auto text = string("an IPv4 address in a string");
+  const auto text = string("an IP address in a string");
   if (!text) return std::nullopt;
   // inet_pton(3) would stop at a NUL and take what stands before it.
   const bool has_nul = text->find('\0') != std::string::npos;
   const auto parsed = has_nul ? std::nullopt : IpAddress::parse(*text);
-  if (!parsed) {
-    refuse(fmt::format("{} is not an IPv4 address", quoted(*text)));
-  } else if (parsed->is_v6()) {
-    refuse(fmt::format("{}: IPv6 is not supported yet", quoted(*text)));
-  } else {
+  const auto scope = text->find('%');
+  if (!parsed && scope != std::string::npos && IpAddress::parse(text->substr(0, scope)))
+    refuse(fmt::format("{}: leave \"{}\" out; `interface` says which link is meant", quoted(*text),
+                       excerpt(text->substr(scope))));
+  else if (!parsed)
+    refuse(fmt::format("{} is not an IP address", quoted(*text)));
+  else if (const auto inner = parsed->mapped_v4())
+    refuse(fmt::format("{} is an IPv4 address in IPv6 form: write \"{}\"", quoted(*text), *inner));
+  else
     return parsed;
-  }
   return std::nullopt;
 }
 
 std::optional<IpAddress> Value::group(std::string_view hint) const {
   const auto parsed = address();
-  if (!parsed || parsed->is_multicast()) return parsed;
-  refuse(
-      fmt::format("{} is not a multicast group (224.0.0.0 to 239.255.255.255){}", *parsed, hint));
+  if (!parsed) return std::nullopt;
+  if (!parsed->is_multicast())
+    refuse(fmt::format("{} is not a multicast group ({}){}", *parsed,
+                       parsed->is_v6() ? "ff00::/8" : "224.0.0.0 to 239.255.255.255", hint));
+  else if (parsed->is_v6() && parsed->multicast_scope() == scope::reserved)
+    refuse(fmt::format("{} has the reserved scope 0, which no host sends or takes", *parsed));
+  else if (parsed->is_v6() && parsed->multicast_scope() == scope::interface_local)
+    refuse(fmt::format("{} is interface-local: such groups never leave their host", *parsed));
+  else
+    return parsed;
   return std::nullopt;
 }
 

@@ -242,6 +242,36 @@ outputs = [
   CHECK_FALSE(outputs.at(3).loopback);
 }
 
+TEST_CASE("config: IPv6 stands wherever IPv4 does") {
+  const auto config = good(R"(
+[[rule]]
+input = { interface = "e0", group = "ff15::1", port = 5000, sources = ["2001:db8::5", "fe80::1"] }
+outputs = [
+  { interface = "e1" },
+  { interface = "e1", group = "239.1.1.1" },
+  { interface = "e1", group = "ff02::1:2" },
+  { interface = "e1", address = "fe80::9", port = 6000 },
+]
+[[rule]]
+name = "six"
+input = { interface = "e0", group = "239.1.1.2", port = 5000 }
+outputs = [ { interface = "e1", group = "FF3E:0020:2001:0db8::0001", ttl = 3 } ]
+)");
+  REQUIRE(config.rules.size() == 2);
+  const auto& first = config.rules[0];
+  CHECK(first.name == "e0/[ff15::1]:5000");
+  CHECK(first.inputs[0].destination == ip("ff15::1"));
+  CHECK(first.inputs[0].sources == std::vector{ip("2001:db8::5"), ip("fe80::1")});
+  REQUIRE(first.outputs.size() == 4);
+  CHECK(first.outputs[0].destination == ip("ff15::1"));
+  CHECK(first.outputs[0].ttl == Ttl::of(default_multicast_ttl));
+  CHECK(first.outputs[1].destination == ip("239.1.1.1"));
+  CHECK(first.outputs[2].destination == ip("ff02::1:2"));
+  CHECK(first.outputs[3].destination == ip("fe80::9"));
+  CHECK(first.outputs[3].ttl == Ttl{});
+  CHECK(config.rules[1].outputs[0].destination.str() == "ff3e:20:2001:db8::1");
+}
+
 TEST_CASE("config: the tables of a rule may be written out") {
   const Config config = good(R"([[rule]]
 [rule.input]
@@ -430,15 +460,26 @@ TEST_CASE("config: mistakes of an input") {
       {R"({ interface = "e", group = "10.1.1.1", port = 5 })", "2:36",
        "group: 10.1.1.1 is not a multicast group"},
       {R"({ interface = "e", group = "240.0.0.0", port = 5 })", "2:36", "is not a multicast group"},
-      {R"({ interface = "e", group = "ff05::1", port = 5 })", "2:36", "IPv6 is not supported yet"},
-      {R"({ interface = "e", group = "239.1.1", port = 5 })", "2:36", "is not an IPv4 address"},
-      {R"({ interface = "e", group = "239.1.1.1\u0000x", port = 5 })", "2:36", "is not an IPv4"},
+      {R"({ interface = "e", group = "2001:db8::1", port = 5 })", "2:36",
+       "group: 2001:db8::1 is not a multicast group (ff00::/8)"},
+      {R"({ interface = "e", group = "ff10::1", port = 5 })", "2:36",
+       "group: ff10::1 has the reserved scope 0"},
+      {R"({ interface = "e", group = "ff01::1", port = 5 })", "2:36",
+       "group: ff01::1 is interface-local: such groups never leave their host"},
+      {R"({ interface = "e", group = "ff02::1%eth0", port = 5 })", "2:36",
+       "group: \"ff02::1%eth0\": leave \"%eth0\" out; `interface` says which link is meant"},
+      {R"({ interface = "e", group = "ff02::g%eth0", port = 5 })", "2:36", "is not an IP address"},
+      {R"({ interface = "e", group = "[ff02::1]", port = 5 })", "2:36", "is not an IP address"},
+      {R"({ interface = "e", group = "::ffff:239.1.1.1", port = 5 })", "2:36",
+       "is an IPv4 address in IPv6 form: write \"239.1.1.1\""},
+      {R"({ interface = "e", group = "239.1.1", port = 5 })", "2:36", "is not an IP address"},
+      {R"({ interface = "e", group = "239.1.1.1\u0000x", port = 5 })", "2:36", "is not an IP"},
       {R"({ interface = "", group = "239.1.1.1", port = 5 })", "2:23", "cannot be empty"},
       {R"({ interface = "a b", group = "239.1.1.1", port = 5 })", "2:23", "is no interface name"},
       {R"({ interface = "..", group = "239.1.1.1", port = 5 })", "2:23", "is no interface name"},
       {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = [] })", "2:69", "is empty"},
       {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = "10.0.0.1" })", "2:69",
-       "expected an array of IPv4 addresses, found a string"},
+       "expected an array of IP addresses, found a string"},
       {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["10.0.0.1", "10.0.0.1"] })",
        "2:82", "10.0.0.1 is named twice"},
       {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["10.0.0.0/8", "10.1.0.1"] })",
@@ -457,8 +498,12 @@ TEST_CASE("config: mistakes of an input") {
        "239.1.0.0/16 are multicast groups, not hosts"},
       {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["239.0.0.1"] })", "2:70",
        "239.0.0.1 is a multicast group, not the address of one host"},
-      {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["fe80::1"] })", "2:70",
-       "IPv6 is not supported yet"},
+      {R"({ interface = "e", group = "239.1.1.1", port = 5, sources = ["fe80::1"] })", "2:69",
+       "sources: fe80::1 cannot send to 239.1.1.1: one is IPv4, the other IPv6"},
+      {R"({ interface = "e", group = "ff15::1", port = 5, sources = ["10.0.0.1"] })", "2:67",
+       "sources: 10.0.0.1 cannot send to ff15::1"},
+      {R"({ interface = "e", group = "ff15::1", port = 5, sources = ["ff15::2"] })", "2:68",
+       "ff15::2 is a multicast group, not the address of one host"},
   });
 }
 
@@ -564,7 +609,11 @@ TEST_CASE("config: mistakes of outputs") {
        "239.0.0.1 is a multicast group, not the address of one host; a group is written as"},
       {R"([{ interface = "e1", address = "255.255.255.255" }])", "3:42", "not the address of one"},
       {R"([{ interface = "e1", address = "0.0.0.0" }])", "3:42", "not the address of one host"},
-      {R"([{ interface = "e1", address = "::1" }])", "3:42", "IPv6 is not supported yet"},
+      {R"([{ interface = "e1", address = "::" }])", "3:42", "not the address of one host"},
+      {R"([{ interface = "e1", address = "fe80::1%e1" }])", "3:42", "leave \"%e1\" out"},
+      {R"([{ interface = "e1", address = "ff15::1" }])", "3:42",
+       "ff15::1 is a multicast group, not the address of one host; a group is written as"},
+      {R"([{ interface = "e1", group = "ff01::1" }])", "3:40", "ff01::1 is interface-local"},
       {R"([{ interface = "e1", address = "10.0.0.1", group = "239.0.0.1" }])", "3:12",
        "a `group` or an `address`, not both"},
       {R"([{ interface = "e1", ttl = 256 }])", "3:38", "ttl: 256 is not from 1 to 255"},

@@ -234,10 +234,10 @@ TEST_CASE("what an output has sent is known by source address and port") {
 
 TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
   auto one = rule("a", ip("ff15::1"), 5000);
-  one.outputs = {{"out", ip("ff15::2"), 6000, std::uint8_t{16}},
-                 {"out", ip("ff02::2"), 6000, std::uint8_t{16}},
-                 {"out", ip("fe80::9"), 6000, std::nullopt},
-                 {"out", ip("239.1.1.1"), 6000, std::uint8_t{16}}};
+  one.outputs = {{"out", ip("ff15::2"), 6000, Ttl::of(16)},
+                 {"out", ip("ff02::2"), 6000, Ttl::of(16)},
+                 {"out", ip("fe80::9"), 6000, {}},
+                 {"out", ip("239.1.1.1"), 6000, Ttl::of(16)}};
   Config config;
   config.rules = {one};
   const auto link = ip("fe80::1");
@@ -248,8 +248,7 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
   REQUIRE(outputs.size() == 4);
   const auto carries = [](const TableOutput& output, const IpAddress& address) {
     const auto bytes = std::as_bytes(address.bytes());
-    const auto used = std::span(output.control).first(output.control_bytes);
-    return !std::ranges::search(used, bytes).empty();
+    return !std::ranges::search(output.envelope.used_control(), bytes).empty();
   };
   CHECK(carries(outputs[0], global));
   CHECK(carries(outputs[1], link));
@@ -257,13 +256,13 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
   CHECK(carries(outputs[3], source));
   CHECK(outputs[0].unfragmented == 1452);
   CHECK(outputs[3].unfragmented == 1472);
-  CHECK(outputs[2].destination.v6.sin6_scope_id == 3);
+  CHECK(outputs[2].envelope.destination.v6.sin6_scope_id == 3);
   // A queue for each family, and for unicast.
   CHECK(result.table.egress().size() == 3);
 
   const auto without = [&](std::vector<IpAddress> addresses, IpAddress destination) {
     auto lone = one;
-    lone.outputs = {{"out", destination, 6000, std::uint8_t{16}}};
+    lone.outputs = {{"out", destination, 6000, Ttl::of(16)}};
     return judge(lone, Interfaces({up("in", 2), up("out", 3, std::move(addresses))}), never_refused)
         .reason;
   };
