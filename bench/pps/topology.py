@@ -130,7 +130,7 @@ class Line:
         )
         listing, dropped = text.strip().rsplit("\n", 1)
         found = {
-            entry["counter"]["name"]: Count(entry["counter"]["packets"], entry["counter"]["bytes"])
+            entry["counter"]["name"]: Count.of(entry["counter"])
             for entry in json.loads(listing)["nftables"] if "counter" in entry
         }
         return found, int(dropped)

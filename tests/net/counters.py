@@ -1,40 +1,41 @@
 """Independent counts: nftables at an interface's ingress, one counter a (destination, port).
 
 The kernel may carry many datagrams in one frame (UDP_SEGMENT), with one pair of headers; so the
-exact figure is the UDP payload: bytes - 28 x frames.
+exact figure is the UDP payload: bytes - 28 x frames, IPv6: bytes - 48 x frames.
 """
 
 import json
 
-HEADERS = 28  # IPv4 without options, and UDP
+IPV4, IPV6 = 28, 48  # bytes of IP header, without options or extension headers, and UDP header
 
 
 class Count:
-    """Frames and their bytes after the Ethernet header."""
+    """Frames and the bytes of UDP payload in them."""
 
-    def __init__(self, frames=0, length=0):
+    def __init__(self, frames=0, payload=0):
         self.frames = frames
-        self.length = length
+        self.payload = payload
 
-    @property
-    def payload(self):
-        return self.length - HEADERS * self.frames
+    @classmethod
+    def of(cls, counter, headers=IPV4):
+        """From a counter of nftables, which counts bytes after the Ethernet header."""
+        return cls(counter["packets"], counter["bytes"] - headers * counter["packets"])
 
     def __add__(self, other):
-        return Count(self.frames + other.frames, self.length + other.length)
+        return Count(self.frames + other.frames, self.payload + other.payload)
 
     def __sub__(self, other):
-        return Count(self.frames - other.frames, self.length - other.length)
+        return Count(self.frames - other.frames, self.payload - other.payload)
 
     def __eq__(self, other):
-        return (self.frames, self.length) == (other.frames, other.length)
+        return (self.frames, self.payload) == (other.frames, other.payload)
 
     def __repr__(self):
         return f"{self.frames} frames, {self.payload} B of payload"
 
 
 class Counters:
-    """Counts IPv4 UDP that comes in on one interface, from now on."""
+    """Counts UDP that comes in on one interface, from now on."""
 
     def __init__(self, world, namespace, interface):
         self._world = world
@@ -44,9 +45,11 @@ class Counters:
         script = f"""
 table netdev {self._table} {{
   set flows {{ type ipv4_addr . inet_service; size 65535; flags dynamic; }}
+  set flows6 {{ type ipv6_addr . inet_service; size 65535; flags dynamic; }}
   chain ingress {{
     type filter hook ingress device {interface} priority -500;
-    meta l4proto udp add @flows {{ ip daddr . udp dport counter }}
+    meta protocol ip meta l4proto udp add @flows {{ ip daddr . udp dport counter }}
+    meta protocol ip6 meta l4proto udp add @flows6 {{ ip6 daddr . udp dport counter }}
   }}
 }}
 """
@@ -54,16 +57,16 @@ table netdev {self._table} {{
 
     def read(self):
         """{(address, port): Count}"""
-        text = self._world.sh(
-            f"nft -j list set netdev {self._table} flows", self.namespace
-        )
         found = {}
-        for entry in json.loads(text)["nftables"]:
-            for element in entry.get("set", {}).get("elem", []):
-                element = element["elem"]
-                address, port = element["val"]["concat"]
-                counter = element["counter"]
-                found[address, int(port)] = Count(counter["packets"], counter["bytes"])
+        for name, headers in (("flows", IPV4), ("flows6", IPV6)):
+            text = self._world.sh(
+                f"nft -j list set netdev {self._table} {name}", self.namespace
+            )
+            for entry in json.loads(text)["nftables"]:
+                for element in entry.get("set", {}).get("elem", []):
+                    element = element["elem"]
+                    address, port = element["val"]["concat"]
+                    found[address, int(port)] = Count.of(element["counter"], headers)
         return found
 
     def close(self):

@@ -39,9 +39,35 @@ def udp(source, group, port, payload, checksum=None, udp_length=None, ip_length=
     return destination + bytes.fromhex("020000000001") + b"\x08\x00" + ip + datagram
 
 
+HOP_BY_HOP, FRAGMENT, OPTIONS = 0, 44, 60  # IPv6 extension headers (RFC 8200)
+
+
+def udp6(source, group, port, payload, checksum=None, udp_length=None, hops=16, extensions=()):
+    """The same over IPv6. `extensions`: (protocol, bytes) in order; the first byte is filled in."""
+    length = udp_length or 8 + len(payload)
+    header = struct.pack("!HHHH", 40000, port, length, 0)
+    ends = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, group)
+    if checksum is None:
+        pseudo = ends + struct.pack("!II", length, socket.IPPROTO_UDP)
+        checksum = _sum(pseudo + header + payload) or 0xFFFF
+    protocol, chain = socket.IPPROTO_UDP, b""
+    for kind, content in reversed(extensions):
+        chain = bytes((protocol,)) + content[1:] + chain
+        protocol = kind
+    chain += struct.pack("!HHHH", 40000, port, length, checksum) + payload
+    ip = struct.pack("!IHBB", 6 << 28, len(chain), protocol, hops) + ends
+    destination = b"\x33\x33" + ends[-4:]
+    return destination + bytes.fromhex("020000000001") + b"\x86\xdd" + ip + chain
+
+
 def right_checksum(frame):
     """The UDP checksum that stands in a frame made by `udp`."""
     return struct.unpack("!H", frame[40:42])[0]
+
+
+def right_checksum6(frame):
+    """The same of `udp6`, without extension headers."""
+    return struct.unpack("!H", frame[60:62])[0]
 
 
 def tagged(frame, vlan, protocol=VLAN, priority=0):

@@ -10,6 +10,7 @@ A test is a function of a World, handed to `play`:  exit 0 passed, 77 skipped, e
 
 import atexit
 import ctypes
+import ipaddress
 import os
 import shutil
 import signal
@@ -197,6 +198,18 @@ class World:
         self.link("gen", "g0", "10.1.0.2/24", "relay", "r0", "10.1.0.1/24", mtu)
         self.link("relay", "r1", "10.2.0.1/24", "sink", "s0", "10.2.0.2/24", egress_mtu or mtu)
 
+    def dual_stack(self, *namespaces):
+        """Makes IPv6 addresses of links to come usable at once (no duplicate detection)."""
+        for namespace in namespaces:
+            self.sysctl(namespace, "net.ipv6.conf.default.accept_dad", 0)
+
+    def link_local(self, namespace, interface):
+        """The link-local IPv6 address of an interface."""
+        def found():
+            return self.sh(f"ip -6 -o addr show dev {interface} scope link -tentative", namespace)
+        until(found, f"{interface} has a link-local address")
+        return found().split()[3].split("/")[0]
+
     # -- commands and processes
 
     def sh(self, command, namespace=None, ok=True, seconds=20):
@@ -259,18 +272,32 @@ class World:
                 groups.add(".".join(map(str, octets)))
         return groups - {"224.0.0.1"}
 
+    def igmp6(self, namespace, interface):
+        """The IPv6 groups joined on an interface, without those of the host itself."""
+        groups = set()
+        for line in self.sh("cat /proc/net/igmp6", namespace).splitlines():
+            fields = line.split()
+            if fields[1] == interface:
+                groups.add(str(ipaddress.IPv6Address(int(fields[2], 16))))
+        return {
+            g for g in groups if g not in ("ff01::1", "ff02::1") and not g.startswith("ff02::1:ff")
+        }
+
     def udp_errors(self, namespace):
         """Datagrams that UDP sockets of a namespace had no room for."""
         names, values = (
             line.split() for line in self.sh("grep ^Udp: /proc/net/snmp", namespace).splitlines()
         )
         row = dict(zip(names[1:], map(int, values[1:])))
-        return row["RcvbufErrors"] + row["MemErrors"]
+        six = dict(line.split() for line in self.sh("cat /proc/net/snmp6", namespace).splitlines())
+        return (row["RcvbufErrors"] + row["MemErrors"] + int(six.get("Udp6RcvbufErrors", 0))
+                + int(six.get("Udp6MemErrors", 0)))
 
     def udp_queued(self, namespace):
         """Whether datagrams wait in UDP sockets of a namespace for their program."""
-        rows = self.sh("cat /proc/net/udp", namespace).splitlines()[1:]
-        return any(int(row.split()[4].split(":")[1], 16) for row in rows)
+        rows = self.sh("cat /proc/net/udp /proc/net/udp6", namespace).splitlines()
+        queues = (row.split()[4] for row in rows if "local_address" not in row)
+        return any(int(queue.split(":")[1], 16) for queue in queues)
 
     def inject(self, namespace, interface, frames):
         """Sends raw Ethernet frames (bytes), in order, with no offload flags."""
