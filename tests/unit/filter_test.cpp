@@ -687,6 +687,24 @@ TEST_CASE("filter: IPv6 as the naive scan, while the program fits") {
   }
 }
 
+TEST_CASE("filter: IPv6 loses gaps of the last word first") {
+  Destinations destinations;
+  for (const auto* prefix : {"ff15::", "ff35::"})
+    for (std::uint32_t i = 0; i < 100; ++i)
+      for (const std::uint32_t end : {0U, 2U})
+        destinations.push_back({six(prefix).plus((i << 16U) + end), std::uint16_t(1000 + i)});
+  const auto full = compile_filter(destinations, ipv6, 14, roomy);
+  CHECK_FALSE(passes(full, Ipv6Spec{six("ff15::"), 1}));
+  const auto no_ports = compile_filter(destinations, ipv6, 14, full.size() - 1);
+  CHECK(passes(no_ports, Ipv6Spec{six("ff15::"), 1}));
+  CHECK_FALSE(passes(no_ports, Ipv6Spec{six("ff15::1"), 1000}));
+
+  const auto pairs = compile_filter(destinations, ipv6, 14, 250);
+  CHECK(passes(pairs, Ipv6Spec{six("ff15::1"), 1000}));
+  CHECK_FALSE(passes(pairs, Ipv6Spec{six("ff15::3"), 1000}));
+  CHECK_FALSE(passes(pairs, Ipv6Spec{six("ff25::"), 1000}));
+}
+
 TEST_CASE("filter: IPv6 shortened to any limit still passes all that is wanted") {
   Random random(7);
   for (const std::size_t limit : {0U, 1U, 15U, 17U, 19U, 20U, 30U, 50U, 300U, 624U, 1264U, 4096U})

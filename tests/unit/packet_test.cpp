@@ -220,6 +220,18 @@ TEST_CASE("IPv6 demands a checksum") {
     CHECK_FALSE(packet.checksum_trusted);
     CHECK_FALSE(mcr::checksum_holds(packet));
   }
+  // A payload that makes the sum right with nothing in the checksum's place.
+  frame.payload = {0, 0};
+  frame.with_checksum = true;
+  auto sums_up = frame.build();
+  const auto checksum = sums_up.size() - 4;
+  for (std::size_t i = 0; i < 2; ++i) {
+    sums_up[checksum + 2 + i] = sums_up[checksum + i];
+    sums_up[checksum + i] = std::byte{0};
+  }
+  Packet packet;
+  REQUIRE_FALSE(mcr::parse(sums_up, {}, 14, packet));
+  CHECK_FALSE(mcr::checksum_holds(packet));
 }
 
 TEST_CASE("every cut-off frame is refused, and nothing behind its end is read") {
