@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <optional>
 #include <random>
 #include <set>
@@ -529,12 +529,11 @@ TEST_CASE("filter: a limit is used up") {
 TEST_CASE("filter: 10,000 destinations compile quickly") {
   Random random(4);
   auto destinations = random_destinations(random, 10'000, 0x0FFFFFFF, 65535);
-  auto start = std::chrono::steady_clock::now();
+  const auto start = std::clock();  // CPU time: other processes do not count
   auto program = compile_filter(destinations, untagged, 14, 624);
-  auto took = std::chrono::steady_clock::now() - start;
-  auto milliseconds = std::chrono::duration<double, std::milli>(took).count();
+  const auto milliseconds = 1000.0 * double(std::clock() - start) / CLOCKS_PER_SEC;
   WARN(fmt::format("10,000 destinations in {:.1f} ms", milliseconds));
-  CHECK(milliseconds < 1000);  // a few; sanitizers and busy machines are slow
+  CHECK(milliseconds < 1000);  // a few; sanitizers are slow
 }
 
 // ---- IPv6
