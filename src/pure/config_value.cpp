@@ -86,6 +86,16 @@ std::string duration_text(std::chrono::microseconds time) {
   return us % 1000 == 0 ? fmt::format("{}ms", us / 1000) : fmt::format("{}us", us);
 }
 
+/// Why a group is of no use to a relay, or "".
+std::string_view scope_fault(const IpAddress& group) {
+  if (group.is_v4()) return "";
+  if (group.multicast_scope() == scope::reserved)
+    return "has the reserved scope 0, which no host sends or takes";
+  if (group.multicast_scope() == scope::interface_local)
+    return "is interface-local: such groups never leave their host";
+  return "";
+}
+
 }  // namespace
 
 std::optional<std::string> interface_name_fault(std::string_view name) {
@@ -313,10 +323,8 @@ std::optional<IpAddress> Value::group(std::string_view hint) const {
   if (!parsed->is_multicast())
     refuse(fmt::format("{} is not a multicast group ({}){}", *parsed,
                        parsed->is_v6() ? "ff00::/8" : "224.0.0.0 to 239.255.255.255", hint));
-  else if (parsed->is_v6() && parsed->multicast_scope() == scope::reserved)
-    refuse(fmt::format("{} has the reserved scope 0, which no host sends or takes", *parsed));
-  else if (parsed->is_v6() && parsed->multicast_scope() == scope::interface_local)
-    refuse(fmt::format("{} is interface-local: such groups never leave their host", *parsed));
+  else if (const auto fault = scope_fault(*parsed); !fault.empty())
+    refuse(fmt::format("{} {}", *parsed, fault));
   else
     return parsed;
   return std::nullopt;
