@@ -196,13 +196,13 @@ std::optional<InputDrop> parse(std::span<const std::byte> frame, const VnetHeade
 bool checksum_holds(const Packet& packet) noexcept {
   const auto* header = packet.payload.data() - udp_header;
   const std::size_t length = udp_header + packet.payload.size();
-  if (u16_at({header, length}, 6) == 0) return false;  // IPv6: on IPv4 it is trusted
   std::uint64_t sum = word_sum({header, length});
   for (const auto* endpoint : {&packet.source, &packet.destination})
     sum += word_sum(std::as_bytes(endpoint->address.bytes()));
   sum += htons(static_cast<std::uint16_t>(length));
   sum += htons(protocol_udp);
-  return fold(sum) == 0xFFFFU;
+  const bool absent = u16_at({header, length}, 6) == 0;  // IPv6: on IPv4 that is trusted
+  return !absent && fold(sum) == 0xFFFFU;
 }
 
 std::uint32_t claimed_datagrams(std::size_t frame_bytes, const VnetHeader& vnet) noexcept {
