@@ -355,6 +355,8 @@ std::optional<Prefix> Value::block() const {
   const auto prefix = has_nul ? std::nullopt : Prefix::parse(text);
   if (!prefix)
     refuse(fmt::format("{} is not a block of addresses, such as \"10.1.0.0/24\"", quoted(text)));
+  else if (prefix->first().mapped_v4())
+    refuse(fmt::format("{} is a block of IPv4 addresses in IPv6 form", quoted(text)));
   else if (prefix->first() != IpAddress::parse(text.substr(0, slash())))
     refuse(fmt::format("{} has bits set behind its length: did you mean \"{}\"?", quoted(text),
                        prefix->str()));
@@ -386,6 +388,8 @@ std::optional<Prefix> Value::groups(std::string_view hint) const {
   const auto width = Prefix::width(prefix->first().family());
   if (!prefix->first().is_multicast() || !prefix->last().is_multicast())
     refuse(fmt::format("{} are not multicast groups{}", prefix->str(), hint));
+  else if (const auto fault = scope_fault(prefix->first()); !fault.empty())
+    refuse(fmt::format("{} {}", prefix->str(), fault));
   else if (prefix->bits() + limits::group_bits < width)
     refuse(fmt::format("{} are more than {} groups: the longest block is /{}", prefix->str(),
                        1U << limits::group_bits, width - limits::group_bits));
