@@ -261,7 +261,7 @@ outputs = [ { interface = "e1", group = "FF3E:0020:2001:0db8::0001", ttl = 3 } ]
   const auto& first = config.rules[0];
   CHECK(first.name == "e0/[ff15::1]:5000");
   CHECK(first.inputs[0].destination == ip("ff15::1"));
-  CHECK(first.inputs[0].sources == std::vector{ip("2001:db8::5"), ip("fe80::1")});
+  CHECK(first.inputs[0].sources == std::vector<Prefix>{ip("2001:db8::5"), ip("fe80::1")});
   REQUIRE(first.outputs.size() == 4);
   CHECK(first.outputs[0].destination == ip("ff15::1"));
   CHECK(first.outputs[0].ttl == Ttl::of(default_multicast_ttl));
