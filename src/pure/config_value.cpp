@@ -360,8 +360,6 @@ std::optional<Prefix> Value::block() const {
   else if (prefix->first() != IpAddress::parse(text.substr(0, slash())))
     refuse(fmt::format("{} has bits set behind its length: did you mean \"{}\"?", quoted(text),
                        prefix->str()));
-  else if (prefix->first().is_v6())
-    refuse(fmt::format("{}: IPv6 is not supported yet", quoted(text)));
   else
     return prefix;
   return std::nullopt;

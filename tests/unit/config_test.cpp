@@ -270,6 +270,14 @@ outputs = [ { interface = "e1", group = "FF3E:0020:2001:0db8::0001", ttl = 3 } ]
   CHECK(first.outputs[3].destination == ip("fe80::9"));
   CHECK(first.outputs[3].ttl == Ttl{});
   CHECK(config.rules[1].outputs[0].destination.str() == "ff3e:20:2001:db8::1");
+
+  const auto blocks = good(R"([[rule]]
+input = { interface = "e0", group = "ff15::1:0/120", port = 5, sources = ["2001:db8::/32"] }
+outputs = [ { interface = "e1", group = "ff15::2:0/120" } ]
+)");
+  CHECK(blocks.rules[0].inputs[0].addresses == 256);
+  CHECK(blocks.rules[0].inputs[0].sources[0].contains(ip("2001:db8:ffff::1")));
+  CHECK(blocks.rules[0].outputs[0].addresses == 256);
 }
 
 TEST_CASE("config: the tables of a rule may be written out") {
@@ -453,8 +461,6 @@ TEST_CASE("config: mistakes of an input") {
        "\"239.1.1.0/x\" is not a block of addresses"},
       {R"({ interface = "e", group = "10.1.1.0/24", port = 5 })", "2:36",
        "10.1.1.0/24 are not multicast groups"},
-      {R"({ interface = "e", group = "ff15::/120", port = 5 })", "2:36",
-       "IPv6 is not supported yet"},
       {R"({ interface = "e", group = "239.0.0.0/19", port = 5 })", "2:36",
        "239.0.0.0/19 are more than 4096 groups: the longest block is /20"},
       {R"({ interface = "e", group = "10.1.1.1", port = 5 })", "2:36",
