@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
@@ -32,7 +33,8 @@ struct Use {
   bool group_input = false;  ///< joins groups there
   bool sources = false;      ///< of some input: (S,G) joins
   bool output = false;
-  std::set<Family> families;  ///< of its outputs
+  /// Of its outputs one of each kind: family, and whether it is within the link.
+  std::map<std::pair<Family, bool>, IpAddress> reaches;
   std::set<std::string> rules;
   std::size_t groups = 0;
   std::size_t destinations = 0;  ///< of its inputs: groups times ports
@@ -54,7 +56,8 @@ std::map<std::string, Use> uses_of(const Config& config) {
     for (const auto& output : rule.outputs) {
       auto& use = uses[output.interface];
       use.output = true;
-      use.families.insert(output.destination.family());
+      const auto& to = output.destination;
+      use.reaches.try_emplace({to.family(), to.is_link_local_v6()}, to);
       use.rules.insert(rule.name);
     }
   }
@@ -221,11 +224,14 @@ class InterfaceJudge {
     if (!interface.up)
       add(Severity::warning, "is down or has no carrier: " + rules_text(use_) + " waits",
           fmt::format("ip link set {} up", name_));
-    for (const auto family : use_.families)
-      if (interface.source(family) == nullptr)
+    for (const auto& [kind, destination] : use_.reaches)
+      if (interface.source(destination) == nullptr)
         add(Severity::warning,
             fmt::format("has no {} address to send from: {} waits",
-                        family == Family::ipv6 ? "IPv6" : "IPv4", rules_text(use_)),
+                        !destination.is_v6() ? "IPv4"
+                        : kind.second        ? "IPv6"
+                                             : "global IPv6",
+                        rules_text(use_)),
             fmt::format("ip address add ADDRESS/LENGTH dev {}", name_));
   }
 
