@@ -49,7 +49,7 @@ def udp6(source, group, port, payload, checksum=None, udp_length=None, hops=16, 
     ends = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, group)
     if checksum is None:
         pseudo = ends + struct.pack("!II", length, socket.IPPROTO_UDP)
-        checksum = _sum(pseudo + header + payload) or 0xFFFF
+        checksum = checksum_of(pseudo + header + payload) or 0xFFFF
     protocol, chain = socket.IPPROTO_UDP, b""
     for kind, content in reversed(extensions):
         chain = bytes((protocol,)) + content[1:] + chain
