@@ -641,7 +641,7 @@ TEST_CASE("config: mistakes of outputs") {
       {R"([{ interface = "e1", max_bps = 1.5 }])", "3:42", "expected a rate, such as \"10 Mbit\""},
       {R"([{ interface = "e1", tll = 5 }])", "3:32", "did you mean \"ttl\"?"},
       {R"([{ interface = "e1", mode = 5 }])", "3:32", "interface, group, address, port, ttl"},
-      {R"([{ interface = "e1", source = "eth0" }])", "3:41", "\"eth0\" is not an IPv4"},
+      {R"([{ interface = "e1", source = "eth0" }])", "3:41", "\"eth0\" is not an IP"},
       {R"([{ interface = "e1", source = "239.1.1.1" }])", "3:41", "is a multicast group"},
       {R"([{ interface = "e1", source = 7 }])", "3:41",
        R"(expected "interface", "preserve" or an address in a string, found an integer)"},
