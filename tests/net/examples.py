@@ -3,13 +3,15 @@
 
     studio (c0) -- VLAN 100 -- (eth0.100) relay (eth0.200) -- VLAN 200 -- (s0) control
     exchange (x0) ---- (feed) relay (customers) ---- (s1) market
+    office (n0) ---- (eth0) near (wg0) ==== (wg0) far (eth0) ---- (f0) branch
     gen (g0) ---- (r0) east (r1) ---- (s2) sink
 
-VLANs are real where the kernel has them (the guest), else veth of the same names.
+VLANs and WireGuard are real where the kernel has them (the guest), else veth of the same names.
 (How east.toml becomes a service is shown by tests/package.)
 """
 
 import os
+import shutil
 
 from counters import Counters
 from daemon import Daemon
@@ -29,10 +31,10 @@ def example(world, name, namespace):
         return Daemon(world, file.read(), name.removesuffix(".toml"), namespace).start()
 
 
-def have(*modules):
+def have(*modules, tool="ip"):
     try:
         needs_module(*modules)
-        return True
+        return shutil.which(tool) is not None
     except Skip:
         return False
 
@@ -104,6 +106,38 @@ def market(world):
     daemon.stop()
 
 
+def tunnel(world):
+    """wg0 of near (10.100.0.1) and far (10.100.0.2)."""
+    if not have("wireguard", tool="wg"):
+        world.link("near", "wg0", "10.100.0.1/24", "far", "wg0", "10.100.0.2/24", 1420)
+        return
+    world.link("near", "u0", "192.0.2.1/24", "far", "u0", "192.0.2.2/24")
+    keys = {}
+    for name in ("near", "far"):
+        keys[name] = world.write(name + ".key", world.sh("wg genkey"))
+        world.sh(f"ip -n {name} link add wg0 type wireguard")
+    for name, other, end in (("near", "far", 2), ("far", "near", 1)):
+        public = world.sh(f"wg pubkey <{keys[other]}").strip()
+        world.sh(f"wg set wg0 listen-port 51820 private-key {keys[name]} peer {public}"
+                 f" allowed-ips 10.100.0.{end}/32 endpoint 192.0.2.{end}:51820", name)
+        world.sh(f"ip -n {name} addr add 10.100.0.{3 - end}/24 dev wg0"
+                 f" && ip -n {name} link set wg0 up")
+
+
+def wireguard(world):
+    world.namespace("near", "far", "branch", "office")
+    world.link("office", "n0", "10.7.0.2/24", "near", "eth0", "10.7.0.1/24")
+    world.link("far", "eth0", "10.8.0.1/24", "branch", "f0", "10.8.0.2/24")
+    tunnel(world)
+    far = example(world, "wireguard-far.toml", "far")
+    near = example(world, "wireguard-near.toml", "near")
+    for kind in (1, 2):
+        whole(world, [near, far], ("office", "n0", f"239.1.1.{kind}", 5000),
+              ("branch", "f0", f"239.1.1.{kind}", 5000))
+    for daemon in (near, far):
+        daemon.stop()
+
+
 def instance(world):
     world.namespace("gen", "east", "sink")
     world.link("gen", "g0", "10.1.0.2/24", "east", "r0", "10.1.0.1/24")
@@ -128,7 +162,7 @@ def story(world):
     world.namespace("relay")
     phase("mcr.toml")
     sample(world)
-    for part in (media, market, instance):
+    for part in (media, market, wireguard, instance):
         phase(part.__name__)
         part(world)
     missed = {name for name in os.listdir(FOLDER) if name.endswith(".toml")} - tested
