@@ -1,7 +1,7 @@
 // Fact: SENDMSG_ZC on UDP completes twice, the result with F_MORE and then F_NOTIF; with
 // REPORT_USAGE the notification tells whether the kernel copied: it does for a local listener
 // behind veth, it does not where nobody keeps the packet (an nftables drop at the ingress).
-// REPORT_USAGE is of Linux 6.2, but Debian's 6.1 has it too (since 6.1.99 or before): ask, by a
+// REPORT_USAGE is of Linux 6.2, but Debian's 6.1 has it too (6.1.192 does): ask, by a
 // request on no descriptor: EBADF where it is known, EINVAL where not.
 #include "uring.hpp"
 
