@@ -13,7 +13,7 @@ from counters import Counters
 from daemon import Daemon, config
 from ledger import internal
 from traffic import FLAWLESS, GSO, Gen, Sink, faults
-from world import check, equal, phase, play, scaled, until
+from world import check, equal, phase, play, scaled, superframes_are_described, until
 
 
 def rule(name, interface, group, to, out="r1", local=True, own=False):
@@ -74,12 +74,13 @@ def story(world):
             run("239.1.1.1", ["sent"], 1, gso=gso, **own)
         phase("sent by another host")
         run("239.1.1.1", ["came"], 2)
-        phase("what the relay sends is local traffic: it passes a chain of rules once")
-        back = Counters(world, "gen", "g0")
-        run("239.1.1.3", ["chain-1", "chain-2"], 3, **own)
-        equal(back.read()["239.1.1.4", 5000].payload, 1200 * run.count,
-              "bytes of the chain's middle on the wire")
-        back.close()
+        if superframes_are_described():  # the relay sends them
+            phase("what the relay sends is local traffic: it passes a chain of rules once")
+            back = Counters(world, "gen", "g0")
+            run("239.1.1.3", ["chain-1", "chain-2"], 3, **own)
+            equal(back.read()["239.1.1.4", 5000].payload, 1200 * run.count,
+                  "bytes of the chain's middle on the wire")
+            back.close()
         status = daemon.status()
         internal(status)
         equal(status["totals"]["matched"], status["totals"]["rx_datagrams"], "datagrams matched")
