@@ -70,19 +70,52 @@ def right_checksum6(frame):
     return struct.unpack("!H", frame[60:62])[0]
 
 
+# Where a field stands in a frame of `udp` or `udp6` without extension headers: offset, format.
+FIELDS = {
+    "version and IHL": (14, "!B"), "total length": (16, "!H"), "flags and offset": (20, "!H"),
+    "protocol": (23, "!B"), "UDP length": (38, "!H"), "UDP checksum": (40, "!H"),
+}
+FIELDS6 = {
+    "version": (14, "!B"), "payload length": (18, "!H"), "next header": (20, "!B"),
+    "UDP length": (58, "!H"), "UDP checksum": (60, "!H"),
+}
+
+
+def with_field(frame, fields, name, value):
+    """The frame with another value in one field; an IPv4 header's checksum is made right again."""
+    offset, form = fields[name]
+    frame = frame[:offset] + struct.pack(form, value) + frame[offset + struct.calcsize(form):]
+    if fields is FIELDS6:
+        return frame
+    head = frame[14:24] + b"\0\0" + frame[26:34]
+    return frame[:24] + struct.pack("!H", checksum_of(head)) + frame[26:]
+
+
+def with_options(frame, options):
+    """A frame of `udp` with IPv4 options (a multiple of 4 bytes), all lengths right."""
+    words, total = len(options) // 4, struct.unpack("!H", frame[16:18])[0]
+    frame = with_field(frame, FIELDS, "total length", total + len(options))
+    head = bytes((0x45 + words,)) + frame[15:24] + b"\0\0" + frame[26:34] + options
+    head = head[:10] + struct.pack("!H", checksum_of(head)) + head[12:]
+    return frame[:14] + head + frame[34:]
+
+
 def tagged(frame, vlan, protocol=VLAN, priority=0):
     """The frame with one more tag, outside of those it has."""
     return frame[:12] + struct.pack("!HH", protocol, priority << 13 | vlan) + frame[12:]
 
 
-def fragments(frame, size):
-    """The frames of a datagram cut into fragments of `size` bytes (a multiple of 8) of IP payload."""
+def fragments(frame, size, number=7):
+    """The frames of a datagram cut into fragments of `size` bytes (a multiple of 8) of IP payload.
+
+    `number`: the IP identification that holds them together.
+    """
     link, ip, rest = frame[:14], frame[14:34], frame[34:]
     frames = []
     for start in range(0, len(rest), size):
         part = rest[start:start + size]
         more = MORE_FRAGMENTS if start + size < len(rest) else 0
-        head = ip[:2] + struct.pack("!HHH", 20 + len(part), 7, more | start // 8) + ip[8:10]
+        head = ip[:2] + struct.pack("!HHH", 20 + len(part), number, more | start // 8) + ip[8:10]
         head += b"\0\0" + ip[12:]
         head = head[:10] + struct.pack("!H", checksum_of(head)) + head[12:]
         frames.append(link + head + part)
