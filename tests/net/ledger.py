@@ -131,7 +131,7 @@ class Ledger:
             "in": _minus(now["in"], before["in"]),
             "out": {n: _minus(now["out"][n], before["out"][n]) for n in now["out"]},
             "kernel_drops": [
-                b["totals"]["kernel_drops"] - a["totals"]["kernel_drops"]
+                _kernel_drops(b, self.ingress.interface) - _kernel_drops(a, self.ingress.interface)
                 for a, b in zip(before["status"], now["status"])
             ],
             "status": now["status"],
@@ -152,6 +152,10 @@ class Ledger:
 def _minus(now, before):
     found = {key: count - before.get(key, Count()) for key, count in now.items()}
     return {key: count for key, count in found.items() if count.frames}
+
+
+def _kernel_drops(status, interface):
+    return sum(i["kernel_drops"] for i in status["interfaces"] if i["name"] == interface)
 
 
 def _inputs(status, interface):
