@@ -61,6 +61,7 @@ def piece6(offset, more):
     return chain((FRAGMENT, struct.pack("!BBHI", 0, 0, offset << 3 | more, 7)))
 
 
+# Rows: name, frame, fate, and the bytes of payload that come out, if not PAYLOAD.
 IPV4 = [
     ("cut behind the Ethernet header", GOOD[:14], "filtered"),
     ("cut in the IP header", GOOD[:24], "filtered"),
@@ -100,6 +101,9 @@ IPV4 = [
     ("wrong checksum", four("UDP checksum", right_checksum(GOOD) ^ 0x0100), "bad_checksum"),
     ("one bit of the payload", GOOD[:-1] + b"y", "bad_checksum"),
     ("no checksum", four("UDP checksum", 0), "whole"),
+    ("UDP length too short, no checksum", four("UDP checksum", 0, four("UDP length", 50)),
+     "whole", 42),
+    ("no payload", udp(SOURCE, GROUP, PORT, b""), "whole", 0),
     ("to another's MAC", bytes.fromhex("020000000077") + GOOD[6:], "filtered"),
 ]
 # Only untagged: the tag is the mutation.
@@ -284,15 +288,15 @@ def story(world):
 
     phase(f"{len(IPV4) + len(TAGS)} mutations of IPv4")
     judge = Judge(daemon, injector, "four-fence", fence)
-    for name, frame, fate in IPV4 + TAGS:
-        judge.case(name, [frame] * COPIES, fate)
+    for name, frame, fate, *size in IPV4 + TAGS:
+        judge.case(name, [frame] * COPIES, fate, *size)
     phase("fragments")
     play_fragments(world, judge)
 
     phase(f"{len(IPV4)} mutations of IPv4 in a VLAN")
     in_vlan = Judge(daemon, injector, "vlan-fence", tagged(fence, 100))
-    for name, frame, fate in IPV4:
-        in_vlan.case(name, [tagged(frame, 100)] * COPIES, fate)
+    for name, frame, fate, *size in IPV4:
+        in_vlan.case(name, [tagged(frame, 100)] * COPIES, fate, *size)
     in_vlan.case("a fragment", [tagged(pieces(99)[0], 100)] * COPIES, "fragment")
 
     phase(f"{len(IPV6)} mutations of IPv6")
