@@ -4,10 +4,10 @@
     gen (g0) ==== (r0) relay (r1) ---- (s0) sink
        raw frames
 
-Each mutation has a name and an expected fate: a drop's reason, `unmatched`, `filtered` (the kernel's
-filter or its reassembly takes it: the relay never sees it), or `whole`. Behind it goes one good
-datagram over the same socket: when that is counted, so is what came before. Nothing comes out but
-what is whole.
+Each mutation has a name and an expected fate: a drop's reason, `unmatched`, `filtered` (by the
+kernel, before the relay sees it), `lost` (in the kernel's reassembly, which counts it), or `whole`.
+Behind it goes one good datagram over the same socket: when that is counted, so is what came before.
+Nothing comes out but what is whole.
 """
 
 import struct
