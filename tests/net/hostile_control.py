@@ -208,7 +208,7 @@ def slow(daemon):
             client.send(bytes((byte,)))
         first = client.recv(1)
         prompt(daemon, "while a client reads a byte")
-        equal(len(json.loads(first + hear(client))["rules"]), RULES, "rules that a slow client sees")
+        equal(len(json.loads(first + hear(client))["rules"]), RULES, "rules a slow client sees")
 
 
 def crowd(daemon, count, request, what):
