@@ -178,8 +178,8 @@ void Ingress::adopt(const RuleTable& table) noexcept {
     if (wanted_[port]) continue;
     if (armed_[port])
       cancel(port);
-    else
-      ended(port, -ECANCELED);
+    else if (ports_.ingress[port].busy.load(std::memory_order_relaxed))
+      ended(port, -ECANCELED);  // starved, or waiting after errors; a cell at rest is control's
   }
 }
 
