@@ -109,6 +109,7 @@ std::optional<InputDrop> read_ipv4(std::span<const std::byte> ip, const VnetHead
   const std::size_t total = u16_at(ip, 2);
   if (header < ipv4_header_min || total < header) return InputDrop::bad_length;
   if (total > ip.size()) return InputDrop::truncated;
+  if (fold(word_sum(ip.first(header))) != 0xFFFFU) return InputDrop::bad_checksum;
   packet.source.address = ipv4_at(ip, 12);
   packet.destination.address = ipv4_at(ip, 16);
   packet.traffic_class = byte_at(ip, 1);

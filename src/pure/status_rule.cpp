@@ -39,8 +39,8 @@ constexpr std::array explanations{
                 "lengths in the IP and UDP headers contradict each other: a broken "
                 "sender or a damaged frame"},
     Explanation{"bad_checksum",
-                "damaged on the way (UDP checksum), or IPv6 without a checksum: look at "
-                "cabling, NIC and sender; relaying it would hide the damage"},
+                "damaged on the way (checksum of UDP or of the IPv4 header), or IPv6 without a "
+                "checksum: look at cabling, NIC and sender; relaying it would hide the damage"},
     Explanation{"fragment",
                 "a piece of a fragmented datagram that the kernel did not put together: "
                 "make the sender's datagrams fit the path's MTU"},

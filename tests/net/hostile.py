@@ -80,9 +80,10 @@ IPV4 = [
     ("total length 65535", four("total length", 65535), "truncated"),
     ("IHL 0", four("version and IHL", 0x40), "bad_length"),
     ("IHL 4", four("version and IHL", 0x44), "bad_length"),
-    ("IHL 15 over the payload", four("version and IHL", 0x4F), "bad_length"),
+    ("IHL 15 over the payload", four("version and IHL", 0x4F), "bad_checksum"),
     ("IHL 15 beyond the total length", four("version and IHL", 0x4F, four("total length", 40)),
      "bad_length"),
+    ("wrong checksum of the header", GOOD[:22] + b"\x17" + GOOD[23:], "bad_checksum"),  # TTL
     ("one option", with_options(GOOD, b"\x94\x04\0\0"), "whole"),  # Router Alert
     ("40 bytes of options", with_options(GOOD, b"\x01" * 40), "whole"),
     ("options and another port", with_options(udp(SOURCE, GROUP, 5009, PAYLOAD), b"\x01" * 4),

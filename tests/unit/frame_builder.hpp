@@ -2,6 +2,7 @@
 // The destination's family decides between IPv4 and IPv6.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -59,6 +60,7 @@ struct FrameBuilder {
   int header_words_error = 0;
   bool with_checksum = true;
   bool break_checksum = false;
+  bool break_header_checksum = false;  ///< of IPv4
 
   /// The same from and to IPv6 addresses.
   static FrameBuilder ipv6() {
@@ -104,6 +106,8 @@ struct FrameBuilder {
     frame[ip + 9] = protocol;
     copy(frame, ip + 12, source.address.bytes());
     copy(frame, ip + 16, destination.address.bytes());
+    const auto header = std::min<std::size_t>(words * 4, frame.size() - ip);
+    put(frame, ip + 10, folded(sum(std::span(frame).subspan(ip, header))) ^ (break_header_checksum ? 0xFFBF : 0xFFFF));
   }
 
   void put_ipv6(std::vector<std::uint8_t>& frame) const {
@@ -133,21 +137,26 @@ struct FrameBuilder {
                    std::span<const std::uint8_t> bytes) {
     std::copy(bytes.begin(), bytes.end(), frame.begin() + static_cast<std::ptrdiff_t>(at));
   }
-  /// RFC 768, the slow and plain way: big-endian words, one by one.
-  [[nodiscard]] std::size_t checksum(const std::vector<std::uint8_t>& frame,
-                                     std::size_t udp) const {
-    std::size_t sum = 17 + 8 + payload.size();
-    const auto add = [&](std::span<const std::uint8_t> bytes) {
-      for (std::size_t i = 0; i < bytes.size(); ++i)
-        sum += static_cast<std::size_t>(bytes[i]) << (i % 2 == 0 ? 8U : 0U);
-    };
-    add(source.address.bytes());
-    add(destination.address.bytes());
-    add(std::span(frame).subspan(udp, 8 + payload.size()));
+  /// RFC 1071, the slow and plain way: big-endian words, one by one.
+  static std::size_t sum(std::span<const std::uint8_t> bytes) {
+    std::size_t result = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      result += static_cast<std::size_t>(bytes[i]) << (i % 2 == 0 ? 8U : 0U);
+    return result;
+  }
+  static std::size_t folded(std::size_t sum) {
     while (sum > 0xFFFF)
       sum = (sum & 0xFFFF) + (sum >> 16U);
-    sum ^= 0xFFFF;
-    return sum == 0 ? 0xFFFF : sum;
+    return sum;
+  }
+  /// RFC 768.
+  [[nodiscard]] std::size_t checksum(const std::vector<std::uint8_t>& frame,
+                                     std::size_t udp) const {
+    const auto value = folded(17 + 8 + payload.size() + sum(source.address.bytes()) +
+                              sum(destination.address.bytes()) +
+                              sum(std::span(frame).subspan(udp, 8 + payload.size()))) ^
+                       0xFFFF;
+    return value == 0 ? 0xFFFF : value;
   }
 };
 

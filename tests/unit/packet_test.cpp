@@ -84,6 +84,8 @@ TEST_CASE("what cannot be forwarded is dropped for its own reason") {
        InputDrop::truncated},
       {"IP length below its header", [](FrameBuilder& f) { f.ip_length_error = -20; },
        InputDrop::bad_length},
+      {"a damaged IP header", [](FrameBuilder& f) { f.break_header_checksum = true; },
+       InputDrop::bad_checksum},
       {"UDP length beyond the packet", [](FrameBuilder& f) { f.udp_length_error = 1; },
        InputDrop::bad_length},
       {"UDP length below its header", [](FrameBuilder& f) { f.udp_length_error = -6; },

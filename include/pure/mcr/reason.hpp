@@ -14,7 +14,7 @@ enum class InputDrop : std::uint8_t {
   not_udp,        ///< another protocol than 17, or one that another node is to read
   truncated,      ///< the kernel handed over less than the frame had
   bad_length,     ///< header lengths that contradict each other
-  bad_checksum,   ///< the UDP checksum does not match; IPv6: or is absent
+  bad_checksum,   ///< of UDP (IPv6: or it is absent) or of the IPv4 header
   fragment,       ///< a piece of a fragmented datagram
   own_source,     ///< sent by ourselves
   source_denied,  ///< not one of the rule's sources
