@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -45,18 +46,24 @@ void RequestServer::serve(const Answer& answer) {
   }
 }
 
+/// Those of one round are heard before the next round can cut them off.
 void RequestServer::accept_clients() {
-  for (;;) {
+  for (std::size_t round = (most_clients_ + 1) / 2; round != 0; --round) {
     UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket.valid()) {
       if (errno == EMFILE || errno == ENFILE) listen(false);
       return;
     }
-    if (clients_.size() >= most_clients_) continue;
+    if (clients_.size() >= most_clients_) cut_off_oldest();
     watch(socket, EPOLLIN, EPOLL_CTL_ADD);
     const int key = socket.get();
     clients_[key] = {std::move(socket), {}, {}, 0, Clock::now()};
   }
+}
+
+void RequestServer::cut_off_oldest() {
+  clients_.erase(std::ranges::min_element(
+      clients_, {}, [](const auto& entry) { return entry.second.since; }));
 }
 
 /// False when the client is done with, or not worth more.

@@ -229,7 +229,7 @@ def throng(daemon, before):
             stack.enter_context(connect(daemon))
         most = descriptors(daemon) - before
         check(most <= 64, f"1000 clients hold {most} descriptors of the daemon")
-    prompt(daemon, "after 1000 clients that said nothing")
+        prompt(daemon, "beside 1000 clients that say nothing")
     worst = 0
     for n in range(1000):
         with connect(daemon) as client, contextlib.suppress(BrokenPipeError):

@@ -15,7 +15,8 @@
 
 namespace mcr {
 
-/// Control thread only. No client can make it wait: a slow one is cut off, a surplus one refused.
+/// Control thread only. No client can make it wait: a slow one is cut off, and so is the
+/// oldest when there are too many.
 class RequestServer {
  public:
   using Clock = std::chrono::steady_clock;
@@ -48,6 +49,7 @@ class RequestServer {
   };
 
   void accept_clients();
+  void cut_off_oldest();
   bool advance(Client& client, const Answer& answer);
   bool read_request(Client& client);
   bool write_reply(Client& client);
