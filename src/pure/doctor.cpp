@@ -17,8 +17,6 @@ namespace mcr {
 
 namespace {
 
-constexpr std::uint64_t default_receive_buffer = 32U << 20U;
-constexpr std::uint64_t default_send_buffer = 8U << 20U;
 /// What 118 superframes in flight pin (RLIMIT_MEMLOCK bounds zero-copy sends).
 constexpr std::uint64_t enough_memlock = 64U << 20U;
 /// One filter instruction a destination and more: 20480 bytes hold 624 during a replacement.

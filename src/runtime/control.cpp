@@ -110,15 +110,19 @@ nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request
     throw Failure(error == EACCES ? ExitCode::permission : ExitCode::unavailable,
                   fmt::format("no daemon answers at {}: {}", path, errno_text(error)));
   const auto line = request.dump() + '\n';
+  const auto lost = [&path](int error) {
+    return Failure(ExitCode::unavailable,
+                   fmt::format("the daemon at {} does not answer: {}", path, errno_text(error)));
+  };
   if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(line.size()))
-    throw_errno("ask the daemon", "at " + path);
+    throw lost(errno);
   std::string reply;
   std::array<char, 65536> buffer{};
   for (;;) {
     const auto count = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_errno("hear from the daemon", "at " + path);
+    if (count < 0) throw lost(errno);
     if (count == 0) break;
     reply.append(buffer.data(), static_cast<std::size_t>(count));
   }

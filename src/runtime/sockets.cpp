@@ -12,9 +12,6 @@ namespace mcr {
 
 namespace {
 
-constexpr std::uint64_t default_receive_buffer = 32U << 20U;
-constexpr std::uint64_t default_send_buffer = 8U << 20U;
-
 InterfaceTuning tuning_of(const Config& config, const std::string& interface) {
   const auto known = config.interfaces.find(interface);
   auto tuning = known == config.interfaces.end() ? InterfaceTuning{} : known->second;

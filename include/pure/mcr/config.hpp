@@ -52,6 +52,10 @@ inline constexpr std::uint64_t max_bps = 1'000'000'000'000;
 /// Of a multicast output that says nothing else, nor `[defaults]`.
 inline constexpr std::uint8_t default_multicast_ttl = 16;
 
+/// Bytes of a socket's buffer where nothing is said; what the kernel grants may be less.
+inline constexpr std::uint64_t default_receive_buffer = 32U << 20U;
+inline constexpr std::uint64_t default_send_buffer = 8U << 20U;
+
 /// How the kernel spreads an interface's frames over the workers (packet(7), PACKET_FANOUT).
 enum class Fanout : std::uint8_t { hash, cpu, qm, lb };
 
