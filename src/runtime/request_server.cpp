@@ -62,8 +62,8 @@ void RequestServer::accept_clients() {
 }
 
 void RequestServer::cut_off_oldest() {
-  clients_.erase(std::ranges::min_element(
-      clients_, {}, [](const auto& entry) { return entry.second.since; }));
+  clients_.erase(
+      std::ranges::min_element(clients_, {}, [](const auto& entry) { return entry.second.since; }));
 }
 
 /// False when the client is done with, or not worth more.

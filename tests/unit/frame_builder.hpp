@@ -107,7 +107,9 @@ struct FrameBuilder {
     copy(frame, ip + 12, source.address.bytes());
     copy(frame, ip + 16, destination.address.bytes());
     const auto header = std::min<std::size_t>(words * 4, frame.size() - ip);
-    put(frame, ip + 10, folded(sum(std::span(frame).subspan(ip, header))) ^ (break_header_checksum ? 0xFFBF : 0xFFFF));
+    put(frame, ip + 10,
+        folded(sum(std::span(frame).subspan(ip, header))) ^
+            (break_header_checksum ? 0xFFBF : 0xFFFF));
   }
 
   void put_ipv6(std::vector<std::uint8_t>& frame) const {
