@@ -92,7 +92,9 @@ Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counter
       counters_(counters),
       mode_(mode),
       zerocopy_supported_(mode == Mode::bulk && ring.supports(IORING_OP_SENDMSG_ZC)),
-      usage_reported_(kernel_is_at_least(6, 2)),
+      zerocopy_flags_(static_cast<std::uint16_t>(
+          (kernel_is_at_least(6, 2) ? report_usage : 0U) |
+          (buffers.registered() ? std::uint16_t{IORING_RECVSEND_FIXED_BUF} : 0U))),
       ports_(slots::egress),
       free_(messages) {
   std::iota(free_.begin(), free_.end(), 0);
@@ -155,7 +157,7 @@ void Egress::add_run(const TableOutput& output, const Envelope& envelope, const 
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
     if (joins(open.shape, run, page_limit) && (output.varies == 0 || bears(open, envelope))) {
-      if (!has_its_share(ports_[open.port])) return append(open, run, data, buffer);
+      if (!has_its_share(open.port)) return append(open, run, data, buffer);
       return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     }
   }
@@ -169,10 +171,11 @@ void Egress::add_run(const TableOutput& output, const Envelope& envelope, const 
 }
 
 /// Whether a port that waits for its socket holds all it may of what the others need, too.
-bool Egress::has_its_share(const Port& port) const noexcept {
-  return port.blocked &&
-         (port.waiting_pieces + port.pinned >= pinned_by_port || !buffers_.has_spares() ||
-          buffers_.available() < Buffers::count - pinned_by_all || free_count_ < messages / 4);
+bool Egress::has_its_share(std::uint16_t number) const noexcept {
+  const auto& port = ports_[number];
+  return port.blocked && (port.waiting_pieces + port_pinned_[number].buffers() >= held_by_port ||
+                          !buffers_.has_spares() || buffers_.available() < buffers_.count() / 4 ||
+                          free_count_ < messages / 4);
 }
 
 /// Whether the message's envelope is this one.
@@ -185,7 +188,7 @@ bool Egress::bears(const Message& message, const Envelope& envelope) noexcept {
 Egress::Message* Egress::start(const TableOutput& output, const Envelope& envelope,
                                const Run& run) noexcept {
   auto& port = ports_[output.egress];
-  if (port.waiting.count >= queue_limit || has_its_share(port)) {
+  if (port.waiting.count >= queue_limit || has_its_share(output.egress)) {
     count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     return nullptr;
   }
@@ -316,9 +319,23 @@ bool Egress::worth_zerocopy(const Message& message) noexcept {
     return false;
   }
   // Many outputs of one frame pin the same buffers: while enough are free, all may.
-  if (buffers_.available() >= Buffers::count / 2) return true;
-  return ports_[message.port].pinned + message.shape.pieces <= pinned_by_port &&
-         pinned_ + message.shape.pieces <= pinned_by_all;
+  if (buffers_.available() >= buffers_.count() / 2) return true;
+  return port_pinned_[message.port].buffers() + message.shape.pieces <= buffers_.count() / 2 &&
+         pinned_->buffers() + message.shape.pieces <= buffers_.count() * 3 / 4;
+}
+
+void Egress::pin(const Message& message) noexcept {
+  for (const auto buffer : std::span(message.buffers).first(message.shape.pieces)) {
+    pinned_->add(buffer);
+    port_pinned_[message.port].add(buffer);
+  }
+}
+
+void Egress::unpin(const Message& message) noexcept {
+  for (const auto buffer : std::span(message.buffers).first(message.shape.pieces)) {
+    pinned_->remove(buffer);
+    port_pinned_[message.port].remove(buffer);
+  }
 }
 
 void Egress::send(Index index) noexcept {
@@ -349,10 +366,9 @@ void Egress::send(Index index) noexcept {
   message.zerocopy = worth_zerocopy(message);
   auto& request = ring_.request();
   if (message.zerocopy) {
-    port.pinned += message.shape.pieces;
-    pinned_ += message.shape.pieces;
+    pin(message);
     io_uring_prep_sendmsg_zc(&request, socket.get(), &message.header, MSG_DONTWAIT);
-    if (usage_reported_) request.ioprio = report_usage;
+    request.ioprio = zerocopy_flags_;
   } else {
     io_uring_prep_sendmsg(&request, socket.get(), &message.header, MSG_DONTWAIT);
   }
@@ -426,14 +442,9 @@ void Egress::refused(Index index, int error) noexcept {
 
 void Egress::send_again(Index index) noexcept {
   auto& message = pool_[index];
-  auto& port = ports_[message.port];
-  if (message.zerocopy) {
-    message.zerocopy = false;
-    port.pinned -= message.shape.pieces;
-    pinned_ -= message.shape.pieces;
-  }
+  if (std::exchange(message.zerocopy, false)) unpin(message);
   message.stale = message.notifications;
-  push(port.returned, index);
+  push(ports_[message.port].returned, index);
   activate(message.port);
 }
 
@@ -454,6 +465,7 @@ void Egress::split(Index index) noexcept {
       single.destination = message.destination;
       single.control = message.control;
       single.control_bytes = message.control_bytes;
+      single.copy_only = message.copy_only;
       single.pieces[0] = {const_cast<std::byte*>(data), bytes};
       single.buffers[0] = message.buffers[piece];
       buffers_.retain(single.buffers[0]);
@@ -505,10 +517,7 @@ void Egress::drop_overtaken(const Message& sent) noexcept {
 void Egress::settle(Index index) noexcept {
   auto& message = pool_[index];
   if (!message.answered || message.notifications != 0) return;
-  if (message.zerocopy) {
-    ports_[message.port].pinned -= message.shape.pieces;
-    pinned_ -= message.shape.pieces;
-  }
+  if (message.zerocopy) unpin(message);
   if (message.accepted) learn(message);
   for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece)
     buffers_.release(message.buffers[piece]);

@@ -29,8 +29,6 @@ namespace {
 constexpr unsigned fanout_flag_uniqueid = 0x2000;         // PACKET_FANOUT_FLAG_UNIQUEID, Linux 4.12
 constexpr unsigned fanout_flag_ignore_outgoing = 0x4000;  // the same, Linux 6.7; no effect before
 constexpr unsigned fanout_flag_defrag = 0x8000;
-/// So many buffers must have come back before a starved receive is armed again.
-constexpr std::uint32_t rearm_buffers = Buffers::count / 8;
 /// Unexpected errors in a row after which a port waits for the next wake-up.
 constexpr std::uint32_t failures_in_a_row = 16;
 
@@ -307,7 +305,7 @@ void Ingress::count_unreadable(std::uint16_t port) noexcept {
 }
 
 void Ingress::rearm() noexcept {
-  if (starved_.none() || buffers_.available() < rearm_buffers) return;
+  if (starved_.none() || buffers_.available() < buffers_.count() / 8) return;
   for (std::uint16_t port = 0; port < slots::ingress; ++port)
     if (starved_[port]) arm(port);
 }

@@ -17,7 +17,7 @@ namespace mcr {
 
 namespace {
 
-/// What 118 superframes in flight pin (RLIMIT_MEMLOCK bounds zero-copy sends).
+/// What one worker's receive buffers need, and some for another (RLIMIT_MEMLOCK).
 constexpr std::uint64_t enough_memlock = 64U << 20U;
 /// One filter instruction a destination and more: 20480 bytes hold 624 during a replacement.
 constexpr std::size_t destinations_of_small_optmem = 300;
@@ -126,7 +126,7 @@ void judge_capabilities(const HostFacts& host, Findings& findings) {
 void judge_limits(const HostFacts& host, std::size_t groups, Findings& findings) {
   if (!host.ipc_lock && host.memlock && *host.memlock < enough_memlock)
     findings.push_back({Severity::warning, "locked memory",
-                        fmt::format("limited to {} KiB: zero-copy sends above it fail as no_memory",
+                        fmt::format("limited to {} KiB: fewer receive buffers, or more is copied",
                                     *host.memlock / 1024),
                         "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell"});
   constexpr std::uint64_t groups_per_socket = 20;

@@ -18,7 +18,7 @@ namespace {
 constexpr unsigned submissions = 1024;
 /// Every message's result and notification, every buffer, and some.
 constexpr unsigned completions = 16'384;
-static_assert(completions >= 2 * Egress::messages + 2 * Buffers::count);
+static_assert(completions >= 2 * Egress::messages + 2 * Buffers::most);
 
 constexpr std::chrono::milliseconds wind_down_limit{500};
 /// Frames that are worth forwarding without waiting for more.
@@ -142,7 +142,7 @@ void Worker::reap() noexcept {
 
 /// What is there, but no more than receive buffers: then sends and the rule table have their turn.
 void Worker::forward_batch(const RuleTable& table) noexcept {
-  for (std::uint32_t number = 0; number < Buffers::count; ++number) {
+  for (std::uint32_t number = 0; number < buffers_.count(); ++number) {
     const auto frame = ingress_.next();
     if (!frame) return;
     if (number == 0) counters_->worker.batches.add(1);

@@ -17,7 +17,9 @@ namespace mcr {
 class Buffers {
  public:
   static constexpr std::uint16_t group = 0;
-  static constexpr std::uint32_t count = 512;  ///< a power of two
+  /// How many there are: `most`, or as many as the kernel lets us register (both powers of two).
+  static constexpr std::uint32_t most = 512;
+  static constexpr std::uint32_t least_registered = 64;
   /// Bytes of one: 17 pages hold a frame of 65,535 bytes with its headers, and are as many page
   /// fragments as one zero-copy message may have.
   static constexpr std::size_t size = 17 * std::size_t{4096};
@@ -29,6 +31,13 @@ class Buffers {
 
   /// Registers with the ring, which must outlive this. Throws OsError.
   explicit Buffers(Ring& ring);
+
+  [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
+
+  /// Whether a zero-copy send may name the memory as the ring's registered buffer 0
+  /// (IORING_RECVSEND_FIXED_BUF): then the kernel has pinned it and charged it to RLIMIT_MEMLOCK
+  /// once, instead of anew for each message. Not where the kernel is older, or the limit too low.
+  [[nodiscard]] bool registered() const noexcept { return registered_; }
 
   [[nodiscard]] std::byte* at(std::uint16_t id) const noexcept {
     return memory_.data() + id * size;
@@ -46,13 +55,13 @@ class Buffers {
   }
 
   /// Buffers that the kernel may still fill.
-  [[nodiscard]] std::uint32_t available() const noexcept { return count - held_; }
+  [[nodiscard]] std::uint32_t available() const noexcept { return count_ - held_; }
 
   /// Counts references on a block: one for now. The last one writes 0 to `status`, which gives the
   /// block back to the kernel, and takes 1 from `in_use`. None: too many blocks are in use.
   std::optional<std::uint16_t> lend(std::uint32_t& status, std::uint32_t& in_use) noexcept;
   [[nodiscard]] static constexpr bool is_block(std::uint16_t id) noexcept {
-    return id >= count && id < first_spare;
+    return id >= most && id < first_spare;
   }
 
   /// An empty buffer of `size` bytes, with one reference. None: all are in use.
@@ -66,17 +75,20 @@ class Buffers {
   }
 
  private:
-  static constexpr std::uint16_t first_spare = count + blocks;
+  static constexpr std::uint16_t first_spare = most + blocks;
 
   struct Block {
     std::uint32_t* status;
     std::uint32_t* in_use;
   };
 
+  void register_memory(Ring& ring) noexcept;
   void give_back(std::uint16_t id) noexcept;
 
-  Mapping<std::byte> memory_{count * size};
-  Mapping<io_uring_buf> entries_{count};
+  Mapping<std::byte> memory_{most * size};
+  std::uint32_t count_ = most;
+  bool registered_ = false;
+  Mapping<io_uring_buf> entries_{most};
   io_uring_buf_ring* ring_;
   std::vector<std::uint32_t> references_;
   std::uint32_t held_ = 0;

@@ -33,9 +33,8 @@ class Egress {
   static constexpr std::uint32_t messages = 4096;
   static constexpr std::uint32_t queue_limit = 1024;
   static constexpr std::uint32_t bulk_messages = 64;
-  /// Receive buffers that one port may pin; above it messages are copied.
-  static constexpr std::uint32_t pinned_by_port = Buffers::count / 2;
-  static constexpr std::uint32_t pinned_by_all = Buffers::count * 3 / 4;
+  /// Pieces that may wait at one port that takes no more for now, with the buffers it has pinned.
+  static constexpr std::uint32_t held_by_port = 256;
   /// Messages below this size are cheaper to copy, bytes.
   static constexpr std::uint32_t zerocopy_minimum = 1024;
   /// Pieces below this size are gathered to be copied, as many as fit, bytes.
@@ -117,10 +116,25 @@ class Egress {
     std::uint32_t with_kernel = 0;  ///< requests without their result
     std::uint64_t started = 0;      ///< messages so far
     std::uint64_t charged = 0;      ///< upper bound of what the socket's send buffer holds, bytes
-    std::uint32_t pinned = 0;       ///< buffer references that zero-copy sends hold
     std::uint32_t waiting_pieces = 0;  ///< buffer references that `waiting` holds
     bool blocked = false;              ///< waits for the socket to be writable
     bool listed = false;               ///< in active_
+  };
+
+  /// Which receive buffers zero-copy sends hold. Copies of one frame hold the same.
+  class Pins {
+   public:
+    void add(std::uint16_t buffer) noexcept {
+      if (holders_[buffer]++ == 0) ++buffers_;
+    }
+    void remove(std::uint16_t buffer) noexcept {
+      if (--holders_[buffer] == 0) --buffers_;
+    }
+    [[nodiscard]] std::uint32_t buffers() const noexcept { return buffers_; }
+
+   private:
+    std::array<std::uint16_t, Buffers::most> holders_;
+    std::uint32_t buffers_;
   };
 
   /// Of one output, found by its counter slot.
@@ -142,7 +156,7 @@ class Egress {
               std::uint16_t buffer) noexcept;
   std::uint32_t leave_blocks(Message& message) noexcept;
   std::uint32_t leave_blocks(const Queue& queue) noexcept;
-  [[nodiscard]] bool has_its_share(const Port& port) const noexcept;
+  [[nodiscard]] bool has_its_share(std::uint16_t port) const noexcept;
 
   // Handing them to the kernel.
   bool flush_port(std::uint16_t number) noexcept;
@@ -150,6 +164,8 @@ class Egress {
   void await_writable(std::uint16_t number) noexcept;
   void send(Index index) noexcept;
   [[nodiscard]] bool worth_zerocopy(const Message& message) noexcept;
+  void pin(const Message& message) noexcept;
+  void unpin(const Message& message) noexcept;
 
   // Hearing back.
   void sent(Message& message) noexcept;
@@ -174,7 +190,7 @@ class Egress {
   CounterBlock& counters_;
   const Mode mode_;
   bool zerocopy_supported_;
-  const bool usage_reported_;
+  const std::uint16_t zerocopy_flags_;
   std::uint32_t generation_ = 0;
   Envelope filled_;                ///< of the packet in add(), where the output's varies
   std::uint32_t copies_left_ = 0;  ///< after the kernel had no memory to pin: all outputs copy
@@ -184,7 +200,8 @@ class Egress {
   std::vector<Index> free_;  ///< its first free_count_ are free
   std::uint32_t free_count_ = messages;
   std::vector<std::uint16_t> active_;  ///< ports with something waiting
-  std::uint32_t pinned_ = 0;
+  Mapping<Pins> pinned_{1};            ///< by all ports
+  Mapping<Pins> port_pinned_{slots::egress};
   std::uint32_t complete_ = 0;  ///< waiting messages that gather no more, since the last flush
 };
 

@@ -88,15 +88,15 @@ class Ingress {
   /// Frames of multishot receives; each holds a buffer, so they cannot be more.
   class Queue {
    public:
-    void push(const Frame& frame) noexcept { frames_[(first_ + size_++) % Buffers::count] = frame; }
+    void push(const Frame& frame) noexcept { frames_[(first_ + size_++) % Buffers::most] = frame; }
     Frame pop() noexcept {
       --size_;
-      return frames_[first_++ % Buffers::count];
+      return frames_[first_++ % Buffers::most];
     }
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
 
    private:
-    std::vector<Frame> frames_{Buffers::count};
+    std::vector<Frame> frames_{Buffers::most};
     std::uint32_t first_ = 0;
     std::uint32_t size_ = 0;
   };

@@ -1,0 +1,56 @@
+// Fact: from Linux 6.15 on SENDMSG_ZC takes several pieces from a registered buffer
+// (IORING_RECVSEND_FIXED_BUF), with UDP_SEGMENT, and charges none of it to RLIMIT_MEMLOCK; pieces
+// outside of the buffer give EFAULT. Before, the flag gives EINVAL.
+#include <netinet/udp.h>
+#include <sys/resource.h>
+
+#include "mcr/kernel_version.hpp"
+#include "uring.hpp"
+
+namespace {
+
+constexpr std::size_t page = 4096;
+constexpr std::size_t segment = 1400;
+constexpr std::size_t piece = 2 * segment;
+
+int send(world::Uring& uring, int socket, std::byte* first, std::byte* second) {
+  iovec parts[] = {{first, piece}, {second, piece}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  auto* sqe = uring.sqe(1);
+  io_uring_prep_sendmsg_zc(sqe, socket, &message, MSG_DONTWAIT);
+  sqe->ioprio = IORING_RECVSEND_FIXED_BUF;
+  sqe->buf_index = 0;
+  const auto done = uring.wait(2, std::chrono::milliseconds(500));
+  if (done.empty()) world::wrong("no completion");
+  return done[0].result;
+}
+
+}  // namespace
+
+int main() {
+  world::enter();
+  world::peer();
+  const int socket = world::sender("239.1.1.1", 5000);
+  world::need(world::set(socket, SOL_UDP, UDP_SEGMENT, static_cast<int>(segment)), "UDP_SEGMENT");
+  world::Uring uring;
+  constexpr std::size_t bytes = 16 * page;
+  void* map =
+      ::mmap(nullptr, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) world::skip("mmap");
+  auto* memory = static_cast<std::byte*>(map);
+  const iovec registered{memory, bytes};
+  if (io_uring_register_buffers(&uring.ring, &registered, 1) != 0)
+    world::skip("no buffer may be registered: RLIMIT_MEMLOCK");
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_MEMLOCK, &none);
+
+  const bool known = mcr::kernel_is_at_least(6, 15);
+  const int inside = send(uring, socket, memory + 100, memory + 8 * page);
+  world::expect(inside == (known ? static_cast<int>(2 * piece) : -EINVAL),
+                fmt::format("two pieces of a registered buffer: {}", inside));
+  const int outside = send(uring, socket, memory, memory + bytes);
+  world::expect(outside == (known ? -EFAULT : -EINVAL),
+                fmt::format("a piece outside of it: {}", outside));
+}
