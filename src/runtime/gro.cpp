@@ -111,8 +111,9 @@ void GroKeeper::apply(const Config& config, const Interfaces& interfaces) {
       take(interface, wish_of(config, interface));
     } catch (const OsError& error) {
       if (told_.insert(interface).second)
-        log::notice("UDP GRO of {} stays as it is: {}{}", interface, error.what(),
-                    error.code() == EPERM ? "; that needs CAP_NET_ADMIN" : "");
+        log::notice("UDP GRO stays as it is: interface={} reason={}{}", log::value(interface),
+                    log::value(error.what()),
+                    error.code() == EPERM ? " do=\"give CAP_NET_ADMIN\"" : "");
     }
   }
 }
@@ -123,9 +124,9 @@ void GroKeeper::take(const std::string& interface, Gro wish) {
   if (wish != Gro::off && !superframes_are_described()) {
     if (told_.insert(interface).second)
       log::notice(
-          "UDP GRO of {} is kept off: this kernel cannot tell the size of merged datagrams "
-          "(Linux 6.2 can)",
-          interface);
+          "UDP GRO is kept off: interface={} reason=\"this kernel cannot tell the size of merged "
+          "datagrams (Linux 6.2 can)\"",
+          log::value(interface));
     wish = Gro::off;
   }
   // Held also where nothing is to change, so that another instance's stop does not change it.
@@ -133,9 +134,11 @@ void GroKeeper::take(const std::string& interface, Gro wish) {
   const auto wanted = wished(wish, records_.at(interface).original);
   if (wanted == *now) return;
   write_gro(interface, wanted);
-  log::notice("UDP GRO of {}: merging {}, UDP forwarding {} (was {}, {}); put back at the end",
-              interface, on_off(wanted.merging), on_off(wanted.udp_forwarding),
-              on_off(now->merging), on_off(now->udp_forwarding));
+  log::notice(
+      "UDP GRO switched until the end: interface={} merging={} udp_forwarding={} merging_before={} "
+      "udp_forwarding_before={}",
+      log::value(interface), on_off(wanted.merging), on_off(wanted.udp_forwarding),
+      on_off(now->merging), on_off(now->udp_forwarding));
 }
 
 void GroKeeper::put_back(const std::string& interface) {
@@ -171,7 +174,8 @@ void GroKeeper::release(const std::string& interface, Record& record) const {
     if (const auto now = read_gro(interface); now && *now != record.original)
       write_gro(interface, record.original);
   } catch (const OsError& error) {
-    log::warning("put back UDP GRO of {}: {}", interface, error.what());
+    log::warning("UDP GRO not put back: interface={} reason={}", log::value(interface),
+                 log::value(error.what()));
   }
   ::unlink(path_of(interface).c_str());
 }
@@ -185,7 +189,8 @@ void GroKeeper::restore_left_behind() const {
     const auto original = file.valid() ? read_record(file) : std::nullopt;
     if (!original || !lock(file, LOCK_EX | LOCK_NB)) continue;
     const auto interface = name.substr(prefix_.size());
-    log::notice("UDP GRO of {}: putting back what a killed process left", interface);
+    log::notice("UDP GRO that a killed process left is put back: interface={}",
+                log::value(interface));
     Record record{std::move(file), *original};
     release(interface, record);
   }

@@ -34,9 +34,9 @@ void warn_if_less(std::string_view what, const std::string& interface, std::uint
                   std::uint32_t granted, std::string_view sysctl) {
   if (granted / 2 >= asked || is_default(asked)) return;
   log::warning(
-      "{} of {}: asked for {} bytes, the kernel granted {}; raise {} or give "
-      "CAP_NET_ADMIN",
-      what, interface, asked, granted / 2, sysctl);
+      "{} smaller than asked for: interface={} asked={} granted={} do=\"raise {} or give "
+      "CAP_NET_ADMIN\"",
+      what, log::value(interface), asked, granted / 2, sysctl);
 }
 
 }  // namespace
@@ -173,7 +173,8 @@ void Sockets::narrow(const RuleTable& table) noexcept {
       const auto known = wanted.find(port);
       pass(ingress, known == wanted.end() ? std::vector<Endpoint>{} : *known->second);
     } catch (const std::exception& error) {
-      log::warning("narrow the packet filter of {}: {}", ingress.interface, error.what());
+      log::warning("packet filter not narrowed: interface={} reason={}",
+                   log::value(ingress.interface), log::value(error.what()));
     }
   }
 }

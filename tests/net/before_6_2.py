@@ -53,7 +53,7 @@ def kept_off(world):
     daemon = Daemon(world, TEXT, "host-merges").start()
     until(lambda: not is_on(world, "relay", "r0", FEATURE), f"{FEATURE} of r0 is off")
     daemon.reload(TEXT + "# another text\n")
-    equal(daemon.log().count("UDP GRO of r0 is kept off"), 1, "lines of the log that say so")
+    equal(daemon.log().count("UDP GRO is kept off: interface=r0"), 1, "lines of the log that say so")
     daemon.stop()
     check(is_on(world, "relay", "r0", FEATURE), f"{FEATURE} of r0 is put back")
 
