@@ -2,6 +2,8 @@
 
 #include <array>
 #include <atomic>
+#include <latch>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -12,93 +14,190 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Its words are equal while it lives, and zero after.
-struct Guarded {
-  explicit Guarded(std::uint64_t value) { words.fill(value); }
-  Guarded(const Guarded&) = delete;
-  Guarded& operator=(const Guarded&) = delete;
-  ~Guarded() {
-    words.fill(0);
-    ++freed;
+/// Parts that agree while it lives, and are poisoned after.
+class Table {
+ public:
+  explicit Table(std::uint64_t generation) : generation_(generation) {
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+      parts_[i] = part(i);
+    ++alive;
   }
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+  ~Table() {
+    poison(generation_);
+    for (auto& each : parts_)
+      poison(each);
+    --alive;
+  }
+
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
   [[nodiscard]] bool whole() const {
-    for (const auto word : words)
-      if (word == 0 || word != words[0]) return false;
+    if (generation_ == poisoned) return false;
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+      if (parts_[i] != part(i)) return false;
     return true;
   }
-  std::array<std::uint64_t, 16> words{};
-  static inline std::atomic<std::uint64_t> freed{0};
+
+  static inline std::atomic<int> alive{0};
+
+ private:
+  static constexpr std::uint64_t poisoned = 0xDEAD'DEAD'DEAD'DEAD;
+
+  [[nodiscard]] std::uint64_t part(std::size_t i) const { return generation_ * 31 + i; }
+  /// Volatile: the compiler knows that nobody may look any more.
+  static void poison(std::uint64_t& word) { static_cast<volatile std::uint64_t&>(word) = poisoned; }
+
+  std::uint64_t generation_;
+  std::array<std::uint64_t, 64> parts_{};
+};
+
+using Tables = Snapshot<Table>;
+
+/// A reader that does at random what a reader may do, and counts what must not be.
+class RestlessReader {
+ public:
+  RestlessReader(Tables& tables, std::size_t index)
+      : reader_(tables, index), random_(static_cast<unsigned>(index + 1)) {}
+
+  void run(std::latch& started, const std::atomic<bool>& done) {
+    reader_.online();
+    look();
+    started.count_down();
+    while (!done) {
+      look();
+      if (random_() % 4 != 0) continue;  // what was seen is held meanwhile
+      look_again();
+      rest();
+    }
+    reader_.offline();
+  }
+
+  std::uint64_t broken = 0;     ///< a table was torn or freed
+  std::uint64_t replaced = 0;   ///< another one in the memory of one that is held
+  std::uint64_t backwards = 0;  ///< an older one after a newer one
+
+ private:
+  struct Seen {
+    const Table* table;
+    std::uint64_t generation;
+  };
+
+  void look() {
+    const auto& table = reader_.current();
+    if (!table.whole()) ++broken;
+    const auto generation = table.generation();
+    if (generation < newest_) ++backwards;
+    newest_ = generation;
+    held_.push_back({&table, generation});
+  }
+
+  void look_again() {
+    for (const auto& [table, generation] : held_) {
+      if (!table->whole()) ++broken;
+      if (table->generation() != generation) ++replaced;
+    }
+    held_.clear();
+  }
+
+  void rest() {
+    const auto how = random_() % 8;
+    if (how < 4) return reader_.quiescent();
+    reader_.offline();
+    if (how == 7) std::this_thread::yield();
+    reader_.online();
+  }
+
+  Tables::Reader reader_;
+  std::minstd_rand random_;
+  std::vector<Seen> held_;
+  std::uint64_t newest_ = 0;
 };
 
 }  // namespace
 
 TEST_CASE("an old value lives until every reader has been quiescent") {
-  Guarded::freed = 0;
-  Snapshot<Guarded> snapshot(std::make_unique<Guarded>(1), 2);
-  Snapshot<Guarded>::Reader first(snapshot, 0);
-  Snapshot<Guarded>::Reader second(snapshot, 1);
+  Tables tables(std::make_unique<Table>(1), 2);
+  Tables::Reader first(tables, 0);
+  Tables::Reader second(tables, 1);
   first.online();
   second.online();
   const auto& old = first.current();
-  snapshot.publish(std::make_unique<Guarded>(2));
+  tables.publish(std::make_unique<Table>(2));
   CHECK(old.whole());
-  CHECK_FALSE(snapshot.reclaim());
-  CHECK(second.current().words[0] == 2);
+  CHECK_FALSE(tables.reclaim());
+  CHECK(second.current().generation() == 2);
   second.quiescent();
-  CHECK_FALSE(snapshot.reclaim());
-  CHECK(Guarded::freed == 0);
+  CHECK_FALSE(tables.reclaim());
+  CHECK(Table::alive == 2);
   first.quiescent();
-  CHECK(snapshot.reclaim());
-  CHECK(Guarded::freed == 1);
+  CHECK(tables.reclaim());
+  CHECK(Table::alive == 1);
 }
 
 TEST_CASE("a reader that is offline is not waited for") {
-  Snapshot<Guarded> snapshot(std::make_unique<Guarded>(1), 1);
-  Snapshot<Guarded>::Reader reader(snapshot, 0);
-  snapshot.publish(std::make_unique<Guarded>(2));
-  CHECK(snapshot.reclaim());
+  Tables tables(std::make_unique<Table>(1), 1);
+  Tables::Reader reader(tables, 0);
+  tables.publish(std::make_unique<Table>(2));
+  CHECK(tables.reclaim());
   reader.online();
-  snapshot.publish(std::make_unique<Guarded>(3));
-  CHECK_FALSE(snapshot.wait_until_reclaimed(1ms));
+  tables.publish(std::make_unique<Table>(3));
+  CHECK_FALSE(tables.wait_until_reclaimed(1ms));
   reader.offline();
-  CHECK(snapshot.wait_until_reclaimed(1ms));
+  CHECK(tables.wait_until_reclaimed(1ms));
 }
 
-TEST_CASE("no reader ever sees a freed or torn value") {
-  constexpr std::size_t readers = 3;
-  constexpr std::uint64_t publications = 3000;
-  Snapshot<Guarded> snapshot(std::make_unique<Guarded>(1), readers);
-  std::atomic<bool> done{false};
-  std::atomic<std::uint64_t> broken{0};
-  std::atomic<std::uint64_t> backwards{0};
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < readers; ++i)
-    threads.emplace_back([&, i] {
-      Snapshot<Guarded>::Reader reader(snapshot, i);
-      reader.online();
-      std::uint64_t last = 0;
-      for (std::uint64_t round = 0; !done; ++round) {
-        const auto& value = reader.current();
-        if (!value.whole()) ++broken;
-        if (value.words[0] < last) ++backwards;
-        last = value.words[0];
-        if (round % 7 == 0) {
-          reader.offline();
-          reader.online();
-        } else {
-          reader.quiescent();
-        }
-      }
-      reader.offline();
-    });
-  for (std::uint64_t value = 2; value < publications; ++value) {
-    snapshot.publish(std::make_unique<Guarded>(value));
-    snapshot.reclaim();
+TEST_CASE("a reader that stands still holds up only what was replaced since it was quiescent") {
+  Tables tables(std::make_unique<Table>(1), 2);
+  Tables::Reader slow(tables, 0);
+  Tables::Reader fast(tables, 1);
+  slow.online();
+  fast.online();
+  for (std::uint64_t generation = 2; generation <= 11; ++generation) {
+    if (generation == 8) slow.quiescent();
+    tables.publish(std::make_unique<Table>(generation));
+    fast.quiescent();
+    tables.reclaim();
   }
-  CHECK(snapshot.wait_until_reclaimed(5s));
-  done = true;
-  for (auto& thread : threads)
-    thread.join();
-  CHECK(broken == 0);
-  CHECK(backwards == 0);
+  CHECK(Table::alive == 5);  // 7 ... 11
+  slow.quiescent();
+  CHECK(tables.reclaim());
+  CHECK(Table::alive == 1);
+}
+
+TEST_CASE("under stress no reader sees a freed or torn table, and none of them stays") {
+  constexpr std::size_t readers = 4;
+  constexpr std::uint64_t publications = 600'000;
+  constexpr int most_alive = 32;
+  {
+    Tables tables(std::make_unique<Table>(1), readers);
+    std::atomic<bool> done{false};
+    std::vector<RestlessReader> restless;
+    for (std::size_t i = 0; i < readers; ++i)
+      restless.emplace_back(tables, i);
+    std::latch started(readers);
+    std::vector<std::jthread> threads;
+    for (auto& reader : restless)
+      threads.emplace_back([&] { reader.run(started, done); });
+    started.wait();
+
+    bool bounded = true;
+    for (std::uint64_t generation = 2; generation <= publications && bounded; ++generation) {
+      tables.publish(std::make_unique<Table>(generation));
+      tables.reclaim();
+      if (Table::alive >= most_alive)
+        bounded = tables.wait_until_reclaimed(10s) && Table::alive == 1;
+    }
+    CHECK(bounded);
+    CHECK(tables.wait_until_reclaimed(10s));
+    CHECK(Table::alive == 1);
+    done = true;
+    threads.clear();
+    for (const auto& reader : restless) {
+      CHECK(reader.broken == 0);
+      CHECK(reader.replaced == 0);
+      CHECK(reader.backwards == 0);
+    }
+  }
+  CHECK(Table::alive == 0);
 }
