@@ -10,7 +10,8 @@
 
 8 s by default; 600 for a soak, 86400 for a day. The seed is printed, and repeats the choices.
 
-Round after round: rules and rate at random, events in random order under traffic, rest. At rest
+Round after round: rules and rate at random, events in random order under traffic while status and
+metrics are asked for all the time, rest. At rest
 the ledger must balance, the groups joined must be those of the rules, and memory and descriptors
 must stand where they stood. But for a flap of their input, rules that stay as they are lose
 nothing uncounted; rule 1 always stays.
@@ -18,13 +19,14 @@ nothing uncounted; rule 1 always stays.
 
 import os
 import random
+import signal
 import sys
 import time
 
 from daemon import Daemon, config, rule
 from ledger import Ledger, internal
 from traffic import GSO, Gen
-from world import SANITIZED, check, equal, phase, play, scaled, until
+from world import PATIENCE, SANITIZED, Process, check, equal, phase, play, scaled, until
 
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 8
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
@@ -34,11 +36,54 @@ SEGMENTS = 64  # datagrams in a frame, at most
 GROWTH = 1024  # KiB that allocators may settle by
 WARM = 3  # rounds before memory is looked at
 FILL = 200_000  # datagrams in superframes that touch every receive buffer of both workers
+METRICS = ("127.0.0.1", 9464)
+
+# Asks for status and metrics until it is told to stop; says a line whenever it has got both.
+ASK = f"""
+import http.client, json, signal, socket, sys, time
+
+def status():
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout({10 * PATIENCE})
+        client.connect(sys.argv[1])
+        client.sendall(b'{{"command":"status"}}\\n')
+        return json.load(client.makefile())
+
+def metrics():
+    connection = http.client.HTTPConnection(*{METRICS}, timeout={10 * PATIENCE})
+    connection.request("GET", "/metrics")
+    return connection.getresponse().read().decode()
+
+told = []
+signal.signal(signal.SIGTERM, lambda *_: told.append(True))
+while not told:
+    rules = [rule["name"] for rule in status()["rules"]]
+    assert "s1" in rules, rules
+    assert 'mcr_rule_state{{rule="s1"' in metrics()
+    print(len(rules), flush=True)
+    time.sleep(0.02)
+"""
 
 
 def stream(n, output):
     outputs = [("r1", f"239.2.1.{output}")] + [("r2", f"239.2.1.{output}")] * (n == 1)
     return rule(f"s{n}", f"239.1.1.{n}", 5000, outputs)
+
+
+class Asker:
+    """Status and metrics, asked for all the time."""
+
+    def __init__(self, world, daemon):
+        argv = ["ip", "netns", "exec", "relay", sys.executable, "-c", ASK, daemon.socket]
+        self.process = Process(world.directory, "asker", argv)
+        world.processes.append(self.process)
+        until(lambda: self.process.out() or not self.process.running, "status and metrics are there")
+
+    def stop(self):
+        """Returns how often both were given."""
+        self.process.signal(signal.SIGTERM)
+        equal(self.process.wait(30), 0, f"exit code of who asks ({self.process.err()[-2000:]})")
+        return len(self.process.out().splitlines())
 
 
 class Soak:
@@ -49,11 +94,13 @@ class Soak:
         self.daemon = Daemon(world, self.text(), name="relay").start()
         self.ledger = Ledger(world, self.daemon, egress=("r1", "r2"), size=SIZE)
         self.resident, self.descriptors = [], None
-        self.done = dict.fromkeys((*(e.__name__ for e in self.events), "round", "datagrams",
-                                   "kernel_drops", "link_drops"), 0)
+        self.done = dict.fromkeys((*(e.__name__ for e in self.events), "round", "asked",
+                                   "datagrams", "kernel_drops", "link_drops"), 0)
 
     def text(self):
-        return config(*(stream(n, output) for n, output in self.chosen.items()), workers=2)
+        metrics = 'metrics = "%s:%d"' % METRICS
+        return config(*(stream(n, output) for n, output in self.chosen.items()), workers=2,
+                      extra=metrics)
 
     def fill(self):
         """Every buffer used once, so that memory that grows later is none of theirs."""
@@ -114,10 +161,12 @@ class Soak:
         gen = self.traffic()
         enough = self.came(before["in"], [1]) + 20
         until(lambda: self.came(self.ledger.ingress.read(), [1]) > enough, "traffic comes")
+        asker = Asker(self.world, self.daemon)
         happened = [self.random.choice(self.events) for _ in range(self.random.randrange(1, 5))]
         for event in happened:
             event(self)
             self.done[event.__name__] += 1
+        self.done["asked"] += asker.stop()
         gen.stop()
         self.balance(before, self.ledger.rest(), {event.__name__ for event in happened})
         until(lambda: self.world.igmp("relay", "r0") == {f"239.1.1.{n}" for n in self.chosen},
