@@ -1,21 +1,78 @@
-// libFuzzer: whatever the text of a configuration file is, the answer is a Config or errors that
-// stand inside the text.
+// Whatever the text of a configuration file is, the answer is errors that stand inside the text,
+// or a Config that compiles: each destination that the kernel filters pass is looked up.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <set>
 #include <string_view>
 
 #include "mcr/config.hpp"
+#include "mcr/error.hpp"
+#include "mcr/filter.hpp"
+#include "mcr/rules.hpp"
+#include "require.hpp"
+
+using mcr::test::require;
+
+namespace {
+
+/// A host that has every interface that the rules name.
+mcr::Interfaces host_for(const mcr::Config& config) {
+  std::set<std::string> names;
+  for (const auto& rule : config.rules) {
+    for (const auto& input : rule.inputs)
+      names.insert(input.interface);
+    for (const auto& output : rule.outputs)
+      names.insert(output.interface);
+  }
+  std::vector<mcr::Interface> interfaces;
+  for (const auto& name : names) {
+    mcr::Interface interface;
+    interface.name = name;
+    interface.index = static_cast<unsigned>(interfaces.size() + 1);
+    interface.up = true;
+    interface.mtu = 1500;
+    interface.type = 1;  // ARPHRD_ETHER
+    interface.addresses = {*mcr::IpAddress::parse("10.0.0.1"),
+                           *mcr::IpAddress::parse("2001:db8::1")};
+    interfaces.push_back(std::move(interface));
+  }
+  return mcr::Interfaces(std::move(interfaces));
+}
+
+void check_rules(const mcr::Config& config) {
+  for (const auto& rule : config.rules)
+    require(!rule.name.empty() && !rule.inputs.empty() && !rule.outputs.empty());
+  require(mcr::compare(config, config).unchanged == config.rules.size());
+}
+
+void check_table(const mcr::RuleTable& table) {
+  for (const auto& ingress : table.ingress()) {
+    for (const auto& destination : ingress.destinations)
+      require(!table.lookup(ingress.port, destination).empty());
+    constexpr std::size_t most_instructions = 624;
+    const auto filter = mcr::compile_filter(ingress.destinations, ingress.key, ingress.link_header,
+                                            most_instructions);
+    require(!filter.empty() && filter.size() <= most_instructions);
+  }
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const mcr::ConfigResult result = mcr::parse_config(text, "fuzz.toml");
-  for (const auto& error : result.errors)
-    if (error.line == 0 || error.column == 0 || error.message.empty()) std::abort();
-  if (!result.errors.empty()) return 0;
-  for (const auto& rule : result.config.rules)
-    if (rule.name.empty() || rule.inputs.empty() || rule.outputs.empty()) std::abort();
-  const auto difference = mcr::compare(result.config, result.config);
-  if (difference.unchanged != result.config.rules.size()) std::abort();
+  const auto [config, errors] = mcr::parse_config(text, "fuzz.toml");
+  for (const auto& error : errors)
+    require(error.line != 0 && error.column != 0 && !error.message.empty());
+  if (!errors.empty()) return 0;
+  check_rules(config);
+  const auto host = host_for(config);
+  std::vector<mcr::Standing> standings;
+  for (const auto& rule : config.rules)
+    standings.push_back(judge(rule, host, [](const mcr::Input&) { return std::string(); }));
+  mcr::Indexes indexes;
+  try {
+    check_table(compile(config, host, standings, indexes, 1));
+  } catch (const mcr::Failure&) {  // a book of indexes is full
+  }
   return 0;
 }

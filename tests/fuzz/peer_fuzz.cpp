@@ -1,0 +1,142 @@
+// What strangers send beside the packets: a request for metrics, and datagrams to a sink.
+// The first byte tells which.
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "mcr/metrics_server.hpp"
+#include "mcr/probe.hpp"
+#include "require.hpp"
+
+using mcr::test::require;
+
+namespace {
+
+/// Takes values off the input; zeros when it has ended.
+class Bytes {
+ public:
+  explicit Bytes(std::span<const std::uint8_t> left) : left_(left) {}
+
+  [[nodiscard]] bool ended() const { return left_.empty(); }
+  [[nodiscard]] std::span<const std::uint8_t> rest() const { return left_; }
+
+  template <typename Value>
+  Value take() {
+    Value value = 0;
+    const auto size = std::min(sizeof value, left_.size());
+    std::memcpy(&value, left_.data(), size);
+    left_ = left_.subspan(size);
+    return value;
+  }
+
+ private:
+  std::span<const std::uint8_t> left_;
+};
+
+void check_request(std::string_view received) {
+  int rendered = 0;
+  const auto answer = mcr::answer_http(received, [&] {
+    ++rendered;
+    return std::string("x 1\n");
+  });
+  require(answer.has_value() == (received.find("\r\n\r\n") != std::string_view::npos));
+  if (!answer) return;
+  require(answer->starts_with("HTTP/1.1 "));
+  require(rendered == (answer->starts_with("HTTP/1.1 200 ") ? 1 : 0));
+  require(rendered == 0 || received.starts_with("GET /metrics"));
+}
+
+/// As SequenceTracker, with all that it ever saw instead of a window of bits.
+struct Reference {
+  void saw(std::uint64_t sequence) {
+    if (all.empty()) {
+      first = highest = sequence;
+    } else if (sequence > highest) {
+      lost += sequence - highest - 1;
+      highest = sequence;
+    } else if (highest - sequence >= mcr::SequenceTracker::window) {
+      ++reordered;
+      return;
+    } else if (all.contains(sequence)) {
+      ++duplicated;
+    } else {
+      ++reordered;
+      lost -= sequence > first ? 1 : 0;
+    }
+    all.insert(sequence);
+  }
+
+  std::set<std::uint64_t> all;
+  std::uint64_t first = 0, highest = 0, lost = 0, duplicated = 0, reordered = 0;
+};
+
+/// Sequence numbers that go on from each other, forwards and backwards, and jump now and then.
+void check_sequence(Bytes bytes) {
+  mcr::SequenceTracker tracker;
+  Reference reference;
+  for (std::uint64_t sequence = 0; !bytes.ended();) {
+    const auto step = bytes.take<std::int16_t>();
+    sequence =
+        step == 0 ? bytes.take<std::uint64_t>() : sequence + static_cast<std::uint64_t>(step);
+    tracker.saw(sequence);
+    reference.saw(sequence);
+    require(tracker.lost() == reference.lost);
+    require(tracker.duplicated() == reference.duplicated);
+    require(tracker.reordered() == reference.reordered);
+  }
+}
+
+/// What is written is read; with a byte changed, or cut off, it is corrupt.
+void check_written(Bytes bytes) {
+  const auto size = mcr::probe_header_bytes + bytes.take<std::uint16_t>() % 2048;
+  const mcr::Probe probe{bytes.take<std::uint32_t>(), bytes.take<std::uint64_t>(),
+                         bytes.take<std::uint64_t>()};
+  const mcr::ProbeWriter writer(size);
+  std::vector<std::uint8_t> payload(size);
+  writer.fill(payload);
+  writer.stamp(payload, probe);
+  require(mcr::read_probe(payload) == probe);
+  const auto at = bytes.take<std::uint16_t>() % size;
+  const auto change = bytes.take<std::uint8_t>();
+  payload[at] ^= change;
+  require(mcr::read_probe(payload).has_value() == (change == 0));
+  require(!mcr::read_probe(std::span(payload).first(size - 1)));
+}
+
+/// Datagrams of any content to any group.
+void check_judge(Bytes bytes) {
+  constexpr std::uint32_t groups = 4;
+  mcr::TrafficJudge judge(groups);
+  std::uint64_t sent = 0;
+  for (; !bytes.ended(); ++sent) {
+    const auto group = bytes.take<std::uint8_t>() % groups;
+    const auto size = std::min<std::size_t>(bytes.take<std::uint8_t>(), bytes.rest().size());
+    const auto datagram = bytes.rest().first(size);
+    const std::vector<std::uint8_t> payload(datagram.begin(), datagram.end());
+    bytes = Bytes(bytes.rest().subspan(size));
+    judge.received(group, payload, 1);
+  }
+  require(judge.totals().received == sent && judge.totals().corrupt <= sent);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Bytes bytes({data, size});
+  switch (bytes.take<std::uint8_t>() % 4) {
+    case 0:
+      check_request({reinterpret_cast<const char*>(bytes.rest().data()), bytes.rest().size()});
+      break;
+    case 1:
+      check_sequence(bytes);
+      break;
+    case 2:
+      check_written(bytes);
+      break;
+    default:
+      check_judge(bytes);
+  }
+  return 0;
+}
