@@ -46,7 +46,7 @@ const json* find_rule(const json& status, const std::string& name) {
   const auto rules = status.find("rules");
   if (rules == status.end()) return nullptr;
   const auto found = std::ranges::find_if(
-      *rules, [&](const json& rule) { return rule.value("name", "") == name; });
+      *rules, [&](const json& rule) { return rule.is_object() && rule.value("name", "") == name; });
   return found == rules->end() ? nullptr : &*found;
 }
 

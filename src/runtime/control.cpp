@@ -127,9 +127,10 @@ nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request
     reply.append(buffer.data(), static_cast<std::size_t>(count));
   }
   auto answer = nlohmann::json::parse(reply, nullptr, false);
-  if (answer.is_discarded())
-    throw Failure(ExitCode::unavailable,
-                  fmt::format("the daemon at {} broke off its answer", path));
+  if (!answer.is_object())
+    throw Failure(
+        ExitCode::unavailable,
+        fmt::format("the daemon at {} gave no whole answer, or no daemon is there", path));
   return answer;
 }
 
