@@ -12,6 +12,10 @@
 // SIOCOUTQ tells the truth, and if that says full the port waits for POLLOUT. Should a message be
 // returned all the same and a later one of its output have left, it is dropped, not sent late.
 //
+// Source ports. A UDP socket sends from one port only. An output that preserves senders' ports has
+// a raw socket, which takes any, for the price of a checksum, a copy and a message a datagram; who
+// goes that way is noted, control opens a socket for that port, and a later table names it.
+//
 // Memory. A zero-copy send keeps its buffers until the notification, which may take seconds
 // (silent neighbour, slow queue): one port may pin only a share of the buffers, then it copies.
 // Blocks of a receive ring are never pinned, and left by what has to wait: the kernel fills them in
@@ -103,15 +107,30 @@ Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counter
 
 // ---- Building messages
 
-bool Egress::gathers(const TableOutput& output, const Packet& packet) const noexcept {
-  return mode_ == Mode::bulk && output.segmentation && packet.segment <= output.unfragmented &&
-         packet.segment != 0;
+Egress::Exit Egress::exit_of(const TableOutput& output, const Packet& packet) noexcept {
+  if (!output.raw) return {output.egress, false};
+  const auto* sender = sender_egress(output, packet.source.port);
+  return sender == nullptr ? Exit{output.egress, true} : Exit{sender->egress, false};
+}
+
+void Egress::note_sender(const Exit& exit, const Packet& packet) noexcept {
+  if (exit.raw)
+    shared_.sender_notes.add({exit.port, packet.source.port});
+  else
+    shared_.egress[exit.port].used.store(true, std::memory_order_relaxed);
+}
+
+bool Egress::gathers(const TableOutput& output, const Exit& exit,
+                     const Packet& packet) const noexcept {
+  return mode_ == Mode::bulk && output.segmentation && !exit.raw &&
+         packet.segment <= output.unfragmented && packet.segment != 0;
 }
 
 bool Egress::has_room(const TableOutput& output, const Packet& packet) const noexcept {
   if (output.egress == TableOutput::no_egress) return true;
-  const auto& port = ports_[output.egress];
-  const bool single = !gathers(output, packet) || outputs_[output.slot].singles_left != 0;
+  const auto exit = exit_of(output, packet);
+  const auto& port = ports_[exit.port];
+  const bool single = !gathers(output, exit, packet) || outputs_[output.slot].singles_left != 0;
   const auto each = single ? 1 : datagrams_per_message(packet.segment);
   const auto needed = (packet.datagrams + each - 1) / each;
   return needed <= free_count_ && port.waiting.count + needed <= queue_limit;
@@ -128,8 +147,10 @@ void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t 
       return count_drop(output.slot, *reason, packet.datagrams);
   }
 
+  const auto exit = exit_of(output, packet);
+  if (output.raw) note_sender(exit, packet);
   auto& state = outputs_[output.slot];
-  const bool gather = gathers(output, packet) && state.singles_left == 0;
+  const bool gather = gathers(output, exit, packet) && state.singles_left == 0;
   if (state.singles_left != 0) --state.singles_left;
   const auto each = gather ? datagrams_per_message(packet.segment) : 1;
   const auto* data = packet.payload.data();
@@ -140,15 +161,19 @@ void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t 
     run.segment = packet.segment;
     run.bytes = std::min(bytes, run.datagrams * packet.segment);
     run.pages = pages_of(data, run.bytes);
-    add_run(output, *envelope, run, gather, data, buffer);
+    if (exit.raw)
+      add_raw(output, exit, *envelope, run, packet.source, data, buffer);
+    else
+      add_run(output, exit, *envelope, run, gather, data, buffer);
     data += run.bytes;
     bytes -= run.bytes;
     left -= run.datagrams;
   }
 }
 
-void Egress::add_run(const TableOutput& output, const Envelope& envelope, const Run& run,
-                     bool gather, const std::byte* data, std::uint16_t buffer) noexcept {
+void Egress::add_run(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+                     const Run& run, bool gather, const std::byte* data,
+                     std::uint16_t buffer) noexcept {
   auto& state = outputs_[output.slot];
   const bool zerocopy =
       state.copies_left == 0 && run.segment >= zerocopy_piece_minimum && !Buffers::is_block(buffer);
@@ -156,18 +181,32 @@ void Egress::add_run(const TableOutput& output, const Envelope& envelope, const 
   if (std::exchange(state.generation, generation_) != generation_) state.open_plus_one = 0;
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
-    if (joins(open.shape, run, page_limit) && (output.varies == 0 || bears(open, envelope))) {
+    if (joins(open.shape, run, page_limit) &&
+        (output.varies == 0 || (open.port == exit.port && bears(open, envelope)))) {
       if (!has_its_share(open.port)) return append(open, run, data, buffer);
       return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     }
   }
-  auto* message = start(output, envelope, run);
+  auto* message = start(output, exit, envelope, run);
   if (message == nullptr) return;
   append(*message, run, data, buffer);
   if (state.open_plus_one != 0) ++complete_;
   const bool open = gather && mcr::has_room(message->shape);
   if (!open) ++complete_;
   state.open_plus_one = open ? static_cast<Index>(message - pool_.data()) + 1 : 0;
+}
+
+/// One datagram, never gathered.
+void Egress::add_raw(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+                     const Run& run, const Endpoint& source, const std::byte* data,
+                     std::uint16_t buffer) noexcept {
+  auto* message = start(output, exit, envelope, run);
+  if (message == nullptr) return;
+  message->raw = message->copy_only = true;
+  message->udp_header = make_udp_header(source, envelope.destination.endpoint(), {data, run.bytes});
+  message->destination.v4.sin_port = 0;  // where IPv6's is, too: a raw socket takes no other
+  append(*message, run, data, buffer);
+  ++complete_;
 }
 
 /// Whether a port that waits for its socket holds all it may of what the others need, too.
@@ -185,14 +224,14 @@ bool Egress::bears(const Message& message, const Envelope& envelope) noexcept {
          message.destination == envelope.destination;
 }
 
-Egress::Message* Egress::start(const TableOutput& output, const Envelope& envelope,
-                               const Run& run) noexcept {
-  auto& port = ports_[output.egress];
-  if (port.waiting.count >= queue_limit || has_its_share(output.egress)) {
+Egress::Message* Egress::start(const TableOutput& output, const Exit& exit,
+                               const Envelope& envelope, const Run& run) noexcept {
+  auto& port = ports_[exit.port];
+  if (port.waiting.count >= queue_limit || has_its_share(exit.port)) {
     count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     return nullptr;
   }
-  const auto index = allocate(output.egress, output.slot);
+  const auto index = allocate(exit.port, output.slot);
   if (index == none) {
     count_drop(output.slot, OutputDrop::no_memory, run.datagrams);
     return nullptr;
@@ -204,7 +243,7 @@ Egress::Message* Egress::start(const TableOutput& output, const Envelope& envelo
   std::ranges::copy(envelope.used_control(), message.control.begin());
   message.control_bytes = envelope.control_bytes;
   push(port.waiting, index);
-  activate(output.egress);
+  activate(exit.port);
   return &message;
 }
 
@@ -358,6 +397,12 @@ void Egress::send(Index index) noexcept {
   message.header.msg_namelen = message.destination.length;
   message.header.msg_iov = message.pieces.data();
   message.header.msg_iovlen = message.shape.pieces;
+  if (message.raw) {
+    message.with_header = {iovec{message.udp_header.data(), message.udp_header.size()},
+                           message.pieces[0]};
+    message.header.msg_iov = message.with_header.data();
+    message.header.msg_iovlen = message.with_header.size();
+  }
   message.header.msg_control = message.control.data();
   message.header.msg_controllen = control_bytes;
 
@@ -581,7 +626,7 @@ Egress::Index Egress::allocate(std::uint16_t port, std::uint32_t slot) noexcept 
   message.slot = slot;
   message.port = port;
   message.notifications = message.stale = 0;
-  message.zerocopy = message.copy_only = message.retried = false;
+  message.zerocopy = message.copy_only = message.retried = message.raw = false;
   message.answered = message.accepted = message.was_copied = false;
   auto& unresolved = shared_.egress[port].unresolved;
   unresolved.store(unresolved.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

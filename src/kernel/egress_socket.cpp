@@ -29,6 +29,12 @@ void receive_nothing(Fd socket, const std::string& whose) {
 
 namespace {
 
+/// What is bound to it is sent nothing: RFC 7600 (a dummy, never a destination), RFC 6666
+/// (discard).
+IpAddress nobody(Family family) {
+  return *IpAddress::parse(family == Family::ipv6 ? "100::1" : "192.0.0.8");
+}
+
 /// IP_TRANSPARENT is allowed with CAP_NET_RAW, which we have in any case.
 /// IP_RECVERR makes a drop by the queueing discipline an error of the send (ENOBUFS) instead of a
 /// success. Without a loop, a group of ours does not come to this host's own listeners.
@@ -42,7 +48,7 @@ void set_ipv4_options(Fd socket, const EgressKey& key, const std::string& whose)
 }
 
 void set_ipv6_options(Fd socket, const EgressKey& key, const std::string& whose) {
-  set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, "take IPv6 only", whose);
+  if (!key.raw) set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, "take IPv6 only", whose);
   set_option(socket, IPPROTO_IPV6, IPV6_RECVERR, 1, "ask for send errors", whose);
   set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, key.loopback, "set loopback", whose);
   set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0, "refuse foreign groups", whose);
@@ -51,12 +57,11 @@ void set_ipv6_options(Fd socket, const EgressKey& key, const std::string& whose)
     set_option(socket, IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "send from any source", whose);
 }
 
-/// See SourcePort. The loopback address may be missing (lo is down): hence FREEBIND.
+/// See SourcePort. A raw socket would be offered all of the host's datagrams otherwise.
 void bind_source_port(Fd socket, const EgressKey& key, const std::string& whose) {
-  if (key.source_port == 0) return;
+  if (key.source_port == 0 && !key.raw) return;
   set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1, "share a source port", whose);
-  const auto loopback = *IpAddress::parse(key.family == Family::ipv6 ? "::1" : "127.0.0.1");
-  const SocketAddress local({loopback, key.source_port});
+  const SocketAddress local({nobody(key.family), key.source_port});
   if (::bind(socket.get(), &local.generic, local.length) != 0)
     throw_errno(fmt::format("bind source port {}", key.source_port), whose);
 }
@@ -65,8 +70,8 @@ void bind_source_port(Fd socket, const EgressKey& key, const std::string& whose)
 
 UniqueFd open_egress(const std::string& interface, const EgressKey& key) {
   const auto whose = "for " + interface;
-  UniqueFd socket(
-      ::socket(static_cast<int>(key.family), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int type = (key.raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  UniqueFd socket(::socket(static_cast<int>(key.family), type, IPPROTO_UDP));
   if (!socket.valid()) throw_errno("open UDP socket", whose);
   receive_nothing(socket, whose);
   if (key.family == Family::ipv6)

@@ -71,9 +71,12 @@ SourcePort::SourcePort() {
 
 SourcePort::SourcePort(std::uint16_t port)
     : v4_(open_holder(Family::ipv4)), v6_(open_holder(Family::ipv6)), number_(port) {
-  if (const int error = hold(v4_, Family::ipv4, port); error != 0)
-    log::info("source port {} is not ours alone: {}", port, errno_text(error));
-  if (v6_.valid() && hold(v6_, Family::ipv6, port) != 0) v6_ = UniqueFd();
+  const int v4_error = hold(v4_, Family::ipv4, port);
+  const int v6_error = v6_.valid() ? hold(v6_, Family::ipv6, port) : 0;
+  held_ = v4_error == 0 && v6_error == 0;
+  if (!held_)
+    log::info("source port {} is not ours alone: {}", port,
+              errno_text(v4_error != 0 ? v4_error : v6_error));
 }
 
 }  // namespace mcr

@@ -6,6 +6,7 @@
 #include "mcr/packet.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace mcr {
@@ -68,6 +69,13 @@ std::uint16_t fold(std::uint64_t sum) noexcept {
   while (sum > 0xFFFFU)
     sum = (sum & 0xFFFFU) + (sum >> 16U);
   return static_cast<std::uint16_t>(sum);
+}
+
+/// Of the pseudo header (RFC 768, RFC 8200 section 8.1). `length`: UDP header and payload, bytes.
+std::uint64_t pseudo_sum(const IpAddress& source, const IpAddress& destination,
+                         std::size_t length) noexcept {
+  return word_sum(std::as_bytes(source.bytes())) + word_sum(std::as_bytes(destination.bytes())) +
+         htons(static_cast<std::uint16_t>(length)) + htons(protocol_udp);
 }
 
 std::optional<InputDrop> read_segments(const VnetHeader& vnet, Packet& packet) noexcept {
@@ -197,13 +205,22 @@ std::optional<InputDrop> parse(std::span<const std::byte> frame, const VnetHeade
 bool checksum_holds(const Packet& packet) noexcept {
   const auto* header = packet.payload.data() - udp_header;
   const std::size_t length = udp_header + packet.payload.size();
-  std::uint64_t sum = word_sum({header, length});
-  for (const auto* endpoint : {&packet.source, &packet.destination})
-    sum += word_sum(std::as_bytes(endpoint->address.bytes()));
-  sum += htons(static_cast<std::uint16_t>(length));
-  sum += htons(protocol_udp);
+  const auto sum = word_sum({header, length}) +
+                   pseudo_sum(packet.source.address, packet.destination.address, length);
   const bool absent = u16_at({header, length}, 6) == 0;  // IPv6: on IPv4 that is trusted
   return !absent && fold(sum) == 0xFFFFU;
+}
+
+std::array<std::byte, 8> make_udp_header(const Endpoint& source, const Endpoint& destination,
+                                         std::span<const std::byte> payload) noexcept {
+  const std::size_t length = udp_header + payload.size();
+  std::array<std::uint16_t, 4> header{htons(source.port), htons(destination.port),
+                                      htons(static_cast<std::uint16_t>(length)), 0};
+  const auto sum = word_sum(std::as_bytes(std::span(header))) + word_sum(payload) +
+                   pseudo_sum(source.address, destination.address, length);
+  const auto checksum = static_cast<std::uint16_t>(~fold(sum));
+  header[3] = checksum != 0 ? checksum : 0xFFFF;  // 0 would say that there is none
+  return std::bit_cast<std::array<std::byte, 8>>(header);
 }
 
 std::uint32_t claimed_datagrams(std::size_t frame_bytes, const VnetHeader& vnet) noexcept {

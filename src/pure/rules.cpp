@@ -160,6 +160,7 @@ class TableCompiler {
       : interfaces_(interfaces), indexes_(indexes), source_port_(source_port) {}
 
   void add(const Rule& rule, const Standing& standing);
+  void add_senders(std::span<const EgressKey> senders);
   RuleTable finish(std::uint64_t generation) &&;
 
  private:
@@ -175,6 +176,7 @@ class TableCompiler {
   TableOutput make_output(const Output& output, bool usable);
   TableIngress& ingress(const Input& input, const Interface& interface);
   std::uint16_t egress_port(const Interface& interface, const EgressKey& key);
+  void add_sender(const EgressKey& key);
   Envelope envelope(const Output& output, const Interface& interface, const EgressKey& key);
   void hash_entries();
 
@@ -191,6 +193,7 @@ class TableCompiler {
   RuleTable table_;
   std::map<IngressKey, std::size_t> ingress_at_;  ///< where in table_.ingress_
   std::map<EgressKey, std::uint16_t> egress_ports_;
+  std::map<std::uint16_t, std::vector<SenderEgress>> senders_;  ///< by raw egress port
 };
 
 void TableCompiler::add(const Rule& rule, const Standing& standing) {
@@ -253,19 +256,23 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   TableOutput result;
   if (!usable) return result;
   const auto& interface = *interfaces_.find(output.interface);
+  const bool any_source = output.source.mode == Source::Mode::preserve;
+  const bool raw = any_source && output.source_port == 0;
   const EgressKey key{
       .interface_index = interface.index,
       .family = output.destination.family(),
       .multicast = output.destination.is_multicast(),
-      .source_port = output.source_port != 0 ? output.source_port : source_port_,
+      .source_port = raw || output.source_port != 0 ? output.source_port : source_port_,
       .loopback = output.loopback,
-      .any_source = output.source.mode == Source::Mode::preserve,
+      .any_source = any_source,
+      .raw = raw,
   };
   result.egress = egress_port(interface, key);
   result.unfragmented = unfragmented_payload(interface, key.family);
   result.segmentation = !interface.shaped;
   result.envelope = envelope(output, interface, key);
   result.varies = parts_of_packet(output);
+  result.raw = raw;
   return result;
 }
 
@@ -298,6 +305,40 @@ std::uint16_t TableCompiler::egress_port(const Interface& interface, const Egres
   egress_ports_.emplace(key, port);
   table_.egress_.push_back({port, interface.name, key});
   return port;
+}
+
+/// One that finds no number is none: its kind has the raw one.
+void TableCompiler::add_sender(const EgressKey& key) {
+  auto kind = key;
+  kind.source_port = 0;
+  kind.raw = true;
+  const auto raw = std::ranges::find(table_.egress_, kind, &TableEgress::key);
+  if (raw == table_.egress_.end()) return;
+  const auto known = egress_ports_.find(key);
+  const auto index = known != egress_ports_.end() ? known->second : indexes_.egress.add(key);
+  if (!index) return;
+  const auto port = static_cast<std::uint16_t>(*index);
+  senders_[raw->port].push_back({key.source_port, port});
+  if (egress_ports_.emplace(key, port).second)
+    table_.egress_.push_back({port, std::string(raw->interface), key});
+}
+
+void TableCompiler::add_senders(std::span<const EgressKey> senders) {
+  for (const auto& key : senders)
+    add_sender(key);
+  std::size_t count = 0;
+  for (const auto& [raw, of_kind] : senders_)
+    count += of_kind.size();
+  if (count == 0) return;
+  table_.senders_.reserve(count);  // the outputs refer to them
+  std::map<std::uint16_t, std::span<const SenderEgress>> places;
+  for (const auto& [raw, of_kind] : senders_) {
+    const auto first =
+        table_.senders_.insert(table_.senders_.end(), of_kind.begin(), of_kind.end());
+    places[raw] = {first, of_kind.size()};
+  }
+  for (auto& output : table_.outputs_)
+    if (output.raw && places.contains(output.egress)) output.senders = places[output.egress];
 }
 
 void TableCompiler::hash_entries() {
@@ -334,6 +375,12 @@ RuleTable TableCompiler::finish(std::uint64_t generation) && {
   return std::move(table_);
 }
 
+const SenderEgress* sender_egress(const TableOutput& output, std::uint16_t source_port) noexcept {
+  const auto found =
+      std::ranges::lower_bound(output.senders, source_port, {}, &SenderEgress::source_port);
+  return found != output.senders.end() && found->source_port == source_port ? &*found : nullptr;
+}
+
 bool RuleTable::at(const Bucket& bucket, std::uint16_t ingress,
                    const Endpoint& destination) const noexcept {
   const auto& entry = entries_[bucket.first];
@@ -364,10 +411,12 @@ bool RuleTable::has_own(const Endpoint& source) const noexcept {
 
 RuleTable compile(const Config& config, const Interfaces& interfaces,
                   const std::vector<Standing>& standings, Indexes& indexes,
-                  std::uint64_t generation, std::uint16_t source_port) {
+                  std::uint64_t generation, std::uint16_t source_port,
+                  std::span<const EgressKey> senders) {
   TableCompiler compiler(interfaces, indexes, source_port);
   for (std::size_t i = 0; i < config.rules.size(); ++i)
     compiler.add(config.rules[i], standings[i]);
+  compiler.add_senders(senders);
   return std::move(compiler).finish(generation);
 }
 

@@ -145,13 +145,14 @@ std::vector<Standing> Relay::judge_all(const Config& config, const Interfaces& i
 void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
   refuse_restart_keys(config);
   log_events(memberships_.join(wanted_groups(config), interfaces, now));
+  leave_ports_to_inputs(config, now);
   auto standings = judge_all(config, interfaces);
   const auto compiling = Clock::now();
   std::unique_ptr<RuleTable> table;
   try {
     const auto generation = rules_.latest().generation() + 1;
-    table = std::make_unique<RuleTable>(
-        compile(config, interfaces, standings, indexes_, generation, sockets_.source_port()));
+    table = std::make_unique<RuleTable>(compile(config, interfaces, standings, indexes_, generation,
+                                                sockets_.source_port(), senders_.keys()));
     sockets_.open(*table, config);
     ports_.hold(*table);
     sockets_.widen(*table);
@@ -268,6 +269,7 @@ void Relay::tick(Clock::time_point now) {
     apply(Config(config_), Interfaces(interfaces_), now);
     rejoined_ = false;
   }
+  follow_senders(now);
 }
 
 /// Wakes all: an idle worker must go round to be known alive, and a port whose receive failed

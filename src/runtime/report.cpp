@@ -79,6 +79,11 @@ json describe(const Source& source) {
   return "interface";
 }
 
+json describe_source_port(const Output& output, std::uint16_t ours) {
+  if (output.source_port != 0) return output.source_port;
+  return output.source.mode == Source::Mode::preserve ? json("preserve") : json(ours);
+}
+
 json describe(const Dscp& dscp) {
   return dscp.preserve ? json("preserve") : json(dscp.value);
 }
@@ -137,7 +142,7 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
           {"max_bps", output.limit.bps != 0 ? json(output.limit.bps) : json()},
           {"dscp", describe(output.dscp)},
           {"source", describe(output.source)},
-          {"source_port", output.source_port != 0 ? output.source_port : sockets_.source_port()},
+          {"source_port", describe_source_port(output, sockets_.source_port())},
           {"loopback", output.loopback},
           {"state", reason.empty() ? "up" : "waiting"},
           {"reason", reason},

@@ -41,6 +41,11 @@ void warn_if_less(std::string_view what, const std::string& interface, std::uint
 
 }  // namespace
 
+bool Sockets::hold_source_port(std::uint16_t port) {
+  if (port == source_port_.number()) return true;
+  return fixed_ports_.try_emplace(port, port).first->second.held();
+}
+
 void Sockets::open(const RuleTable& table, const Config& config) {
   refuse_restart_keys(table, config);
   std::vector<std::uint16_t> new_ingress;
@@ -126,7 +131,7 @@ void Sockets::open_egress_port(const TableEgress& wanted) {
   Egress egress;
   egress.interface = wanted.interface;
   egress.source_port = wanted.key.source_port;
-  if (egress.source_port != source_port_.number())
+  if (!wanted.key.raw && egress.source_port != source_port_.number())
     fixed_ports_.try_emplace(egress.source_port, egress.source_port);
   for (const auto& worker : workers_) {
     egress.sockets.push_back(open_egress(wanted.interface, wanted.key));

@@ -15,22 +15,30 @@ s.bind((sys.argv[1], 3))
 print("ready", file=sys.stderr, flush=True)
 while True:
     data, (_, protocol, kind, *_) = s.recvfrom(65536)
-    if protocol == 0x0800 and kind != 4 and data[9] == 17:
+    if kind != 4 and {0x0800: data[9], 0x86DD: data[6]}.get(protocol) == 17:
         print(data.hex(), flush=True)
 """
 
 
 class Packet:
-    """An IPv4 UDP packet as it came; a superframe is one, with the headers that all of it share."""
+    """A UDP packet as it came; a superframe is one, with the headers that all of it share.
+
+    IPv6 is read without extension headers, and its header has no checksum.
+    """
 
     def __init__(self, data):
-        self.ttl, self.tos = data[8], data[1]
-        header = 4 * (data[0] & 15)
-        self.source, self.destination = (socket.inet_ntoa(data[at:at + 4]) for at in (12, 16))
+        v6 = data[0] >> 4 == 6
+        self.ttl, self.tos = (data[7], None) if v6 else (data[8], data[1])
+        header, family, ends, end = (
+            (40, socket.AF_INET6, data[8:40], 40 + struct.unpack_from("!H", data, 4)[0]) if v6 else
+            (4 * (data[0] & 15), socket.AF_INET, data[12:20], struct.unpack_from("!H", data, 2)[0]))
+        half = len(ends) // 2
+        self.source, self.destination = (
+            socket.inet_ntop(family, address) for address in (ends[:half], ends[half:]))
         self.source_port, self.port, length, self.checksum = struct.unpack_from("!HHHH", data, header)
-        self.payload = data[header + 8:struct.unpack_from("!H", data, 2)[0]]
-        self.header_intact = checksum_of(data[:header]) == 0
-        pseudo = data[12:20] + struct.pack("!BBH", 0, socket.IPPROTO_UDP, length)
+        self.payload = data[header + 8:end]
+        self.header_intact = v6 or checksum_of(data[:header]) == 0
+        pseudo = ends + struct.pack("!IHH", length, 0, socket.IPPROTO_UDP)
         self.intact = checksum_of(pseudo + data[header:header + length]) == 0
 
 

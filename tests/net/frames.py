@@ -42,10 +42,11 @@ def udp(source, group, port, payload, checksum=None, udp_length=None, ip_length=
 HOP_BY_HOP, FRAGMENT, OPTIONS = 0, 44, 60  # IPv6 extension headers (RFC 8200)
 
 
-def udp6(source, group, port, payload, checksum=None, udp_length=None, hops=16, extensions=()):
+def udp6(source, group, port, payload, checksum=None, udp_length=None, hops=16, extensions=(),
+         source_port=40000):
     """The same over IPv6. `extensions`: (protocol, bytes) in order; the first byte is filled in."""
     length = udp_length or 8 + len(payload)
-    header = struct.pack("!HHHH", 40000, port, length, 0)
+    header = struct.pack("!HHHH", source_port, port, length, 0)
     ends = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, group)
     if checksum is None:
         pseudo = ends + struct.pack("!II", length, socket.IPPROTO_UDP)
@@ -54,7 +55,7 @@ def udp6(source, group, port, payload, checksum=None, udp_length=None, hops=16, 
     for kind, content in reversed(extensions):
         chain = bytes((protocol,)) + content[1:] + chain
         protocol = kind
-    chain += struct.pack("!HHHH", 40000, port, length, checksum) + payload
+    chain += struct.pack("!HHHH", source_port, port, length, checksum) + payload
     ip = struct.pack("!IHBB", 6 << 28, len(chain), protocol, hops) + ends
     destination = b"\x33\x33" + ends[-4:]
     return destination + bytes.fromhex("020000000001") + b"\x86\xdd" + ip + chain

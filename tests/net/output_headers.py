@@ -122,7 +122,7 @@ SENDERS = ["10.1.0.2", "203.0.113.7", "198.51.100.9"]
 
 
 def sources(world):
-    """Two workers, many flows: the source port depends on neither."""
+    """Two workers, many flows: our source port depends on neither."""
     daemon = Daemon(world, config(*SOURCES, workers=2), "sources")
     daemon.start()
     outputs = daemon.rule("source")["outputs"]
@@ -130,7 +130,7 @@ def sources(world):
           ["interface", "10.9.9.9", "preserve", "preserve", "interface"], "source in the status")
     equal([o["loopback"] for o in outputs], [False] * 4 + [True], "loopback in the status")
     ours = outputs[0]["source_port"]
-    equal([o["source_port"] for o in outputs], [ours, 7000, ours, 7000, ours], "source_port")
+    equal([o["source_port"] for o in outputs], [ours, 7000, "preserve", 7000, ours], "source_port")
     equal(outputs[1]["state"], "waiting", "an output whose source is missing")
     status = world.call("status", "source", "--socket", daemon.socket).stdout
     check("source 10.9.9.9 is no address of this host" in " ".join(status.split()),
@@ -144,17 +144,17 @@ def sources(world):
               for n, (address, port) in enumerate(flows)]
     world.inject("gen", "g0", frames)
     expected = {
-        "239.2.3.1": lambda sender: ("10.2.0.1", ours, 16),
-        "239.2.3.2": lambda sender: ("10.9.9.9", 7000, 16),
-        "239.2.3.3": lambda sender: (sender, ours, 16),
-        "239.2.3.4": lambda sender: (sender, 7000, 8),
-        "239.2.3.5": lambda sender: ("10.2.0.1", ours, 16),
+        "239.2.3.1": lambda sender, port: ("10.2.0.1", ours, 16),
+        "239.2.3.2": lambda sender, port: ("10.9.9.9", 7000, 16),
+        "239.2.3.3": lambda sender, port: (sender, port, 16),
+        "239.2.3.4": lambda sender, port: (sender, 7000, 8),
+        "239.2.3.5": lambda sender, port: ("10.2.0.1", ours, 16),
     }
     for group, headers_for in expected.items():
         seen = capture.take(len(flows), group, PORT, "sources")
         check(all(p.intact and p.header_intact for p in seen), f"checksums of {group}")
         for p in seen:
-            equal((p.source, p.source_port, p.ttl), headers_for(flows[p.payload[0]][0]),
+            equal((p.source, p.source_port, p.ttl), headers_for(*flows[p.payload[0]]),
                   f"source, port and TTL of what came to {group}")
     both = [w["tx_datagrams"] for w in daemon.status()["workers"]]
     check(all(both), f"both workers have sent: {both}")

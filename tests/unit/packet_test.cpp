@@ -52,6 +52,28 @@ TEST_CASE("a plain datagram is read as it was sent") {
       }
 }
 
+TEST_CASE("a UDP header is made as it was sent") {
+  for (auto frame : {FrameBuilder{}, FrameBuilder::ipv6()})
+    for (const std::size_t size : {0U, 1U, 2U, 3U, 1471U, 65507U}) {
+      frame.payload.assign(size, 0xA5);
+      const auto bytes = frame.build();
+      Packet packet;
+      REQUIRE_FALSE(mcr::parse(bytes, {}, frame.link_header, packet));
+      const auto header = mcr::make_udp_header(frame.source, frame.destination, packet.payload);
+      CHECK(std::ranges::equal(header, std::span(packet.payload.data() - 8, 8)));
+    }
+}
+
+TEST_CASE("a UDP checksum of 0 is sent as its complement") {
+  const std::array<std::byte, 2> nothing{};
+  const FrameBuilder frame;
+  const auto header = mcr::make_udp_header(frame.source, frame.destination, nothing);
+  const std::array filling{header[6], header[7]};  // makes the sum a whole one
+  const auto without = mcr::make_udp_header(frame.source, frame.destination, filling);
+  CHECK(without[6] == std::byte{0xFF});
+  CHECK(without[7] == std::byte{0xFF});
+}
+
 TEST_CASE("ttl and traffic class are the header's") {
   for (auto frame : {FrameBuilder{}, FrameBuilder::ipv6()}) {
     frame.ttl = 1;

@@ -206,6 +206,61 @@ TEST_CASE("outputs share a socket unless their source port, loopback or source d
   CHECK(result.table.egress()[3].key.any_source);
 }
 
+TEST_CASE("an output that preserves the sender's port is raw, with egress ports by source port") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
+  config.rules[1].outputs[0].port = 6001;
+  auto& outputs = config.rules[0].outputs;
+  outputs[0].source.mode = Source::Mode::preserve;
+  outputs.push_back(outputs[0]);
+  outputs[1].port = 6002;
+  outputs[1].source_port = 7000;
+  const auto interfaces = two_interfaces();
+  std::vector<Standing> standings;
+  for (const auto& one : config.rules)
+    standings.push_back(judge(one, interfaces, never_refused));
+  Indexes indexes;
+  const EgressKey sender{.interface_index = 3, .source_port = 4000, .any_source = true};
+  auto same_as_fixed = sender;
+  same_as_fixed.source_port = 7000;
+  auto elsewhere = sender;
+  elsewhere.interface_index = 9;
+  const std::vector senders{sender, same_as_fixed, elsewhere};
+  const auto table = compile(config, interfaces, standings, indexes, 1, 40000, senders);
+
+  REQUIRE(table.egress().size() == 4);
+  CHECK(table.egress()[0].key.raw);
+  CHECK(table.egress()[0].key.source_port == 0);
+  const auto sent = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0]);
+  CHECK(sent[0].raw);
+  REQUIRE(sender_egress(sent[0], 4000) != nullptr);
+  CHECK(sender_egress(sent[0], 4000)->egress == *indexes.egress.find(sender));
+  CHECK(sender_egress(sent[0], 7000)->egress == sent[1].egress);
+  CHECK(sender_egress(sent[0], 4001) == nullptr);
+  CHECK_FALSE(sent[1].raw);
+  const auto plain = table.outputs(table.lookup(0, {ip("239.1.1.2"), 5000})[0]);
+  CHECK_FALSE(plain[0].raw);
+  CHECK(sender_egress(plain[0], 4000) == nullptr);
+  CHECK_FALSE(table.is_own({ip("10.1.0.2"), 4000}));
+}
+
+TEST_CASE("senders find no egress port of their own where all are taken") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
+  config.rules[0].outputs[0].source.mode = Source::Mode::preserve;
+  const auto interfaces = two_interfaces();
+  const std::vector standings{judge(config.rules[0], interfaces, never_refused)};
+  Indexes indexes;
+  std::vector<EgressKey> senders;
+  for (std::uint16_t port = 1; port <= slots::egress; ++port)
+    senders.push_back({.interface_index = 3, .source_port = port, .any_source = true});
+  const auto table = compile(config, interfaces, standings, indexes, 1, 40000, senders);
+  CHECK(table.egress().size() == slots::egress);
+  const auto& output = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
+  CHECK(output.senders.size() == slots::egress - 1);
+  CHECK(sender_egress(output, slots::egress) == nullptr);
+}
+
 TEST_CASE("what an output has sent is known by source address and port") {
   Config config;
   config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};

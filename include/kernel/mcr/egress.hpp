@@ -94,11 +94,15 @@ class Egress {
     bool answered;  ///< sent or dropped: only notifications are missing
     bool accepted;  ///< sent
     bool was_copied;
+    bool raw;  ///< one datagram, and its UDP header from us
     Index next;
     std::uint8_t control_bytes;
     SocketAddress destination;
     msghdr header;
     alignas(8) std::array<std::byte, Envelope::control_most + 24> control;  ///< and UDP_SEGMENT
+    // Of a raw one: the header, and both for the kernel.
+    std::array<std::byte, 8> udp_header;
+    std::array<iovec, 2> with_header;
     std::array<iovec, gather_limits::pieces> pieces;
     std::array<std::uint16_t, gather_limits::pieces> buffers;
   };
@@ -146,11 +150,24 @@ class Egress {
     std::uint16_t singles_left;  ///< send so many datagrams each on its own
   };
 
+  /// Where a packet leaves from an output.
+  struct Exit {
+    std::uint16_t port;
+    bool raw;
+  };
+
   // Building messages.
-  [[nodiscard]] bool gathers(const TableOutput& output, const Packet& packet) const noexcept;
-  void add_run(const TableOutput& output, const Envelope& envelope, const Run& run, bool gather,
-               const std::byte* data, std::uint16_t buffer) noexcept;
-  Message* start(const TableOutput& output, const Envelope& envelope, const Run& run) noexcept;
+  [[nodiscard]] static Exit exit_of(const TableOutput& output, const Packet& packet) noexcept;
+  void note_sender(const Exit& exit, const Packet& packet) noexcept;
+  [[nodiscard]] bool gathers(const TableOutput& output, const Exit& exit,
+                             const Packet& packet) const noexcept;
+  void add_run(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+               const Run& run, bool gather, const std::byte* data, std::uint16_t buffer) noexcept;
+  void add_raw(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+               const Run& run, const Endpoint& source, const std::byte* data,
+               std::uint16_t buffer) noexcept;
+  Message* start(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+                 const Run& run) noexcept;
   [[nodiscard]] static bool bears(const Message& message, const Envelope& envelope) noexcept;
   void append(Message& message, const Run& run, const std::byte* data,
               std::uint16_t buffer) noexcept;

@@ -1,6 +1,7 @@
 // The sockets of one worker, by port number: how control hands sockets to a worker and takes them
 // back. Control fills a cell before it publishes a table that names the port, and clears it when
-// the worker has let go; in between the cell does not change.
+// the worker has let go; in between the cell does not change. On the way back, what a worker tells
+// of senders' ports.
 #pragma once
 
 #include <array>
@@ -29,11 +30,44 @@ struct EgressPort {
   std::atomic<std::uint32_t> send_buffer{0};
   /// Written by the worker: messages queued here, or with the kernel and unanswered.
   std::atomic<std::uint32_t> unresolved{0};
+  /// Set by the worker where senders have egress ports of their own: it has been used.
+  std::atomic<bool> used{false};
+};
+
+/// The last source ports that were sent by a raw egress port: one worker notes them, control takes
+/// them. Each has its one place; of two that share it the later one stays, until the other comes
+/// again.
+class SenderNotes {
+ public:
+  struct Note {
+    std::uint16_t egress = 0;
+    std::uint16_t source_port = 0;
+  };
+
+  /// Port 0 is none: no socket can be bound to it.
+  void add(Note note) noexcept {
+    notes_[(note.source_port ^ note.egress) % notes_.size()].store(
+        std::uint32_t{note.egress} << 16U | note.source_port, std::memory_order_relaxed);
+  }
+
+  /// Calls handle(note) for each that came since.
+  template <typename Handle>
+  void take(Handle&& handle) {
+    for (auto& place : notes_) {
+      const auto bits = place.exchange(0, std::memory_order_relaxed);
+      const auto source_port = static_cast<std::uint16_t>(bits);
+      if (source_port != 0) handle(Note{static_cast<std::uint16_t>(bits >> 16U), source_port});
+    }
+  }
+
+ private:
+  std::array<std::atomic<std::uint32_t>, 64> notes_{};
 };
 
 struct Ports {
   std::array<IngressPort, slots::ingress> ingress;
   std::array<EgressPort, slots::egress> egress;
+  SenderNotes sender_notes;
 };
 
 }  // namespace mcr

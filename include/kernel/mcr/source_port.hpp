@@ -9,9 +9,9 @@
 namespace mcr {
 
 /// Holds a port of this host, for IPv4 and, where there is any, IPv6. Egress sockets are bound to
-/// the same port of the loopback address (open_egress()), where nothing reaches them; what is sent
-/// to the port ends here, unread. So do ICMP errors: the kernel learns a path's MTU from them, and
-/// no send fails because of an earlier one's fate.
+/// the same port of an address that nobody has (open_egress()), so nothing reaches them; what is
+/// sent to the port ends here, unread. So do ICMP errors: the kernel learns a path's MTU from them,
+/// and no send fails because of an earlier one's fate.
 class SourcePort {
  public:
   /// Any free port. Throws OsError.
@@ -21,11 +21,14 @@ class SourcePort {
   explicit SourcePort(std::uint16_t port);
 
   [[nodiscard]] std::uint16_t number() const noexcept { return number_; }
+  /// Whether no other program has it.
+  [[nodiscard]] bool held() const noexcept { return held_; }
 
  private:
   UniqueFd v4_;
   UniqueFd v6_;
   std::uint16_t number_ = 0;
+  bool held_ = true;
 };
 
 }  // namespace mcr

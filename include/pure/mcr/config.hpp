@@ -138,7 +138,7 @@ struct Dscp {
   friend bool operator==(const Dscp&, const Dscp&) = default;
 };
 
-/// The source address of what leaves.
+/// The source address of what leaves, and with `preserve` its port.
 struct Source {
   enum class Mode : std::uint8_t {
     interface,  ///< the best one of the output's interface
@@ -159,7 +159,7 @@ struct Output {
   Ttl ttl{};
   Dscp dscp{};
   Source source{};
-  std::uint16_t source_port = 0;  ///< 0: the one of this run
+  std::uint16_t source_port = 0;  ///< 0: the sender's if that is preserved, else that of this run
   bool loopback = false;          ///< also to listeners on this host
   RateLimit limit{};
   std::uint32_t addresses = 1;  ///< as many as each input has, mapped by their distance, or 1

@@ -4,6 +4,7 @@
 // Everything here comes off the wire and is not to be believed before it is checked.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -52,6 +53,12 @@ struct Packet {
 /// The UDP checksum of a datagram that parse() accepted and does not trust: a full pass over the
 /// payload. None at all, which only IPv4 allows, does not hold.
 [[nodiscard]] bool checksum_holds(const Packet& packet) noexcept;
+
+/// The UDP header of a datagram with this payload, its checksum included: a full pass over the
+/// payload.
+[[nodiscard]] std::array<std::byte, 8> make_udp_header(const Endpoint& source,
+                                                       const Endpoint& destination,
+                                                       std::span<const std::byte> payload) noexcept;
 
 /// How many datagrams a frame stands for that parse() may have refused: its own word for it,
 /// bounded.

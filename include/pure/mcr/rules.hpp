@@ -40,6 +40,7 @@ struct EgressKey {
   std::uint16_t source_port = 0;  ///< 0: any
   bool loopback = false;          ///< also to listeners on this host
   bool any_source = false;        ///< sends from addresses that are not ours
+  bool raw = false;               ///< takes UDP headers from us: sends from any port
 
   auto operator<=>(const EgressKey&) const = default;
 };
@@ -70,6 +71,13 @@ using JoinRefusal = std::function<std::string(const Input&)>;
 [[nodiscard]] Standing judge(const Rule& rule, const Interfaces& interfaces,
                              const JoinRefusal& join_refusal);
 
+/// Of the kind of a raw egress port, the one that sends from `source_port`: in bulk, which a raw
+/// one cannot.
+struct SenderEgress {
+  std::uint16_t source_port = 0;
+  std::uint16_t egress = 0;
+};
+
 /// One output as the worker needs it.
 struct TableOutput {
   static constexpr std::uint16_t no_egress = std::numeric_limits<std::uint16_t>::max();
@@ -79,9 +87,16 @@ struct TableOutput {
   std::uint16_t unfragmented = 0;    ///< largest UDP payload that fits the egress MTU, bytes
   bool segmentation = false;         ///< several datagrams may leave as one message
   std::uint8_t varies = 0;           ///< what of the envelope (envelope.hpp, bits of varies)
+  bool raw = false;                  ///< of `egress`
   std::uint32_t limit = 0;           ///< 0: none; else RuleTable::limit() knows it
+  /// Where it is raw: what to send by instead, by source port, sorted. Lives as long as the table.
+  std::span<const SenderEgress> senders;
   Envelope envelope;
 };
+
+/// The egress port to send by from this source port, null: the output's own.
+[[nodiscard]] const SenderEgress* sender_egress(const TableOutput& output,
+                                                std::uint16_t source_port) noexcept;
 
 /// One input of one rule.
 struct TableEntry {
@@ -113,6 +128,10 @@ struct TableEgress {
 
 class RuleTable {
  public:
+  RuleTable() = default;
+  RuleTable(RuleTable&&) = default;  // no copies: its outputs refer to the table
+  RuleTable& operator=(RuleTable&&) = default;
+
   /// The inputs that take a datagram with this destination from this ingress port: O(1).
   [[nodiscard]] std::span<const TableEntry> lookup(std::uint16_t ingress,
                                                    const Endpoint& destination) const noexcept;
@@ -161,6 +180,7 @@ class RuleTable {
   std::vector<Bucket> buckets_{1};   ///< open addressing, a power of two, at most half full
   std::vector<TableEntry> entries_;  ///< those of one ingress and destination side by side
   std::vector<TableOutput> outputs_;
+  std::vector<SenderEgress> senders_;  ///< of one raw egress port side by side
   std::vector<Limit> limits_;
   std::uint64_t own_ports_ = 0;        ///< bit N: one of own_sources_ has a port of N modulo 64
   std::vector<Endpoint> own_sources_;  ///< sorted, unique
@@ -170,10 +190,12 @@ class RuleTable {
 };
 
 /// Compiles the active rules. Adds what it needs to `indexes`; removes nothing from there.
-/// `standings`: one per rule, from judge(). `source_port`: of outputs that name none. Throws
-/// Failure (config) when a book of indexes is full.
+/// `standings`: one per rule, from judge(). `source_port`: of outputs that name none. `senders`:
+/// egress ports to have beside the raw ones of their kind, sorted; those without one are left out.
+/// Throws Failure (config) when a book of indexes is full.
 [[nodiscard]] RuleTable compile(const Config& config, const Interfaces& interfaces,
                                 const std::vector<Standing>& standings, Indexes& indexes,
-                                std::uint64_t generation, std::uint16_t source_port = 0);
+                                std::uint64_t generation, std::uint16_t source_port = 0,
+                                std::span<const EgressKey> senders = {});
 
 }  // namespace mcr

@@ -24,6 +24,7 @@
 #include "mcr/netlink.hpp"
 #include "mcr/port_holder.hpp"
 #include "mcr/rules.hpp"
+#include "mcr/sender_ports.hpp"
 #include "mcr/snapshot.hpp"
 #include "mcr/sockets.hpp"
 #include "mcr/worker.hpp"
@@ -103,6 +104,14 @@ class Relay {
   void watch_workers();
   void sample_rates(double seconds);
 
+  // senders.cpp
+  void follow_senders(Clock::time_point now);
+  void leave_ports_to_inputs(const Config& config, Clock::time_point now);
+  void note_use_of_senders(Clock::time_point now);
+  [[nodiscard]] std::vector<EgressKey> new_senders(Clock::time_point now);
+  [[nodiscard]] bool add_sender(const EgressKey& key, const std::string& interface,
+                                Clock::time_point now);
+
   // rejoin.cpp
   void rejoin(Clock::time_point now);
 
@@ -135,6 +144,8 @@ class Relay {
   std::vector<Heartbeat> heartbeats_;  ///< one per worker
   Sockets sockets_;
   PortHolder ports_;
+  SenderPorts senders_;
+  bool senders_told_full_ = false;
   GroKeeper gro_;
   std::vector<Rate> rates_;    ///< by rule slot
   std::vector<Alarm> alarms_;  ///< by rule slot

@@ -47,6 +47,10 @@ class Sockets {
   /// What datagrams are sent from where the user wishes no other: one of this run.
   [[nodiscard]] std::uint16_t source_port() const noexcept { return source_port_.number(); }
 
+  /// Whether a port can be had for sending from: no other program has it. It is held until a table
+  /// without it is retire()d to. Throws OsError.
+  [[nodiscard]] bool hold_source_port(std::uint16_t port);
+
   /// Opens what the table needs and is not open, and gives all of it the buffers that the config
   /// asks for. On an error nothing is opened. Throws OsError, Failure (config) where that needs a
   /// restart.
@@ -107,7 +111,7 @@ class Sockets {
 
   Workers& workers_;
   const SourcePort source_port_;
-  std::map<std::uint16_t, SourcePort> fixed_ports_;  // that outputs ask for
+  std::map<std::uint16_t, SourcePort> fixed_ports_;  // of outputs and senders
   std::map<std::uint16_t, Ingress> ingress_;
   std::map<std::uint16_t, Egress> egress_;
   std::map<std::string, KernelCount> counted_;
