@@ -1,6 +1,7 @@
 #include "mcr/port_holder.hpp"
 
 #include <cerrno>
+#include <set>
 #include <utility>
 
 #include "mcr/error.hpp"
@@ -11,14 +12,15 @@ namespace mcr {
 
 namespace {
 
-/// Of unicast inputs, each with the index of its interface: the scope of a link-local address.
-std::map<Endpoint, unsigned> own_ports(const RuleTable& table) {
-  std::map<Endpoint, unsigned> ports;
+/// Of unicast inputs.
+std::set<PortHolder::Place> own_ports(const RuleTable& table) {
+  std::set<PortHolder::Place> ports;
   for (const auto& ingress : table.ingress()) {
     if (ingress.key.kind.local) continue;
     for (const auto& destination : ingress.destinations)
       if (!destination.address.is_multicast())
-        ports.emplace(destination, ingress.key.interface_index);
+        ports.insert({destination,
+                      destination.address.is_link_local_v6() ? ingress.key.interface_index : 0});
   }
   return ports;
 }
@@ -37,8 +39,8 @@ void tell(const Endpoint& port, int error) {
 }  // namespace
 
 void PortHolder::hold(const RuleTable& table) {
-  for (const auto& [port, interface_index] : own_ports(table))
-    ports_.try_emplace(port, Port{SocketAddress(port, interface_index), {}, false});
+  for (const auto& place : own_ports(table))
+    ports_.try_emplace(place);
   retry();
 }
 
@@ -48,10 +50,10 @@ void PortHolder::release(const RuleTable& table) {
 }
 
 void PortHolder::retry() {
-  for (auto& [endpoint, port] : ports_) {
+  for (auto& [place, port] : ports_) {
     if (port.socket.valid()) continue;
-    port.socket = hold_port(port.address);
-    if (!port.socket.valid() && !std::exchange(port.told, true)) tell(endpoint, errno);
+    port.socket = hold_port(SocketAddress(place.endpoint, place.scope));
+    if (!port.socket.valid() && !std::exchange(port.told, true)) tell(place.endpoint, errno);
   }
 }
 

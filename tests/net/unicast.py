@@ -23,8 +23,9 @@ UNICAST = (
 # Sends three datagrams and says how the host there answered.
 ASK = """
 import socket, sys, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.connect(("10.1.0.1", int(sys.argv[1])))
+family, _, _, _, to = socket.getaddrinfo(sys.argv[1], sys.argv[2], type=socket.SOCK_DGRAM)[0]
+s = socket.socket(family, socket.SOCK_DGRAM)
+s.connect(to)
 s.settimeout(0.2)
 for _ in range(3):
     try:
@@ -55,9 +56,10 @@ def refusals(world, direction):
     return int(dict(zip(names[1:], values[1:]))[direction + "DestUnreachs"])
 
 
-def answer(world, port=5000):
+def answer(world, port=5000, address="10.1.0.1", namespace="gen"):
     script = world.write("ask.py", ASK)
-    return world.sh(f"{sys.executable} {script} {port}", "gen", ok=False).strip() or "refused"
+    command = f"{sys.executable} {script} {address} {port}"
+    return world.sh(command, namespace, ok=False).strip() or "refused"
 
 
 def unicast_in(world, workers):
@@ -102,6 +104,26 @@ def address_goes(world, daemon):
     equal(answer(world), "silent", "the host's answer with the address back")
     daemon.stop()
     equal(answer(world), "refused", "the host's answer when the relay has ended")
+
+
+def one_address_twice(world):
+    """Link-local addresses mean nothing beyond their link: two interfaces may have the same."""
+    sides = (("r0", "r1", "gen", "g0"), ("r1", "r0", "sink", "s0"))
+    for interface, *_ in sides:
+        world.sh(f"ip -n relay addr add fe80::77/64 dev {interface} nodad")
+    rules = [
+        f'[[rule]]\nname = "on-{interface}"\n'
+        f'input = {{ interface = "{interface}", address = "fe80::77", port = 5000 }}\n'
+        f'outputs = [ {{ interface = "{other}", group = "239.2.1.3", port = 5000 }} ]\n\n'
+        for interface, other, *_ in sides
+    ]
+    for _, _, namespace, near in sides:
+        equal(answer(world, 5000, f"fe80::77%{near}", namespace), "refused", "without the relay")
+    daemon = Daemon(world, config(*rules), name="scoped").start()
+    for interface, _, namespace, near in sides:
+        equal(answer(world, 5000, f"fe80::77%{near}", namespace), "silent", f"with it, at {interface}")
+        until(lambda i=interface: daemon.rule(f"on-{i}")["rx_datagrams"] == 3, "its rule takes them")
+    daemon.stop()
 
 
 def refused_outputs(world):
@@ -150,6 +172,8 @@ def story(world):
     daemon = another_program(world)
     phase("the address goes and comes back")
     address_goes(world, daemon)
+    phase("one link-local address at two interfaces")
+    one_address_twice(world)
     phase("an output that is refused disturbs no other")
     refused_outputs(world)
 

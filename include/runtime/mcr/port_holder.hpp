@@ -1,6 +1,7 @@
 // The ports of unicast inputs. Control thread only.
 #pragma once
 
+#include <compare>
 #include <map>
 
 #include "mcr/addr.hpp"
@@ -13,6 +14,14 @@ namespace mcr {
 /// the sender with an ICMP refusal. That may be another program; else it is us.
 class PortHolder {
  public:
+  /// An address and port of this host. A link-local address may be that of several interfaces.
+  struct Place {
+    Endpoint endpoint;
+    unsigned scope = 0;  ///< interface index of a link-local address, else 0
+
+    auto operator<=>(const Place&) const = default;
+  };
+
   /// Holds what the table takes for addresses of this host, besides what is held already. What
   /// cannot be held is logged once.
   void hold(const RuleTable& table);
@@ -23,12 +32,11 @@ class PortHolder {
 
  private:
   struct Port {
-    SocketAddress address;
     UniqueFd socket;
     bool told = false;
   };
 
-  std::map<Endpoint, Port> ports_;
+  std::map<Place, Port> ports_;
 };
 
 }  // namespace mcr
