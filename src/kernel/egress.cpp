@@ -35,6 +35,7 @@
 #include <numeric>
 
 #include "mcr/kernel_version.hpp"
+#include "mcr/log.hpp"
 
 namespace mcr {
 
@@ -103,6 +104,8 @@ Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counter
       free_(messages) {
   std::iota(free_.begin(), free_.end(), 0);
   active_.reserve(slots::egress);
+  if (mode == Mode::bulk && !zerocopy_supported_)
+    log::warning("sends go without zero-copy: io_uring of this kernel has no SENDMSG_ZC");
 }
 
 // ---- Building messages

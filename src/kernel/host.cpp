@@ -49,7 +49,7 @@ void inspect_kernel(HostFacts& host) {
     std::sscanf(name.release, "%u.%u", &host.kernel_major, &host.kernel_minor);
   }
   try {
-    const Ring ring(1, 2);
+    Ring ring(1, 2);
     host.zero_copy_send = ring.supports(IORING_OP_SENDMSG_ZC);
   } catch (const std::exception&) {
     host.io_uring = read_sysctl("kernel.io_uring_disabled") ? IoUring::forbidden : IoUring::missing;

@@ -45,9 +45,9 @@ void Ring::enable() {
     throw_errno("enable io_uring");
 }
 
-bool Ring::supports(int opcode) const noexcept {
-  const std::unique_ptr<io_uring_probe, decltype(&io_uring_free_probe)> probe(io_uring_get_probe(),
-                                                                              io_uring_free_probe);
+bool Ring::supports(int opcode) noexcept {
+  const std::unique_ptr<io_uring_probe, decltype(&io_uring_free_probe)> probe(
+      io_uring_get_probe_ring(&ring_), io_uring_free_probe);
   return probe != nullptr && io_uring_opcode_supported(probe.get(), opcode) != 0;
 }
 

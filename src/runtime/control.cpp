@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "mcr/error.hpp"
 
@@ -60,20 +61,18 @@ void make_way(const std::string& path) {
   ::unlink(path.c_str());
 }
 
-UniqueFd listen_at(const std::string& path) {
+/// Where nobody else listens, with its mode from the start.
+void bind_to(Fd socket, const std::string& path) {
   const auto address = address_of(path);
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   make_way(path);
-  auto socket = new_socket(SOCK_NONBLOCK);
   const auto mask = ::umask(0777 & ~socket_mode);
   const int result =
       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int error = errno;
   ::umask(mask);
   if (result != 0) throw OsError(error, "bind control socket", path);
-  if (::listen(socket.get(), backlog) != 0) throw_errno("listen on control socket", path);
-  return socket;
 }
 
 nlohmann::json answer(std::string_view line, const ControlServer::Handler& handler) {
@@ -85,10 +84,18 @@ nlohmann::json answer(std::string_view line, const ControlServer::Handler& handl
 }  // namespace
 
 ControlServer::ControlServer(std::string path)
-    : path_(std::move(path)), server_(listen_at(path_), most_clients) {}
+    : name_{std::move(path)}, server_(listen_at(name_), most_clients) {}
 
-ControlServer::~ControlServer() {
-  ::unlink(path_.c_str());
+void ControlServer::Name::remove() noexcept {
+  if (std::exchange(bound, false)) ::unlink(path.c_str());
+}
+
+UniqueFd ControlServer::listen_at(Name& name) {
+  auto socket = new_socket(SOCK_NONBLOCK);
+  bind_to(socket, name.path);
+  name.bound = true;
+  if (::listen(socket.get(), backlog) != 0) throw_errno("listen on control socket", name.path);
+  return socket;
 }
 
 void ControlServer::serve(const Handler& handler) {

@@ -15,7 +15,7 @@ RequestServer::RequestServer(UniqueFd listener, std::size_t most_clients)
     : events_(::epoll_create1(EPOLL_CLOEXEC)),
       listener_(std::move(listener)),
       most_clients_(most_clients) {
-  if (!events_.valid()) throw_errno("create epoll");
+  if (!events_.valid()) throw_errno("create epoll", "for clients");
   watch(listener_, EPOLLIN, EPOLL_CTL_ADD);
 }
 
@@ -24,7 +24,7 @@ void RequestServer::watch(Fd socket, std::uint32_t events, int operation) {
   event.events = events;
   event.data.fd = socket.get();
   if (::epoll_ctl(events_.get(), operation, socket.get(), &event) != 0)
-    throw_errno("watch a client");
+    throw_errno("watch for clients");
 }
 
 void RequestServer::listen(bool on) {
@@ -51,7 +51,8 @@ void RequestServer::accept_clients() {
   for (std::size_t round = (most_clients_ + 1) / 2; round != 0; --round) {
     UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket.valid()) {
-      if (errno == EMFILE || errno == ENFILE) listen(false);
+      // A client that goes is none of our troubles; with any other we would be called at once.
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) listen(false);
       return;
     }
     if (clients_.size() >= most_clients_) cut_off_oldest();

@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 
 #include <chrono>
+#include <exception>
+#include <system_error>
 
 #include "mcr/error.hpp"
 #include "mcr/log.hpp"
@@ -57,7 +59,14 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  thread_ = std::thread([this] { run(); });
+  std::promise<void> ready;
+  auto outcome = ready.get_future();
+  try {
+    thread_ = std::thread([this, &ready] { run(std::move(ready)); });
+  } catch (const std::system_error& error) {
+    throw OsError(error.code().value(), "start the thread", fmt::format("of worker {}", id_));
+  }
+  outcome.get();
 }
 
 void Worker::wake() noexcept {
@@ -75,10 +84,19 @@ void Worker::stop() noexcept {
   thread_.join();
 }
 
-void Worker::run() noexcept {
+void Worker::run(std::promise<void> ready) noexcept {
   ::pthread_setname_np(::pthread_self(), fmt::format("mcr-worker-{}", id_).c_str());
   if (cpu_) pin(*cpu_);
-  ring_.enable();
+  try {
+    ring_.enable();
+    ready.set_value();
+  } catch (...) {
+    return ready.set_exception(std::current_exception());
+  }
+  loop();
+}
+
+void Worker::loop() noexcept {
   await_wake();
   rules_.online();
   while (!stopping_.load(std::memory_order_acquire)) {

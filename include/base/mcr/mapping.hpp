@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -21,7 +22,7 @@ class Mapping {
   explicit Mapping(std::size_t count) : bytes_(count * sizeof(T)) {
     void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) throw_errno("map memory");
+    if (memory == MAP_FAILED) throw_errno("map", std::to_string(bytes_) + " bytes of memory");
     data_ = static_cast<T*>(memory);
   }
   Mapping(Mapping&& other) noexcept

@@ -40,7 +40,7 @@ class Ring {
   void enable();
 
   /// Whether the kernel knows this request type (IORING_OP_*).
-  [[nodiscard]] bool supports(int opcode) const noexcept;
+  [[nodiscard]] bool supports(int opcode) noexcept;
 
   /// A request to fill in, token last; submits first when the queue is full. Valid until then.
   io_uring_sqe& request() noexcept;

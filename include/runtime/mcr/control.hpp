@@ -27,7 +27,8 @@ class ControlServer {
   /// answers. Throws Failure (unavailable) if a daemon answers there, Failure (os) if the path is
   /// something else than a socket, OsError.
   explicit ControlServer(std::string path);
-  ~ControlServer();
+  /// Removes the socket's name before it closes the socket: by then it may be another daemon's.
+  ~ControlServer() { name_.remove(); }
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
@@ -41,7 +42,17 @@ class ControlServer {
   void expire(Clock::time_point now) { server_.expire(now); }
 
  private:
-  std::string path_;
+  /// The socket's name in the file system.
+  struct Name {
+    std::string path;
+    bool bound = false;
+    void remove() noexcept;
+    ~Name() { remove(); }
+  };
+
+  static UniqueFd listen_at(Name& name);
+
+  Name name_;
   RequestServer server_;
 };
 

@@ -59,7 +59,7 @@ class RequestServer {
   UniqueFd events_;
   UniqueFd listener_;
   std::size_t most_clients_;
-  bool listening_ = true;  ///< false while there are no descriptors left for clients
+  bool listening_ = true;  ///< false while the kernel gives no clients, for want of descriptors
   std::map<int, Client> clients_;
 };
 

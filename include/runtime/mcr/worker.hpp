@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -35,6 +36,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   // For the control thread.
+  /// Returns when the thread has taken over its ring. Throws OsError.
   void start();
   /// Makes the worker look at the rule table, also when it sleeps.
   void wake() noexcept;
@@ -58,7 +60,8 @@ class Worker {
   }
 
  private:
-  void run() noexcept;
+  void run(std::promise<void> ready) noexcept;
+  void loop() noexcept;
   void exchange() noexcept;
   void fill_batch() noexcept;
   void adopt(const RuleTable& table) noexcept;
