@@ -46,8 +46,8 @@ bool try_attach(Fd socket, std::span<const sock_filter> program) {
                       sizeof description) == 0;
 }
 
-void attach(Fd socket, std::span<const sock_filter> program) {
-  if (!try_attach(socket, program)) throw_errno("attach packet filter");
+void attach(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
+  if (!try_attach(socket, program)) throw_errno("attach packet filter", "on " + interface);
 }
 
 /// Tags and the host's own frames are to be seen by ETH_P_ALL alone. What is more is filtered.
@@ -61,9 +61,9 @@ IngressSocket open_one(const std::string& interface, const IngressKey& key,
   UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) throw_errno("open packet socket", "on " + interface);
   std::optional<BlockRing> ring;
-  attach(socket, drop_all_filter());
+  attach(socket, drop_all_filter(), interface);
   set_option(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", interface);
-  if (ring_bytes) ring.emplace(socket, *ring_bytes);
+  if (ring_bytes) ring.emplace(socket, *ring_bytes, interface);
   if (key.kind.vlan != 0)
     set_option(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", interface);
   sockaddr_ll address{};
@@ -127,13 +127,14 @@ std::vector<IngressSocket> open_ingress(const std::string& interface, const Ingr
   return sockets;
 }
 
-void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinations,
-               const IngressKey& key, std::size_t link_header) {
+void pass_only(const std::string& interface, std::span<const Fd> sockets,
+               std::span<const Endpoint> destinations, const IngressKey& key,
+               std::size_t link_header) {
   for (const std::size_t limit : {4096U, 624U, 300U, 128U}) {
     const auto program = compile_filter(destinations, key, link_header, limit);
     try {
       for (const auto socket : sockets)
-        attach(socket, program);
+        attach(socket, program, interface);
       return;
     } catch (const OsError& error) {
       if (error.code() != ENOMEM) throw;
@@ -146,7 +147,7 @@ void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinatio
   for (const auto socket : sockets) {
     if (!try_attach(socket, kind))
       ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
-    attach(socket, program);
+    attach(socket, program, interface);
   }
 }
 

@@ -220,7 +220,27 @@ Netlink::Netlink()
     : events_(open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_TC)),
       requests_(open_socket(0)) {}
 
+/// A dump that was given up goes on in its socket, which answers no other meanwhile (EBUSY).
+template <typename Ask>
+auto Netlink::ask(Ask&& ask) {
+  if (!requests_.valid()) requests_ = open_socket(0);
+  try {
+    return ask();
+  } catch (...) {
+    requests_.reset();
+    throw;
+  }
+}
+
 Interfaces Netlink::snapshot() {
+  return ask([this] { return read_interfaces(); });
+}
+
+std::vector<LinkStats> Netlink::stats() {
+  return ask([this] { return read_stats(); });
+}
+
+Interfaces Netlink::read_interfaces() {
   auto links = dump<Interface>(requests_, RTM_GETLINK, sizeof(ifinfomsg), sequence_, parse_link);
   auto addresses =
       dump<Address>(requests_, RTM_GETADDR, sizeof(ifaddrmsg), sequence_, parse_address);
@@ -243,7 +263,7 @@ Interfaces Netlink::snapshot() {
   return Interfaces(std::move(links));
 }
 
-std::vector<LinkStats> Netlink::stats() {
+std::vector<LinkStats> Netlink::read_stats() {
   auto links =
       dump<LinkStats>(requests_, RTM_GETLINK, sizeof(ifinfomsg), sequence_, parse_link_stats);
   auto disciplines =

@@ -27,6 +27,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::chrono::seconds status_patience{30};
 /// A watcher would rather be told that the daemon hangs.
 constexpr std::chrono::seconds watch_patience{5};
 
@@ -59,14 +60,21 @@ std::string show(const json& status, const StatusOptions& options) {
   return options.as_json ? rule->dump(2) + '\n' : render_rule(status, options.rule);
 }
 
+json fetch_status(const StatusOptions& options, std::chrono::seconds patience) {
+  auto status = ask_daemon(options.socket, {{"command", "status"}}, patience);
+  if (status.value("ok", true)) return status;
+  throw Failure(ExitCode::os, fmt::format("the daemon at {} cannot tell: {}", options.socket,
+                                          status.value("error", "")));
+}
+
 /// What is shown again and again: a table of all rules, one rule in full, or JSON.
 class Frames {
  public:
   explicit Frames(const StatusOptions& options) : options_(options) {}
 
-  /// Throws as ask_daemon() does.
+  /// Throws as fetch_status() does.
   void fetch() {
-    auto status = ask_daemon(options_.socket, {{"command", "status"}}, watch_patience);
+    auto status = fetch_status(options_, watch_patience);
     before_ = std::exchange(now_, std::move(status));
     const auto fetched_before = std::exchange(fetched_, Clock::now());
     seconds_ = std::chrono::duration<double>(fetched_ - fetched_before).count();
@@ -142,7 +150,7 @@ void watch_on_screen(const StatusOptions& options) {
 
 void print_status(const StatusOptions& options) {
   if (options.watch <= 0)
-    fmt::print("{}", show(ask_daemon(options.socket, {{"command", "status"}}), options));
+    fmt::print("{}", show(fetch_status(options, status_patience), options));
   else if (::isatty(STDOUT_FILENO) != 0 && !options.as_json)
     watch_on_screen(options);
   else

@@ -137,6 +137,7 @@ class Program {
   json reload();
   json take_over_config();
   void say_summary();
+  const std::vector<LinkStats>& links();
   json status();
   json about_process() const;
   [[nodiscard]] std::unique_ptr<MetricsServer> new_metrics_server(
@@ -153,6 +154,7 @@ class Program {
   UniqueFd timer_;
   Relay relay_;
   std::unique_ptr<MetricsServer> metrics_;  ///< null: none
+  std::vector<LinkStats> links_;            ///< as last read
   LossWatch loss_watch_;
   Clock::time_point looked_for_loss_;
   const Softnet softnet_before_ = read_softnet();
@@ -207,7 +209,7 @@ void Program::serve() {
 }
 
 void Program::serve_metrics() {
-  metrics_->serve([this] { return relay_.metrics(about_process(), netlink_.stats()); });
+  metrics_->serve([this] { return relay_.metrics(about_process(), links()); });
 }
 
 /// Null if none is wanted, and if the one that runs can stay.
@@ -230,17 +232,14 @@ void Program::on_signal() {
 }
 
 void Program::on_network_change() {
-  interfaces_due_ = interfaces_due_ || netlink_.drain();
+  interfaces_due_ = netlink_.drain() || interfaces_due_;
   if (interfaces_due_) follow_interfaces();
 }
 
 void Program::follow_interfaces() {
   interfaces_due_ = true;
   try {
-    const auto interfaces = netlink_.snapshot();
-    if (!(interfaces == relay_.interfaces()))
-      relay_.apply(Config(relay_.config()), interfaces, Clock::now());
-    interfaces_due_ = false;
+    interfaces_due_ = !relay_.follow(netlink_.snapshot(), Clock::now());
   } catch (const std::exception& error) {
     log::error("follow a change of interfaces: {}; trying again", error.what());
   }
@@ -264,7 +263,7 @@ void Program::look_for_loss() {
   constexpr auto pause = std::chrono::seconds(5);
   if (Clock::now() - looked_for_loss_ < pause) return;
   looked_for_loss_ = Clock::now();
-  auto counts = relay_.losses(netlink_.stats());
+  auto counts = relay_.losses(links());
   counts.push_back({"", LossPlace::backlog, read_softnet().dropped});
   for (const auto& line : loss_watch_.look(counts, Clock::now()))
     log::warning("{}", line);
@@ -318,8 +317,14 @@ void Program::say_summary() {
   said_ = std::move(summary);
 }
 
+/// Where the kernel does not say, those of before: they are the least of what there is to tell.
+const std::vector<LinkStats>& Program::links() {
+  survive([this] { links_ = netlink_.stats(); });
+  return links_;
+}
+
 json Program::status() {
-  auto report = relay_.status(Clock::now(), netlink_.stats());
+  auto report = relay_.status(Clock::now(), links());
   report.update(about_process());
   return report;
 }

@@ -181,6 +181,22 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   clean_up();
 }
 
+bool Relay::follow(const Interfaces& interfaces, Clock::time_point now) {
+  auto followed = interfaces;
+  unfollowed_.clear();
+  while (!(followed == interfaces_)) {
+    try {
+      apply(Config(config_), followed, now);
+    } catch (const InterfaceError& error) {
+      if (!unfollowed_.emplace(error.interface(), error.what()).second) throw;
+      log::error("a change not followed, trying again: interface={} reason={}",
+                 log::value(error.interface()), log::value(error.what()));
+      followed = followed.with(error.interface(), interfaces_);
+    }
+  }
+  return followed == interfaces;
+}
+
 void Relay::publish(std::unique_ptr<const RuleTable> table) {
   rules_.publish(std::move(table));
   for (auto& worker : workers_)

@@ -161,6 +161,21 @@ RuleState Relay::state_of_rule(std::size_t at, std::uint32_t slot) const {
   return silent && state == RuleState::active ? RuleState::silent : state;
 }
 
+/// Of a rule that cannot run in full: why an interface of its is not what it could be, if that is
+/// it.
+std::string Relay::reason_of_rule(std::size_t at) const {
+  const auto& reason = standings_[at].reason;
+  if (reason.empty()) return reason;
+  const auto& rule = config_.rules[at];
+  for (const auto& input : rule.inputs)
+    if (const auto why = unfollowed_.find(input.interface); why != unfollowed_.end())
+      return why->second;
+  for (const auto& output : rule.outputs)
+    if (const auto why = unfollowed_.find(output.interface); why != unfollowed_.end())
+      return why->second;
+  return reason;
+}
+
 json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   const auto& rule = config_.rules[at];
   const auto slot = *indexes_.rules.find(rule.name);
@@ -180,7 +195,7 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
     source = fmt::format("{}", sum.last_source);
   }
   const auto state = state_of_rule(at, slot);
-  auto reason = standings_[at].reason;
+  auto reason = reason_of_rule(at);
   if (state == RuleState::silent) {
     const auto silence = alarms_[slot].reason(*rule.expect, hearing(at, slot, now));
     reason = reason.empty() ? silence : silence + "; " + reason;

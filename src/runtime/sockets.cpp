@@ -39,6 +39,15 @@ void warn_if_less(std::string_view what, const std::string& interface, std::uint
       what, log::value(interface), asked, granted / 2, sysctl);
 }
 
+template <typename Action>
+void do_for(const std::string& interface, Action&& action) {
+  try {
+    action();
+  } catch (const OsError& error) {
+    throw InterfaceError(interface, error);
+  }
+}
+
 }  // namespace
 
 bool Sockets::hold_source_port(std::uint16_t port) {
@@ -53,12 +62,12 @@ void Sockets::open(const RuleTable& table, const Config& config) {
   try {
     for (const auto& wanted : table.ingress()) {
       if (ingress_.contains(wanted.port)) continue;
-      open_ingress_port(wanted, config);
+      do_for(wanted.interface, [&] { open_ingress_port(wanted, config); });
       new_ingress.push_back(wanted.port);
     }
     for (const auto& wanted : table.egress()) {
       if (egress_.contains(wanted.port)) continue;
-      open_egress_port(wanted);
+      do_for(wanted.interface, [&] { open_egress_port(wanted); });
       new_egress.push_back(wanted.port);
     }
   } catch (...) {
@@ -152,11 +161,13 @@ void Sockets::tune(std::uint16_t port, Egress& egress, const Config& config) {
 }
 
 void Sockets::pass(Ingress& ingress, std::vector<Endpoint> destinations) {
-  if (destinations == ingress.passing) return;
+  if (ingress.exact && destinations == ingress.passing) return;
   std::vector<Fd> sockets;
   for (const auto& each : ingress.sockets)
     sockets.emplace_back(each.socket);
-  pass_only(sockets, destinations, ingress.key, ingress.link_header);
+  ingress.exact = false;  // should it fail half-way
+  pass_only(ingress.interface, sockets, destinations, ingress.key, ingress.link_header);
+  ingress.exact = true;
   ingress.passing = std::move(destinations);
 }
 
@@ -165,7 +176,7 @@ void Sockets::widen(const RuleTable& table) {
     auto& ingress = ingress_.at(wanted.port);
     std::vector<Endpoint> both;
     std::ranges::set_union(ingress.passing, wanted.destinations, std::back_inserter(both));
-    pass(ingress, std::move(both));
+    do_for(ingress.interface, [&] { pass(ingress, std::move(both)); });
   }
 }
 

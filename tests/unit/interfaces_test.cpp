@@ -28,6 +28,16 @@ TEST_CASE("interfaces are found by name and by index") {
   CHECK(Interfaces().find("lo") == nullptr);
 }
 
+TEST_CASE("one interface as it is among others") {
+  auto up = link("b", 2);
+  up.up = true;
+  const Interfaces now({link("a", 1), up});
+  CHECK(now.with("b", Interfaces({link("b", 2)})) == Interfaces({link("a", 1), link("b", 2)}));
+  CHECK(now.with("b", Interfaces({link("b", 5)})) == Interfaces({link("a", 1), link("b", 5)}));
+  CHECK(now.with("b", Interfaces()) == Interfaces({link("a", 1)}));
+  CHECK(now.with("c", Interfaces({link("c", 2)})) == Interfaces({link("a", 1), link("c", 2)}));
+}
+
 TEST_CASE("interfaces are equal whatever their order, and differ by each detail") {
   const Interfaces interfaces({link("a", 1), link("b", 2)});
   CHECK(interfaces == Interfaces({link("b", 2), link("a", 1)}));

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "mcr/buffers.hpp"
 #include "mcr/fd.hpp"
@@ -33,8 +34,8 @@ inline constexpr std::chrono::milliseconds block_timeout{1};
 /// The ring of one packet socket, owned; the socket must not be bound yet. Control thread only.
 class BlockRing {
  public:
-  /// With at least `bytes` in all. Throws OsError.
-  BlockRing(Fd socket, std::uint64_t bytes);
+  /// With at least `bytes` in all. `interface` is only its name in errors. Throws OsError.
+  BlockRing(Fd socket, std::uint64_t bytes, const std::string& interface);
   BlockRing(BlockRing&& other) noexcept;
   BlockRing& operator=(BlockRing&&) = delete;
   BlockRing(const BlockRing&) = delete;

@@ -37,9 +37,11 @@ struct IngressSocket {
                                                       std::optional<std::uint64_t> ring_bytes);
 
 /// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
-/// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError.
-void pass_only(std::span<const Fd> sockets, std::span<const Endpoint> destinations,
-               const IngressKey& key, std::size_t link_header);
+/// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError,
+/// with the sockets passing this, or at least what they passed before. `interface`: for errors.
+void pass_only(const std::string& interface, std::span<const Fd> sockets,
+               std::span<const Endpoint> destinations, const IngressKey& key,
+               std::size_t link_header);
 
 /// PACKET_STATISTICS since the last call, in frames.
 struct IngressStatistics {

@@ -45,8 +45,13 @@ class Netlink {
   [[nodiscard]] std::vector<LinkStats> stats();
 
  private:
+  template <typename Ask>
+  auto ask(Ask&& ask);
+  [[nodiscard]] Interfaces read_interfaces();
+  [[nodiscard]] std::vector<LinkStats> read_stats();
+
   UniqueFd events_;
-  UniqueFd requests_;
+  UniqueFd requests_;  // none after an error
   std::uint32_t sequence_ = 0;
   std::map<unsigned, std::uint32_t> deletions_;  // by interface index
 };

@@ -57,6 +57,9 @@ class Interfaces {
   /// Whether some interface has this address.
   [[nodiscard]] bool has(const IpAddress& address) const noexcept;
 
+  /// These, but the one of that name as it is in `others`, or missing as it is there.
+  [[nodiscard]] Interfaces with(const std::string& name, const Interfaces& others) const;
+
   /// Sorted by index.
   [[nodiscard]] const std::vector<Interface>& all() const noexcept { return interfaces_; }
 

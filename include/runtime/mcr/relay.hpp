@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -45,7 +46,7 @@ class Relay {
   Relay(const Daemon& daemon, const Options& options);
   ~Relay();
 
-  /// Starts the worker threads.
+  /// Starts the worker threads. Throws OsError.
   void start();
 
   /// Makes `config` on these interfaces what runs, without losing a datagram of a rule that stays:
@@ -53,6 +54,11 @@ class Relay {
   /// On an exception (OsError, Failure) nothing has changed. A change of [daemon]'s workers, cpus
   /// or fanout is refused (Failure, config).
   void apply(const Config& config, const Interfaces& interfaces, Clock::time_point now);
+
+  /// Makes the same configuration run on other interfaces. One whose change the kernel does not let
+  /// us follow (a socket is refused) stays as it was, so that the others are served: false, and its
+  /// rules say why; call it again. Throws OsError, Failure, and nothing has changed.
+  bool follow(const Interfaces& interfaces, Clock::time_point now);
 
   /// Once a second: rates, kernel counters, failed joins that are due, sockets to close.
   void tick(Clock::time_point now);
@@ -127,6 +133,7 @@ class Relay {
   [[nodiscard]] nlohmann::json report_output(const Rule& rule, std::size_t at) const;
   [[nodiscard]] nlohmann::json report_workers() const;
   [[nodiscard]] nlohmann::json report_interfaces(const std::vector<LinkStats>& links) const;
+  [[nodiscard]] std::string reason_of_rule(std::size_t at) const;
   [[nodiscard]] RuleState state_of_rule(std::size_t at, std::uint32_t slot) const;
   [[nodiscard]] nlohmann::json report_joins() const;
   [[nodiscard]] nlohmann::json report_membership() const;
@@ -135,7 +142,8 @@ class Relay {
 
   Config config_;
   Interfaces interfaces_;
-  std::vector<Standing> standings_;  ///< one per rule of config_
+  std::map<std::string, std::string> unfollowed_;  ///< interfaces, and what was refused of them
+  std::vector<Standing> standings_;                ///< one per rule of config_
   Indexes indexes_;
   Memberships memberships_;
   Snapshot<RuleTable> rules_;

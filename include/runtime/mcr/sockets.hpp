@@ -12,6 +12,7 @@
 
 #include "mcr/config.hpp"
 #include "mcr/egress.hpp"
+#include "mcr/error.hpp"
 #include "mcr/ingress.hpp"
 #include "mcr/rules.hpp"
 #include "mcr/source_port.hpp"
@@ -37,6 +38,18 @@ struct GrantedBuffers {
   std::uint32_t send = 0;
 };
 
+/// What the kernel refused of one interface.
+class InterfaceError : public OsError {
+ public:
+  InterfaceError(std::string interface, const OsError& error)
+      : OsError(error), interface_(std::move(interface)) {}
+
+  [[nodiscard]] const std::string& interface() const noexcept { return interface_; }
+
+ private:
+  std::string interface_;
+};
+
 class Sockets {
  public:
   using Workers = std::vector<std::unique_ptr<Worker>>;
@@ -52,10 +65,10 @@ class Sockets {
   [[nodiscard]] bool hold_source_port(std::uint16_t port);
 
   /// Opens what the table needs and is not open, and gives all of it the buffers that the config
-  /// asks for. On an error nothing is opened. Throws OsError, Failure (config) where that needs a
-  /// restart.
+  /// asks for. On an error nothing is opened. Throws InterfaceError, Failure (config) where that
+  /// needs a restart.
   void open(const RuleTable& table, const Config& config);
-  /// Lets pass what the table wants besides what passes already. Throws OsError.
+  /// Lets pass what the table wants besides what passes already. Throws InterfaceError.
   void widen(const RuleTable& table);
   /// Lets pass what the table wants and no more, once it is published. What cannot be narrowed is
   /// logged: its surplus is `unmatched`.
@@ -86,7 +99,8 @@ class Sockets {
     IngressMode mode = IngressMode::recvmsg;
     std::uint64_t receive_buffer_asked = 0;
     std::uint32_t receive_buffer = 0;
-    std::vector<Endpoint> passing;  // sorted
+    std::vector<Endpoint> passing;  // sorted; all sockets pass at least this
+    bool exact = true;              // and nothing else
     Received before;                // of the port's earlier use
     KernelCount counted;
   };
