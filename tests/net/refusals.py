@@ -26,6 +26,7 @@ import errno
 import os
 import re
 import socket
+import time
 from typing import NamedTuple
 
 from daemon import Daemon, config, rule
@@ -154,7 +155,8 @@ GROWTH = (
     Row("socket", PACKET_SOCKET, errno.ENOBUFS, ("open packet socket on r2: No buffer space",)),
     Row("socket", PACKET_SOCKET, errno.EMFILE, ("open packet socket on r2: Too many open",),
         after=1),
-    Row("bind", {2: PACKET_ADDRESS}, errno.ENETDOWN, ("bind packet socket to r2: Network is down",)),
+    Row("bind", {2: PACKET_ADDRESS}, errno.ENETDOWN,
+        ("bind packet socket to r2: Network is down",)),
     Row("setsockopt", option(SOL_PACKET, PACKET_FANOUT), errno.ENOSPC,
         ("(make a|join the) fanout group on r2: No space",), after=1),
     Row("setsockopt", ATTACH_FILTER, errno.ENOMEM, ("attach packet filter on r2: Cannot alloc",)),
@@ -182,7 +184,8 @@ JOINS = (
 CALLS = sorted({row.call for row in (*START, *WITHOUT, *GROWTH, *METRICS, *JOINS)} | {"accept4"})
 ENDPOINT = 'metrics = "127.0.0.1:9464"'
 BIG_BUFFERS = "".join(
-    f'[interface.{name}]\nreceive_buffer = "64 MiB"\nsend_buffer = "64 MiB"\n' for name in ("r0", "r1")
+    f'[interface.{name}]\nreceive_buffer = "64 MiB"\nsend_buffer = "64 MiB"\n'
+    for name in ("r0", "r1")
 )
 ONE = rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")])
 TWO = rule("two", "239.1.1.2", 5000, [("r2", "239.2.1.2")], interface="r2")
@@ -197,8 +200,10 @@ def missing(row, said):
 
 
 def title(row):
-    after = f", the {row.after + 1}th" if row.after else ""
-    return f"{row.call} {row.arguments or ''}{after}: {errno.errorcode[row.error]}"
+    arguments = ", ".join(f"argument {at} {value:#x}" for at, value in row.arguments.items())
+    after = f"after {row.after} of them" if row.after else ""
+    which = ", ".join(filter(None, (arguments, after)))
+    return f"{row.call} {f'({which})' if which else ''} {errno.errorcode[row.error]}"
 
 
 def refuse(kernel, row):
@@ -212,7 +217,7 @@ def check_nothing_left(world, path, what):
         check(not is_on(world, "relay", interface, "rx-udp-gro-forwarding"),
               f"{what}: UDP GRO of {interface} is left on")
     records = "/run/mcr/gro"
-    check(not os.path.exists(records) or not os.listdir(records), f"{what}: records of GRO are left")
+    check(not os.path.exists(records) or not os.listdir(records), f"{what}: a GRO record is left")
 
 
 def starts(world, kernel):
@@ -298,6 +303,7 @@ def reloads(world, daemon, kernel):
         equal(world.igmp("relay", "r2"), set(), "groups joined on r2")
     daemon.reload(config(ONE, TWO, workers=2))
     daemon.wait_active()
+    check("resource busy" not in daemon.log(), "a dump that was given up disturbs no other")
 
 
 def arrivals(world, daemon, kernel):
@@ -325,7 +331,14 @@ def arrivals(world, daemon, kernel):
                 equal(missing(row, found["reason"]), [], f"not in {found['reason']!r}")
         until(lambda: (daemon.rule("two")["state"], later()) == ("active", "up"), "both start")
         world.sh("ip -n relay link del r2; ip -n relay address del 10.2.0.9/24 dev r1")
-    world.link("relay", "r2", "10.3.0.1/24", "sink", "s1", "10.3.0.2/24")
+    with kernel.refuse("socket", errno.ENOBUFS, PACKET_SOCKET) as refusal:
+        world.link("relay", "r2", "10.3.0.1/24", "sink", "s1", "10.3.0.2/24")
+        until(lambda: daemon.rule("two")["reason"].startswith("open packet socket"), "refused")
+        world.sh("ip -n relay address add 10.2.0.9/24 dev r1")
+        until(lambda: later() == "up", "the output starts")
+        first, began = refusal.count, time.monotonic()
+        until(lambda: refusal.count >= first + 3, "control tries again")
+        check(time.monotonic() - began > 1, "it tries at each second, not without a pause")
 
 
 def half_a_filter(world, daemon, kernel):
@@ -365,7 +378,8 @@ def enter(world, kernel):
                   out=("239.2.1.1", 5000))
         equal(refusal.count, 300, f"refused with {errno.errorcode[error]}")
     ledger.close()
-    daemon.stop()
+    with kernel.refuse("io_uring_enter", errno.EAGAIN):
+        daemon.stop()
 
 
 def clients(world, daemon, kernel):
