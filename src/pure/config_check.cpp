@@ -141,9 +141,9 @@ void check_outputs(const PlacedRule& placed, Mistakes& mistakes) {
     const auto text = [&] {
       return fmt::format("{} on {}", output.destinations().str(), output.interface);
     };
-    if (!placed.rule.allow_loop &&
-        std::ranges::any_of(placed.rule.inputs,
-                            [&](const auto& in) { return in.vlan == 0 && meet(in, output); }))
+    if (!placed.rule.allow_loop && std::ranges::any_of(placed.rule.inputs, [&](const auto& in) {
+          return in.vlan == 0 && meet(in, output);
+        }))
       mistakes.add(at, fmt::format("the output is the rule's own input, {}: interface, group or "
                                    "port must differ",
                                    text()));
