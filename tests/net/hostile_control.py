@@ -227,8 +227,8 @@ def throng(daemon, before):
     with contextlib.ExitStack() as stack:
         for _ in range(1000):
             stack.enter_context(connect(daemon))
-        most = descriptors(daemon) - before
-        check(most <= 64, f"1000 clients hold {most} descriptors of the daemon")
+        most = descriptors(daemon) - before  # one may come in for which another has to go
+        check(most <= 64 + 1, f"1000 clients hold {most} descriptors of the daemon")
         prompt(daemon, "beside 1000 clients that say nothing")
     worst = 0
     for n in range(1000):
