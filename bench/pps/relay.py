@@ -133,6 +133,10 @@ class Mcr:
     def settle(self):
         pass  # account() waits
 
+    def ask(self):
+        """One `mcr status`, whatever it says."""
+        self.daemon.status()
+
     def account(self):
         status = self.daemon.status()
         for _ in range(100):  # a zero-copy notification may be late

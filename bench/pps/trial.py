@@ -164,7 +164,7 @@ class Trials:
     def _timed_status(self, seconds):
         time.sleep(seconds / 2)
         began = time.monotonic()
-        self.relay.account()
+        self.relay.ask()
         return (time.monotonic() - began) * 1e3
 
     def _sum_up(self, rate, sent, delta, cpu, core):
