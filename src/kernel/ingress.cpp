@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -48,6 +49,13 @@ bool try_attach(Fd socket, std::span<const sock_filter> program) {
 
 void attach(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
   if (!try_attach(socket, program)) throw_errno("attach packet filter", "on " + interface);
+}
+
+/// Attaches it, unless the socket's option memory (net.core.optmem_max) has no room for it.
+bool fits(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
+  if (try_attach(socket, program)) return true;
+  if (errno != ENOMEM) throw_errno("attach packet filter", "on " + interface);
+  return false;
 }
 
 /// Tags and the host's own frames are to be seen by ETH_P_ALL alone. What is more is filtered.
@@ -130,25 +138,25 @@ std::vector<IngressSocket> open_ingress(const std::string& interface, const Ingr
 void pass_only(const std::string& interface, std::span<const Fd> sockets,
                std::span<const Endpoint> destinations, const IngressKey& key,
                std::size_t link_header) {
-  for (const std::size_t limit : {4096U, 624U, 300U, 128U}) {
-    const auto program = compile_filter(destinations, key, link_header, limit);
-    try {
-      for (const auto socket : sockets)
-        attach(socket, program, interface);
-      return;
-    } catch (const OsError& error) {
-      if (error.code() != ENOMEM) throw;
-    }
-  }
+  // What of the sockets' option memory a program takes is known only after its translation.
+  const auto takes_one = [&] {
+    return std::ranges::any_of(std::array{4096U, 1264U, 624U, 300U, 128U}, [&](std::size_t limit) {
+      const auto program = compile_filter(destinations, key, link_header, limit);
+      return std::ranges::all_of(sockets,
+                                 [&](Fd socket) { return fits(socket, program, interface); });
+    });
+  };
+  if (takes_one()) return;
   // The old filter takes the room of the new one. Between the two everything of the socket's kind
   // passes: `unmatched`.
   const auto kind = compile_filter(destinations, key, link_header, 0);
-  const auto program = compile_filter(destinations, key, link_header, 624);
-  for (const auto socket : sockets) {
-    if (!try_attach(socket, kind))
-      ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
-    attach(socket, program, interface);
-  }
+  const auto pass_kind = [&](Fd socket) {
+    if (fits(socket, kind, interface)) return;
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
+    attach(socket, kind, interface);
+  };
+  std::ranges::for_each(sockets, pass_kind);
+  if (!takes_one()) std::ranges::for_each(sockets, pass_kind);
 }
 
 IngressStatistics take_statistics(Fd socket) {
