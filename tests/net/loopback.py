@@ -10,7 +10,7 @@ What loops back is no input: a rule that takes the same group on r1 hears the wi
 
 from daemon import Daemon, config, rule
 from ledger import Ledger
-from traffic import FLAWLESS, Gen, Sink, faults
+from traffic import FLAWLESS, GSO, Gen, Sink, faults
 from world import equal, phase, play, scaled
 
 GROUPS = ("239.2.1.1", "239.2.1.2")
@@ -26,7 +26,7 @@ def story(world):
     daemon = Daemon(world, config(*rules)).start()
     count = scaled(2000)
     ledger = Ledger(world, daemon, size=1000)
-    for gso in ("off", "on"):
+    for gso in GSO:
         phase(f"{count} datagrams, gso {gso}")
         sinks = [Sink(world, group, 5000) for group in GROUPS]
         sinks += [Sink(world, group, 5000, namespace="relay", interface="r1") for group in GROUPS]

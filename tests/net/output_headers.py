@@ -71,7 +71,7 @@ def fixed(world, capture):
 
 def of_the_packet(world, capture, daemon):
     """What arrives in one burst with changing headers keeps them, and its order."""
-    sent = [(9, 0), (9, 0), (1, 0), (255, 46 << 2 | 3), (255, 46 << 2 | 3), (2, 8 << 2)] * 20
+    sent = [(9, 0), (9, 0), (1, 0), (255, 46 << 2 | 3), (255, 46 << 2 | 3), (2, 8 << 2)] * scaled(20, 5)
     payloads = inject(world, "239.1.1.2", sent)
     seen = capture.take(len(sent), "239.2.2.1", PORT, "preserved")
     equal(headers(seen), [(ttl, tos & ~3) for ttl, tos in sent], "TTL and TOS preserved, ECN aside")
@@ -139,7 +139,7 @@ def sources(world):
     until(lambda: daemon.rule("source")["outputs"][1]["state"] == "up", "the source appears")
 
     capture = Capture(world, "sink", "s0")
-    flows = [(SENDERS[n % 3], 30000 + n) for n in range(60)]
+    flows = [(SENDERS[n % 3], 30000 + n) for n in range(scaled(60, 20))]
     frames = [udp(address, "239.1.1.3", PORT, bytes([n]) * 100, source_port=port, ttl=9)
               for n, (address, port) in enumerate(flows)]
     world.inject("gen", "g0", frames)

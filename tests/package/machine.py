@@ -1,7 +1,8 @@
-"""A bare Debian 12 with systemd as process 1, in namespaces of this kernel: boots in a second.
+"""A Debian 12 with systemd as process 1, where nothing that a test does lasts.
 
-Its files are a layer of memory above a bare system (debootstrap, kept in the cache), so that
-nothing a test does there lasts, or touches this host. Needs root and a writable cgroup2.
+In a guest (`tools/guest --systemd`) that is the guest itself, with Debian's own kernel. Elsewhere it
+is one in namespaces of this kernel, which boots in a second: its files are a layer of memory above a
+bare system (debootstrap, kept in the cache). That needs root and a writable cgroup2.
 """
 
 import hashlib
@@ -16,6 +17,8 @@ CACHE = os.path.join(
     os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "mcr-package"
 )
 PACKAGES = "systemd-sysv,iproute2"
+GUEST = os.environ.get("MCR_GUEST")
+SLOWNESS = 8 if GUEST == "emulated" else 1  # factor for deadlines, divisor for rates
 BOOT = r"""
 set -e
 mount --make-rprivate /
@@ -62,20 +65,20 @@ def equal(actual, expected, what):
 
 def until(condition, what, seconds=15):
     """Waits until condition() is true (its value is returned); else fails with `what`."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOWNESS
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise Failure(f"not within {seconds} s: {what() if callable(what) else what}")
+            raise Failure(f"not within {seconds * SLOWNESS} s: {what() if callable(what) else what}")
         time.sleep(0.05)
 
 
 def run(*argv, ok=True, seconds=120, **options):
     done = subprocess.run(
         list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        errors="replace", timeout=seconds, check=False, **options,
+        errors="replace", timeout=seconds * SLOWNESS, check=False, **options,
     )
     if ok and done.returncode != 0:
         raise Failure(f"`{' '.join(map(str, argv))}` exited {done.returncode}:\n"
@@ -108,26 +111,15 @@ def bare_system():
 
 
 class Machine:
-    """Made of the bare system at once; with systemd from boot() on."""
+    """What a test does with either kind."""
 
-    def __init__(self):
-        if os.geteuid() != 0:
-            raise Skip("only root can make a machine")
-        self._init = None  # process 1, as this host numbers it
-        self._unshare = None
-        self._cgroup = None
-        bare = bare_system()
-        self._work = tempfile.mkdtemp(prefix="mcr-machine.")
-        run("mount", "-t", "tmpfs", "tmpfs", self._work)
-        self.root = os.path.join(self._work, "root")
-        for name in ("root", "upper", "work"):
-            os.mkdir(os.path.join(self._work, name))
-        run("mount", "-t", "overlay", "overlay", "-o",
-            f"lowerdir={bare},upperdir={self._work}/upper,workdir={self._work}/work", self.root)
+    def __init__(self, root, enter):
+        self.root = root
+        self._enter = enter  # what goes before a command that is to run there
 
     @property
     def booted(self):
-        return self._init is not None
+        return self._enter is not None
 
     def path(self, name):
         return os.path.join(self.root, name.lstrip("/"))
@@ -136,6 +128,59 @@ class Machine:
         os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
         with open(self.path(name), "w", encoding="utf-8") as file:
             file.write(text)
+
+    def call(self, *argv, seconds=60):
+        """A command in the machine, to its end."""
+        return run(*self._enter, *argv, ok=False, seconds=seconds)
+
+    def sh(self, command, seconds=60):
+        """A shell command that must not fail; its output."""
+        done = self.call("sh", "-c", command, seconds=seconds)
+        if done.returncode != 0:
+            raise Failure(f"`{command}` exited {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+    def start(self, command):
+        """A shell command in the background."""
+        return subprocess.Popen(
+            [*self._enter, "sh", "-c", command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+
+
+class Guest(Machine):
+    """This very system. It has no network: what the package depends on is there already."""
+
+    def __init__(self):
+        super().__init__("/", [])
+
+    def install(self, package):
+        shutil.copy(package, "/root/")
+        run("apt-get", "-q", "-y", "install", f"/root/{os.path.basename(package)}")
+
+    def boot(self):
+        """It is up."""
+
+    def close(self):
+        """It goes with all that was done to it."""
+
+
+class Contained(Machine):
+    """Made of the bare system at once; with systemd from boot() on."""
+
+    def __init__(self):
+        if os.geteuid() != 0:
+            raise Skip("only root can make a machine")
+        self._unshare = None
+        self._cgroup = None
+        bare = bare_system()
+        self._work = tempfile.mkdtemp(prefix="mcr-machine.")
+        run("mount", "-t", "tmpfs", "tmpfs", self._work)
+        super().__init__(os.path.join(self._work, "root"), None)
+        for name in ("root", "upper", "work"):
+            os.mkdir(os.path.join(self._work, name))
+        run("mount", "-t", "overlay", "overlay", "-o",
+            f"lowerdir={bare},upperdir={self._work}/upper,workdir={self._work}/work", self.root)
 
     def install(self, package):
         """apt install, before the boot: with this host's sources and network.
@@ -182,27 +227,10 @@ class Machine:
                 found = file.read().split()
             return int(found[0]) if found else None
 
-        self._init = until(init, "the machine starts")
+        process1 = until(init, "the machine starts")  # as this host numbers it
+        self._enter = ["nsenter", "--all", "--target", str(process1)]
         until(lambda: self.call("systemctl", "is-system-running", "--wait").stdout.strip()
               in ("running", "degraded"), "systemd is up", 60)
-
-    def call(self, *argv, seconds=60):
-        """A command in the machine, to its end."""
-        return run("nsenter", "--all", "--target", self._init, *argv, ok=False, seconds=seconds)
-
-    def sh(self, command, seconds=60):
-        """A shell command that must not fail; its output."""
-        done = self.call("sh", "-c", command, seconds=seconds)
-        if done.returncode != 0:
-            raise Failure(f"`{command}` exited {done.returncode}: {done.stdout}{done.stderr}")
-        return done.stdout.strip()
-
-    def start(self, command):
-        """A shell command in the background."""
-        return subprocess.Popen(
-            ["nsenter", "--all", "--target", str(self._init), "sh", "-c", command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
 
     def close(self):
         if self._unshare:
@@ -220,7 +248,7 @@ def play(story):
     """story(machine); exit 0 passed, 77 skipped, else failed."""
     machine = None
     try:
-        machine = Machine()
+        machine = Guest() if GUEST else Contained()
         story(machine)
     except Skip as skip:
         print(f"skipped: {skip}")
