@@ -14,17 +14,7 @@ constexpr std::size_t segment = 1400;
 constexpr std::size_t piece = 2 * segment;
 
 int send(world::Uring& uring, int socket, std::byte* first, std::byte* second) {
-  iovec parts[] = {{first, piece}, {second, piece}};
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = 2;
-  auto* sqe = uring.sqe(1);
-  io_uring_prep_sendmsg_zc(sqe, socket, &message, MSG_DONTWAIT);
-  sqe->ioprio = IORING_RECVSEND_FIXED_BUF;
-  sqe->buf_index = 0;
-  const auto done = uring.wait(2, std::chrono::milliseconds(500));
-  if (done.empty()) world::wrong("no completion");
-  return done[0].result;
+  return world::send_zerocopy(uring, socket, {{first, piece}, {second, piece}}, true);
 }
 
 }  // namespace

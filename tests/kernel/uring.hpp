@@ -63,6 +63,21 @@ struct Uring {
   }
 };
 
+/// One zero-copy message, waited for: what the kernel says of it. `registered`: of buffer 0
+/// (IORING_RECVSEND_FIXED_BUF).
+inline int send_zerocopy(Uring& uring, int socket, std::vector<iovec> parts,
+                         bool registered = false) {
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  auto* sqe = uring.sqe(1);
+  io_uring_prep_sendmsg_zc(sqe, socket, &message, MSG_DONTWAIT);
+  if (registered) sqe->ioprio = IORING_RECVSEND_FIXED_BUF;
+  const auto done = uring.wait(2, std::chrono::milliseconds(500));
+  if (done.empty()) wrong("no completion");
+  return done[0].result;
+}
+
 /// Buffers for multishot receives: a ring of `count` (a power of two) of `size` bytes each.
 struct BufferRing {
   unsigned count, size;

@@ -8,17 +8,6 @@ namespace {
 
 constexpr std::size_t page = 4096;
 
-int send(world::Uring& uring, int socket, std::vector<iovec> parts) {
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  auto* sqe = uring.sqe(1);
-  io_uring_prep_sendmsg_zc(sqe, socket, &message, MSG_DONTWAIT);
-  const auto done = uring.wait(2, std::chrono::milliseconds(500));
-  if (done.empty()) world::wrong("no completion");
-  return done[0].result;
-}
-
 }  // namespace
 
 int main() {
@@ -33,7 +22,7 @@ int main() {
 
   constexpr std::size_t most = 65'507;  // an IPv4 datagram's payload
   for (std::size_t offset : {0U, 100U, 4095U}) {
-    const int result = send(uring, socket, {{first + offset, most}});
+    const int result = world::send_zerocopy(uring, socket, {{first + offset, most}});
     world::expect(result == most,
                   fmt::format("{} bytes at offset {} of a page: {}", most, offset, result));
   }
@@ -41,7 +30,7 @@ int main() {
     std::vector<iovec> parts;
     for (unsigned i = 0; i < count; ++i)
       parts.push_back({first + 2 * i * page, 1000});
-    const int result = send(uring, socket, parts);
+    const int result = world::send_zerocopy(uring, socket, parts);
     world::expect(result == expected, fmt::format("{} separate pages: {}", count, result));
   }
 }

@@ -19,11 +19,9 @@ import stat
 import time
 
 from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import FLAWLESS, Gen, Sink, faults
+from traffic import Steady
 from world import PATIENCE, SANITIZED, check, equal, phase, play, scaled, until
 
-SIZE = 600
 RULES = 300
 PROMPT = 2  # seconds for an answer; a client may stay for 10
 SEED = 6
@@ -36,27 +34,6 @@ GOOD = config(
     *(rule(f"idle-{n}", "239.3.1.1", 5000 + n, [("r1", "239.4.1.1")]) for n in range(1, RULES)),
 )
 NUL = "\\u0000"  # the escape: the parser lets it pass
-
-
-class Steady:
-    """Stream 1 from here on; `end` demands every datagram of it at the sink."""
-
-    def __init__(self, world, daemon):
-        self.ledger = Ledger(world, daemon, size=SIZE)
-        self.sink = Sink(world, "239.2.1.1", 5000)
-        self.gen = Gen(world, "239.1.1.1", 5000, rate=scaled(1000), size=SIZE, duration=120)
-        until(lambda: daemon.rule("s1")["rx_datagrams"] > 10, "stream 1 runs")
-
-    def end(self):
-        check(self.gen.process.running, "the generator still sends")
-        self.gen.stop()
-        seen = self.ledger.settle()
-        got = self.sink.stop()
-        offered = seen["in"]["239.1.1.1", 5000].payload // SIZE
-        equal(seen["kernel_drops"], [0], "frames that the relay's socket had no room for")
-        equal({"received": got["received"], **faults(got)}, {"received": offered, **FLAWLESS},
-              "what stream 1 lost meanwhile")
-        print(f"stream 1: {offered} datagrams, none lost")
 
 
 # -- configuration files
@@ -279,7 +256,7 @@ def story(world):
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     world.line()
     daemon = Daemon(world, GOOD).start()
-    steady = Steady(world, daemon)
+    steady = Steady(world, daemon, "s1")
     phase("configuration files that are none")
     bad_configs(world, daemon)
     phase("control clients")

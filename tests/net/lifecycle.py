@@ -11,11 +11,9 @@ import sys
 import time
 
 from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import FLAWLESS, Gen, Sink, faults
+from traffic import Gen, Steady
 from world import PATIENCE, check, equal, phase, play, scaled, until
 
-SIZE = 600
 STREAMS = 8  # so that each of two workers has some
 GROUPS = {f"239.1.2.{n}" for n in range(STREAMS)}
 LINKS = {  # of rule `tried`: relay's end -> arguments of World.link
@@ -41,27 +39,6 @@ print(*sources)
 """
 
 
-class Steady:
-    """The stream on r0 and r1, from here on."""
-
-    def __init__(self, world, daemon):
-        self.ledger = Ledger(world, daemon, size=SIZE)
-        self.sink = Sink(world, "239.2.1.1", 5000)
-        self.gen = Gen(world, "239.1.1.1", 5000, rate=scaled(1000), size=SIZE, duration=120)
-        until(lambda: daemon.rule("steady")["rx_datagrams"] > 10, "the steady stream runs")
-
-    def end(self):
-        self.gen.stop()
-        seen = self.ledger.settle()
-        got = self.sink.stop()
-        offered = seen["in"]["239.1.1.1", 5000].payload // SIZE
-        equal({"received": got["received"], **faults(got)}, {"received": offered, **FLAWLESS},
-              "what the steady stream lost")
-        equal(seen["kernel_drops"], [0], "frames that the relay's sockets had no room for")
-        self.ledger.close()
-        print(f"steady stream: {offered} datagrams, none lost")
-
-
 class Trial:
     """Rule `tried`, its stream, and what is done to one of its interfaces."""
 
@@ -73,7 +50,7 @@ class Trial:
     def stream(self):
         """The stream runs; a sender whose interface was deleted is replaced."""
         if not self.gen or not self.gen.process.running:
-            self.gen = Gen(self.world, "239.1.2.0", 5000, STREAMS, scaled(800), SIZE,
+            self.gen = Gen(self.world, "239.1.2.0", 5000, STREAMS, scaled(800), Steady.SIZE,
                            duration=120, interface="g2")
 
     def rule(self):
@@ -188,7 +165,7 @@ def story(world):
              rule("tried", "239.1.2.0/29", 5000, [("r3", "239.2.2.0/29")], interface="r2")]
     for workers in (1, 2):
         daemon = Daemon(world, config(*rules, workers=workers), name=f"relay-{workers}").start()
-        steady, trial = Steady(world, daemon), Trial(world, daemon)
+        steady, trial = Steady(world, daemon, "steady"), Trial(world, daemon)
         trial.stream()
         for interface, role in (("r2", "input"), ("r3", "output")):
             for fault in (down_and_up, carrier_loss, mtu, address, rename, recreate, move):

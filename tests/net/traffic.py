@@ -11,7 +11,9 @@ rate where, and only where, such a counter moved; any other loss fails at once.
 import json
 import signal
 
-from world import Failure, equal, phase, scaled, superframes_are_described, until
+from ledger import Ledger
+from world import (PATIENCE, Failure, check, equal, phase, scaled,
+                   superframes_are_described, until)
 
 
 # What a sender may do; before Linux 6.2 superframes cannot be read.
@@ -118,3 +120,29 @@ def _excuses(world, ledger, wanted):
     for namespace in {w[2] for w in wanted}:
         found[f"full sockets in {namespace}"] = world.udp_errors(namespace)
     return found
+
+
+class Steady:
+    """A stream of 600 B through `rule`, 239.1.1.1 to 239.2.1.1, of which nothing may be lost."""
+
+    SIZE = 600
+
+    def __init__(self, world, daemon, rule):
+        self.ledger = Ledger(world, daemon, size=self.SIZE)
+        self.sink = Sink(world, "239.2.1.1", 5000)
+        self.gen = Gen(world, "239.1.1.1", 5000, rate=scaled(1000), size=self.SIZE,
+                       duration=120 * PATIENCE)
+        until(lambda: daemon.rule(rule)["rx_datagrams"] > 10, "the steady stream runs")
+
+    def end(self):
+        """Demands at the sink every datagram that came."""
+        check(self.gen.process.running, "the generator still sends")
+        self.gen.stop()
+        seen = self.ledger.settle()
+        got = self.sink.stop()
+        offered = seen["in"]["239.1.1.1", 5000].payload // self.SIZE
+        equal(seen["kernel_drops"], [0], "frames that the relay's socket had no room for")
+        equal({"received": got["received"], **faults(got)}, {"received": offered, **FLAWLESS},
+              "what the steady stream lost meanwhile")
+        self.ledger.close()
+        print(f"steady stream: {offered} datagrams, none lost")
