@@ -134,9 +134,7 @@ InterfaceFacts inspect_interface(const std::string& name) {
   facts.gro = feature("rx-gro");
   facts.udp_gro_forwarding = feature("rx-udp-gro-forwarding");
   facts.udp_segmentation = feature("tx-udp-segmentation");
-  facts.tx_checksum = feature("tx-checksum-ip-generic");
-  if (facts.tx_checksum != true)
-    if (const auto ipv4 = feature("tx-checksum-ipv4")) facts.tx_checksum = ipv4;
+  facts.tx_checksum = computes_checksums(features);
   facts.receive_queues = receive_queues(device);
   for (const auto& each : {std::string("all"), name})
     facts.rp_filter =

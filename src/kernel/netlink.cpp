@@ -27,6 +27,7 @@
 #include <utility>
 
 #include "mcr/error.hpp"
+#include "mcr/offload.hpp"
 
 namespace mcr {
 namespace {
@@ -249,8 +250,10 @@ Interfaces Netlink::read_interfaces() {
   std::ranges::stable_sort(addresses, {}, &Address::rank);
 
   std::map<unsigned, Interface*> by_index;
-  for (auto& link : links)
+  for (auto& link : links) {
+    link.segments = takes_segments(link.name);
     by_index.emplace(link.index, &link);
+  }
   for (const auto& [index, count] : deletions_)
     if (auto found = by_index.find(index); found != by_index.end())
       found->second->incarnation = count;

@@ -100,6 +100,18 @@ std::map<std::string, bool> read_features(const std::string& interface) {
   return features;
 }
 
+std::optional<bool> computes_checksums(const std::map<std::string, bool>& features) {
+  std::optional<bool> answer;
+  for (const auto* name : {"tx-checksum-ip-generic", "tx-checksum-ipv4"})
+    if (const auto known = features.find(name); known != features.end())
+      answer = answer.value_or(false) || known->second;
+  return answer;
+}
+
+bool takes_segments(const std::string& interface) {
+  return kernel_is_at_least(6, 11) || computes_checksums(read_features(interface)) != false;
+}
+
 std::optional<GroSetting> read_gro(const std::string& interface) {
   const auto features = read_features(interface);
   const auto merging = features.find(std::string(merging_feature));

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 
 #include "mcr/config.hpp"
@@ -23,17 +22,6 @@ struct Options {
   std::string config = "/etc/mcr/mcr.toml";
   bool json = false;
 };
-
-std::set<std::string> interfaces_of(const Config& config) {
-  std::set<std::string> names;
-  for (const auto& rule : config.rules) {
-    for (const auto& input : rule.inputs)
-      names.insert(input.interface);
-    for (const auto& output : rule.outputs)
-      names.insert(output.interface);
-  }
-  return names;
-}
 
 unsigned terminal_columns() {
   winsize size{};

@@ -66,6 +66,17 @@ class Loader {
 
 }  // namespace
 
+std::set<std::string> interfaces_of(const Config& config) {
+  std::set<std::string> names;
+  for (const auto& rule : config.rules) {
+    for (const auto& input : rule.inputs)
+      names.insert(input.interface);
+    for (const auto& output : rule.outputs)
+      names.insert(output.interface);
+  }
+  return names;
+}
+
 std::string ConfigError::str() const {
   if (line == 0) return fmt::format("{}: {}", file, message);
   return fmt::format("{}:{}:{}: {}", file, line, column, message);

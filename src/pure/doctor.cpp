@@ -284,7 +284,10 @@ class InterfaceJudge {
 
   void judge_sending(const Interface& interface, const InterfaceFacts& facts) {
     if (facts.tx_checksum == false)
-      add(Severity::note, "computes no checksums: the kernel copies every datagram to do it",
+      add(Severity::note,
+          interface.segments
+              ? "computes no checksums: the kernel copies every datagram to do it"
+              : "computes no checksums: before Linux 6.11 every datagram is a message of its own",
           fmt::format("ethtool -K {} tx on", name_));
     else if (facts.udp_segmentation == false)
       add(Severity::note, "does not segment UDP: the kernel cuts superframes",

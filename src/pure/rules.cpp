@@ -269,7 +269,7 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   };
   result.egress = egress_port(interface, key);
   result.unfragmented = unfragmented_payload(interface, key.family);
-  result.segmentation = !interface.shaped;
+  result.segmentation = interface.segments && !interface.shaped;
   result.envelope = envelope(output, interface, key);
   result.varies = parts_of_packet(output);
   result.raw = raw;

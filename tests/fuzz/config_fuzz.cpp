@@ -2,7 +2,6 @@
 // or a Config that compiles: each destination that the kernel filters pass is looked up.
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <string_view>
 
 #include "mcr/config.hpp"
@@ -17,15 +16,8 @@ namespace {
 
 /// A host that has every interface that the rules name.
 mcr::Interfaces host_for(const mcr::Config& config) {
-  std::set<std::string> names;
-  for (const auto& rule : config.rules) {
-    for (const auto& input : rule.inputs)
-      names.insert(input.interface);
-    for (const auto& output : rule.outputs)
-      names.insert(output.interface);
-  }
   std::vector<mcr::Interface> interfaces;
-  for (const auto& name : names) {
+  for (const auto& name : interfaces_of(config)) {
     mcr::Interface interface;
     interface.name = name;
     interface.index = static_cast<unsigned>(interfaces.size() + 1);

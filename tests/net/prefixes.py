@@ -11,7 +11,7 @@ and what lies beside the block does not leave at all. One limit holds for all of
 from daemon import Daemon, config
 from frames import udp
 from ledger import Ledger, internal
-from traffic import FLAWLESS, Gen, Sink, exact, faults
+from traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
 from world import check, equal, phase, play, scaled, until
 
 BLOCK = "239.1.0.0/24"
@@ -61,11 +61,12 @@ def mapped(world):
     count = scaled(5120, 2 * streams) // streams * streams
     exact(world, ledger, "239.1.0.0", 5002, count, 6000, streams, 200, out=("239.9.0.0", 6002))
 
-    phase("superframes, and all streams in one group")
+    phase("superframes (where they can be read), and all streams in one group")
     sink = Sink(world, "239.9.0.9", 6001)
     total = Sink(world, "239.8.8.8", 7000)
     count = scaled(4000)
-    Gen(world, "239.1.0.9", 5001, rate=scaled(8000), size=200, count=count, gso="on").wait()
+    Gen(world, "239.1.0.9", 5001, rate=scaled(8000), size=200, count=count,
+        gso=GSO[-1]).wait()
     dropped = ledger.settle()["kernel_drops"][0]
     for one in (sink, total):
         got = one.stop()

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -194,6 +195,9 @@ struct Config {
 
   friend bool operator==(const Config&, const Config&) = default;
 };
+
+/// The interfaces that its rules name.
+[[nodiscard]] std::set<std::string> interfaces_of(const Config& config);
 
 /// A mistake of the user's: `FILE:LINE:COL: message`; line 0 where the whole file is meant.
 struct ConfigError {

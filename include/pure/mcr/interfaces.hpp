@@ -28,6 +28,9 @@ struct Interface {
   /// noop: it may delay on purpose, or drop part of a segmented message without the sender's
   /// knowledge.
   bool shaped = false;
+  /// Takes several datagrams as one message (UDP_SEGMENT): before Linux 6.11 only where it computes
+  /// the checksums of what is sent.
+  bool segments = true;
   /// Usable as a source address, best first: global before link scope, primary before secondary.
   std::vector<IpAddress> addresses;
 
