@@ -17,6 +17,7 @@ from traffic import FLAWLESS, Gen, Sink, faults
 from world import SANITIZED, check, equal, phase, play, scaled, until
 
 RELOADS = 60 if SANITIZED else 200
+RECEIVE_BUFFERS = 512  # of a worker
 
 
 def stream(n, output=None):
@@ -89,6 +90,8 @@ def storm(world, daemon, ledger):
     steady = Steady(world, daemon, ledger)
     for n in range(20):
         daemon.reload(two[n % 2])
+    used = daemon.rule("s1")["rx_datagrams"] + 2 * RECEIVE_BUFFERS
+    until(lambda: daemon.rule("s1")["rx_datagrams"] > used, "every receive buffer was used once")
     early = daemon.resident_kib()
     for n in range(RELOADS):
         daemon.reload(two[n % 2])

@@ -70,10 +70,14 @@ def needs_module(*names):
             raise Skip(f"this kernel has no {name}; it runs in tools/guest")
 
 
+def kernel_is_at_least(*version):
+    release = os.uname().release.split("-")[0].split(".")
+    return tuple(map(int, release[:2])) >= version
+
+
 def superframes_are_described():
     """Whether PACKET_VNET_HDR can carry UDP superframes (Linux 6.2)."""
-    release = os.uname().release.split("-")[0].split(".")
-    return tuple(map(int, release[:2])) >= (6, 2)
+    return kernel_is_at_least(6, 2)
 
 
 def needs_superframes():
@@ -237,9 +241,15 @@ class World:
             raise Failure(f"`mcr {' '.join(map(str, args))}` hangs") from None
 
     def start(self, name, args, namespace, prefix=()):
-        """`mcr ARGS` in the background."""
+        """`mcr ARGS` in the background.
+
+        Where a CPU may stand still for long it keeps to one: what it has sent waits in a queue of
+        the CPU it was sent from, and what it sends from another one would overtake that.
+        """
         self._serial += 1
         argv = ["ip", "netns", "exec", namespace, *prefix, self.mcr, *map(str, args)]
+        if EMULATED:
+            argv = ["taskset", "-c", "1" if namespace == "gen" else "0", *argv]
         process = Process(self.directory, f"{name}{self._serial}", argv)
         self.processes.append(process)
         return process
