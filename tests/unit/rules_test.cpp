@@ -170,8 +170,13 @@ TEST_CASE("an output carries what the kernel needs") {
   CHECK(output.envelope.control_bytes != 0);
   auto shaped = up("out", 3, {source});
   shaped.shaped = true;
-  const auto slow = compiled(config, Interfaces({up("in", 2), shaped}));
-  CHECK_FALSE(slow.table.outputs(slow.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0].segmentation);
+  auto plain = up("out", 3, {source});
+  plain.segments = false;
+  for (const auto& egress : {shaped, plain}) {
+    const auto slow = compiled(config, Interfaces({up("in", 2), egress}));
+    const auto& table = slow.table;
+    CHECK_FALSE(table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0].segmentation);
+  }
 }
 
 TEST_CASE("an output waits for a source address that it cannot have") {
