@@ -26,8 +26,8 @@ import time
 from daemon import Daemon, config, rule
 from ledger import Ledger, internal
 from traffic import GSO, Gen
-from world import (PATIENCE, SANITIZED, Process, check, equal, kernel_is_at_least, phase, play,
-                   scaled, until)
+from world import (PATIENCE, SANITIZED, Process, check, equal, huge_page_kib,
+                   kernel_is_at_least, phase, play, scaled, until)
 
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 8
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
@@ -35,7 +35,7 @@ STREAMS = 16
 SIZE = 600
 SEGMENTS = 64  # datagrams in a frame, at most
 DOWN_COUNTS = kernel_is_at_least(6, 11)  # what a link takes while it goes down: tx_dropped
-GROWTH = 1024  # KiB that allocators may settle by
+GROWTH = 1024 + huge_page_kib()  # KiB that allocators may settle by
 WARM = 3  # rounds before memory is looked at
 FILL = 200_000  # datagrams in superframes that touch every receive buffer of both workers
 METRICS = ("127.0.0.1", 9464)

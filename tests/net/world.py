@@ -75,6 +75,12 @@ def kernel_is_at_least(*version):
     return tuple(map(int, release[:2])) >= version
 
 
+def huge_page_kib():
+    """By how much memory may grow at a touch, where the kernel gives huge pages unasked."""
+    with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="utf-8") as file:
+        return 2048 if "[always]" in file.read() else 0
+
+
 def superframes_are_described():
     """Whether PACKET_VNET_HDR can carry UDP superframes (Linux 6.2)."""
     return kernel_is_at_least(6, 2)
