@@ -52,7 +52,7 @@ void attach(Fd socket, std::span<const sock_filter> program, const std::string& 
 }
 
 /// Attaches it, unless the socket's option memory (net.core.optmem_max) has no room for it.
-bool fits(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
+bool attach_if_room(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
   if (try_attach(socket, program)) return true;
   if (errno != ENOMEM) throw_errno("attach packet filter", "on " + interface);
   return false;
@@ -142,8 +142,8 @@ void pass_only(const std::string& interface, std::span<const Fd> sockets,
   const auto takes_one = [&] {
     return std::ranges::any_of(std::array{4096U, 1264U, 624U, 300U, 128U}, [&](std::size_t limit) {
       const auto program = compile_filter(destinations, key, link_header, limit);
-      return std::ranges::all_of(sockets,
-                                 [&](Fd socket) { return fits(socket, program, interface); });
+      return std::ranges::all_of(
+          sockets, [&](Fd socket) { return attach_if_room(socket, program, interface); });
     });
   };
   if (takes_one()) return;
@@ -151,7 +151,7 @@ void pass_only(const std::string& interface, std::span<const Fd> sockets,
   // passes: `unmatched`.
   const auto kind = compile_filter(destinations, key, link_header, 0);
   const auto pass_kind = [&](Fd socket) {
-    if (fits(socket, kind, interface)) return;
+    if (attach_if_room(socket, kind, interface)) return;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
     attach(socket, kind, interface);
   };

@@ -77,7 +77,10 @@ def kernel_is_at_least(*version):
 
 def huge_page_kib():
     """By how much memory may grow at a touch, where the kernel gives huge pages unasked."""
-    with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="utf-8") as file:
+    setting = "/sys/kernel/mm/transparent_hugepage/enabled"
+    if not os.path.exists(setting):
+        return 0
+    with open(setting, encoding="utf-8") as file:
         return 2048 if "[always]" in file.read() else 0
 
 

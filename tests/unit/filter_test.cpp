@@ -749,7 +749,7 @@ TEST_CASE("filter: the kernel accepts the programs") {
           // For a live replacement both programs have to fit; take the old one off first.
           ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
           const auto refusal = attach(socket, program);
-          // The long ones do not fit into the option memory that Linux gave a socket before 6.7.
+          // The long ones do not fit into the option memory of older kernels (optmem_max 20480).
           if (refusal != ENOMEM || limit <= 128)
             CHECK(mcr::errno_text(refusal) == mcr::errno_text(0));
         }
