@@ -19,6 +19,7 @@
 #include "mcr/fd.hpp"
 #include "mcr/netlink.hpp"
 #include "mcr/offload.hpp"
+#include "mcr/report_socket.hpp"
 #include "mcr/ring.hpp"
 #include "mcr/softnet.hpp"
 
@@ -86,23 +87,6 @@ bool has_multicast_flag(const std::string& interface) {
   interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
   return ::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0 ||
          (request.ifr_flags & IFF_MULTICAST) != 0;
-}
-
-/// /proc/net/igmp: "2  eth0  :  3  V2"; groups stand on lines of their own, indented.
-unsigned igmp_version(const std::string& interface) {
-  std::ifstream file("/proc/net/igmp");
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string index;
-    std::string name;
-    std::string colon;
-    std::string count;
-    std::string version;
-    if (words >> index >> name >> colon >> count >> version && name == interface &&
-        version.size() == 2 && version[0] == 'V')
-      return static_cast<unsigned>(version[1] - '0');
-  }
-  return 0;
 }
 
 unsigned receive_queues(const fs::path& device) {

@@ -64,15 +64,26 @@ int send_report(Fd socket, unsigned interface_index, const ReportMessage& messag
   return sent < 0 ? errno : 0;
 }
 
-ReportVersion igmp_version(const std::string& interface) {
+unsigned igmp_version(const std::string& interface) {
   std::ifstream file("/proc/net/igmp");
-  for (std::string line; std::getline(file, line);) {
+  return igmp_version(interface, file);
+}
+
+// "2\teth0      :     3      V2"; groups stand on lines of their own, indented. No name has a
+// colon.
+unsigned igmp_version(const std::string& interface, std::istream& proc_net_igmp) {
+  for (std::string line; std::getline(proc_net_igmp, line);) {
+    if (const auto colon = line.find(':'); colon != std::string::npos) line[colon] = ' ';
     std::istringstream words(line);
-    std::string index, name, colon, count, version;
-    if (words >> index >> name >> colon >> count >> version && name == interface)
-      return version == "V3" ? ReportVersion::igmp3 : ReportVersion::igmp2;
+    unsigned index = 0;
+    unsigned count = 0;
+    std::string name;
+    std::string version;
+    if (words >> index >> name >> count >> version && name == interface && version.size() == 2 &&
+        version[0] == 'V')
+      return static_cast<unsigned>(version[1] - '0');
   }
-  return ReportVersion::igmp3;
+  return 0;
 }
 
 }  // namespace mcr

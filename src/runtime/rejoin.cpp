@@ -18,14 +18,20 @@ constexpr std::size_t least_mtu = 256;
 /// Ticks come once a second, a little early or late.
 constexpr std::chrono::milliseconds half_a_tick{500};
 
+/// As the kernel itself reports there.
+ReportVersion version_at(const Interface& interface, Family family) {
+  if (family == Family::ipv6) return ReportVersion::mld2;
+  const auto version = igmp_version(interface.name);
+  return version == 1 || version == 2 ? ReportVersion::igmp2 : ReportVersion::igmp3;
+}
+
 void report(const Interface& interface, Family family, std::span<const GroupReport> groups) {
-  const auto version = family == Family::ipv6 ? ReportVersion::mld2 : igmp_version(interface.name);
+  const auto version = version_at(interface, family);
   const auto most_bytes = std::max<std::size_t>(interface.mtu, least_mtu) - ip_headers;
   const auto socket = open_report_socket(interface.name, interface.index, family);
   for (const auto& message : membership_reports(groups, version, most_bytes))
     if (const int error = send_report(socket, interface.index, message); error != 0)
-      return log::warning("membership report failed: interface={} error={}", interface.name,
-                          log::value(errno_text(error)));
+      throw OsError(error, "send");
 }
 
 }  // namespace
@@ -47,7 +53,13 @@ void Relay::rejoin(Clock::time_point now) {
   }
   for (const auto& [where, groups] : reports) {
     const auto* interface = interfaces_.find(where.first);
-    if (interface != nullptr && interface->up) report(*interface, where.second, groups);
+    if (interface == nullptr || !interface->up) continue;
+    try {
+      report(*interface, where.second, groups);
+    } catch (const OsError& error) {
+      log::warning("membership report failed: interface={} error={}", interface->name,
+                   log::value(error.what()));
+    }
   }
 }
 

@@ -51,7 +51,7 @@ int main() {
   const unsigned index = ::if_nametoindex("near");
   const mcr::GroupReport group[] = {{mcr::IpAddress::parse("239.1.1.1").value(), {}}};
   const auto socket = mcr::open_report_socket("near", index, mcr::Family::ipv4);
-  for (const auto& message : mcr::membership_reports(group, mcr::igmp_version("near"), 1400))
+  for (const auto& message : mcr::membership_reports(group, mcr::ReportVersion::igmp3, 1400))
     world::expect(mcr::send_report(socket, index, message) == 0, "a raw socket sends a report");
   const auto frame = next_igmp(packets);
   world::expect(frame.size() >= 14 + 24 + 16, "it arrives");

@@ -2,6 +2,7 @@
 // CAP_NET_RAW. Control thread only.
 #pragma once
 
+#include <istream>
 #include <string>
 
 #include "mcr/fd.hpp"
@@ -18,8 +19,9 @@ namespace mcr {
 [[nodiscard]] int send_report(Fd socket, unsigned interface_index,
                               const ReportMessage& message) noexcept;
 
-/// The version of IGMP that the kernel itself uses there: older queriers or the sysctl
-/// force_igmp_version make it IGMPv2.
-[[nodiscard]] ReportVersion igmp_version(const std::string& interface);
+/// The version of IGMP, 1 to 3, that the kernel itself speaks there: older queriers or the sysctl
+/// force_igmp_version lower it. 0: it does not say.
+[[nodiscard]] unsigned igmp_version(const std::string& interface);
+[[nodiscard]] unsigned igmp_version(const std::string& interface, std::istream& proc_net_igmp);
 
 }  // namespace mcr
