@@ -60,7 +60,6 @@ bool enabled(Level level) noexcept {
 }
 
 void write(Level level, std::string_view message) {
-  if (!enabled(level)) return;
   static const bool journal = stderr_is_journal();
   const auto line = journal ? fmt::format("<{}>{}\n", static_cast<int>(level), message)
                             : fmt::format("mcr: {}: {}\n", name_of(level), message);

@@ -24,7 +24,7 @@ void set_level(Level level) noexcept;
 /// Writes one line; with a "<N>" priority prefix if stderr is the journal (sd-daemon(3)). Held back
 /// if the same was written, or much of its `kind`, within the last seconds.
 void write(Level level, std::string_view kind, std::string_view message);
-/// Never held back: the answer to what an operator asked for.
+/// Writes it whatever the level, and never holds it back.
 void write(Level level, std::string_view message);
 
 /// Writes how many lines were held back, of those whose time is over; `all`: of all. Call it now
@@ -41,6 +41,11 @@ void line(Level level, fmt::format_string<Args...> format, Args&&... args) {
   write(level, {kind.data(), kind.size()}, fmt::format(format, std::forward<Args>(args)...));
 }
 
+/// What an operator asked for just now: a notice that is written whatever the level.
+template <typename... Args>
+void answer(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::notice, fmt::format(format, std::forward<Args>(args)...));
+}
 template <typename... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
   line(Level::error, format, std::forward<Args>(args)...);
@@ -57,10 +62,10 @@ template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
   line(Level::debug, format, std::forward<Args>(args)...);
 }
-/// What an operator did or asked for: never held back.
+/// What an operator did: never held back.
 template <typename... Args>
 void notice(fmt::format_string<Args...> format, Args&&... args) {
-  write(Level::notice, fmt::format(format, std::forward<Args>(args)...));
+  if (enabled(Level::notice)) answer(format, std::forward<Args>(args)...);
 }
 
 }  // namespace mcr::log
