@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include "mcr/error.hpp"
 
@@ -14,7 +16,28 @@ namespace {
 constexpr int backlog = 16;
 constexpr std::size_t most_clients = 8;
 
-UniqueFd listen_at(const Endpoint& endpoint) {
+bool start_listening(Fd socket, const SocketAddress& address) {
+  return ::bind(socket.get(), &address.generic, address.length) == 0 &&
+         ::listen(socket.get(), backlog) == 0;
+}
+
+/// Two sockets may have one port if both say so (socket(7), SO_REUSEPORT): while one takes over
+/// from the other, and no longer.
+bool take_over(Fd socket, Fd predecessor, const SocketAddress& address) {
+  const auto share = [&](int on) {
+    for (const auto each : {socket, predecessor})
+      ::setsockopt(each.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  };
+  share(1);
+  const bool done = start_listening(socket, address);
+  const int error = errno;
+  share(0);
+  errno = error;
+  return done;
+}
+
+/// `predecessor`: of the same port, if there is one.
+UniqueFd listen_at(const Endpoint& endpoint, Fd predecessor) {
   const auto subject = fmt::format("metrics at {}", endpoint);
   const SocketAddress address(endpoint);
   UniqueFd socket(
@@ -22,9 +45,9 @@ UniqueFd listen_at(const Endpoint& endpoint) {
   if (!socket.valid()) throw_errno("open socket for", subject);
   const int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(socket.get(), &address.generic, address.length) != 0 ||
-      ::listen(socket.get(), backlog) != 0)
-    throw_errno("listen for", subject);
+  const bool done = predecessor.valid() ? take_over(socket, predecessor, address)
+                                        : start_listening(socket, address);
+  if (!done) throw_errno("listen for", subject);
   return socket;
 }
 
@@ -51,8 +74,15 @@ std::optional<std::string> answer_http(std::string_view received,
   return response("200 OK", "", render());
 }
 
-MetricsServer::MetricsServer(const Endpoint& endpoint)
-    : endpoint_(endpoint), server_(listen_at(endpoint), most_clients) {}
+MetricsServer::MetricsServer(const Endpoint& endpoint, const MetricsServer* predecessor)
+    : MetricsServer(
+          endpoint,
+          listen_at(endpoint, predecessor != nullptr && predecessor->endpoint_.port == endpoint.port
+                                  ? predecessor->listener_
+                                  : Fd())) {}
+
+MetricsServer::MetricsServer(const Endpoint& endpoint, UniqueFd listener)
+    : endpoint_(endpoint), listener_(listener), server_(std::move(listener), most_clients) {}
 
 void MetricsServer::serve(const Render& render) {
   server_.serve([&](std::string_view received) { return answer_http(received, render); });

@@ -126,6 +126,10 @@ def story(world):
     daemon.reload(text_of("127.0.0.1:9465", *rules))
     equal(fetch(world)[0], 0, "the old address is closed")
     equal(fetch(world, 9465)[0], 200, "the new one answers")
+    daemon.reload(text_of("0.0.0.0:9465", *rules))
+    equal(fetch(world, 9465)[0], 200, "the same port, on all addresses")
+    daemon.reload(text_of("127.0.0.1:9465", *rules))
+    equal(fetch(world, 9465)[0], 200, "and on one again")
     daemon.configure(text_of("127.0.0.1:9466", *rules[:1]))
     taken = subprocess.Popen(
         ["ip", "netns", "exec", "relay", "python3", "-c",

@@ -23,8 +23,9 @@ class MetricsServer {
   using Clock = RequestServer::Clock;
   using Render = std::function<std::string()>;
 
-  /// Listens there. Throws OsError, which names the address.
-  explicit MetricsServer(const Endpoint& endpoint);
+  /// Listens there. Throws OsError, which names the address. One that is about to end may have an
+  /// address that excludes this one (0.0.0.0 and 127.0.0.1).
+  explicit MetricsServer(const Endpoint& endpoint, const MetricsServer* predecessor = nullptr);
 
   [[nodiscard]] const Endpoint& endpoint() const noexcept { return endpoint_; }
   /// Readable when there is something to serve().
@@ -33,7 +34,10 @@ class MetricsServer {
   void expire(Clock::time_point now) { server_.expire(now); }
 
  private:
+  MetricsServer(const Endpoint& endpoint, UniqueFd listener);
+
   Endpoint endpoint_;
+  Fd listener_;
   RequestServer server_;
 };
 
