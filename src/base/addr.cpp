@@ -29,6 +29,7 @@ IpAddress IpAddress::v4(std::uint32_t host_order) noexcept {
 }
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   const std::string terminated(text);
   IpAddress address;
   if (::inet_pton(AF_INET, terminated.c_str(), address.bytes_.data()) == 1) {

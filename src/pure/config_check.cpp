@@ -6,7 +6,9 @@
 #include <array>
 #include <iterator>
 #include <map>
+#include <set>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -64,7 +66,9 @@ class InputCheck {
  public:
   explicit InputCheck(Mistakes& mistakes) : mistakes_(mistakes) {}
 
-  [[nodiscard]] bool too_many() const { return count_ > limits::lookup_entries; }
+  [[nodiscard]] bool too_many() const {
+    return inputs_ > limits::lookup_entries || sources_ > limits::sources;
+  }
 
   /// False if one of the rule's inputs was refused.
   bool add(const PlacedRule& placed) {
@@ -77,13 +81,9 @@ class InputCheck {
  private:
   bool add(const Input& input, const Holder& holder) {
     const auto destinations = input.destinations();
-    const auto before = count_;
-    count_ += destinations.size();
-    if (before <= limits::lookup_entries && too_many())
-      mistakes_.add(holder.at,
-                    fmt::format("more than {} inputs in all, each counted once for every "
-                                "group and port",
-                                limits::lookup_entries));
+    count(inputs_, destinations.size(), limits::lookup_entries, "inputs", holder.at);
+    count(sources_, destinations.size() * input.sources.size(), limits::sources, "sources",
+          holder.at);
     if (too_many()) return true;
     for (std::size_t n = 0; n < destinations.size(); ++n) {
       Takers& takers =
@@ -95,6 +95,16 @@ class InputCheck {
       add_taker(takers, input, holder);
     }
     return true;
+  }
+
+  void count(std::size_t& sum, std::size_t more, std::size_t most, std::string_view what,
+             Position at) {
+    const bool was_fine = sum <= most;
+    sum += more;
+    if (was_fine && sum > most)
+      mistakes_.add(at, fmt::format("more than {} {} in all, each counted once for every group and "
+                                    "port",
+                                    most, what));
   }
 
   void refuse(const Input& input, const Holder& holder, const Holder& other) {
@@ -109,7 +119,8 @@ class InputCheck {
 
   Mistakes& mistakes_;
   std::unordered_map<Flow, std::array<Takers, 2>, FlowHash> flows_;  // arriving, local
-  std::size_t count_ = 0;
+  std::size_t inputs_ = 0;
+  std::size_t sources_ = 0;
 };
 
 /// Two rules without names that have one input are told so once, by InputCheck.
@@ -177,6 +188,37 @@ bool check_total(std::span<const PlacedRule> rules, Mistakes& mistakes) {
   return true;
 }
 
+/// Each kind has sockets of its own (IngressKey, EgressKey).
+void check_kinds(std::span<const PlacedRule> rules, Mistakes& mistakes) {
+  const auto add = [&](auto& kinds, auto kind, std::size_t most, std::string_view what,
+                       Position at) {
+    if (kinds.size() > most || !kinds.insert(kind).second || kinds.size() <= most) return;
+    mistakes.add(at, fmt::format("more than {} kinds of {} in all", most, what));
+  };
+  std::set<std::tuple<std::string_view, Family, std::uint16_t, bool>> inputs;
+  std::set<std::tuple<std::string_view, Family, bool, std::uint16_t, bool, bool>> outputs;
+  for (const auto& placed : rules) {
+    const auto& rule = placed.rule;
+    if (!rule.enabled) continue;
+    for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
+      const auto& in = rule.inputs[i];
+      add(inputs,
+          std::tuple(std::string_view(in.interface), in.destination.family(), in.vlan, in.local),
+          limits::input_kinds, "input (interface, family, vlan, local)", placed.inputs_at[i]);
+    }
+    for (std::size_t o = 0; o < rule.outputs.size(); ++o) {
+      const auto& out = rule.outputs[o];
+      add(outputs,
+          std::tuple(std::string_view(out.interface), out.destination.family(),
+                     out.destination.is_multicast(), out.source_port, out.loopback,
+                     out.source.mode == Source::Mode::preserve),
+          limits::output_kinds,
+          "output (interface, family, group or host, source_port, loopback, preserved source)",
+          placed.outputs_at[o]);
+    }
+  }
+}
+
 }  // namespace
 
 void check_rules(std::span<const PlacedRule> rules, Mistakes& mistakes) {
@@ -187,6 +229,7 @@ void check_rules(std::span<const PlacedRule> rules, Mistakes& mistakes) {
   check_names(rules, input_refused, mistakes);
   for (const auto& placed : rules)
     check_outputs(placed, mistakes);
+  check_kinds(rules, mistakes);
   if (check_total(rules, mistakes) && !inputs.too_many()) check_loops(rules, mistakes);
 }
 

@@ -162,6 +162,11 @@ std::optional<std::vector<Prefix>> read_sources(const Value& value) {
   const auto* array = value.array("IP addresses");
   if (array == nullptr) return std::nullopt;
   if (array->empty()) value.refuse("is empty; leave it out to take any source");
+  if (array->size() > limits::sources_per_input) {
+    value.refuse(fmt::format("has {} sources, at most {} are allowed", array->size(),
+                             limits::sources_per_input));
+    return std::nullopt;
+  }
   std::set<Prefix> sources;
   for (const auto& node : *array) {
     const Value element = value.element(node);

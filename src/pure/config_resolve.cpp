@@ -84,14 +84,15 @@ class Resolver {
   bool input_sources_fit(const WrittenInput& written, const std::optional<Prefix>& destination) {
     if (!written.sources.present) return true;
     if (!written.sources.value) return false;
+    bool fit = true;
     for (const auto& source : *written.sources.value) {
       if (!destination || source.first().family() == destination->first().family()) continue;
       mistakes_.add(written.sources.at,
                     fmt::format("sources: {} cannot send to {}: one is IPv4, the other IPv6",
                                 source.str(), destination->first()));
-      return false;
+      fit = false;
     }
-    return true;
+    return fit;
   }
 
   static void name(const WrittenRule& written, PlacedRule& placed) {
@@ -111,9 +112,6 @@ class Resolver {
       mistakes_.add(written.at, "an output has a `group` or an `address`, not both");
     const auto to = destinations(written, placed.rule);
     if (!written.interface.value || !to) return;
-    if (!fits(written.ttl) || !fits(written.dscp) || !fits(written.source) ||
-        !fits(written.source_port) || !fits(written.loopback))
-      return;
     const auto& address = to->first.address;
     if (!sends_as_asked(written, address, placed.rule)) return;
     placed.rule.outputs.push_back(
@@ -131,19 +129,21 @@ class Resolver {
     placed.outputs_at.push_back(written.at);
   }
 
-  /// Whether what the output itself asks for goes together.
+  /// Whether what the output itself asks for could be read, and goes together.
   bool sends_as_asked(const WrittenOutput& written, const IpAddress& to, const Rule& rule) {
+    bool fit = fits(written.ttl) && fits(written.dscp) && fits(written.source) &&
+               fits(written.source_port) && fits(written.loopback);
     if (written.source.value && !suits(*written.source.value, to, rule)) {
       mistakes_.add(written.source.at,
                     "source: the input, the source and the output's address are "
                     "not all of one family, IPv4 or IPv6");
-      return false;
+      fit = false;
     }
     if (written.loopback.value.value_or(false) && !to.is_multicast()) {
       mistakes_.add(written.loopback.at, "loopback: only a group has listeners on this host");
-      return false;
+      fit = false;
     }
-    return true;
+    return fit;
   }
 
   /// Whether what goes to this address can have that source.

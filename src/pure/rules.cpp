@@ -130,12 +130,12 @@ Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal
     standing.output_reasons.resize(rule.outputs.size());
     return standing;
   }
-  bool join_failed = false;
+  std::string join_refused;
   for (const auto& input : rule.inputs) {
     auto reason = why_unusable(input, interfaces);
     if (reason.empty()) {
       reason = join_refusal(input);
-      join_failed = join_failed || !reason.empty();
+      if (join_refused.empty()) join_refused = reason;
     }
     standing.input_reasons.push_back(std::move(reason));
   }
@@ -143,8 +143,8 @@ Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal
     standing.output_reasons.push_back(why_unusable(output, interfaces));
 
   if (all_refused(standing.input_reasons)) {
-    standing.state = join_failed ? RuleState::failed : RuleState::waiting;
-    standing.reason = standing.input_reasons.front();
+    standing.state = join_refused.empty() ? RuleState::waiting : RuleState::failed;
+    standing.reason = join_refused.empty() ? standing.input_reasons.front() : join_refused;
   } else if (all_refused(standing.output_reasons)) {
     standing.state = RuleState::waiting;
     standing.reason = "no output can be used: " + standing.output_reasons.front();
@@ -183,7 +183,10 @@ class TableCompiler {
   template <typename Key>
   static std::uint32_t index_of(IndexBook<Key>& book, const Key& key, std::string_view what) {
     const auto index = book.add(key);
-    if (!index) throw Failure(ExitCode::config, fmt::format("too many {} at once", what));
+    if (!index)
+      throw Failure(ExitCode::config,
+                    fmt::format("more than {} {} at once, with those that are on their way out",
+                                book.capacity(), what));
     return *index;
   }
 
@@ -301,7 +304,7 @@ Envelope TableCompiler::envelope(const Output& output, const Interface& interfac
 std::uint16_t TableCompiler::egress_port(const Interface& interface, const EgressKey& key) {
   const auto known = egress_ports_.find(key);
   if (known != egress_ports_.end()) return known->second;
-  const auto port = static_cast<std::uint16_t>(index_of(indexes_.egress, key, "output interfaces"));
+  const auto port = static_cast<std::uint16_t>(index_of(indexes_.egress, key, "kinds of output"));
   egress_ports_.emplace(key, port);
   table_.egress_.push_back({port, interface.name, key});
   return port;

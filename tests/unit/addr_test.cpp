@@ -10,6 +10,7 @@ TEST_CASE("addresses are read and written") {
     CHECK(IpAddress::parse(text)->str() == text);
   for (const auto* text : {"", "239.1.1", "239.1.1.256", "eth0", "239.1.1.1 ", "ff05::g"})
     CHECK_FALSE(IpAddress::parse(text));
+  CHECK_FALSE(IpAddress::parse(std::string_view("239.1.1.1\0", 10)));
 }
 
 TEST_CASE("endpoints are read") {

@@ -731,7 +731,17 @@ TEST_CASE("config: blocks count against the maxima") {
   CHECK(parse_config(
             rule("a", from(0, 20), R"({ interface = "x", port = 7, group = "239.1.1.1" })"), "f")
             .errors.empty());
+  const auto sources = [](int count) {
+    std::string list;
+    for (int n = 0; n < count; ++n)
+      list += fmt::format("\"10.1.{}.{}\",", n / 256, n % 256);
+    return ", sources = [" + list + "]";
+  };
   check_each({
+      {rule("a", fine_input + sources(4097), fine_output).c_str(), "3:73",
+       "sources: has 4097 sources, at most 4096 are allowed"},
+      {rule("a", from(0, 20) + sources(5), fine_output).c_str(), "3:9",
+       "more than 262144 sources in all, each counted once"},
       {(rule("a", from(0, 20), R"({ interface = "x", port = 7, group = "239.1.1.1" })") +
         rule("b", from(1, 32), R"({ interface = "x", port = 7, group = "239.1.1.1" })"))
            .c_str(),
@@ -739,6 +749,40 @@ TEST_CASE("config: blocks count against the maxima") {
       {rule("a", from(0, 20), R"({ interface = "x" }, { interface = "y" })").c_str(), "4:34",
        "more than 65536 outputs in all, each counted once"},
   });
+}
+
+TEST_CASE("config: what has sockets of its own counts against the maxima") {
+  std::string vlans;
+  for (std::size_t n = 0; n <= limits::input_kinds; ++n)
+    vlans += rule(fmt::format("r{}", n),
+                  fmt::format(R"(interface = "e{}", group = "239.1.1.1", port = 5, vlan = {})",
+                              n / 1024, n % 1024 + 1),
+                  fine_output);
+  std::string ports;
+  for (std::size_t n = 0; n <= limits::output_kinds; ++n)
+    ports +=
+        rule(fmt::format("r{}", n),
+             fmt::format(R"(interface = "e", group = "239.1.{}.{}", port = 5)", n / 256, n % 256),
+             fmt::format(R"({{ interface = "e1", source_port = {} }})", n + 1));
+  check_each({
+      {vlans.c_str(), "8195:9", "more than 2048 kinds of input"},
+      {ports.c_str(), "4100:13", "more than 1024 kinds of output"},
+  });
+}
+
+TEST_CASE("config: all that is wrong with one input or output is told at once") {
+  const auto of_output = parse_config(
+      rule(
+          "a", fine_input,
+          R"({ interface = "e1", address = "10.0.0.1", ttl = 0, loopback = true, source = "fd00::1" })"),
+      "f");
+  INFO(all(of_output));
+  CHECK(of_output.errors.size() == 3);
+  const auto of_input = parse_config(
+      rule("a", fine_input + R"(, sources = ["fd00::1", "10.0.0.1", "fd00::2"])", fine_output),
+      "f");
+  INFO(all(of_input));
+  CHECK(of_input.errors.size() == 2);
 }
 
 TEST_CASE("config: names and inputs are there once") {

@@ -83,6 +83,13 @@ TEST_CASE("a rule's standing says what it waits for") {
       judge(one, two_interfaces(), [](const Input&) { return std::string("join: no"); });
   CHECK(refused.state == RuleState::failed);
   CHECK(refused.reason == "join: no");
+
+  auto two_inputs = one;
+  two_inputs.inputs.insert(two_inputs.inputs.begin(), one.inputs.front());
+  two_inputs.inputs.front().interface = "gone";
+  CHECK(judge(two_inputs, two_interfaces(), [](const Input&) {
+          return std::string("join: no");
+        }).reason == "join: no");
 }
 
 TEST_CASE("a rule that is switched off waits for nothing, and keeps its counters") {

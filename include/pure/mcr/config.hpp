@@ -31,6 +31,13 @@ inline constexpr unsigned group_bits = 12;  ///< of a block of groups: at most 4
 inline constexpr std::size_t lookup_entries = 65'536;
 /// Outputs of all rules, each counted once for every group and port that its rule maps.
 inline constexpr std::size_t outputs = 65'536;
+inline constexpr std::size_t sources_per_input = 4096;
+/// Of all inputs, each counted once for every group and port.
+inline constexpr std::size_t sources = 262'144;
+/// Of inputs: interface, family, VLAN, direction. Each has sockets of its own.
+inline constexpr std::size_t input_kinds = 2048;
+/// Of outputs: interface, family, group or host, source port, loopback, preserved source.
+inline constexpr std::size_t output_kinds = 1024;
 inline constexpr std::size_t config_bytes = 16U << 20U;  ///< of one file
 inline constexpr std::size_t config_errors =
     10'000;  ///< that are told one by one; then how many more

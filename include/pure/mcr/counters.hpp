@@ -113,12 +113,12 @@ struct alignas(64) WorkerCounters {
 };
 
 /// How many slots there are: twice the configuration's maxima, since during a reload the counters
-/// of the old rules live beside those of the new.
+/// and sockets of the old rules live beside those of the new.
 namespace slots {
 inline constexpr std::size_t rules = 2 * limits::rules;
 inline constexpr std::size_t outputs = 2 * limits::outputs;
-inline constexpr std::size_t ingress = 512;  ///< (input interface, kind) pairs
-inline constexpr std::size_t egress = 1024;  ///< (output interface, kind) pairs
+inline constexpr std::size_t ingress = 2 * limits::input_kinds;
+inline constexpr std::size_t egress = 2 * limits::output_kinds;  ///< and for senders' ports
 }  // namespace slots
 
 /// All of one worker's counters. Large and mostly untouched: keep it in a Mapping.

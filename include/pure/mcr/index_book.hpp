@@ -47,6 +47,7 @@ class IndexBook {
     }
   }
 
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] const std::map<Key, Index>& entries() const noexcept { return entries_; }
 
  private:
