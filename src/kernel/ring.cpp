@@ -13,7 +13,8 @@ namespace mcr {
 namespace {
 
 std::string why_unavailable(int error) {
-  if (error == ENOSYS) return "this kernel has no io_uring";
+  if (error == ENOSYS)
+    return "this kernel has no io_uring, or a container's seccomp profile hides it";
   return "io_uring is forbidden here: the sysctl kernel.io_uring_disabled, or a seccomp filter; "
          "the default profiles of container engines block it";
 }

@@ -70,8 +70,12 @@ void Screen::leave() const {
   if (keys_before_) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &*keys_before_);
 }
 
-unsigned Screen::columns() const {
+unsigned terminal_columns() {
   return size().ws_col;
+}
+
+unsigned Screen::columns() const {
+  return terminal_columns();
 }
 
 unsigned Screen::rows() const {

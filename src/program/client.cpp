@@ -1,7 +1,6 @@
 #include "mcr/client.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -37,11 +36,6 @@ struct StatusOptions {
   bool as_json = false;
   double watch = 0;  ///< seconds; 0: once
 };
-
-unsigned terminal_columns() {
-  winsize size{};
-  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
 
 const json* find_rule(const json& status, const std::string& name) {
   const auto rules = status.find("rules");
@@ -162,6 +156,7 @@ ExitCode print_reload(const json& answer) {
     fmt::print("{}\n", answer.value("difference", ""));
     return ExitCode::ok;
   }
+  if (answer.contains("error")) fmt::print(stderr, "{}\n", answer.value("error", ""));
   for (const auto& error : answer.value("errors", json::array()))
     fmt::print(stderr, "{}\n",
                ConfigError{error.value("file", ""), error.value("line", 0U),

@@ -1,8 +1,6 @@
 #include "mcr/doctor_command.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -14,6 +12,7 @@
 #include "mcr/doctor.hpp"
 #include "mcr/error.hpp"
 #include "mcr/host.hpp"
+#include "mcr/screen.hpp"
 
 namespace mcr {
 namespace {
@@ -22,11 +21,6 @@ struct Options {
   std::string config = "/etc/mcr/mcr.toml";
   bool json = false;
 };
-
-unsigned terminal_columns() {
-  winsize size{};
-  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
 
 /// A configuration that is refused is no reason not to look at the host.
 ExitCode examine(const Options& options) {

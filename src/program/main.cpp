@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 
@@ -51,7 +52,8 @@ int main(int argc, char** argv) {
   } catch (const mcr::Failure& failure) {
     return fail(failure.exit_code(), failure.what());
   } catch (const mcr::OsError& error) {
-    return fail(mcr::ExitCode::os, error.what());
+    const bool forbidden = error.code() == EACCES || error.code() == EPERM;
+    return fail(forbidden ? mcr::ExitCode::permission : mcr::ExitCode::os, error.what());
   } catch (const std::exception& error) {
     return fail(mcr::ExitCode::os, error.what());
   }

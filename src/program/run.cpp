@@ -54,8 +54,8 @@ void require_packet_sockets() {
   throw_errno("open packet socket");
 }
 
-/// CAP_NET_RAW: packet sockets, also of a later reload. The others are not required.
-/// CAP_NET_ADMIN: socket buffers above the sysctls, UDP GRO, foreign source addresses.
+/// CAP_NET_RAW: packet sockets, also of a later reload, and foreign source addresses. The others
+/// are not required. CAP_NET_ADMIN: socket buffers above the sysctls, UDP GRO.
 /// CAP_NET_BIND_SERVICE: ports below 1024.
 constexpr std::array<unsigned, 3> capabilities{CAP_NET_RAW, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE};
 
@@ -193,7 +193,7 @@ void Program::run() {
   service_manager::stopping();
   relay_.stop();
   log::write_held(true);
-  log::notice("stopped after {} s: {}",
+  log::answer("stopped after {} s: {}",
               std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count(),
               relay_.totals());
 }
@@ -216,7 +216,7 @@ void Program::serve_metrics() {
 std::unique_ptr<MetricsServer> Program::new_metrics_server(
     const std::optional<Endpoint>& wanted) const {
   if (!wanted || (metrics_ && metrics_->endpoint() == *wanted)) return nullptr;
-  return std::make_unique<MetricsServer>(*wanted);
+  return std::make_unique<MetricsServer>(*wanted, metrics_.get());
 }
 
 void Program::on_signal() {
@@ -225,7 +225,7 @@ void Program::on_signal() {
     if (info.ssi_signo == SIGHUP)
       reload();
     else if (info.ssi_signo == SIGUSR1)
-      log::notice("totals: {}", relay_.totals());
+      log::answer("totals: {}", relay_.totals());
     else
       stopping_ = true;
   }

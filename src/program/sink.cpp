@@ -214,9 +214,10 @@ class Sink {
   }
 
   SinkResult run() {
-    const auto end = options_.duration
-                         ? monotonic_ns() + static_cast<std::int64_t>(*options_.duration * 1e9)
-                         : std::numeric_limits<std::int64_t>::max();
+    const auto end =
+        options_.duration
+            ? monotonic_ns() + static_cast<std::int64_t>(std::min(*options_.duration * 1e9, 4e18))
+            : std::numeric_limits<std::int64_t>::max();
     while (!interrupt::requested() && received_ < options_.count && monotonic_ns() < end) {
       const auto bursts = receiver_.receive();
       now_ns_ = realtime_ns();

@@ -169,10 +169,13 @@ void judge_sysctls(const Config& config, const HostFacts& host,
   }
   judge_buffer(host, "net.core.rmem_max", receive, "bursts are lost (kernel_drops)", findings);
   judge_buffer(host, "net.core.wmem_max", send, "bursts are lost (send_queue_full)", findings);
-  for (const auto* key : {"net.ipv4.igmp_max_memberships", "net.ipv4.igmp_max_msf"})
-    if (sysctl(host, key) == std::uint64_t{0})
-      findings.push_back(
-          {Severity::error, key, "is 0: every join fails", fmt::format("sysctl -w {}=20", key)});
+  if (sysctl(host, "net.ipv4.igmp_max_memberships") == std::uint64_t{0})
+    findings.push_back({Severity::error, "net.ipv4.igmp_max_memberships", "is 0: every join fails",
+                        "sysctl -w net.ipv4.igmp_max_memberships=20"});
+  if (sysctl(host, "net.ipv4.igmp_max_msf") == std::uint64_t{0})
+    findings.push_back({Severity::warning, "net.ipv4.igmp_max_msf",
+                        "is 0: every join of an input with `sources` fails",
+                        "sysctl -w net.ipv4.igmp_max_msf=10"});
   std::size_t most_destinations = 0;
   for (const auto& [interface, use] : uses)
     most_destinations = std::max(most_destinations, use.destinations);

@@ -170,6 +170,15 @@ std::string rules_part(std::vector<RuleView> views, std::size_t columns) {
   return '\n' + table.str(columns);
 }
 
+/// The kernel's figure is twice what was asked for, and an int.
+void note_smaller(std::vector<std::string>& notes, const Json& interface, const char* granted,
+                  const char* asked, std::string_view sysctl) {
+  const auto has = count(interface, granted);
+  if (has == 0 || has / 2 + 1 >= count(interface, asked)) return;
+  notes.push_back(fmt::format("{} is {} of the {} asked for: raise {}, or give CAP_NET_ADMIN",
+                              granted, size(has / 2), size(count(interface, asked)), sysctl));
+}
+
 std::vector<std::string> interface_notes(const Json& interface) {
   std::vector<std::string> notes;
   if (is(interface, "state", "missing")) {
@@ -177,6 +186,8 @@ std::vector<std::string> interface_notes(const Json& interface) {
   } else if (is(interface, "state", "down")) {
     notes.push_back("is down; its rules start by themselves when it comes up");
   }
+  note_smaller(notes, interface, "receive_buffer", "receive_buffer_asked", "net.core.rmem_max");
+  note_smaller(notes, interface, "send_buffer", "send_buffer_asked", "net.core.wmem_max");
   if (auto drops = count(interface, "kernel_drops"); drops > 0) {
     notes.push_back(
         fmt::format("the receive buffer had no room for {}: raise receive_buffer in [interface.{}] "

@@ -63,8 +63,14 @@ void add_input_steps(std::vector<std::string>& steps, const Json& status, const 
 
 void add_output_steps(std::vector<std::string>& steps, const Json& status, const Json& output) {
   if (!is(output, "state", "waiting") || add_link_step(steps, status, output)) return;
-  add(steps, fmt::format("give {0} an address to send from: ip address add ADDRESS/LENGTH dev {0}",
-                         text(output, "interface")));
+  const auto interface = text(output, "interface");
+  if (const auto source = IpAddress::parse(text(output, "source")))
+    add(steps, fmt::format("ip address add {}/LENGTH dev {}, or name another `source`", *source,
+                           interface));
+  else
+    add(steps,
+        fmt::format("give {0} an address to send from: ip address add ADDRESS/LENGTH dev {0}",
+                    interface));
 }
 
 /// Joined, and nothing comes, or nothing any more: from the wire outwards.
@@ -73,13 +79,17 @@ void add_silence_steps(std::vector<std::string>& steps, const Json& rule) {
   if (all.empty()) return;
   const auto& input = all.front();
   const auto interface = text(input, "interface");
-  const auto group = text(input, "group");
+  const auto to = address(input);
   const auto port = text(input, "port");
-  add(steps, fmt::format("is it on the wire? tcpdump -c 5 -ni {} udp {} {} and {} {}", interface,
+  const auto vlan = counter(input, "vlan");
+  add(steps, fmt::format("is it on the wire? tcpdump -c 5 -ni {} {}udp {} {} and {} {}", interface,
+                         vlan ? fmt::format("vlan {} and ", *vlan) : "",
                          port.find('-') == std::string::npos ? "port" : "portrange", port,
-                         group.find('/') == std::string::npos ? "host" : "net", group));
-  const auto groups = Prefix::parse(group);
-  if (groups && groups->first().is_multicast()) {
+                         to.find('/') == std::string::npos ? "host" : "net", to));
+  const auto groups = Prefix::parse(to);
+  if (is_on(input, "local")) {
+    add(steps, fmt::format("does a program of this host send it, and by {}?", interface));
+  } else if (groups && groups->first().is_multicast()) {
     add(steps, "does the source send, with a TTL above 1 if routers are between?");
     add(steps,
         fmt::format("does a switch hold it back? IGMP snooping without a querier forgets the "

@@ -101,7 +101,7 @@ std::string sources_text(const Json& input) {
 std::string kind_text(const Json& input) {
   auto vlan = text_or_nothing(input, "vlan");
   auto result = vlan.empty() ? "" : ", VLAN " + vlan;
-  if (text_or_nothing(input, "local") == "on") result += ", sent by this host";
+  if (is_on(input, "local")) result += ", sent by this host";
   return result;
 }
 

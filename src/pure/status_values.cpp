@@ -57,6 +57,11 @@ std::string text(const Json& object, const char* key) {
   return result.empty() ? "-" : result;
 }
 
+bool is_on(const Json& object, const char* key) {
+  const auto& value = at(object, key);
+  return value.is_boolean() && value.get<bool>();
+}
+
 bool is(const Json& object, const char* key, std::string_view value) {
   const auto& found = at(object, key);
   return found.is_string() && found.get_ref<const std::string&>() == value;
@@ -86,9 +91,13 @@ std::uint64_t sum(const std::vector<Drop>& drops) {
                          [](auto total, const auto& drop) { return total + drop.datagrams; });
 }
 
+std::string address(const Json& endpoint) {
+  auto group = text_or_nothing(endpoint, "group");
+  return group.empty() ? text(endpoint, "address") : group;
+}
+
 std::string endpoint(const Json& endpoint) {
-  auto address = text_or_nothing(endpoint, "group");
-  if (address.empty()) address = text(endpoint, "address");
+  const auto address = status::address(endpoint);
   auto port = text_or_nothing(endpoint, "port");
   if (port.empty()) return address;
   bool is_v6 = address.find(':') != std::string::npos;
@@ -189,7 +198,7 @@ namespace {
 std::string silence_of(const Unjoined& unjoined, const Json& input) {
   auto interface = text(input, "interface");
   auto group = text(input, "group");
-  if (text_or_nothing(input, "local") == "on") {
+  if (is_on(input, "local")) {
     return fmt::format("this host has sent nothing to {} by {}", endpoint(input), interface);
   }
   auto groups = Prefix::parse(group);

@@ -27,6 +27,8 @@ using Json = nlohmann::json;
 [[nodiscard]] std::string text(const Json& object, const char* key);
 /// As text(), but "" if missing.
 [[nodiscard]] std::string text_or_nothing(const Json& object, const char* key);
+/// Whether a key is true.
+[[nodiscard]] bool is_on(const Json& object, const char* key);
 /// Whether the string of a key is exactly this.
 [[nodiscard]] bool is(const Json& object, const char* key, std::string_view value);
 
@@ -43,6 +45,8 @@ struct Drop {
 
 /// "239.1.1.1:5000 on eth0", of an input, an output or a membership.
 [[nodiscard]] std::string place(const Json& endpoint);
+/// Its `group` or `address`.
+[[nodiscard]] std::string address(const Json& endpoint);
 /// "239.1.1.1:5000", "[ff05::1]:5000"
 [[nodiscard]] std::string endpoint(const Json& endpoint);
 /// `inputs`, or `input` alone.

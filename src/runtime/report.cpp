@@ -34,6 +34,10 @@ json describe_ports(const Destinations& destinations) {
   return destinations.port_str();
 }
 
+json describe(std::optional<std::uint64_t> number) {
+  return number ? json(*number) : json();
+}
+
 json describe(const Input& input) {
   json sources = json::array();
   for (const auto& source : input.sources)
@@ -254,6 +258,9 @@ json Relay::report_interfaces(const std::vector<LinkStats>& links) const {
     const auto received = sockets_.received(name);
     const auto link = std::ranges::find(links, name, &LinkStats::name);
     const bool linked = link != links.end();
+    const auto known = config_.interfaces.find(name);
+    const auto tuning = known == config_.interfaces.end() ? InterfaceTuning{} : known->second;
+    const bool is_ring = tuning.ingress == IngressMode::mmap;
     result.push_back(
         {{"name", name},
          {"index", interface != nullptr ? json(interface->index) : json()},
@@ -261,7 +268,9 @@ json Relay::report_interfaces(const std::vector<LinkStats>& links) const {
          {"mtu", interface != nullptr ? json(interface->mtu) : json()},
          {"gro", gro_state(name)},
          {"receive_buffer", buffers != granted.end() ? buffers->second.receive : 0},
+         {"receive_buffer_asked", is_ring ? json() : describe(tuning.receive_buffer)},
          {"send_buffer", buffers != granted.end() ? buffers->second.send : 0},
+         {"send_buffer_asked", describe(tuning.send_buffer)},
          {"rx_frames", received.frames},
          {"rx_datagrams", received.datagrams},
          {"kernel_drops", counted != sockets_.counted().end() ? counted->second.dropped : 0},

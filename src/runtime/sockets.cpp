@@ -14,25 +14,23 @@ namespace {
 
 InterfaceTuning tuning_of(const Config& config, const std::string& interface) {
   const auto known = config.interfaces.find(interface);
-  auto tuning = known == config.interfaces.end() ? InterfaceTuning{} : known->second;
-  if (!tuning.receive_buffer) tuning.receive_buffer = default_receive_buffer;
-  if (!tuning.send_buffer) tuning.send_buffer = default_send_buffer;
-  return tuning;
+  return known == config.interfaces.end() ? InterfaceTuning{} : known->second;
+}
+
+std::uint64_t receive_buffer(const InterfaceTuning& tuning) {
+  return tuning.receive_buffer.value_or(default_receive_buffer);
 }
 
 std::optional<std::uint64_t> ring_bytes(const InterfaceTuning& tuning) {
-  return tuning.ingress == IngressMode::mmap ? tuning.receive_buffer : std::nullopt;
+  if (tuning.ingress != IngressMode::mmap) return std::nullopt;
+  return receive_buffer(tuning);
 }
 
-/// Nobody asked for the defaults: that they were not granted is no warning.
-bool is_default(std::uint64_t asked) {
-  return asked == default_receive_buffer || asked == default_send_buffer;
-}
-
-/// The kernel's figure is twice what was asked for: half of it is for its own bookkeeping.
+/// The kernel's figure is twice what was asked for: half of it is for its own bookkeeping. It is an
+/// int, so of 1 GiB a byte is missing.
 void warn_if_less(std::string_view what, const std::string& interface, std::uint64_t asked,
                   std::uint32_t granted, std::string_view sysctl) {
-  if (granted / 2 >= asked || is_default(asked)) return;
+  if (granted / 2 + 1 >= asked) return;
   log::warning(
       "{} smaller than asked for: interface={} asked={} granted={} do=\"raise {} or give "
       "CAP_NET_ADMIN\"",
@@ -92,7 +90,7 @@ void Sockets::refuse_restart_keys(const RuleTable& table, const Config& config) 
     const auto tuning = tuning_of(config, ingress.interface);
     const bool other_mode = tuning.ingress != ingress.mode;
     const bool other_ring =
-        ingress.mode == IngressMode::mmap && *tuning.receive_buffer != ingress.receive_buffer_asked;
+        ingress.mode == IngressMode::mmap && receive_buffer(tuning) != ingress.receive_buffer_asked;
     if (other_mode || other_ring)
       throw Failure(ExitCode::config,
                     fmt::format("[interface.{}] {} has changed: that needs a restart",
@@ -110,7 +108,7 @@ void Sockets::open_ingress_port(const TableIngress& wanted, const Config& config
   ingress.sockets = open_ingress(wanted.interface, wanted.key, config.daemon.fanout,
                                  workers_.size(), ring_bytes(tuning));
   if (const auto& ring = ingress.sockets.front().ring) {
-    ingress.receive_buffer_asked = *tuning.receive_buffer;
+    ingress.receive_buffer_asked = receive_buffer(tuning);
     ingress.receive_buffer = ring->blocks().count * Blocks::bytes;
   }
   ingress.before = received(wanted.port);
@@ -126,14 +124,16 @@ void Sockets::open_ingress_port(const TableIngress& wanted, const Config& config
 }
 
 void Sockets::tune(Ingress& ingress, const Config& config) {
-  const auto asked = *tuning_of(config, ingress.interface).receive_buffer;
+  const auto tuning = tuning_of(config, ingress.interface);
+  const auto asked = receive_buffer(tuning);
   if (ingress.mode == IngressMode::mmap ||
       std::exchange(ingress.receive_buffer_asked, asked) == asked)
     return;
   for (const auto& [socket, ring] : ingress.sockets)
     ingress.receive_buffer = ask_for_buffer(socket, SocketBuffer::receive, asked);
-  warn_if_less("receive buffer", ingress.interface, asked, ingress.receive_buffer,
-               "net.core.rmem_max");
+  if (tuning.receive_buffer)
+    warn_if_less("receive buffer", ingress.interface, asked, ingress.receive_buffer,
+                 "net.core.rmem_max");
 }
 
 void Sockets::open_egress_port(const TableEgress& wanted) {
@@ -150,14 +150,16 @@ void Sockets::open_egress_port(const TableEgress& wanted) {
 }
 
 void Sockets::tune(std::uint16_t port, Egress& egress, const Config& config) {
-  const auto asked = *tuning_of(config, egress.interface).send_buffer;
+  const auto wanted = tuning_of(config, egress.interface).send_buffer;
+  const auto asked = wanted.value_or(default_send_buffer);
   if (std::exchange(egress.send_buffer_asked, asked) == asked) return;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     egress.send_buffer = ask_for_buffer(egress.sockets[i], SocketBuffer::send, asked);
     workers_[i]->ports().egress[port].send_buffer.store(egress.send_buffer,
                                                         std::memory_order_relaxed);
   }
-  warn_if_less("send buffer", egress.interface, asked, egress.send_buffer, "net.core.wmem_max");
+  if (wanted)
+    warn_if_less("send buffer", egress.interface, asked, egress.send_buffer, "net.core.wmem_max");
 }
 
 void Sockets::pass(Ingress& ingress, std::vector<Endpoint> destinations) {

@@ -30,12 +30,13 @@ std::uint64_t monotonic_ns() noexcept {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
-void pin(unsigned cpu) {
+bool pin(unsigned cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
   const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
   if (error != 0) log::warning("cannot pin a worker to CPU {}: {}", cpu, errno_text(error));
+  return error == 0;
 }
 
 }  // namespace
@@ -86,7 +87,7 @@ void Worker::stop() noexcept {
 
 void Worker::run(std::promise<void> ready) noexcept {
   ::pthread_setname_np(::pthread_self(), fmt::format("mcr-worker-{}", id_).c_str());
-  if (cpu_) pin(*cpu_);
+  if (cpu_ && !pin(*cpu_)) cpu_.reset();
   try {
     ring_.enable();
     ready.set_value();

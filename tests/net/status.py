@@ -17,8 +17,9 @@ TX_DROPS = ("ttl_expired rate_limited send_queue_full egress_full no_memory too_
 KEYS = {
     "": "version pid uptime_s generation config host workers interfaces rules membership totals",
     "workers": "id cpu state rx_datagrams tx_datagrams batches",
-    "interfaces": "name index state mtu gro receive_buffer send_buffer rx_frames rx_datagrams"
-                  " kernel_drops link_rx_missed link_tx_dropped",
+    "interfaces": "name index state mtu gro receive_buffer receive_buffer_asked send_buffer"
+                  " send_buffer_asked rx_frames rx_datagrams kernel_drops link_rx_missed"
+                  " link_tx_dropped",
     "rules": "name state reason comment expect allow_loop input inputs rx_datagrams rx_bytes"
              " rate_pps rate_bps last_seen_s last_source drops outputs",
     "membership": "joins_attempted joins_succeeded joins_failed leaves helper_sockets groups",

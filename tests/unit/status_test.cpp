@@ -213,6 +213,12 @@ TEST_CASE("status: drops are named where they happened, zeros are not") {
   CHECK(has(text, "  ! output 239.2.2.2:6000 on eth1 dropped 7 egress_full\n"));
   CHECK(has(text, "  ! dropped on output: 7 egress_full\n"));
   CHECK(has(flat(text), "had no room for 33 frames: raise receive_buffer in [interface.eth0]"));
+  CHECK_FALSE(has(text, "asked for"));
+  status["interfaces"][0]["receive_buffer_asked"] = 32 << 20;
+  CHECK_FALSE(has(render_status(status, 80), "asked for"));
+  status["interfaces"][0]["receive_buffer_asked"] = 64 << 20;
+  CHECK(has(flat(render_status(status, 80)),
+            "receive_buffer is 32 MiB of the 64 MiB asked for: raise net.core.rmem_max"));
   CHECK_FALSE(has(text, "too_big"));
 }
 
@@ -332,6 +338,20 @@ TEST_CASE("status: whatever a rule lacks, there is something to do about it") {
       {[](Json&, Json& r) { r["rx_datagrams"] = 0; },
        "- is it on the wire? tcpdump -c 5 -ni eth0 udp port 5000 and host 239.1.1.1"},
       {[](Json&, Json& r) { r["state"] = "silent"; }, "IGMP snooping without a querier"},
+      {[](Json&, Json& r) {
+         r["outputs"][0].update({{"state", "waiting"}, {"source", "10.9.9.9"}});
+       },
+       "- ip address add 10.9.9.9/LENGTH dev eth1, or name another `source`"},
+      {[](Json&, Json& r) {
+         r["rx_datagrams"] = 0;
+         r["inputs"][0].erase("group");
+         r["inputs"][0]["address"] = "10.0.0.1";
+       },
+       "- is it on the wire? tcpdump -c 5 -ni eth0 udp port 5000 and host 10.0.0.1"},
+      {[](Json&, Json& r) { r["rx_datagrams"] = 0, r["inputs"][0]["vlan"] = 100; },
+       "tcpdump -c 5 -ni eth0 vlan 100 and udp port 5000 and host 239.1.1.1"},
+      {[](Json&, Json& r) { r["rx_datagrams"] = 0, r["inputs"][0]["local"] = true; },
+       "does a program of this host send it, and by eth0?"},
       {[](Json&, Json& r) { r["state"] = "disabled"; }, "- remove enabled = false from the rule"},
   };
   CHECK_FALSE(has(render_rule(healthy(), "studio-a"), "what to do"));

@@ -104,7 +104,6 @@ class Ingress {
   };
 
   void arm(std::uint16_t port) noexcept;
-  void poll(std::uint16_t port) noexcept;
   void ended(std::uint16_t port, int result) noexcept;
   std::optional<Frame> next_in_block(std::uint16_t port) noexcept;
   void cancel(std::uint16_t port) noexcept;

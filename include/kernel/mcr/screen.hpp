@@ -12,6 +12,9 @@
 
 namespace mcr {
 
+/// Of the terminal at stdout; 0 if it is none.
+[[nodiscard]] unsigned terminal_columns();
+
 /// One at a time. Signals that would end or stop the process are taken by wait() while it lives.
 class Screen {
  public:

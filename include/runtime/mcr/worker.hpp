@@ -81,7 +81,7 @@ class Worker {
   void wind_down() noexcept;
 
   const unsigned id_;
-  const std::optional<unsigned> cpu_;
+  std::optional<unsigned> cpu_;
   Mapping<CounterBlock> counters_{1};
   Ports ports_;
   Ring ring_;
