@@ -9,8 +9,10 @@
 // has run, in order, when the submission returns. The one refusal that could let a later message
 // overtake is a full send buffer (EAGAIN), so it is not risked: `charged` is an upper bound of what
 // the socket's buffer holds, and a message is only submitted while it is below SO_SNDBUF; then
-// SIOCOUTQ tells the truth, and if that says full the port waits for POLLOUT. Should a message be
-// returned all the same and a later one of its output have left, it is dropped, not sent late.
+// SIOCOUTQ tells the truth, and if that says full the port waits for POLLOUT. What a path may
+// refuse (segmentation, zero-copy) is tried by a message that goes last in its round, so that
+// nothing is behind it if it comes back. Should a message be returned all the same and a later one
+// of its output have left, it is dropped, not sent late.
 //
 // Source ports. A UDP socket sends from one port only. An output that preserves senders' ports has
 // a raw socket, which takes any, for the price of a checksum, a copy and a message a datagram; who
@@ -46,6 +48,7 @@ constexpr std::uint32_t usage_copied = 1U << 31U;  // IORING_NOTIF_USAGE_ZC_COPI
 constexpr std::uint8_t copied_streak = 8;          // then zero-copy is not worth its price
 constexpr std::uint16_t copies_before_retry = 1024;
 constexpr std::uint16_t singles_before_retry = 1024;
+constexpr std::uint32_t most_copies_before_retry = 1U << 20U;  // without memory to pin
 constexpr std::uint32_t page = 4096;
 constexpr std::uint32_t no_page_limit = gather_limits::pieces * gather_limits::pages;
 
@@ -323,6 +326,7 @@ bool Egress::flush_port(std::uint16_t number) noexcept {
     if (!again) port.waiting_pieces -= pool_[index].shape.pieces;
     port.charged += charge_of(pool_[index].shape);
     send(index);
+    if (is_trial(pool_[index])) break;
   }
   return port.with_kernel != 0 || port.blocked;
 }
@@ -350,8 +354,17 @@ void Egress::await_writable(std::uint16_t number) noexcept {
   request.user_data = Token{.op = Op::writable, .port = number}.bits();
 }
 
+/// Whether it goes in a way of which it is not known yet that the kernel takes it.
+bool Egress::is_trial(const Message& message) const noexcept {
+  if (message.zerocopy && !zerocopy_tried_) return true;
+  return message.shape.datagrams > 1 && !ports_[message.port].takes_segments &&
+         !outputs_[message.slot].takes_segments;
+}
+
 bool Egress::worth_zerocopy(const Message& message) noexcept {
   if (!zerocopy_supported_ || message.copy_only) return false;
+  // A zero-copy message stays until its notification: slow ports shall leave some to the others.
+  if (free_count_ < messages / 2) return false;
   if (message.shape.bytes < zerocopy_minimum || message.shape.pages > gather_limits::pages)
     return false;
   auto& state = outputs_[message.slot];
@@ -456,8 +469,17 @@ void Egress::sent(Message& message) noexcept {
   counters.tx_bytes.add(message.shape.bytes);
   counters_.worker.tx_datagrams.add(message.shape.datagrams);
   message.accepted = true;
+  if (message.zerocopy) zerocopy_tried_ = true;
+  if (message.shape.datagrams > 1) took_segments(message);
   answered(message);
   drop_overtaken(message);
+}
+
+/// The path to a group begins and ends at the port; that to a host may be another for each.
+void Egress::took_segments(const Message& message) noexcept {
+  if (std::exchange(outputs_[message.slot].takes_segments, true)) return;
+  if (message.destination.endpoint().address.is_multicast())
+    ports_[message.port].takes_segments = true;
 }
 
 void Egress::refused(Index index, int error) noexcept {
@@ -473,7 +495,11 @@ void Egress::refused(Index index, int error) noexcept {
   }
   if (error == ENOMEM && message.zerocopy) {
     message.copy_only = true;
-    copies_left_ = copies_before_retry;
+    if (copies_left_ == 0) {
+      copies_left_ = copies_next_time_;
+      copies_next_time_ = std::min(2 * copies_next_time_, most_copies_before_retry);
+    }
+    zerocopy_tried_ = false;
     return send_again(index);
   }
   if (refuses_segmentation(error) && message.shape.datagrams > 1) return split(index);
@@ -500,6 +526,7 @@ void Egress::send_again(Index index) noexcept {
 void Egress::split(Index index) noexcept {
   auto& message = pool_[index];
   outputs_[message.slot].singles_left = singles_before_retry;
+  outputs_[message.slot].takes_segments = ports_[message.port].takes_segments = false;
   std::uint32_t done = 0;
   for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece) {
     const auto* data = static_cast<const std::byte*>(message.pieces[piece].iov_base);

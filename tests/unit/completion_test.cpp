@@ -39,14 +39,16 @@ Interface link(std::string name, unsigned index) {
   return interface;
 }
 
-RuleTable one_rule() {
+RuleTable one_rule(bool segments = true) {
   Rule rule;
   rule.name = "one";
   rule.inputs = {{"in", *IpAddress::parse("239.1.1.1"), 5000, {}}};
   rule.outputs = {{"out", *IpAddress::parse("239.2.1.1"), 6000, Ttl::of(16)}};
   Config config;
   config.rules = {rule};
-  const Interfaces interfaces({link("in", 2), link("out", 3)});
+  auto out = link("out", 3);
+  out.segments = segments;
+  const Interfaces interfaces({link("in", 2), out});
   const auto standing = judge(rule, interfaces, [](const Input&) { return std::string(); });
   Indexes indexes;
   return compile(config, interfaces, {standing}, indexes, 1);
@@ -54,7 +56,7 @@ RuleTable one_rule() {
 
 /// A ring whose requests are looked at, and never handed over.
 struct Queue {
-  static constexpr unsigned entries = 2048;  ///< more than any story needs
+  static constexpr unsigned entries = 2 * Egress::messages;  ///< more than any story needs
 
   Ring ring{entries, 2 * entries};
   unsigned seen = 0;
@@ -113,14 +115,14 @@ struct Sender {
   }
 
   /// A frame of so many datagrams is received, and to be sent.
-  void add(std::uint32_t datagrams) {
+  void add(std::uint32_t datagrams, std::uint32_t segment = size, std::uint16_t buffer = 0) {
     Packet packet;
-    packet.payload = {buffers.at(0), std::size_t{datagrams} * size};
-    packet.segment = size;
+    packet.payload = {buffers.at(buffer), std::size_t{datagrams} * segment};
+    packet.segment = segment;
     packet.datagrams = datagrams;
-    buffers.received(0);
-    egress.add(output, packet, 0);
-    buffers.release(0);
+    buffers.received(buffer);
+    egress.add(output, packet, buffer);
+    buffers.release(buffer);
   }
 
   /// One send answered; the notification of a zero-copy one comes last, unless it was refused
@@ -162,15 +164,15 @@ struct Sender {
   }
 };
 
-/// A sender whose socket takes everything.
+/// A sender whose socket takes everything; `segments`: also several datagrams as one message.
 template <typename Story>
-void with_sender(Story&& story) {
+void with_sender(Story&& story, bool segments = true) {
   const auto queue = queue_or_skip();
   if (!queue) return;
   const auto ports = std::make_unique<Ports>();
   for (auto& port : ports->egress)
     port.send_buffer.store(1U << 20U);
-  Sender sender{*queue, *ports};
+  Sender sender{.queue = *queue, .ports = *ports, .table = one_rule(segments)};
   story(sender);
   sender.balances();
 }
@@ -251,6 +253,55 @@ TEST_CASE("a segmented send, by what the kernel answers") {
           {{-EPERM}, send_error},
       },
       10);
+}
+
+TEST_CASE("what may be refused is tried with nothing behind it") {
+  for (const int refusal : {-EMSGSIZE, -EIO, -ENOMEM, -EOPNOTSUPP})
+    for (const std::uint32_t datagrams : {1U, 10U}) {
+      if (datagrams == 1 && (refusal == -EMSGSIZE || refusal == -EIO)) continue;
+      INFO("refusal " << refusal << " of a message of " << datagrams);
+      with_sender([&](Sender& sender) {
+        sender.add(datagrams);
+        sender.add(1, size + 1, 1);  // another message
+        sender.exchange({refusal});
+        CHECK(sender.counted().tx_datagrams.get() == datagrams + 1);
+      });
+    }
+}
+
+TEST_CASE("what has been taken is sent with more behind it") {
+  with_sender([](Sender& sender) {
+    sender.add(10);
+    sender.exchange({});
+    sender.add(10);
+    sender.add(1, size + 1, 1);
+    sender.egress.flush();
+    const auto requests = sender.queue.requests();
+    CHECK(requests.size() == 2);
+    for (const auto& request : requests)
+      sender.answer(request, int{size}, true);
+  });
+}
+
+TEST_CASE("messages that wait for their notifications leave some to the others") {
+  const auto each_alone = [](Sender& sender) {
+    std::vector<Token> unsettled;
+    for (std::uint16_t buffer = 0; buffer < 300; ++buffer) {
+      sender.add(16, size, buffer);
+      while (sender.egress.flush())
+        for (const auto& [opcode, token] : sender.queue.requests()) {
+          const bool zerocopy = opcode == IORING_OP_SENDMSG_ZC;
+          if (zerocopy) unsettled.push_back(token);
+          sender.egress.complete(token,
+                                 completion(token, int{size}, zerocopy ? IORING_CQE_F_MORE : 0U));
+        }
+    }
+    CHECK(unsettled.size() > 1000);
+    CHECK(sender.counted().tx_datagrams.get() == 300 * 16);
+    for (const auto& token : unsettled)
+      sender.egress.complete(token, completion(token, 0, IORING_CQE_F_NOTIF));
+  };
+  with_sender(each_alone, false);
 }
 
 TEST_CASE("where the kernel has no zero-copy, nothing is asked to go without a copy again") {
