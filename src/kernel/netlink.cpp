@@ -28,12 +28,15 @@
 
 #include "mcr/error.hpp"
 #include "mcr/offload.hpp"
+#include "mcr/socket_buffer.hpp"
 
 namespace mcr {
 namespace {
 
 constexpr std::size_t receive_bytes = 65536;  // the kernel fills at most 32 KiB a dump message
 constexpr int dump_attempts = 20;
+constexpr std::uint64_t event_buffer_bytes = 4U << 20U;
+constexpr std::size_t most_deleted = 128;  // that are remembered
 
 using OnMessage = std::function<void(const nlmsghdr*)>;
 /// The attributes of one message, by type; null where absent.
@@ -219,7 +222,9 @@ bool parse_discipline(const nlmsghdr* message, Discipline& discipline) {
 
 Netlink::Netlink()
     : events_(open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_TC)),
-      requests_(open_socket(0)) {}
+      requests_(open_socket(0)) {
+  ask_for_buffer(events_, SocketBuffer::receive, event_buffer_bytes);
+}
 
 /// A dump that was given up goes on in its socket, which answers no other meanwhile (EBUSY).
 template <typename Ask>
@@ -251,12 +256,12 @@ Interfaces Netlink::read_interfaces() {
 
   std::map<unsigned, Interface*> by_index;
   for (auto& link : links) {
+    const auto known = incarnations_.find(link.index);
+    link.incarnation = known == incarnations_.end() ? others_ : known->second;
     link.segments = takes_segments(link.name);
     by_index.emplace(link.index, &link);
   }
-  for (const auto& [index, count] : deletions_)
-    if (auto found = by_index.find(index); found != by_index.end())
-      found->second->incarnation = count;
+  if (incarnations_.size() > links.size() + most_deleted) forget_deleted(links);
   for (const auto& [index, rank, address] : addresses)
     if (auto found = by_index.find(index); found != by_index.end())
       found->second->addresses.push_back(address);
@@ -278,6 +283,15 @@ std::vector<LinkStats> Netlink::read_stats() {
   return links;
 }
 
+/// Hosts of containers delete links by the million. Those that are here keep their incarnation;
+/// what comes from now on gets one that none had.
+void Netlink::forget_deleted(const std::vector<Interface>& links) {
+  incarnations_.clear();
+  for (const auto& link : links)
+    incarnations_.emplace(link.index, link.incarnation);
+  others_ = ++deletions_;
+}
+
 bool Netlink::drain() {
   bool changed = false;
   alignas(nlmsghdr) static thread_local std::array<char, receive_bytes> buffer;
@@ -294,7 +308,8 @@ bool Netlink::drain() {
       if (message->nlmsg_type != RTM_DELLINK) continue;
       const auto* info = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
       // A bridge's RTM_DELLINK only tells of a port that left it.
-      if (info->ifi_family == AF_UNSPEC) ++deletions_[static_cast<unsigned>(info->ifi_index)];
+      if (info->ifi_family == AF_UNSPEC)
+        incarnations_[static_cast<unsigned>(info->ifi_index)] = ++deletions_;
     }
   }
 }

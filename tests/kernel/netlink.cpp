@@ -39,10 +39,15 @@ std::string addresses(const Interface& interface) {
 void many_links(Netlink& netlink) {
   const auto before = netlink.snapshot().all().size();
   for (int i = 0; i < 100; ++i)
-    world::run(fmt::format("ip link add many{} type veth peer name ynam{}", i, i));
+    world::run(fmt::format("ip link add many{} group 7 type veth peer name ynam{}", i, i));
   world::expect(netlink.snapshot().all().size() == before + 200, "a dump of several messages");
   world::expect(netlink.drain(), "hundreds of events are told");
   world::expect(!netlink.drain(), "and taken");
+  const auto lo = netlink.snapshot().find("lo")->incarnation;
+  world::run("ip link del group 7");
+  world::expect(netlink.drain(), "so is their end");
+  world::expect(netlink.snapshot().all().size() == before, "they are gone");
+  world::expect(netlink.snapshot().find("lo")->incarnation == lo, "what stays is as it was");
 }
 
 }  // namespace
@@ -84,9 +89,12 @@ int main() {
         [](const Interface* c) { return c != nullptr; });
   const auto index = netlink.snapshot().find("vc")->index;
   after(netlink, fmt::format("ip link del vc && ip link add vc index {} type veth", index), "vc",
-        [](const Interface* c) { return c != nullptr && c->incarnation == 1; });
+        [](const Interface* c) { return c != nullptr && c->incarnation != 0; });
+  const auto incarnation = netlink.snapshot().find("vc")->incarnation;
   after(netlink, "ip link del vc", "vc", [](const Interface* c) { return c == nullptr; });
   many_links(netlink);
+  after(netlink, fmt::format("ip link add vc index {} type veth", index), "vc",
+        [=](const Interface* c) { return c != nullptr && c->incarnation > incarnation; });
 
   const int away = world::peer();
   (void)away;

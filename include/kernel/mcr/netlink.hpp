@@ -48,12 +48,16 @@ class Netlink {
   template <typename Ask>
   auto ask(Ask&& ask);
   [[nodiscard]] Interfaces read_interfaces();
+  void forget_deleted(const std::vector<Interface>& links);
   [[nodiscard]] std::vector<LinkStats> read_stats();
 
   UniqueFd events_;
   UniqueFd requests_;  // none after an error
   std::uint32_t sequence_ = 0;
-  std::map<unsigned, std::uint32_t> deletions_;  // by interface index
+  std::uint32_t deletions_ = 0;  // so far
+  // By interface index, of those that were deleted; of all others it is others_.
+  std::map<unsigned, std::uint32_t> incarnations_;
+  std::uint32_t others_ = 0;
 };
 
 }  // namespace mcr
