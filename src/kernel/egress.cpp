@@ -364,7 +364,7 @@ bool Egress::is_trial(const Message& message) const noexcept {
 bool Egress::worth_zerocopy(const Message& message) noexcept {
   if (!zerocopy_supported_ || message.copy_only) return false;
   // A zero-copy message stays until its notification: slow ports shall leave some to the others.
-  if (free_count_ < messages / 2) return false;
+  if (free_count_ < messages / 4) return false;
   if (message.shape.bytes < zerocopy_minimum || message.shape.pages > gather_limits::pages)
     return false;
   auto& state = outputs_[message.slot];
