@@ -1,31 +1,12 @@
 #include <fmt/format.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-
-#include "egress_options.hpp"
 #include "mcr/egress.hpp"
 #include "mcr/error.hpp"
-#include "mcr/filter.hpp"
+#include "socket_options.hpp"
 
 namespace mcr {
-
-void set_option(Fd socket, int level, int option, int value, std::string_view what,
-                const std::string& whose) {
-  if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0)
-    throw_errno(what, whose);
-}
-
-void receive_nothing(Fd socket, const std::string& whose) {
-  const auto program = drop_all_filter();
-  const sock_fprog description{static_cast<unsigned short>(program.size()),
-                               const_cast<sock_filter*>(program.data())};
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &description, sizeof description) !=
-      0)
-    throw_errno("close socket for receiving", whose);
-}
 
 namespace {
 
@@ -40,7 +21,7 @@ IpAddress nobody(Family family) {
 /// success. Without a loop, a group of ours does not come to this host's own listeners.
 void set_ipv4_options(Fd socket, const EgressKey& key, const std::string& whose) {
   set_option(socket, IPPROTO_IP, IP_RECVERR, 1, "ask for send errors", whose);
-  set_option(socket, IPPROTO_IP, IP_MULTICAST_LOOP, key.loopback, "set loopback", whose);
+  set_option(socket, IPPROTO_IP, IP_MULTICAST_LOOP, int{key.loopback}, "set loopback", whose);
   set_option(socket, IPPROTO_IP, IP_MULTICAST_ALL, 0, "refuse foreign groups", whose);
   set_option(socket, IPPROTO_IP, IP_FREEBIND, 1, "bind to any address", whose);
   if (key.any_source)
@@ -50,7 +31,7 @@ void set_ipv4_options(Fd socket, const EgressKey& key, const std::string& whose)
 void set_ipv6_options(Fd socket, const EgressKey& key, const std::string& whose) {
   if (!key.raw) set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, "take IPv6 only", whose);
   set_option(socket, IPPROTO_IPV6, IPV6_RECVERR, 1, "ask for send errors", whose);
-  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, key.loopback, "set loopback", whose);
+  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, int{key.loopback}, "set loopback", whose);
   set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0, "refuse foreign groups", whose);
   set_option(socket, IPPROTO_IPV6, IPV6_FREEBIND, 1, "bind to any address", whose);
   if (key.any_source)

@@ -8,7 +8,6 @@
 #include "mcr/ingress.hpp"
 
 #include <arpa/inet.h>
-#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <poll.h>
@@ -22,6 +21,7 @@
 #include "mcr/error.hpp"
 #include "mcr/filter.hpp"
 #include "mcr/offload.hpp"
+#include "socket_options.hpp"
 
 namespace mcr {
 
@@ -33,27 +33,13 @@ constexpr unsigned fanout_flag_defrag = 0x8000;
 /// Unexpected errors in a row after which a port waits for the next wake-up.
 constexpr std::uint32_t failures_in_a_row = 16;
 
-template <typename Value>
-void set_option(Fd socket, int level, int option, const Value& value, std::string_view what,
-                const std::string& interface) {
-  if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0)
-    throw_errno(what, "on " + interface);
-}
-
-bool try_attach(Fd socket, std::span<const sock_filter> program) {
-  const sock_fprog description{static_cast<unsigned short>(program.size()),
-                               const_cast<sock_filter*>(program.data())};
-  return ::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &description,
-                      sizeof description) == 0;
-}
-
 void attach(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
-  if (!try_attach(socket, program)) throw_errno("attach packet filter", "on " + interface);
+  if (!attach_filter(socket, program)) throw_errno("attach packet filter", "on " + interface);
 }
 
 /// Attaches it, unless the socket's option memory (net.core.optmem_max) has no room for it.
 bool attach_if_room(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
-  if (try_attach(socket, program)) return true;
+  if (attach_filter(socket, program)) return true;
   if (errno != ENOMEM) throw_errno("attach packet filter", "on " + interface);
   return false;
 }
@@ -66,14 +52,15 @@ std::uint16_t protocol_of(const InputKind& kind) {
 
 IngressSocket open_one(const std::string& interface, const IngressKey& key,
                        std::optional<std::uint64_t> ring_bytes) {
+  const auto where = "on " + interface;
   UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) throw_errno("open packet socket", "on " + interface);
+  if (!socket.valid()) throw_errno("open packet socket", where);
   std::optional<BlockRing> ring;
   attach(socket, drop_all_filter(), interface);
-  set_option(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", interface);
+  set_option(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", where);
   if (ring_bytes) ring.emplace(socket, *ring_bytes, interface);
   if (key.kind.vlan != 0)
-    set_option(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", interface);
+    set_option(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", where);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(protocol_of(key.kind));
@@ -113,14 +100,14 @@ void join_fanout(std::span<const IngressSocket> sockets, Fanout fanout, const In
                         (reassembles(kind) ? fanout_flag_defrag : 0) |
                         (kind.vlan != 0 ? fanout_flag_ignore_outgoing : 0);
   set_option(sockets.front().socket, SOL_PACKET, PACKET_FANOUT,
-             (mode | fanout_flag_uniqueid) << 16U, "make a fanout group", interface);
+             (mode | fanout_flag_uniqueid) << 16U, "make a fanout group", "on " + interface);
   unsigned group = 0;
   socklen_t length = sizeof group;
   if (::getsockopt(sockets.front().socket.get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
     throw_errno("read the fanout group", "of " + interface);
   for (const auto& each : sockets.subspan(1))
     set_option(each.socket, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFFU) | mode << 16U,
-               "join the fanout group", interface);
+               "join the fanout group", "on " + interface);
 }
 
 }  // namespace

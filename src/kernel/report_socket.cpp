@@ -10,16 +10,15 @@
 #include <sstream>
 
 #include "mcr/error.hpp"
+#include "socket_options.hpp"
 
 namespace mcr {
 
 namespace {
 
 template <typename Value>
-void set_option(Fd socket, int level, int option, const Value& value,
-                const std::string& interface) {
-  if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0)
-    throw_errno("prepare a membership report", "for " + interface);
+void prepare(Fd socket, int level, int option, const Value& value, const std::string& interface) {
+  set_option(socket, level, option, value, "prepare a membership report", "for " + interface);
 }
 
 void set_ipv4_options(Fd socket, const std::string& interface, unsigned interface_index) {
@@ -27,20 +26,20 @@ void set_ipv4_options(Fd socket, const std::string& interface, unsigned interfac
   constexpr int internet_control = 0xC0;                                  // RFC 3376, 4.
   ip_mreqn out{};
   out.imr_ifindex = static_cast<int>(interface_index);
-  set_option(socket, IPPROTO_IP, IP_MULTICAST_IF, out, interface);
-  set_option(socket, IPPROTO_IP, IP_OPTIONS, router_alert, interface);
-  set_option(socket, IPPROTO_IP, IP_TOS, internet_control, interface);
-  set_option(socket, IPPROTO_IP, IP_MULTICAST_TTL, 1, interface);
-  set_option(socket, IPPROTO_IP, IP_MULTICAST_LOOP, 0, interface);
+  prepare(socket, IPPROTO_IP, IP_MULTICAST_IF, out, interface);
+  prepare(socket, IPPROTO_IP, IP_OPTIONS, router_alert, interface);
+  prepare(socket, IPPROTO_IP, IP_TOS, internet_control, interface);
+  prepare(socket, IPPROTO_IP, IP_MULTICAST_TTL, 1, interface);
+  prepare(socket, IPPROTO_IP, IP_MULTICAST_LOOP, 0, interface);
 }
 
 void set_ipv6_options(Fd socket, const std::string& interface, unsigned interface_index) {
   // A hop-by-hop header with Router Alert for MLD (RFC 2711) and padding.
   constexpr std::array<std::uint8_t, 8> router_alert{0, 0, 5, 2, 0, 0, 1, 0};
-  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, static_cast<int>(interface_index), interface);
-  set_option(socket, IPPROTO_IPV6, IPV6_HOPOPTS, router_alert, interface);
-  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, interface);
-  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, interface);
+  prepare(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, static_cast<int>(interface_index), interface);
+  prepare(socket, IPPROTO_IPV6, IPV6_HOPOPTS, router_alert, interface);
+  prepare(socket, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, interface);
+  prepare(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, interface);
 }
 
 }  // namespace

@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <string>
 
-#include "egress_options.hpp"
 #include "mcr/addr.hpp"
 #include "mcr/error.hpp"
 #include "mcr/log.hpp"
+#include "socket_options.hpp"
 
 namespace mcr {
 
