@@ -103,6 +103,7 @@ Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counter
       zerocopy_flags_(static_cast<std::uint16_t>(
           (kernel_is_at_least(6, 2) ? report_usage : 0U) |
           (buffers.registered() ? std::uint16_t{IORING_RECVSEND_FIXED_BUF} : 0U))),
+      copies_next_time_(copies_before_retry),
       ports_(slots::egress),
       free_(messages) {
   std::iota(free_.begin(), free_.end(), 0);
@@ -356,7 +357,7 @@ void Egress::await_writable(std::uint16_t number) noexcept {
 
 /// Whether it goes in a way of which it is not known yet that the kernel takes it.
 bool Egress::is_trial(const Message& message) const noexcept {
-  if (message.zerocopy && !zerocopy_tried_) return true;
+  if (message.zerocopy && zerocopies_taken_ == 0) return true;
   return message.shape.datagrams > 1 && !ports_[message.port].takes_segments &&
          !outputs_[message.slot].takes_segments;
 }
@@ -469,15 +470,18 @@ void Egress::sent(Message& message) noexcept {
   counters.tx_bytes.add(message.shape.bytes);
   counters_.worker.tx_datagrams.add(message.shape.datagrams);
   message.accepted = true;
-  if (message.zerocopy) zerocopy_tried_ = true;
-  if (message.shape.datagrams > 1) took_segments(message);
+  took(message);
   answered(message);
   drop_overtaken(message);
 }
 
-/// The path to a group begins and ends at the port; that to a host may be another for each.
-void Egress::took_segments(const Message& message) noexcept {
-  if (std::exchange(outputs_[message.slot].takes_segments, true)) return;
+/// The way it went in was not what was refused, if anything was: no trial any more.
+void Egress::took(const Message& message) noexcept {
+  if (message.zerocopy && ++zerocopies_taken_ == most_copies_before_retry)
+    copies_next_time_ = copies_before_retry;
+  if (message.shape.datagrams == 1 || std::exchange(outputs_[message.slot].takes_segments, true))
+    return;
+  // The path to a group begins and ends at the port; that to a host may be another for each.
   if (message.destination.endpoint().address.is_multicast())
     ports_[message.port].takes_segments = true;
 }
@@ -499,10 +503,11 @@ void Egress::refused(Index index, int error) noexcept {
       copies_left_ = copies_next_time_;
       copies_next_time_ = std::min(2 * copies_next_time_, most_copies_before_retry);
     }
-    zerocopy_tried_ = false;
+    zerocopies_taken_ = 0;
     return send_again(index);
   }
   if (refuses_segmentation(error) && message.shape.datagrams > 1) return split(index);
+  took(message);
   if (is_refusal_of_earlier(error) && first_try) {
     drain_error_queue(shared_.egress[message.port].socket);
     return send_again(index);

@@ -13,7 +13,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "mcr/error.hpp"
 #include "mcr/fd.hpp"

@@ -41,9 +41,13 @@ Ring::~Ring() {
 
 void Ring::enable() {
   // io_uring_enable_rings() is declared by liburing 2.3, but not in Debian's library.
-  if (::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) !=
+  if (::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) ==
       0)
-    throw_errno("enable io_uring");
+    return;
+  const int error = errno;
+  if (error == EPERM)
+    throw Failure(ExitCode::unavailable, "enable io_uring: " + why_unavailable(error));
+  throw OsError(error, "enable io_uring");
 }
 
 bool Ring::supports(int opcode) noexcept {

@@ -95,8 +95,11 @@ void judge_kernel(const HostFacts& host, Findings& findings) {
 
 void judge_io_uring(const HostFacts& host, Findings& findings) {
   if (host.io_uring == IoUring::missing)
-    findings.push_back({Severity::error, "io_uring", "the kernel has none: mcr run does not start",
-                        "a kernel with CONFIG_IO_URING"});
+    findings.push_back(
+        {Severity::error, "io_uring",
+         "the kernel has none, or a container's seccomp profile hides it: mcr run does not "
+         "start",
+         "a kernel with CONFIG_IO_URING; another profile"});
   else if (host.io_uring == IoUring::forbidden)
     findings.push_back({Severity::error, "io_uring",
                         "forbidden: mcr run does not start; a sysctl or, in a container, its "

@@ -18,7 +18,7 @@ constexpr std::size_t least_mtu = 256;
 /// Ticks come once a second, a little early or late.
 constexpr std::chrono::milliseconds half_a_tick{500};
 
-/// As the kernel itself reports there.
+/// As the kernel itself reports there; where that is IGMPv1, too old for us, the next.
 ReportVersion version_at(const Interface& interface, Family family) {
   if (family == Family::ipv6) return ReportVersion::mld2;
   const auto version = igmp_version(interface.name);

@@ -85,7 +85,13 @@ def story(world):
     else:
         print("   left out: this kernel has no tbf")
     equal(sorted(daemon.status()["host"]), ["softnet_dropped", "softnet_squeezed"], "host")
+
+    phase("totals that are asked for are told whatever the level")
     daemon.reload(config(*rules(1), extra='log_level = "error"'))
+    daemon.process.signal(signal.SIGUSR1)
+    until(lambda: "notice: totals: received" in daemon.log(), lambda: daemon.log()[-1000:])
+    daemon.stop()
+    check("stopped after" in daemon.log(), daemon.log()[-1000:])
 
 
 play(story, 60)

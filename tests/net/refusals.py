@@ -77,7 +77,7 @@ START = (
     Row("io_uring_setup", {}, errno.ENOMEM, ("set up io_uring: Cannot allocate memory",)),
     Row("io_uring_setup", {}, errno.EMFILE, ("set up io_uring: Too many open files",), after=1),
     Row("io_uring_register", {1: REGISTER_PBUF_RING}, errno.ENOMEM, ("register receive buffers:",)),
-    Row("io_uring_register", {1: REGISTER_ENABLE_RINGS}, errno.EPERM, ("enable io_uring:",)),
+    Row("io_uring_register", {1: REGISTER_ENABLE_RINGS}, errno.EPERM, ("seccomp", "container"), 69),
     Row("io_uring_register", {1: REGISTER_ENABLE_RINGS}, errno.ENOMEM, ("enable io_uring:",),
         after=1),
     Row("mmap", OUR_MAPPING, errno.ENOMEM, (r"map \d+ bytes of memory: Cannot allocate memory",)),
@@ -86,14 +86,14 @@ START = (
     Row("clone3", {}, errno.EAGAIN, ("start the thread of worker 1: Resource temporarily",),
         after=1),
     Row("eventfd2", {}, errno.EMFILE, ("create eventfd of a worker: Too many open files",)),
-    Row("capset", {}, errno.EPERM, ("drop capabilities: Operation not permitted",)),
+    Row("capset", {}, errno.EPERM, ("drop capabilities: Operation not permitted",), 77),
     Row("prctl", {0: 38}, errno.EINVAL, ("set no_new_privs: Invalid argument",)),
     Row("signalfd4", {}, errno.EMFILE, ("create signalfd: Too many open files",)),
     Row("timerfd_create", {}, errno.ENOMEM, ("create timerfd: Cannot allocate memory",)),
     # The control socket, and the endpoint for metrics.
     Row("socket", family(socket.AF_UNIX, socket.SOCK_STREAM), errno.EMFILE,
         ("open control socket: Too many open files",)),
-    Row("bind", {2: UNIX_ADDRESS}, errno.EACCES, (r"bind control socket .*\.sock: Perm",)),
+    Row("bind", {2: UNIX_ADDRESS}, errno.EACCES, (r"bind control socket .*\.sock: Perm",), 77),
     Row("listen", {}, errno.EOPNOTSUPP, (r"listen on control socket .*\.sock: Operation not",)),
     Row("epoll_create1", {}, errno.EMFILE, ("create epoll for clients: Too many open files",)),
     Row("epoll_ctl", {}, errno.ENOSPC, ("No space left on device",)),
@@ -103,7 +103,7 @@ START = (
         after=1),
     # Netlink.
     Row("socket", {0: socket.AF_NETLINK}, errno.EMFILE, ("open netlink: Too many open files",)),
-    Row("bind", {2: NETLINK_ADDRESS}, errno.EPERM, ("bind netlink: Operation not permitted",)),
+    Row("bind", {2: NETLINK_ADDRESS}, errno.EPERM, ("bind netlink: Operation not permitted",), 77),
     Row("recvfrom", READ_NETLINK, errno.ENOBUFS, ("read netlink: No buffer space available",)),
     # Where frames come in.
     Row("socket", PACKET_SOCKET, errno.EPERM, ("mcr run needs CAP_NET_RAW",), 77),
@@ -127,7 +127,7 @@ START = (
         after=10),
     # Where copies go out.
     Row("socket", UDP_SOCKET, errno.EMFILE, ("open UDP socket to hold a source port: Too many",)),
-    Row("bind", {2: IPV4_ADDRESS}, errno.EPERM, ("find a free source port: Operation not",)),
+    Row("bind", {2: IPV4_ADDRESS}, errno.EPERM, ("find a free source port: Operation not",), 77),
     Row("getsockname", {}, errno.ENOBUFS, ("read the port of a socket: No buffer",)),
     Row("socket", UDP_SOCKET, errno.ENFILE, ("open UDP socket for r1: Too many open files",),
         after=1),

@@ -7,7 +7,7 @@
 from daemon import Daemon, config, rule
 from ledger import Ledger
 from traffic import exact
-from world import check, phase, play, scaled
+from world import check, equal, phase, play, scaled
 
 
 def story(world):
@@ -26,6 +26,8 @@ def story(world):
             print(f"{interface['name']}: granted receive {granted[0]} B, send {granted[1]} B")
             # The kernel doubles what is asked for, and counts that (socket(7)).
             check(max(granted) <= 2 * 212992, f"buffers are not capped: {granted}")
+            asked = interface["receive_buffer_asked"], interface["send_buffer_asked"]
+            equal(asked, (208 << 10, 208 << 10), "buffers that the configuration asks for")
         ledger = Ledger(world, daemon, size=1400)
         exact(world, ledger, "239.1.1.1", 5000, scaled(8000), 5000, out=("239.2.1.1", 5000))
         exact(world, ledger, "239.1.1.2", 5000, scaled(800), 500,

@@ -269,18 +269,19 @@ TEST_CASE("what may be refused is tried with nothing behind it") {
     }
 }
 
-TEST_CASE("what has been taken is sent with more behind it") {
-  with_sender([](Sender& sender) {
-    sender.add(10);
-    sender.exchange({});
-    sender.add(10);
-    sender.add(1, size + 1, 1);
-    sender.egress.flush();
-    const auto requests = sender.queue.requests();
-    CHECK(requests.size() == 2);
-    for (const auto& request : requests)
-      sender.answer(request, int{size}, true);
-  });
+TEST_CASE("what has been taken, or refused for other reasons, is sent with more behind it") {
+  for (const int result : {int{size}, -EPERM, -ENOBUFS, -ENETDOWN})
+    with_sender([=](Sender& sender) {
+      sender.add(10);
+      sender.exchange({result});
+      sender.add(10);
+      sender.add(1, size + 1, 1);
+      sender.egress.flush();
+      const auto requests = sender.queue.requests();
+      CHECK(requests.size() == 2);
+      for (const auto& request : requests)
+        sender.answer(request, int{size}, true);
+    });
 }
 
 TEST_CASE("messages that wait for their notifications leave some to the others") {
@@ -328,6 +329,16 @@ TEST_CASE("without memory to pin, zero-copy is tried again later") {
     }
     CHECK(sender.opcodes.back() == IORING_OP_SENDMSG_ZC);
     CHECK(copies > 500);
+    // And later still, if that was not the last time.
+    sender.add(1);
+    sender.exchange({-ENOMEM});
+    const auto before = sender.counted().zerocopy.get();
+    for (copies = 0; copies < 3000 && sender.counted().zerocopy.get() == before; ++copies) {
+      sender.add(1);
+      sender.exchange({});
+    }
+    CHECK(copies > 1500);
+    CHECK(sender.counted().zerocopy.get() == before + 1);
   });
 }
 

@@ -740,8 +740,8 @@ TEST_CASE("config: blocks count against the maxima") {
   check_each({
       {rule("a", fine_input + sources(4097), fine_output).c_str(), "3:73",
        "sources: has 4097 sources, at most 4096 are allowed"},
-      {rule("a", from(0, 20) + sources(5), fine_output).c_str(), "3:9",
-       "more than 262144 sources in all, each counted once"},
+      {rule("a", from(0, 20) + sources(17), fine_output).c_str(), "3:9",
+       "more than 1048576 sources in all, each counted once"},
       {(rule("a", from(0, 20), R"({ interface = "x", port = 7, group = "239.1.1.1" })") +
         rule("b", from(1, 32), R"({ interface = "x", port = 7, group = "239.1.1.1" })"))
            .c_str(),

@@ -14,7 +14,7 @@ enum class ExitCode : int {
   data = 65,         ///< judged data is bad (`mcr sink --strict`)
   unavailable = 69,  ///< no daemon there, another one there, or io_uring forbidden
   os = 71,           ///< the operating system refused
-  permission = 77,   ///< a capability is missing
+  permission = 77,   ///< a capability is missing, or the system does not permit it
   config = 78,       ///< the configuration is missing, unreadable, malformed or refused
 };
 

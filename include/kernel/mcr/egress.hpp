@@ -122,7 +122,7 @@ class Egress {
     std::uint64_t charged = 0;      ///< upper bound of what the socket's send buffer holds, bytes
     std::uint32_t waiting_pieces = 0;  ///< buffer references that `waiting` holds
     bool blocked = false;              ///< waits for the socket to be writable
-    bool takes_segments = false;       ///< to groups: a segmented message was sent
+    bool takes_segments = false;       ///< to groups: a segmented message was not refused as such
     bool listed = false;               ///< in active_
   };
 
@@ -149,7 +149,7 @@ class Egress {
     std::uint8_t copied_in_a_row;
     std::uint16_t copies_left;   ///< send so many without trying zero-copy
     std::uint16_t singles_left;  ///< send so many datagrams each on its own
-    bool takes_segments;         ///< a segmented message was sent
+    bool takes_segments;         ///< a segmented message was not refused as such
   };
 
   /// Where a packet leaves from an output.
@@ -189,7 +189,7 @@ class Egress {
 
   // Hearing back.
   void sent(Message& message) noexcept;
-  void took_segments(const Message& message) noexcept;
+  void took(const Message& message) noexcept;
   void refused(Index index, int error) noexcept;
   void send_again(Index index) noexcept;
   void split(Index index) noexcept;
@@ -211,13 +211,14 @@ class Egress {
   CounterBlock& counters_;
   const Mode mode_;
   bool zerocopy_supported_;
-  bool zerocopy_tried_ = false;  ///< since the kernel last had no memory to pin
   const std::uint16_t zerocopy_flags_;
   std::uint32_t generation_ = 0;
   Envelope filled_;  ///< of the packet in add(), where the output's varies
-  /// After the kernel had no memory to pin: all outputs copy so many, each time twice as many.
+  /// After the kernel had no memory to pin: all outputs copy so many, each time twice as many,
+  /// until as many as the most went well.
   std::uint32_t copies_left_ = 0;
-  std::uint32_t copies_next_time_ = 1024;
+  std::uint32_t copies_next_time_;
+  std::uint32_t zerocopies_taken_ = 0;  ///< since then
   Mapping<Message> pool_{messages};
   Mapping<OutputState> outputs_{slots::outputs};
   std::vector<Port> ports_;

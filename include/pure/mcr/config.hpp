@@ -33,7 +33,7 @@ inline constexpr std::size_t lookup_entries = 65'536;
 inline constexpr std::size_t outputs = 65'536;
 inline constexpr std::size_t sources_per_input = 4096;
 /// Of all inputs, each counted once for every group and port.
-inline constexpr std::size_t sources = 262'144;
+inline constexpr std::size_t sources = 1'048'576;
 /// Of inputs: interface, family, VLAN, direction. Each has sockets of its own.
 inline constexpr std::size_t input_kinds = 2048;
 /// Of outputs: interface, family, group or host, source port, loopback, preserved source.

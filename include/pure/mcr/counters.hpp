@@ -118,7 +118,8 @@ namespace slots {
 inline constexpr std::size_t rules = 2 * limits::rules;
 inline constexpr std::size_t outputs = 2 * limits::outputs;
 inline constexpr std::size_t ingress = 2 * limits::input_kinds;
-inline constexpr std::size_t egress = 2 * limits::output_kinds;  ///< and for senders' ports
+inline constexpr std::size_t senders = 256;  ///< whose ports have egress slots of their own
+inline constexpr std::size_t egress = 2 * limits::output_kinds + senders;
 }  // namespace slots
 
 /// All of one worker's counters. Large and mostly untouched: keep it in a Mapping.

@@ -18,7 +18,7 @@ class SenderPorts {
  public:
   using Clock = std::chrono::steady_clock;
 
-  static constexpr std::size_t most = 256;
+  static constexpr std::size_t most = slots::senders;
   static constexpr std::size_t most_of_kind = 128;  ///< of one raw egress port
   /// Without a datagram, until a port is forgotten; and until one that was refused is tried again.
   static constexpr std::chrono::seconds patience{60};
