@@ -75,9 +75,10 @@ struct GenTotals {
 class Pace {
  public:
   Pace(const GenOptions& options, std::int64_t start)
-      : rate_(options.rate), count_(options.count), start_(start) {
-    if (options.duration)
-      end_ = start + static_cast<std::int64_t>(std::min(*options.duration * second, 4e18));
+      : rate_(options.rate),
+        count_(options.count),
+        start_(start),
+        end_(end_ns(start, options.duration)) {
     if (!rate_) return;
     shared_ = static_cast<std::uint64_t>(*rate_ * shared_wakeup / second);
     max_late_ =
@@ -118,7 +119,7 @@ class Pace {
   std::optional<double> rate_;
   std::uint64_t count_;
   std::int64_t start_;
-  std::int64_t end_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t end_;
   std::int64_t max_late_ = 20'000'000;
   std::uint64_t shared_ = 0;  ///< datagrams that wait for a later one's wake-up
 };

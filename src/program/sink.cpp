@@ -214,10 +214,7 @@ class Sink {
   }
 
   SinkResult run() {
-    const auto end =
-        options_.duration
-            ? monotonic_ns() + static_cast<std::int64_t>(std::min(*options_.duration * 1e9, 4e18))
-            : std::numeric_limits<std::int64_t>::max();
+    const auto end = end_ns(monotonic_ns(), options_.duration);
     while (!interrupt::requested() && received_ < options_.count && monotonic_ns() < end) {
       const auto bursts = receiver_.receive();
       now_ns_ = realtime_ns();

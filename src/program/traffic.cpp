@@ -4,8 +4,10 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <csignal>
 #include <ctime>
+#include <limits>
 
 #include "mcr/error.hpp"
 
@@ -83,6 +85,11 @@ std::int64_t monotonic_ns() noexcept {
 
 std::uint64_t realtime_ns() noexcept {
   return static_cast<std::uint64_t>(now_ns(CLOCK_REALTIME));
+}
+
+std::int64_t end_ns(std::int64_t start_ns, std::optional<double> seconds) noexcept {
+  if (!seconds) return std::numeric_limits<std::int64_t>::max();
+  return start_ns + static_cast<std::int64_t>(std::min(*seconds * 1e9, 4e18));
 }
 
 void pin_to_cpu(std::optional<unsigned> cpu) {

@@ -8,12 +8,13 @@
 #include <map>
 #include <set>
 #include <string_view>
-#include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "config_flow.hpp"
 #include "config_loops.hpp"
+#include "mcr/rules.hpp"
 
 namespace mcr {
 namespace {
@@ -195,27 +196,19 @@ void check_kinds(std::span<const PlacedRule> rules, Mistakes& mistakes) {
     if (kinds.size() > most || !kinds.insert(kind).second || kinds.size() <= most) return;
     mistakes.add(at, fmt::format("more than {} kinds of {} in all", most, what));
   };
-  std::set<std::tuple<std::string_view, Family, std::uint16_t, bool>> inputs;
-  std::set<std::tuple<std::string_view, Family, bool, std::uint16_t, bool, bool>> outputs;
+  std::set<std::pair<std::string_view, InputKind>> inputs;
+  std::set<std::pair<std::string_view, EgressKey>> outputs;
   for (const auto& placed : rules) {
     const auto& rule = placed.rule;
     if (!rule.enabled) continue;
-    for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
-      const auto& in = rule.inputs[i];
-      add(inputs,
-          std::tuple(std::string_view(in.interface), in.destination.family(), in.vlan, in.local),
+    for (std::size_t i = 0; i < rule.inputs.size(); ++i)
+      add(inputs, std::pair(std::string_view(rule.inputs[i].interface), kind_of(rule.inputs[i])),
           limits::input_kinds, "input (interface, family, vlan, local)", placed.inputs_at[i]);
-    }
-    for (std::size_t o = 0; o < rule.outputs.size(); ++o) {
-      const auto& out = rule.outputs[o];
-      add(outputs,
-          std::tuple(std::string_view(out.interface), out.destination.family(),
-                     out.destination.is_multicast(), out.source_port, out.loopback,
-                     out.source.mode == Source::Mode::preserve),
+    for (std::size_t o = 0; o < rule.outputs.size(); ++o)
+      add(outputs, std::pair(std::string_view(rule.outputs[o].interface), kind_of(rule.outputs[o])),
           limits::output_kinds,
           "output (interface, family, group or host, source_port, loopback, preserved source)",
           placed.outputs_at[o]);
-    }
   }
 }
 

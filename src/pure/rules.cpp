@@ -36,12 +36,6 @@ std::uint64_t hash(std::uint16_t ingress, const Endpoint& destination) noexcept 
   return key ^ key >> 32U;
 }
 
-IngressKey ingress_key_of(const Input& input, const Interface& interface) {
-  return {interface.index,
-          interface.incarnation,
-          {.family = input.destination.family(), .vlan = input.vlan, .local = input.local}};
-}
-
 std::uint16_t unfragmented_payload(const Interface& interface, Family family) noexcept {
   const std::size_t headers = family == Family::ipv6 ? ipv6_udp_headers : ipv4_udp_headers;
   const std::size_t mtu = std::min<std::size_t>(interface.mtu, 65535);
@@ -115,6 +109,20 @@ std::string first_refusal(const Standing& standing) {
 }
 
 }  // namespace
+
+InputKind kind_of(const Input& input) noexcept {
+  return {.family = input.destination.family(), .vlan = input.vlan, .local = input.local};
+}
+
+EgressKey kind_of(const Output& output) noexcept {
+  const bool any_source = output.source.mode == Source::Mode::preserve;
+  return {.family = output.destination.family(),
+          .multicast = output.destination.is_multicast(),
+          .source_port = output.source_port,
+          .loopback = output.loopback,
+          .any_source = any_source,
+          .raw = any_source && output.source_port == 0};
+}
 
 std::string_view name(RuleState state) noexcept {
   static constexpr std::array<std::string_view, 5> names{"active", "waiting", "failed", "silent",
@@ -259,28 +267,20 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   TableOutput result;
   if (!usable) return result;
   const auto& interface = *interfaces_.find(output.interface);
-  const bool any_source = output.source.mode == Source::Mode::preserve;
-  const bool raw = any_source && output.source_port == 0;
-  const EgressKey key{
-      .interface_index = interface.index,
-      .family = output.destination.family(),
-      .multicast = output.destination.is_multicast(),
-      .source_port = raw || output.source_port != 0 ? output.source_port : source_port_,
-      .loopback = output.loopback,
-      .any_source = any_source,
-      .raw = raw,
-  };
+  auto key = kind_of(output);
+  key.interface_index = interface.index;
+  if (!key.raw && key.source_port == 0) key.source_port = source_port_;
   result.egress = egress_port(interface, key);
   result.unfragmented = unfragmented_payload(interface, key.family);
   result.segmentation = interface.segments && !interface.shaped;
   result.envelope = envelope(output, interface, key);
   result.varies = parts_of_packet(output);
-  result.raw = raw;
+  result.raw = key.raw;
   return result;
 }
 
 TableIngress& TableCompiler::ingress(const Input& input, const Interface& interface) {
-  const auto key = ingress_key_of(input, interface);
+  const auto key = IngressKey{interface.index, interface.incarnation, kind_of(input)};
   const auto [known, added] = ingress_at_.try_emplace(key, table_.ingress_.size());
   if (added) {
     TableIngress ingress;

@@ -80,6 +80,8 @@ class Egress {
  private:
   using Index = std::uint32_t;
   static constexpr Index none = messages;
+  /// Messages, after zero-copy was refused or of no use.
+  static constexpr std::uint16_t copies_before_retry = 1024;
 
   struct Message {
     MessageShape shape;
@@ -187,7 +189,7 @@ class Egress {
   void pin(const Message& message) noexcept;
   void unpin(const Message& message) noexcept;
 
-  // Hearing back.
+  // Hearing back (egress_answers.cpp).
   void sent(Message& message) noexcept;
   void took(const Message& message) noexcept;
   void refused(Index index, int error) noexcept;
@@ -214,10 +216,10 @@ class Egress {
   const std::uint16_t zerocopy_flags_;
   std::uint32_t generation_ = 0;
   Envelope filled_;  ///< of the packet in add(), where the output's varies
-  /// After the kernel had no memory to pin: all outputs copy so many, each time twice as many,
-  /// until as many as the most went well.
+  /// After the kernel had no memory to pin all outputs copy so many messages; each time twice as
+  /// many, until zero-copy has gone well for long.
   std::uint32_t copies_left_ = 0;
-  std::uint32_t copies_next_time_;
+  std::uint32_t copies_next_time_ = copies_before_retry;
   std::uint32_t zerocopies_taken_ = 0;  ///< since then
   Mapping<Message> pool_{messages};
   Mapping<OutputState> outputs_{slots::outputs};

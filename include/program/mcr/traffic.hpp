@@ -46,6 +46,9 @@ void catch_signals();
 [[nodiscard]] std::int64_t monotonic_ns() noexcept;
 [[nodiscard]] std::uint64_t realtime_ns() noexcept;
 
+/// When so many seconds are over, of CLOCK_MONOTONIC; without any, never.
+[[nodiscard]] std::int64_t end_ns(std::int64_t start_ns, std::optional<double> seconds) noexcept;
+
 /// Binds the calling thread to one CPU, if there is one to bind to; throws OsError.
 void pin_to_cpu(std::optional<unsigned> cpu);
 

@@ -33,6 +33,14 @@ struct Run {
   std::uint32_t pages = 0;  ///< it touches
 };
 
+/// How many pages of 4 KiB so many bytes touch.
+[[nodiscard]] inline std::uint32_t pages_of(const std::byte* data, std::uint32_t bytes) noexcept {
+  constexpr std::uint32_t page = 4096;
+  const auto first = reinterpret_cast<std::uintptr_t>(data) / page;
+  const auto last = (reinterpret_cast<std::uintptr_t>(data) + (bytes == 0 ? 0 : bytes - 1)) / page;
+  return static_cast<std::uint32_t>(last - first + 1);
+}
+
 /// Whether the run may join the message, in order. `page_limit`: gather_limits::pages for a
 /// message that shall leave without a copy.
 [[nodiscard]] constexpr bool joins(const MessageShape& message, const Run& run,

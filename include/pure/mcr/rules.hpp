@@ -45,6 +45,11 @@ struct EgressKey {
   auto operator<=>(const EgressKey&) const = default;
 };
 
+/// What of an input's key the configuration says.
+[[nodiscard]] InputKind kind_of(const Input& input) noexcept;
+/// The same of an output: all but the interface; its source port is 0 if it names none.
+[[nodiscard]] EgressKey kind_of(const Output& output) noexcept;
+
 /// Every number a table refers to. Control thread only.
 struct Indexes {
   IndexBook<std::string> rules{slots::rules};
