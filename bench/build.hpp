@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "mcr/rules.hpp"
+#include "mcr/rules/table.hpp"
 
 namespace mcr::bench {
 

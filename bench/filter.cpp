@@ -1,6 +1,6 @@
 // The kernel filter: compiling 10,000 destinations, whole (which is shortened to the kernel's most)
 // and into what Linux 6.1 takes.
-#include "mcr/filter.hpp"
+#include "mcr/packet/filter.hpp"
 
 #include <benchmark/benchmark.h>
 

@@ -1,5 +1,5 @@
 // Planning a send: which datagrams leave together.
-#include "mcr/gather.hpp"
+#include "mcr/packet/gso_batch.hpp"
 
 #include <benchmark/benchmark.h>
 

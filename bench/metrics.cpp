@@ -1,5 +1,5 @@
 // What a scrape by Prometheus costs the control thread, after the figures are collected.
-#include "mcr/metrics.hpp"
+#include "mcr/status/metrics.hpp"
 
 #include <benchmark/benchmark.h>
 

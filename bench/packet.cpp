@@ -1,5 +1,5 @@
 // Reading a frame: parse, and the checksum where nobody has verified it.
-#include "mcr/packet.hpp"
+#include "mcr/packet/parse.hpp"
 
 #include <benchmark/benchmark.h>
 

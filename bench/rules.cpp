@@ -1,5 +1,5 @@
 // The rule table: looking a destination up, and compiling the table.
-#include "mcr/rules.hpp"
+#include "mcr/rules/table.hpp"
 
 #include <benchmark/benchmark.h>
 

@@ -1,5 +1,5 @@
 // The published rule table: what reading costs a worker, and publishing costs control.
-#include "mcr/snapshot.hpp"
+#include "mcr/base/rcu.hpp"
 
 #include <benchmark/benchmark.h>
 

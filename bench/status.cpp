@@ -1,12 +1,12 @@
 // The status for people, from the daemon's JSON.
-#include "mcr/status.hpp"
+#include "mcr/status/text.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "mcr/reason.hpp"
+#include "mcr/packet/drop_reason.hpp"
 
 namespace {
 

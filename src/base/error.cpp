@@ -1,4 +1,4 @@
-#include "mcr/error.hpp"
+#include "mcr/base/error.hpp"
 
 #include <cerrno>
 #include <system_error>

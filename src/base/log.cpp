@@ -1,4 +1,4 @@
-#include "mcr/log.hpp"
+#include "mcr/base/log.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "mcr/repeats.hpp"
+#include "mcr/base/log_throttle.hpp"
 
 namespace mcr::log {
 

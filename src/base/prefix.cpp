@@ -1,4 +1,4 @@
-#include "mcr/prefix.hpp"
+#include "mcr/base/prefix.hpp"
 
 #include <algorithm>
 #include <array>

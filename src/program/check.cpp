@@ -1,4 +1,4 @@
-#include "mcr/check.hpp"
+#include "mcr/program/check.hpp"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "mcr/config.hpp"
-#include "mcr/error.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/base/error.hpp"
 
 namespace mcr {
 namespace {

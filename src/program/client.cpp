@@ -1,4 +1,4 @@
-#include "mcr/client.hpp"
+#include "mcr/program/client.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -13,12 +13,12 @@
 #include <thread>
 #include <utility>
 
-#include "mcr/config.hpp"
-#include "mcr/control.hpp"
-#include "mcr/error.hpp"
-#include "mcr/screen.hpp"
-#include "mcr/status.hpp"
-#include "mcr/status_frame.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/program/control_socket.hpp"
+#include "mcr/base/error.hpp"
+#include "mcr/program/terminal.hpp"
+#include "mcr/status/text.hpp"
+#include "mcr/status/text_watch.hpp"
 
 namespace mcr {
 

@@ -5,13 +5,13 @@
 #include <cstdio>
 #include <exception>
 
-#include "mcr/check.hpp"
-#include "mcr/client.hpp"
-#include "mcr/doctor_command.hpp"
-#include "mcr/error.hpp"
-#include "mcr/gen.hpp"
-#include "mcr/run.hpp"
-#include "mcr/sink.hpp"
+#include "mcr/program/check.hpp"
+#include "mcr/program/client.hpp"
+#include "mcr/program/doctor.hpp"
+#include "mcr/base/error.hpp"
+#include "mcr/traffic/gen.hpp"
+#include "mcr/program/run.hpp"
+#include "mcr/traffic/sink.hpp"
 
 namespace {
 

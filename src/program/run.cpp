@@ -1,6 +1,6 @@
 // The daemon: owns everything, and decides what happens when. One thread waits here for signals,
 // network changes, control clients and the clock; the packets are the workers' (worker.cpp).
-#include "mcr/run.hpp"
+#include "mcr/program/run.hpp"
 
 #include <linux/capability.h>
 #include <linux/if_packet.h>
@@ -19,18 +19,18 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "mcr/config.hpp"
-#include "mcr/control.hpp"
-#include "mcr/error.hpp"
-#include "mcr/log.hpp"
-#include "mcr/loss_watch.hpp"
-#include "mcr/metrics_server.hpp"
-#include "mcr/netlink.hpp"
-#include "mcr/offload.hpp"
-#include "mcr/privileges.hpp"
-#include "mcr/relay.hpp"
-#include "mcr/service_manager.hpp"
-#include "mcr/softnet.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/program/control_socket.hpp"
+#include "mcr/base/error.hpp"
+#include "mcr/base/log.hpp"
+#include "mcr/control/external_drops.hpp"
+#include "mcr/program/metrics_server.hpp"
+#include "mcr/host/netlink.hpp"
+#include "mcr/host/ethtool.hpp"
+#include "mcr/host/capabilities.hpp"
+#include "mcr/control/relay.hpp"
+#include "mcr/program/service_manager.hpp"
+#include "mcr/host/softnet.hpp"
 
 namespace mcr {
 

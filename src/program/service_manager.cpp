@@ -1,4 +1,4 @@
-#include "mcr/service_manager.hpp"
+#include "mcr/program/service_manager.hpp"
 
 #include <fmt/format.h>
 

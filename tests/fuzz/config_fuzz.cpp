@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "mcr/config.hpp"
-#include "mcr/error.hpp"
-#include "mcr/filter.hpp"
-#include "mcr/rules.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/base/error.hpp"
+#include "mcr/packet/filter.hpp"
+#include "mcr/rules/table.hpp"
 #include "require.hpp"
 
 using mcr::test::require;

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "mcr/packet.hpp"
+#include "mcr/packet/parse.hpp"
 #include "require.hpp"
 
 using mcr::test::require;

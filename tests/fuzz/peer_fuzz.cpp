@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "mcr/metrics_server.hpp"
-#include "mcr/probe.hpp"
+#include "mcr/program/metrics_server.hpp"
+#include "mcr/traffic/test_datagram.hpp"
 #include "require.hpp"
 
 using mcr::test::require;

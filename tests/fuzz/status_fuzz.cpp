@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "mcr/status.hpp"
-#include "mcr/status_frame.hpp"
+#include "mcr/status/text.hpp"
+#include "mcr/status/text_watch.hpp"
 #include "require.hpp"
 
 using mcr::test::require;

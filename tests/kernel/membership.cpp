@@ -1,12 +1,12 @@
 // The membership manager on the real kernel: a thousand groups with the limits as they come,
 // judged by what /proc says, through failure, recreation of the interface, and leaving.
-#include "mcr/membership.hpp"
+#include "mcr/control/memberships.hpp"
 
 #include <set>
 #include <sstream>
 #include <vector>
 
-#include "mcr/netlink.hpp"
+#include "mcr/host/netlink.hpp"
 #include "world.hpp"
 
 namespace {

@@ -1,6 +1,6 @@
 // Netlink as an unprivileged user sees it: each change of a link, an address or a queueing
 // discipline is told, and the next snapshot has it.
-#include "mcr/netlink.hpp"
+#include "mcr/host/netlink.hpp"
 
 #include <net/if_arp.h>
 

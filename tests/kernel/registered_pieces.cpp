@@ -4,7 +4,7 @@
 #include <netinet/udp.h>
 #include <sys/resource.h>
 
-#include "mcr/kernel_version.hpp"
+#include "mcr/base/kernel_features.hpp"
 #include "uring.hpp"
 
 namespace {

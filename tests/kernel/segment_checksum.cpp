@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "mcr/kernel_version.hpp"
+#include "mcr/base/kernel_features.hpp"
 #include "world.hpp"
 
 int main() {

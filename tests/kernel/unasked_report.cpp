@@ -4,7 +4,7 @@
 #include <sstream>
 #include <vector>
 
-#include "mcr/report_socket.hpp"
+#include "mcr/host/igmp_report_socket.hpp"
 #include "packet.hpp"
 
 namespace {

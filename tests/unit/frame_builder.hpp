@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "mcr/addr.hpp"
+#include "mcr/base/address.hpp"
 
 namespace mcr::test {
 

@@ -1,0 +1,72 @@
+// The memberships of one interface and family, spread over as many sockets as the kernel asks for.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <map>
+#include <utility>
+
+#include "mcr/base/address.hpp"
+#include "mcr/base/fd.hpp"
+#include "mcr/host/group_join.hpp"
+
+namespace mcr {
+
+/// The system calls behind memberships, as in join.hpp; tests put others here.
+struct MembershipCalls {
+  std::function<UniqueFd(Family)> open = open_membership_socket;
+  std::function<int(Fd, unsigned, const IpAddress&, const IpAddress&)> join = join_group;
+  std::function<int(Fd, unsigned, const IpAddress&, const IpAddress&)> leave = leave_group;
+};
+
+/// Destroying it closes the sockets, and with that the kernel leaves everything. `calls` outlives
+/// it. A `source` that is none means any source. Each (group, source) is joined at most once.
+class HelperSockets {
+ public:
+  HelperSockets(const MembershipCalls& calls, Family family, unsigned interface_index) noexcept
+      : calls_(calls), family_(family), interface_index_(interface_index) {}
+  HelperSockets(const HelperSockets&) = delete;
+  HelperSockets& operator=(const HelperSockets&) = delete;
+
+  /// Returns 0 or the errno value: of a first join on a fresh socket, or of opening one (EMFILE),
+  /// or one that has nothing to do with room. Sockets found full on the way are no failure.
+  int join(const IpAddress& group, const IpAddress& source);
+
+  /// Returns 0 or the errno value; after a failure the membership is still held, except where the
+  /// kernel says that there is none (EADDRNOTAVAIL, ENODEV).
+  int leave(const IpAddress& group, const IpAddress& source);
+
+  [[nodiscard]] bool holds(const IpAddress& group, const IpAddress& source) const {
+    return installed_.contains({group, source});
+  }
+  [[nodiscard]] std::size_t sockets() const noexcept { return sockets_.size(); }
+
+ private:
+  /// How one socket holds one group: either any source, or `sources` of them.
+  struct Hold {
+    std::size_t sources = 0;  // 0: any source
+    bool full = false;        // refused one more source
+  };
+  struct Socket {
+    UniqueFd fd;
+    std::map<IpAddress, Hold> groups;
+    bool full = false;  // refused one more group
+  };
+  using Sockets = std::list<Socket>;
+
+  Sockets::iterator beside_other_sources(const IpAddress& group);
+  Sockets::iterator with_room_for(const IpAddress& group);
+  int join_on(Socket& socket, const IpAddress& group, const IpAddress& source);
+  int join_on_new(const IpAddress& group, const IpAddress& source);
+  void install(Sockets::iterator socket, const IpAddress& group, const IpAddress& source);
+  void remove(Sockets::iterator socket, const IpAddress& group, const IpAddress& source);
+
+  const MembershipCalls& calls_;
+  Family family_;
+  unsigned interface_index_;
+  Sockets sockets_;
+  std::map<std::pair<IpAddress, IpAddress>, Sockets::iterator> installed_;
+};
+
+}  // namespace mcr

@@ -1,0 +1,176 @@
+// The relay as control sees it: brings configuration and interfaces to the workers, and keeps what
+// must outlive a rule table (sockets, joins, counters). Control thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "mcr/control/silence_alarm.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/rules/counters.hpp"
+#include "mcr/status/totals.hpp"
+#include "mcr/control/gro.hpp"
+#include "mcr/control/watchdog.hpp"
+#include "mcr/host/interfaces.hpp"
+#include "mcr/control/external_drops.hpp"
+#include "mcr/control/memberships.hpp"
+#include "mcr/status/metrics.hpp"
+#include "mcr/host/netlink.hpp"
+#include "mcr/control/port_guards.hpp"
+#include "mcr/rules/table.hpp"
+#include "mcr/control/sender_ports.hpp"
+#include "mcr/base/rcu.hpp"
+#include "mcr/control/socket_pool.hpp"
+#include "mcr/dataplane/worker.hpp"
+
+namespace mcr {
+
+class Relay {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// How it runs, apart from the configuration.
+  struct Options {
+    std::string run_folder = "/run/mcr";  ///< for records that must outlive a killed process
+    bool plain = false;                   ///< see Egress::Mode
+  };
+
+  /// Makes the workers, idle. Throws Failure (unavailable) without io_uring, OsError.
+  Relay(const Daemon& daemon, const Options& options);
+  ~Relay();
+
+  /// Starts the worker threads. Throws OsError.
+  void start();
+
+  /// Makes `config` on these interfaces what runs, without losing a datagram of a rule that stays:
+  /// join, compile, open, widen the filters, publish, wait for the workers, narrow, leave, close.
+  /// On an exception (OsError, Failure) nothing has changed. A change of [daemon]'s workers, cpus
+  /// or fanout is refused (Failure, config).
+  void apply(const Config& config, const Interfaces& interfaces, Clock::time_point now);
+
+  /// Makes the same configuration run on other interfaces. One whose change the kernel does not let
+  /// us follow (a socket is refused) stays as it was, so that the others are served: false, and its
+  /// rules say why; call it again. Throws OsError, Failure, and nothing has changed.
+  bool follow(const Interfaces& interfaces, Clock::time_point now);
+
+  /// Once a second: rates, kernel counters, failed joins that are due, sockets to close.
+  void tick(Clock::time_point now);
+
+  /// Receives nothing more, sends what is held, leaves all groups.
+  void stop();
+
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] const Interfaces& interfaces() const noexcept { return interfaces_; }
+
+  /// The object of `mcr status --json`, less what belongs to the process.
+  [[nodiscard]] nlohmann::json status(Clock::time_point now, const std::vector<LinkStats>& links);
+  /// "97 rules active, 2 waiting"
+  [[nodiscard]] std::string summary() const;
+  /// Whether every worker goes round its loop, as of the last tick().
+  [[nodiscard]] bool progresses() const noexcept;
+  /// The same as metrics for Prometheus. `process` has what belongs to the process.
+  [[nodiscard]] std::string metrics(nlohmann::json process, const std::vector<LinkStats>& links);
+  /// What the kernel lost on the interfaces in use. Of the sockets: as of the last tick().
+  [[nodiscard]] std::vector<LossCount> losses(const std::vector<LinkStats>& links) const;
+  /// One line of totals, for the log.
+  [[nodiscard]] std::string totals();
+
+ private:
+  /// Of a rule, between two ticks.
+  struct Rate {
+    std::uint64_t datagrams_before = 0;
+    std::uint64_t bytes_before = 0;
+    double pps = 0;
+    double bps = 0;  ///< bits a second
+  };
+
+  /// Of a rule, by all workers.
+  struct Heard {
+    std::uint64_t datagrams = 0;
+    std::uint64_t bytes = 0;
+    std::optional<Clock::time_point> last_seen;
+    Endpoint last_source;
+  };
+
+  void refuse_restart_keys(const Config& config) const;
+  [[nodiscard]] std::vector<Standing> judge_all(const Config& config,
+                                                const Interfaces& interfaces) const;
+  [[nodiscard]] std::string join_refusal(const Input& input) const;
+  void publish(std::unique_ptr<const RuleTable> table);
+  void clean_up();
+  void free_slots();
+  void report_changes(const std::vector<Standing>& before, const Config& config_before) const;
+  void watch_workers();
+  void sample_rates(double seconds);
+
+  // senders.cpp
+  void follow_senders(Clock::time_point now);
+  void leave_ports_to_inputs(const Config& config, Clock::time_point now);
+  void note_use_of_senders(Clock::time_point now);
+  [[nodiscard]] std::vector<EgressKey> new_senders(Clock::time_point now);
+  [[nodiscard]] bool add_sender(const EgressKey& key, const std::string& interface,
+                                Clock::time_point now);
+
+  // rejoin.cpp
+  void rejoin(Clock::time_point now);
+
+  // watch.cpp
+  [[nodiscard]] Heard heard(std::uint32_t slot) const;
+  [[nodiscard]] Hearing hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const;
+  void watch(Clock::time_point now);
+
+  // report.cpp
+  [[nodiscard]] RuleFigures figures_of(const Rule& rule) const;
+  [[nodiscard]] OutputFigures figures_of(const Rule& rule, const Output& output) const;
+  [[nodiscard]] nlohmann::json report_rule(std::size_t at, Clock::time_point now) const;
+  [[nodiscard]] nlohmann::json report_output(const Rule& rule, std::size_t at) const;
+  [[nodiscard]] nlohmann::json report_workers() const;
+  [[nodiscard]] nlohmann::json report_interfaces(const std::vector<LinkStats>& links) const;
+  [[nodiscard]] std::string reason_of_rule(std::size_t at) const;
+  [[nodiscard]] RuleState state_of_rule(std::size_t at, std::uint32_t slot) const;
+  [[nodiscard]] nlohmann::json report_joins() const;
+  [[nodiscard]] nlohmann::json report_membership() const;
+  [[nodiscard]] nlohmann::json report_totals() const;
+  [[nodiscard]] std::vector<RuleMetrics> rule_metrics() const;
+
+  Config config_;
+  Interfaces interfaces_;
+  std::map<std::string, std::string> unfollowed_;  ///< interfaces, and what was refused of them
+  std::vector<Standing> standings_;                ///< one per rule of config_
+  Indexes indexes_;
+  Memberships memberships_;
+  Snapshot<RuleTable> rules_;
+  Mapping<RateMemory> limits_{slots::outputs};
+  Sockets::Workers workers_;
+  std::vector<Heartbeat> heartbeats_;  ///< one per worker
+  Sockets sockets_;
+  PortHolder ports_;
+  SenderPorts senders_;
+  bool senders_told_full_ = false;
+  GroKeeper gro_;
+  std::vector<Rate> rates_;    ///< by rule slot
+  std::vector<Alarm> alarms_;  ///< by rule slot
+  Clock::time_point sampled_at_;
+  Clock::time_point reported_at_;  ///< when memberships were last reported unasked
+  bool rejoined_ = false;          ///< a retried join succeeded, and its rule does not run yet
+  bool clean_ = true;              ///< nothing of an earlier table is left to free
+};
+
+/// How many workers, and where each is pinned: [daemon] workers and cpus, else the CPUs of our
+/// affinity mask, at most 4.
+[[nodiscard]] std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon);
+
+/// The joins that an input asks for.
+[[nodiscard]] std::vector<Group> memberships_of(const Input& input);
+
+/// The joins that a configuration asks for.
+[[nodiscard]] std::set<Group> wanted_groups(const Config& config);
+
+}  // namespace mcr

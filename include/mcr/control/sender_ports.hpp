@@ -1,0 +1,47 @@
+// The source ports of senders that shall have egress sockets of their own, with outputs that
+// preserve them. Bounded: who finds no room, or whose port belongs to another program, leaves by
+// the raw socket of the kind, which costs more and changes nothing else. So a port that has been
+// silent for a while loses its socket without harm.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <vector>
+
+#include "mcr/rules/table.hpp"
+
+namespace mcr {
+
+/// Control thread only. Keys are those of raw egress ports with a source port put in.
+class SenderPorts {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  static constexpr std::size_t most = slots::senders;
+  static constexpr std::size_t most_of_kind = 128;  ///< of one raw egress port
+  /// Without a datagram, until a port is forgotten; and until one that was refused is tried again.
+  static constexpr std::chrono::seconds patience{60};
+
+  enum class Answer : std::uint8_t { added, known, full };
+
+  Answer add(const EgressKey& key, Clock::time_point now);
+  void used(const EgressKey& key, Clock::time_point now);
+  /// No socket can be had: not among keys() until it is forgotten.
+  void refuse(const EgressKey& key, Clock::time_point now);
+  /// Forgets what has been silent; true if keys() has changed.
+  bool forget(Clock::time_point now);
+
+  /// Sorted.
+  [[nodiscard]] std::vector<EgressKey> keys() const;
+
+ private:
+  struct Sender {
+    Clock::time_point since;  ///< last used, or refused
+    bool refused = false;
+  };
+
+  std::map<EgressKey, Sender> senders_;
+};
+
+}  // namespace mcr

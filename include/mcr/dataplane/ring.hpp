@@ -1,0 +1,76 @@
+// One io_uring (io_uring(7)): requests in, completions out. One thread's own.
+#pragma once
+
+#include <liburing.h>
+
+#include <bit>
+#include <chrono>
+#include <cstdint>
+
+#include "mcr/base/fd.hpp"
+
+namespace mcr {
+
+/// What a completion answers. The kernel carries it as 64 bits of user data.
+enum class Op : std::uint8_t { receive, send, writable, cancel, wake };
+
+struct Token {
+  Op op = Op::wake;
+  std::uint8_t unused = 0;
+  std::uint16_t port = 0;   ///< receive, cancel: ingress port; send, writable: egress port
+  std::uint32_t index = 0;  ///< send: the message
+
+  [[nodiscard]] static Token of(const io_uring_cqe& completion) noexcept {
+    return std::bit_cast<Token>(static_cast<std::uint64_t>(completion.user_data));
+  }
+  [[nodiscard]] std::uint64_t bits() const noexcept { return std::bit_cast<std::uint64_t>(*this); }
+};
+static_assert(sizeof(Token) == sizeof(std::uint64_t));
+
+class Ring {
+ public:
+  /// Sets the ring up, disabled; throws Failure (unavailable) where io_uring is missing or
+  /// forbidden, OsError else. `completions`: as many as can be outstanding at once.
+  Ring(unsigned submissions, unsigned completions);
+  ~Ring();
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  /// Makes the calling thread the ring's only user from here on. Throws OsError.
+  void enable();
+
+  /// Whether the kernel knows this request type (IORING_OP_*).
+  [[nodiscard]] bool supports(int opcode) noexcept;
+
+  /// A request to fill in, token last; submits first when the queue is full. Valid until then.
+  io_uring_sqe& request() noexcept;
+
+  /// Hands all requests to the kernel and takes its completions, without waiting.
+  void submit() noexcept;
+  /// The same, and sleeps until there is at least one completion.
+  void submit_and_wait() noexcept;
+
+  /// The same, until there are so many completions, for at most that long.
+  void submit_and_wait(unsigned completions, std::chrono::microseconds limit) noexcept;
+
+  /// Calls handle(completion) for each completion that is there; true if there was any.
+  template <typename Handle>
+  bool reap(Handle&& handle) noexcept {
+    unsigned head = 0;
+    unsigned count = 0;
+    io_uring_cqe* completion = nullptr;
+    io_uring_for_each_cqe(&ring_, head, completion) {
+      handle(static_cast<const io_uring_cqe&>(*completion));
+      ++count;
+    }
+    io_uring_cq_advance(&ring_, count);
+    return count != 0;
+  }
+
+  [[nodiscard]] io_uring& raw() noexcept { return ring_; }
+
+ private:
+  io_uring ring_{};
+};
+
+}  // namespace mcr

@@ -1,0 +1,128 @@
+// Where frames come in: AF_PACKET sockets (packet(7)), read by multishot recvmsg or, where asked
+// for, from a ring of blocks (block_ring.hpp).
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "mcr/dataplane/rx_ring.hpp"
+#include "mcr/dataplane/buffers.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/rules/counters.hpp"
+#include "mcr/base/fd.hpp"
+#include "mcr/packet/parse.hpp"
+#include "mcr/dataplane/worker_sockets.hpp"
+#include "mcr/dataplane/ring.hpp"
+#include "mcr/rules/table.hpp"
+
+namespace mcr {
+
+/// A worker's socket; with a ring if it has blocks. The ring goes first.
+struct IngressSocket {
+  UniqueFd socket;
+  std::optional<BlockRing> ring;
+};
+
+/// One socket per worker, all of one fanout group of its own. They pass nothing until pass_only().
+/// `interface` is only its name in errors. `ring_bytes`: of each socket's ring of blocks; none: it
+/// has a receive buffer. Throws OsError.
+[[nodiscard]] std::vector<IngressSocket> open_ingress(const std::string& interface,
+                                                      const IngressKey& key, Fanout fanout,
+                                                      std::size_t workers,
+                                                      std::optional<std::uint64_t> ring_bytes);
+
+/// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
+/// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError,
+/// with the sockets passing this, or at least what they passed before. `interface`: for errors.
+void pass_only(const std::string& interface, std::span<const Fd> sockets,
+               std::span<const Endpoint> destinations, const IngressKey& key,
+               std::size_t link_header);
+
+/// PACKET_STATISTICS since the last call, in frames.
+struct IngressStatistics {
+  std::uint32_t offered = 0;  ///< passed the filter, dropped ones included
+  std::uint32_t dropped = 0;  ///< the socket had no room
+};
+[[nodiscard]] IngressStatistics take_statistics(Fd socket);
+
+/// One received frame; borrowed from its buffer, on which the receiver holds one reference.
+struct Frame {
+  std::uint16_t port = 0;
+  std::uint16_t buffer = 0;
+  bool whole = true;  ///< false: the frame was longer than the buffer
+  VnetHeader vnet;
+  std::span<const std::byte> bytes;
+};
+
+/// One worker's receiving side. Worker thread only.
+class Ingress {
+ public:
+  Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters);
+
+  /// Receives on the table's ports and on no others.
+  void adopt(const RuleTable& table) noexcept;
+  /// Stops receiving on all ports.
+  void stop() noexcept;
+
+  /// A receive completion.
+  void complete(Token token, const io_uring_cqe& completion) noexcept;
+
+  /// The next frame that has been received, with one reference on its buffer.
+  std::optional<Frame> next() noexcept;
+  /// Frames that are known to wait for next(); there may be more in the blocks of a ring.
+  [[nodiscard]] std::uint32_t waiting() const noexcept { return frames_.size(); }
+  [[nodiscard]] bool empty() const noexcept;
+
+  /// While empty(): ports that have ended are given back to control.
+  void settle() noexcept;
+
+  /// Arms again what ended for want of buffers, if enough have come back.
+  void rearm() noexcept;
+  /// Whether some port still has a receive armed.
+  [[nodiscard]] bool busy() const noexcept { return armed_.any(); }
+
+ private:
+  /// Frames of multishot receives; each holds a buffer, so they cannot be more.
+  class Queue {
+   public:
+    void push(const Frame& frame) noexcept { frames_[(first_ + size_++) % Buffers::most] = frame; }
+    Frame pop() noexcept {
+      --size_;
+      return frames_[first_++ % Buffers::most];
+    }
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+
+   private:
+    std::vector<Frame> frames_{Buffers::most};
+    std::uint32_t first_ = 0;
+    std::uint32_t size_ = 0;
+  };
+
+  void arm(std::uint16_t port) noexcept;
+  void ended(std::uint16_t port, int result) noexcept;
+  std::optional<Frame> next_in_block(std::uint16_t port) noexcept;
+  void cancel(std::uint16_t port) noexcept;
+  std::optional<Frame> read(std::uint16_t port, std::uint16_t buffer, int result) noexcept;
+  void count_unreadable(std::uint16_t port) noexcept;
+
+  Ring& ring_;
+  Buffers& buffers_;
+  Ports& ports_;
+  CounterBlock& counters_;
+  msghdr header_{};
+  std::bitset<slots::ingress> wanted_;
+  std::bitset<slots::ingress> armed_;
+  std::bitset<slots::ingress> starved_;  ///< wait for buffers
+  std::bitset<slots::ingress> ended_;    ///< and not wanted any more
+  Queue frames_;
+  std::vector<std::uint16_t> rings_;  ///< ports with a ring
+  std::size_t turn_ = 0;              ///< in rings_: whose block is being read
+  const bool superframes_described_;
+};
+
+}  // namespace mcr

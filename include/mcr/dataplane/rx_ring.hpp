@@ -1,0 +1,86 @@
+// A receive ring of blocks that the kernel fills and we read in place: TPACKET_V3 of packet(7),
+// Documentation/networking/packet_mmap.rst. No system call a frame, but a frame is seen only when
+// its block is full or `block_timeout` old.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "mcr/dataplane/buffers.hpp"
+#include "mcr/base/fd.hpp"
+#include "mcr/packet/parse.hpp"
+
+namespace mcr {
+
+/// A ring's memory, borrowed from its BlockRing.
+struct Blocks {
+  static constexpr std::uint32_t bytes = 256U << 10U;  ///< of one; holds a frame of 64 KiB
+
+  std::byte* memory = nullptr;  ///< null: the socket has no ring
+  std::uint32_t count = 0;
+
+  [[nodiscard]] std::byte* at(std::uint32_t block) const noexcept {
+    return memory + std::size_t{block} * bytes;
+  }
+};
+
+/// When the kernel hands over a block that is not full. Older kernels count in timer ticks.
+inline constexpr std::chrono::milliseconds block_timeout{1};
+
+/// The ring of one packet socket, owned; the socket must not be bound yet. Control thread only.
+class BlockRing {
+ public:
+  /// With at least `bytes` in all. `interface` is only its name in errors. Throws OsError.
+  BlockRing(Fd socket, std::uint64_t bytes, const std::string& interface);
+  BlockRing(BlockRing&& other) noexcept;
+  BlockRing& operator=(BlockRing&&) = delete;
+  BlockRing(const BlockRing&) = delete;
+  BlockRing& operator=(const BlockRing&) = delete;
+  ~BlockRing();
+
+  [[nodiscard]] Blocks blocks() const noexcept { return blocks_; }
+
+ private:
+  Blocks blocks_;
+};
+
+/// One frame in its block.
+struct BlockFrame {
+  std::uint16_t buffer = 0;
+  VnetHeader vnet;
+  std::span<const std::byte> bytes;
+  bool whole = true;  ///< false: it was longer than a block
+};
+
+/// A worker's place in a ring. Worker thread only.
+class BlockReader {
+ public:
+  BlockReader() = default;
+  explicit BlockReader(Blocks blocks) noexcept : blocks_(blocks) {}
+
+  [[nodiscard]] std::uint32_t blocks() const noexcept { return blocks_.count; }  ///< 0: no ring
+
+  /// Whether there are frames: in the open block, or in the next one, which is full or timed out.
+  [[nodiscard]] bool ready() const noexcept;
+  /// The next frame, and whose buffer it is in, with one reference; none where a block ends.
+  std::optional<BlockFrame> next(Buffers& buffers) noexcept;
+  /// Whether some block is not back with the kernel.
+  [[nodiscard]] bool in_use() const noexcept { return in_use_ != 0; }
+
+ private:
+  bool open(Buffers& buffers) noexcept;
+
+  Blocks blocks_;
+  std::uint32_t block_ = 0;  ///< that is open, or comes next
+  std::uint16_t buffer_ = 0;
+  bool open_ = false;
+  const std::byte* frame_ = nullptr;
+  std::uint32_t frames_left_ = 0;
+  std::uint32_t in_use_ = 0;
+};
+
+}  // namespace mcr

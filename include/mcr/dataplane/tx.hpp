@@ -1,0 +1,235 @@
+// Where copies go out: UDP sockets (udp(7)), one queue for each egress port.
+// Theory in egress.cpp.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mcr/base/address.hpp"
+#include "mcr/dataplane/buffers.hpp"
+#include "mcr/rules/counters.hpp"
+#include "mcr/base/fd.hpp"
+#include "mcr/packet/gso_batch.hpp"
+#include "mcr/base/mapping.hpp"
+#include "mcr/packet/parse.hpp"
+#include "mcr/dataplane/worker_sockets.hpp"
+#include "mcr/dataplane/ring.hpp"
+#include "mcr/rules/table.hpp"
+
+namespace mcr {
+
+/// A socket for one egress port of one worker. Interface and source address are said by each
+/// message's control data. Throws OsError.
+[[nodiscard]] UniqueFd open_egress(const std::string& interface, const EgressKey& key);
+
+/// One worker's sending side. Worker thread only; nothing here allocates after construction.
+class Egress {
+ public:
+  /// Messages there are in all, and that may wait at one port that takes no more for now.
+  static constexpr std::uint32_t messages = 4096;
+  static constexpr std::uint32_t queue_limit = 1024;
+  static constexpr std::uint32_t bulk_messages = 64;
+  /// Pieces that may wait at one port that takes no more for now, with the buffers it has pinned.
+  static constexpr std::uint32_t held_by_port = 256;
+  /// Messages below this size are cheaper to copy, bytes.
+  static constexpr std::uint32_t zerocopy_minimum = 1024;
+  /// Pieces below this size are gathered to be copied, as many as fit, bytes.
+  static constexpr std::uint32_t zerocopy_piece_minimum = 512;
+
+  /// `plain` sends each datagram alone and copied: the yardstick for what `bulk` brings.
+  enum class Mode : std::uint8_t { bulk, plain };
+
+  Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters, Mode mode);
+
+  /// A new table: what was gathered by the old one stays as it is.
+  void adopt() noexcept { ++generation_; }
+
+  /// Whether add() finds room for this packet without losing any of it. If not: flush(), submit
+  /// and reap, which gives room unless the egress is stuck.
+  [[nodiscard]] bool has_room(const TableOutput& output, const Packet& packet) const noexcept;
+
+  /// Takes a copy of the packet's datagrams for this output: gathers them into messages, or counts
+  /// a drop. `buffer` holds the payload; each message keeps a reference of its own.
+  void add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
+
+  /// Counts datagrams for this output that are dropped before add().
+  void drop(const TableOutput& output, OutputDrop reason, std::uint32_t datagrams) noexcept {
+    counters_.outputs[output.slot].matched.add(datagrams);
+    count_drop(output.slot, reason, datagrams);
+  }
+
+  /// Messages that nothing joins any more: enough of them are worth a flush() in the middle of a
+  /// batch, while their memory is in the cache, and before their pinned buffers reach the limit.
+  [[nodiscard]] bool has_bulk() const noexcept { return complete_ >= bulk_messages; }
+
+  /// Turns waiting messages into requests as far as the sockets have room; true if there were any.
+  bool flush() noexcept;
+
+  /// The completion of a send, its zero-copy notification, or of the wait for room.
+  void complete(Token token, const io_uring_cqe& completion) noexcept;
+
+  /// Drops what waits and cannot be sent, for a stop.
+  void abandon() noexcept;
+  /// Whether the kernel still owes completions.
+  [[nodiscard]] bool busy() const noexcept { return free_count_ != messages; }
+
+ private:
+  using Index = std::uint32_t;
+  static constexpr Index none = messages;
+  /// Messages, after zero-copy was refused or of no use.
+  static constexpr std::uint16_t copies_before_retry = 1024;
+
+  struct Message {
+    MessageShape shape;
+    std::uint64_t order;  ///< among the messages of its port
+    std::uint32_t slot;
+    std::uint16_t port;
+    std::uint8_t notifications;  ///< zero-copy: still to come
+    std::uint8_t stale;          ///< of those, for attempts that were refused
+    bool zerocopy;               ///< how it was sent last
+    bool copy_only;              ///< it lies in a block, or the kernel had no memory to pin
+    bool retried;
+    bool answered;  ///< sent or dropped: only notifications are missing
+    bool accepted;  ///< sent
+    bool was_copied;
+    bool raw;  ///< one datagram, and its UDP header from us
+    Index next;
+    std::uint8_t control_bytes;
+    SocketAddress destination;
+    msghdr header;
+    alignas(8) std::array<std::byte, Envelope::control_most + 24> control;  ///< and UDP_SEGMENT
+    // Of a raw one: the header, and both for the kernel.
+    std::array<std::byte, 8> udp_header;
+    std::array<iovec, 2> with_header;
+    std::array<iovec, gather_limits::pieces> pieces;
+    std::array<std::uint16_t, gather_limits::pieces> buffers;
+  };
+
+  /// Messages in order, linked by `next`.
+  struct Queue {
+    Index head = none;
+    Index tail = none;
+    std::uint32_t count = 0;
+  };
+
+  struct Port {
+    Queue waiting;
+    Queue returned;                 ///< refused for now; go before `waiting`
+    std::uint32_t with_kernel = 0;  ///< requests without their result
+    std::uint64_t started = 0;      ///< messages so far
+    std::uint64_t charged = 0;      ///< upper bound of what the socket's send buffer holds, bytes
+    std::uint32_t waiting_pieces = 0;  ///< buffer references that `waiting` holds
+    bool blocked = false;              ///< waits for the socket to be writable
+    bool takes_segments = false;       ///< to groups: a segmented message was not refused as such
+    bool listed = false;               ///< in active_
+  };
+
+  /// Which receive buffers zero-copy sends hold. Copies of one frame hold the same.
+  class Pins {
+   public:
+    void add(std::uint16_t buffer) noexcept {
+      if (holders_[buffer]++ == 0) ++buffers_;
+    }
+    void remove(std::uint16_t buffer) noexcept {
+      if (--holders_[buffer] == 0) --buffers_;
+    }
+    [[nodiscard]] std::uint32_t buffers() const noexcept { return buffers_; }
+
+   private:
+    std::array<std::uint16_t, Buffers::most> holders_;
+    std::uint32_t buffers_;
+  };
+
+  /// Of one output, found by its counter slot.
+  struct OutputState {
+    std::uint32_t generation;  ///< of the table that `open_plus_one` was gathered by
+    Index open_plus_one;       ///< message that still gathers; 0: none
+    std::uint8_t copied_in_a_row;
+    std::uint16_t copies_left;   ///< send so many without trying zero-copy
+    std::uint16_t singles_left;  ///< send so many datagrams each on its own
+    bool takes_segments;         ///< a segmented message was not refused as such
+  };
+
+  /// Where a packet leaves from an output.
+  struct Exit {
+    std::uint16_t port;
+    bool raw;
+  };
+
+  // Building messages.
+  [[nodiscard]] static Exit exit_of(const TableOutput& output, const Packet& packet) noexcept;
+  void note_sender(const Exit& exit, const Packet& packet) noexcept;
+  [[nodiscard]] bool gathers(const TableOutput& output, const Exit& exit,
+                             const Packet& packet) const noexcept;
+  void add_run(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+               const Run& run, bool gather, const std::byte* data, std::uint16_t buffer) noexcept;
+  void add_raw(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+               const Run& run, const Endpoint& source, const std::byte* data,
+               std::uint16_t buffer) noexcept;
+  Message* start(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+                 const Run& run) noexcept;
+  [[nodiscard]] static bool bears(const Message& message, const Envelope& envelope) noexcept;
+  void append(Message& message, const Run& run, const std::byte* data,
+              std::uint16_t buffer) noexcept;
+  std::uint32_t leave_blocks(Message& message) noexcept;
+  std::uint32_t leave_blocks(const Queue& queue) noexcept;
+  [[nodiscard]] bool has_its_share(std::uint16_t port) const noexcept;
+
+  // Handing them to the kernel.
+  bool flush_port(std::uint16_t number) noexcept;
+  [[nodiscard]] bool has_send_buffer(std::uint16_t number) noexcept;
+  void await_writable(std::uint16_t number) noexcept;
+  void send(Index index) noexcept;
+  [[nodiscard]] bool worth_zerocopy(const Message& message) noexcept;
+  [[nodiscard]] bool is_trial(const Message& message) const noexcept;
+  void pin(const Message& message) noexcept;
+  void unpin(const Message& message) noexcept;
+
+  // Hearing back (egress_answers.cpp).
+  void sent(Message& message) noexcept;
+  void took(const Message& message) noexcept;
+  void refused(Index index, int error) noexcept;
+  void send_again(Index index) noexcept;
+  void split(Index index) noexcept;
+  void drop(Message& message, OutputDrop reason) noexcept;
+  void count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept;
+  void answered(Message& message) noexcept;
+  void drop_overtaken(const Message& sent) noexcept;
+  void settle(Index index) noexcept;
+  void learn(const Message& message) noexcept;
+
+  void activate(std::uint16_t number) noexcept;
+  void push(Queue& queue, Index index) noexcept;
+  Index pop(Queue& queue) noexcept;
+  Index allocate(std::uint16_t port, std::uint32_t slot) noexcept;
+
+  Ring& ring_;
+  Buffers& buffers_;
+  Ports& shared_;
+  CounterBlock& counters_;
+  const Mode mode_;
+  bool zerocopy_supported_;
+  const std::uint16_t zerocopy_flags_;
+  std::uint32_t generation_ = 0;
+  Envelope filled_;  ///< of the packet in add(), where the output's varies
+  /// After the kernel had no memory to pin all outputs copy so many messages; each time twice as
+  /// many, until zero-copy has gone well for long.
+  std::uint32_t copies_left_ = 0;
+  std::uint32_t copies_next_time_ = copies_before_retry;
+  std::uint32_t zerocopies_taken_ = 0;  ///< since then
+  Mapping<Message> pool_{messages};
+  Mapping<OutputState> outputs_{slots::outputs};
+  std::vector<Port> ports_;
+  std::vector<Index> free_;  ///< its first free_count_ are free
+  std::uint32_t free_count_ = messages;
+  std::vector<std::uint16_t> active_;  ///< ports with something waiting
+  Mapping<Pins> pinned_{1};            ///< by all ports
+  Mapping<Pins> port_pinned_{slots::egress};
+  std::uint32_t complete_ = 0;  ///< waiting messages that gather no more, since the last flush
+};
+
+}  // namespace mcr

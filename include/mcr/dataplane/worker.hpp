@@ -1,0 +1,103 @@
+// One worker: a thread, a ring, its sockets, its buffers, its counters. The packet loop.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <future>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "mcr/dataplane/buffers.hpp"
+#include "mcr/rules/counters.hpp"
+#include "mcr/dataplane/tx.hpp"
+#include "mcr/base/fd.hpp"
+#include "mcr/dataplane/rx.hpp"
+#include "mcr/base/mapping.hpp"
+#include "mcr/dataplane/worker_sockets.hpp"
+#include "mcr/packet/rate_limiter.hpp"
+#include "mcr/dataplane/ring.hpp"
+#include "mcr/rules/table.hpp"
+#include "mcr/base/rcu.hpp"
+
+namespace mcr {
+
+class Worker {
+ public:
+  /// Allocates everything; starts nothing. `cpu`: where to pin the thread, if anywhere.
+  /// Throws Failure (unavailable) without io_uring, OsError.
+  /// `limits`: by output slot, shared by all workers; outlives them.
+  Worker(Snapshot<RuleTable>& rules, Mapping<RateMemory>& limits, unsigned id,
+         std::optional<unsigned> cpu, Egress::Mode mode);
+  /// Stops, if that has not been done.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // For the control thread.
+  /// Returns when the thread has taken over its ring. Throws OsError.
+  void start();
+  /// Makes the worker look at the rule table, also when it sleeps.
+  void wake() noexcept;
+  /// How long to wait for a fuller batch; 0: not at all.
+  void set_batch_wait(std::chrono::microseconds wait) noexcept {
+    batch_wait_us_.store(static_cast<std::uint32_t>(wait.count()), std::memory_order_relaxed);
+  }
+  /// Begins a stop without waiting for it, so that several workers stop at once.
+  void request_stop() noexcept;
+  /// Receives nothing more, sends what it holds (for at most half a second), ends the thread.
+  void stop() noexcept;
+
+  [[nodiscard]] unsigned id() const noexcept { return id_; }
+  [[nodiscard]] std::optional<unsigned> cpu() const noexcept { return cpu_; }
+  [[nodiscard]] CounterBlock& counters() noexcept { return *counters_; }
+  [[nodiscard]] const CounterBlock& counters() const noexcept { return *counters_; }
+  [[nodiscard]] Ports& ports() noexcept { return ports_; }
+  /// How often the loop has gone round; a wake() makes it go round once more.
+  [[nodiscard]] std::uint64_t rounds() const noexcept {
+    return rounds_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  void run(std::promise<void> ready) noexcept;
+  void loop() noexcept;
+  void exchange() noexcept;
+  void fill_batch() noexcept;
+  void adopt(const RuleTable& table) noexcept;
+  void reap() noexcept;
+  void forward_batch(const RuleTable& table) noexcept;
+  void forward(const Frame& frame, const RuleTable& table) noexcept;
+  bool receive(const Frame& frame, Packet& packet) noexcept;
+  void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
+  void take(const TableEntry& entry, const Frame& frame, const Packet& packet,
+            const RuleTable& table) noexcept;
+  void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
+  [[nodiscard]] Packet within_limit(const TableOutput& output, const Packet& packet,
+                                    const RuleTable& table) noexcept;
+  void send_bulk() noexcept;
+  void make_room(const TableOutput& output, const Packet& packet) noexcept;
+  void await_wake() noexcept;
+  void wind_down() noexcept;
+
+  const unsigned id_;
+  std::optional<unsigned> cpu_;
+  Mapping<CounterBlock> counters_{1};
+  Ports ports_;
+  Ring ring_;
+  Buffers buffers_;
+  Ingress ingress_;
+  Egress egress_;
+  Snapshot<RuleTable>::Reader rules_;
+  Mapping<RateMemory>& limits_;
+  std::uint64_t adopted_ = ~std::uint64_t{0};  ///< generation
+  std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch
+  UniqueFd wake_;
+  std::uint64_t wakes_ = 0;
+  std::atomic<std::uint64_t> rounds_{0};
+  std::atomic<std::uint32_t> batch_wait_us_{0};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace mcr

@@ -1,0 +1,73 @@
+// The sockets of one worker, by port number: how control hands sockets to a worker and takes them
+// back. Control fills a cell before it publishes a table that names the port, and clears it when
+// the worker has let go; in between the cell does not change. On the way back, what a worker tells
+// of senders' ports.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "mcr/dataplane/rx_ring.hpp"
+#include "mcr/rules/counters.hpp"
+#include "mcr/base/fd.hpp"
+
+namespace mcr {
+
+struct IngressPort {
+  Fd socket;
+  BlockReader blocks;            ///< of the socket's ring, if it has one; then the worker's
+  std::uint8_t link_header = 0;  ///< bytes before the IP header
+  /// Written by the worker: a receive is armed, or a frame of this port is in its hands.
+  std::atomic<bool> busy{false};
+  /// Written by the worker: receiving failed this often in a row; it tries again when woken.
+  std::atomic<std::uint32_t> failures{0};
+};
+
+struct EgressPort {
+  Fd socket;
+  /// Bytes, as the kernel accounts (SO_SNDBUF). Control may change it at any time.
+  std::atomic<std::uint32_t> send_buffer{0};
+  /// Written by the worker: messages queued here, or with the kernel and unanswered.
+  std::atomic<std::uint32_t> unresolved{0};
+  /// Set by the worker where senders have egress ports of their own: it has been used.
+  std::atomic<bool> used{false};
+};
+
+/// The last source ports that were sent by a raw egress port: one worker notes them, control takes
+/// them. Each has its one place; of two that share it the later one stays, until the other comes
+/// again.
+class SenderNotes {
+ public:
+  struct Note {
+    std::uint16_t egress = 0;
+    std::uint16_t source_port = 0;
+  };
+
+  /// Port 0 is none: no socket can be bound to it.
+  void add(Note note) noexcept {
+    notes_[(note.source_port ^ note.egress) % notes_.size()].store(
+        std::uint32_t{note.egress} << 16U | note.source_port, std::memory_order_relaxed);
+  }
+
+  /// Calls handle(note) for each that came since.
+  template <typename Handle>
+  void take(Handle&& handle) {
+    for (auto& place : notes_) {
+      const auto bits = place.exchange(0, std::memory_order_relaxed);
+      const auto source_port = static_cast<std::uint16_t>(bits);
+      if (source_port != 0) handle(Note{static_cast<std::uint16_t>(bits >> 16U), source_port});
+    }
+  }
+
+ private:
+  std::array<std::atomic<std::uint32_t>, 64> notes_{};
+};
+
+struct Ports {
+  std::array<IngressPort, slots::ingress> ingress;
+  std::array<EgressPort, slots::egress> egress;
+  SenderNotes sender_notes;
+};
+
+}  // namespace mcr

@@ -1,0 +1,34 @@
+// Membership reports as they stand on the wire, for those that the kernel does not send of its own
+// accord: IGMPv2 (RFC 2236), IGMPv3 (RFC 3376, 4.2) and MLDv2 (RFC 3810, 5.2).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "mcr/base/address.hpp"
+
+namespace mcr {
+
+/// What a host receives of one group: from `sources`, or from any if there are none.
+struct GroupReport {
+  IpAddress group;
+  std::vector<IpAddress> sources;
+};
+
+enum class ReportVersion : std::uint8_t { igmp2, igmp3, mld2 };
+
+/// The payload of one IP packet, and where to. The checksum of MLD is the kernel's to fill in.
+struct ReportMessage {
+  IpAddress destination;
+  std::vector<std::uint8_t> bytes;
+};
+
+/// Reports the present state of the groups, which are all of the version's family. As many messages
+/// as it takes with `most_bytes` (at least 64) each; more sources than fit go into several records.
+[[nodiscard]] std::vector<ReportMessage> membership_reports(std::span<const GroupReport> groups,
+                                                            ReportVersion version,
+                                                            std::size_t most_bytes);
+
+}  // namespace mcr

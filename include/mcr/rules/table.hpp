@@ -1,0 +1,188 @@
+// The rule table: what a worker reads. Compiled from Config and Interfaces, never changed after.
+// Counters and sockets are named by index (index_book.hpp), so that a table can be freed while
+// sends of it are still in flight.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcr/base/address.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/rules/counters.hpp"
+#include "mcr/packet/send_header.hpp"
+#include "mcr/rules/slot_allocator.hpp"
+#include "mcr/config/socket_kind.hpp"
+#include "mcr/host/interfaces.hpp"
+
+namespace mcr {
+
+/// An output's counters begin with its identity: rule, interface, destination.
+struct OutputKey {
+  std::string rule;
+  std::string interface;
+  Endpoint destination;
+
+  auto operator<=>(const OutputKey&) const = default;
+};
+
+/// Every number a table refers to. Control thread only.
+struct Indexes {
+  IndexBook<std::string> rules{slots::rules};
+  IndexBook<OutputKey> outputs{slots::outputs};
+  IndexBook<IngressKey> ingress{slots::ingress};
+  IndexBook<EgressKey> egress{slots::egress};
+};
+
+enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
+[[nodiscard]] std::string_view name(RuleState state) noexcept;
+
+/// What can be said of a rule from outside the packet path. Empty reason: usable. An active rule
+/// has a reason when only a part of its inputs or outputs can be used.
+struct Standing {
+  RuleState state = RuleState::active;
+  std::string reason;
+  std::vector<std::string> input_reasons;   ///< one per input
+  std::vector<std::string> output_reasons;  ///< one per output
+};
+
+/// Why the kernel refused what an input must join; "" when it did not.
+using JoinRefusal = std::function<std::string(const Input&)>;
+
+[[nodiscard]] Standing judge(const Rule& rule, const Interfaces& interfaces,
+                             const JoinRefusal& join_refusal);
+
+/// Of the kind of a raw egress port, the one that sends from `source_port`: in bulk, which a raw
+/// one cannot.
+struct SenderEgress {
+  std::uint16_t source_port = 0;
+  std::uint16_t egress = 0;
+};
+
+/// One output as the worker needs it.
+struct TableOutput {
+  static constexpr std::uint16_t no_egress = std::numeric_limits<std::uint16_t>::max();
+
+  std::uint32_t slot = 0;            ///< of its counters
+  std::uint16_t egress = no_egress;  ///< no_egress: count output_down
+  std::uint16_t unfragmented = 0;    ///< largest UDP payload that fits the egress MTU, bytes
+  bool segmentation = false;         ///< several datagrams may leave as one message
+  std::uint8_t varies = 0;           ///< what of the envelope (envelope.hpp, bits of varies)
+  bool raw = false;                  ///< of `egress`
+  std::uint32_t limit = 0;           ///< 0: none; else RuleTable::limit() knows it
+  /// Where it is raw: what to send by instead, by source port, sorted. Lives as long as the table.
+  std::span<const SenderEgress> senders;
+  Envelope envelope;
+};
+
+/// The egress port to send by from this source port, null: the output's own.
+[[nodiscard]] const SenderEgress* sender_egress(const TableOutput& output,
+                                                std::uint16_t source_port) noexcept;
+
+/// One input of one rule.
+struct TableEntry {
+  Endpoint destination;
+  std::uint16_t ingress = 0;  ///< port that it arrives on
+  std::uint32_t rule = 0;     ///< slot of its counters
+  std::uint32_t first_output = 0;
+  std::uint32_t outputs = 0;
+  std::uint32_t first_source = 0;
+  std::uint32_t sources = 0;  ///< 0: any
+  bool allow_loop = false;    ///< takes also what is_own()
+};
+
+/// A socket the workers need to receive from.
+struct TableIngress {
+  std::uint16_t port = 0;
+  std::string interface;
+  IngressKey key;
+  std::uint8_t link_header = 0;        ///< bytes
+  std::vector<Endpoint> destinations;  ///< what its kernel filter passes, sorted, unique
+};
+
+/// A socket the workers need to send by.
+struct TableEgress {
+  std::uint16_t port = 0;
+  std::string interface;
+  EgressKey key;
+};
+
+class RuleTable {
+ public:
+  RuleTable() = default;
+  RuleTable(RuleTable&&) = default;  // no copies: its outputs refer to the table
+  RuleTable& operator=(RuleTable&&) = default;
+
+  /// The inputs that take a datagram with this destination from this ingress port: O(1).
+  [[nodiscard]] std::span<const TableEntry> lookup(std::uint16_t ingress,
+                                                   const Endpoint& destination) const noexcept;
+  [[nodiscard]] bool allows(const TableEntry& entry, const IpAddress& source) const noexcept;
+  [[nodiscard]] std::span<const TableOutput> outputs(const TableEntry& entry) const noexcept {
+    return std::span(outputs_).subspan(entry.first_output, entry.outputs);
+  }
+
+  /// Whether a datagram with this source is one that an output of this table has sent. Outputs that
+  /// preserve the sender's address cannot be told from the sender.
+  [[nodiscard]] bool is_own(const Endpoint& source) const noexcept {
+    return (own_ports_ >> (source.port % 64U) & 1U) != 0 && has_own(source);
+  }
+
+  /// A limit, and the slot of what is remembered of it: several outputs may share it.
+  struct Limit {
+    RateLimit rate;
+    std::uint32_t memory = 0;
+  };
+  /// Of an output that has one.
+  [[nodiscard]] const Limit& limit(const TableOutput& output) const noexcept {
+    return limits_[output.limit - 1];
+  }
+
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+  [[nodiscard]] const std::vector<TableIngress>& ingress() const noexcept { return ingress_; }
+  [[nodiscard]] const std::vector<TableEgress>& egress() const noexcept { return egress_; }
+
+ private:
+  friend class TableCompiler;
+
+  struct SourceRange {
+    IpAddress first;
+    IpAddress last;
+  };
+  struct Bucket {
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;  ///< 0: empty
+  };
+
+  [[nodiscard]] bool at(const Bucket& bucket, std::uint16_t ingress,
+                        const Endpoint& destination) const noexcept;
+  [[nodiscard]] bool has_own(const Endpoint& source) const noexcept;
+
+  std::uint64_t generation_ = 0;
+  std::vector<Bucket> buckets_{1};   ///< open addressing, a power of two, at most half full
+  std::vector<TableEntry> entries_;  ///< those of one ingress and destination side by side
+  std::vector<TableOutput> outputs_;
+  std::vector<SenderEgress> senders_;  ///< of one raw egress port side by side
+  std::vector<Limit> limits_;
+  std::uint64_t own_ports_ = 0;        ///< bit N: one of own_sources_ has a port of N modulo 64
+  std::vector<Endpoint> own_sources_;  ///< sorted, unique
+  std::vector<SourceRange> sources_;   ///< of each entry sorted and disjoint
+  std::vector<TableIngress> ingress_;
+  std::vector<TableEgress> egress_;
+};
+
+/// Compiles the active rules. Adds what it needs to `indexes`; removes nothing from there.
+/// `standings`: one per rule, from judge(). `source_port`: of outputs that name none. `senders`:
+/// egress ports to have beside the raw ones of their kind, sorted; those without one are left out.
+/// Throws Failure (config) when a book of indexes is full.
+[[nodiscard]] RuleTable compile(const Config& config, const Interfaces& interfaces,
+                                const std::vector<Standing>& standings, Indexes& indexes,
+                                std::uint64_t generation, std::uint16_t source_port = 0,
+                                std::span<const EgressKey> senders = {});
+
+}  // namespace mcr

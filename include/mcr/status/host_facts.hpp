@@ -1,0 +1,15 @@
+// What this host is like, for `mcr doctor`: asked of the kernel, /proc, /sys and ethtool. Changes
+// nothing. What cannot be read is left as it stands in HostFacts.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "mcr/status/doctor.hpp"
+
+namespace mcr {
+
+/// `interfaces`: those to look at more closely. Throws OsError where netlink does not answer.
+[[nodiscard]] HostFacts inspect_host(const std::set<std::string>& interfaces);
+
+}  // namespace mcr

@@ -1,0 +1,71 @@
+#include "mcr/base/printable.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+namespace mcr {
+namespace {
+
+struct CodePoint {
+  char32_t value = 0;
+  std::size_t bytes = 0;  // 0: not valid UTF-8
+};
+
+constexpr bool continues(char byte) {
+  return (static_cast<std::uint8_t>(byte) & 0xC0U) == 0x80U;
+}
+
+/// The code point at the front (RFC 3629: shortest form, no surrogates).
+CodePoint front(std::string_view text) {
+  auto lead = static_cast<std::uint8_t>(text.front());
+  if (lead < 0x80U) return {lead, 1};
+  std::size_t size = lead >= 0xF0U ? 4 : lead >= 0xE0U ? 3 : 2;
+  if (lead < 0xC2U || lead > 0xF4U || text.size() < size) return {};
+  char32_t value = lead & (0xFFU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    if (!continues(text[i])) return {};
+    value = value << 6U | (static_cast<std::uint8_t>(text[i]) & 0x3FU);
+  }
+  bool overlong = (size == 3 && value < 0x800U) || (size == 4 && value < 0x10000U);
+  bool surrogate = value >= 0xD800U && value <= 0xDFFFU;
+  if (overlong || surrogate || value > 0x10FFFFU) return {};
+  return {value, size};
+}
+
+/// C0, DEL, C1; line separators; marks that turn the direction of what follows.
+constexpr bool is_hidden(char32_t c) {
+  return c < 0x20U || (c >= 0x7FU && c < 0xA0U) || (c >= 0x200BU && c <= 0x200FU) ||
+         (c >= 0x2028U && c <= 0x202EU) || (c >= 0x2060U && c <= 0x206FU) || c == 0xFEFFU;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    auto [value, bytes] = front(text);
+    if (bytes == 0) {
+      fmt::format_to(std::back_inserter(result), "\\x{:02x}",
+                     static_cast<std::uint8_t>(text.front()));
+      bytes = 1;
+    } else if (is_hidden(value)) {
+      auto number = static_cast<std::uint32_t>(value);
+      result +=
+          number < 0x80U ? fmt::format("\\x{:02x}", number) : fmt::format("\\u{{{:x}}}", number);
+    } else {
+      result += text.substr(0, bytes);
+    }
+    text.remove_prefix(bytes);
+  }
+  return result;
+}
+
+std::size_t text_width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return !continues(c); }));
+}
+
+}  // namespace mcr

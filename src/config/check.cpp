@@ -1,0 +1,229 @@
+#include "check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <map>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "input_match.hpp"
+#include "loops.hpp"
+#include "mcr/config/socket_kind.hpp"
+
+namespace mcr {
+namespace {
+
+std::string flow_text(const Input& input) {
+  auto text = fmt::format("{} on {}", input.destinations().str(), input.interface);
+  if (input.vlan != 0) text += fmt::format(", VLAN {}", input.vlan);
+  if (input.local) text += ", sent by this host";
+  return text;
+}
+
+/// An input that is already there, so that a second one can name it.
+struct Holder {
+  const PlacedRule* rule = nullptr;
+  Position at;
+};
+
+/// The inputs of one flow, by the sources they take.
+struct Takers {
+  Holder any;    ///< takes every source
+  Holder first;  ///< some input of this flow
+  struct Block {
+    IpAddress last;
+    Holder holder;
+  };
+  std::map<IpAddress, Block> by_source;  ///< disjoint blocks, by their first address
+};
+
+/// An input seen before that shares a source with this one, or none.
+Holder overlapping(const Takers& takers, const Input& input) {
+  if (takers.any.rule != nullptr) return takers.any;
+  if (input.sources.empty()) return takers.first;
+  for (const auto& source : input.sources) {
+    const auto next = takers.by_source.upper_bound(source.last());
+    if (next == takers.by_source.begin()) continue;
+    const auto& [last, holder] = std::prev(next)->second;
+    if (last >= source.first()) return holder;
+  }
+  return {};
+}
+
+void add_taker(Takers& takers, const Input& input, const Holder& holder) {
+  if (takers.first.rule == nullptr) takers.first = holder;
+  if (input.sources.empty() && takers.any.rule == nullptr) takers.any = holder;
+  for (const auto& source : input.sources)
+    takers.by_source.try_emplace(source.first(), Takers::Block{source.last(), holder});
+}
+
+class InputCheck {
+ public:
+  explicit InputCheck(Mistakes& mistakes) : mistakes_(mistakes) {}
+
+  [[nodiscard]] bool too_many() const {
+    return inputs_ > limits::lookup_entries || sources_ > limits::sources;
+  }
+
+  /// False if one of the rule's inputs was refused.
+  bool add(const PlacedRule& placed) {
+    bool fine = true;
+    for (std::size_t i = 0; i < placed.rule.inputs.size(); ++i)
+      fine = add(placed.rule.inputs[i], {&placed, placed.inputs_at[i]}) && fine;
+    return fine;
+  }
+
+ private:
+  bool add(const Input& input, const Holder& holder) {
+    const auto destinations = input.destinations();
+    count(inputs_, destinations.size(), limits::lookup_entries, "inputs", holder.at);
+    count(sources_, destinations.size() * input.sources.size(), limits::sources, "sources",
+          holder.at);
+    if (too_many()) return true;
+    for (std::size_t n = 0; n < destinations.size(); ++n) {
+      Takers& takers =
+          flows_[Flow(input.interface, destinations.at(n), input.vlan)][input.local ? 1 : 0];
+      if (const Holder other = overlapping(takers, input); other.rule != nullptr) {
+        refuse(input, holder, other);
+        return false;
+      }
+      add_taker(takers, input, holder);
+    }
+    return true;
+  }
+
+  void count(std::size_t& sum, std::size_t more, std::size_t most, std::string_view what,
+             Position at) {
+    const bool was_fine = sum <= most;
+    sum += more;
+    if (was_fine && sum > most)
+      mistakes_.add(at, fmt::format("more than {} {} in all, each counted once for every group and "
+                                    "port",
+                                    most, what));
+  }
+
+  void refuse(const Input& input, const Holder& holder, const Holder& other) {
+    const auto where = mistakes_.where(other.at);
+    mistakes_.add(holder.at,
+                  other.rule == holder.rule
+                      ? fmt::format("the rule already takes {}, at {}", flow_text(input), where)
+                      : fmt::format("rule {} takes {} too, at {}; only rules with different "
+                                    "sources can share an input",
+                                    quoted(other.rule->rule.name), flow_text(input), where));
+  }
+
+  Mistakes& mistakes_;
+  std::unordered_map<Flow, std::array<Takers, 2>, FlowHash> flows_;  // arriving, local
+  std::size_t inputs_ = 0;
+  std::size_t sources_ = 0;
+};
+
+/// Two rules without names that have one input are told so once, by InputCheck.
+void check_names(std::span<const PlacedRule> rules, const std::vector<bool>& input_refused,
+                 Mistakes& mistakes) {
+  std::unordered_map<std::string_view, const PlacedRule*> names;
+  for (std::size_t r = 0; r < rules.size(); ++r) {
+    const PlacedRule& placed = rules[r];
+    if (placed.rule.name.empty()) continue;
+    const auto [first, is_new] = names.try_emplace(placed.rule.name, &placed);
+    if (is_new || (!placed.named && input_refused[r])) continue;
+    mistakes.add(placed.name_at,
+                 fmt::format("a rule named {} is already at {}{}", quoted(placed.rule.name),
+                             mistakes.where(first->second->name_at),
+                             placed.named ? "" : "; give this one a `name`"));
+  }
+}
+
+template <typename A, typename B>
+bool meet(const A& a, const B& b) {
+  return a.interface == b.interface && a.destinations().overlaps(b.destinations());
+}
+
+void check_outputs(const PlacedRule& placed, Mistakes& mistakes) {
+  const auto& outputs = placed.rule.outputs;
+  for (std::size_t o = 0; o < outputs.size(); ++o) {
+    const Output& output = outputs[o];
+    const Position at = placed.outputs_at[o];
+    const auto text = [&] {
+      return fmt::format("{} on {}", output.destinations().str(), output.interface);
+    };
+    if (!placed.rule.allow_loop && std::ranges::any_of(placed.rule.inputs, [&](const auto& in) {
+          return in.vlan == 0 && meet(in, output);
+        }))
+      mistakes.add(at, fmt::format("the output is the rule's own input, {}: interface, group or "
+                                   "port must differ",
+                                   text()));
+    const auto earlier = std::span(outputs).first(o);
+    const auto first =
+        std::ranges::find_if(earlier, [&](const Output& other) { return meet(other, output); });
+    if (first != earlier.end())
+      mistakes.add(
+          at,
+          fmt::format("the rule already has the output {}, at {}", text(),
+                      mistakes.where(
+                          placed.outputs_at[static_cast<std::size_t>(first - earlier.begin())])));
+  }
+}
+
+/// False if there are too many, which is told of.
+bool check_total(std::span<const PlacedRule> rules, Mistakes& mistakes) {
+  std::size_t count = 0;
+  for (const auto& placed : rules) {
+    const auto each = mapped(placed.rule).size();
+    for (std::size_t o = 0; o < placed.rule.outputs.size(); ++o) {
+      count += each;
+      if (count <= limits::outputs) continue;
+      mistakes.add(placed.outputs_at[o],
+                   fmt::format("more than {} outputs in all, each counted once for every group and "
+                               "port that its rule maps",
+                               limits::outputs));
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Each kind has sockets of its own (IngressKey, EgressKey).
+void check_kinds(std::span<const PlacedRule> rules, Mistakes& mistakes) {
+  const auto add = [&](auto& kinds, auto kind, std::size_t most, std::string_view what,
+                       Position at) {
+    if (kinds.size() > most || !kinds.insert(kind).second || kinds.size() <= most) return;
+    mistakes.add(at, fmt::format("more than {} kinds of {} in all", most, what));
+  };
+  std::set<std::pair<std::string_view, InputKind>> inputs;
+  std::set<std::pair<std::string_view, EgressKey>> outputs;
+  for (const auto& placed : rules) {
+    const auto& rule = placed.rule;
+    if (!rule.enabled) continue;
+    for (std::size_t i = 0; i < rule.inputs.size(); ++i)
+      add(inputs, std::pair(std::string_view(rule.inputs[i].interface), kind_of(rule.inputs[i])),
+          limits::input_kinds, "input (interface, family, vlan, local)", placed.inputs_at[i]);
+    for (std::size_t o = 0; o < rule.outputs.size(); ++o)
+      add(outputs, std::pair(std::string_view(rule.outputs[o].interface), kind_of(rule.outputs[o])),
+          limits::output_kinds,
+          "output (interface, family, group or host, source_port, loopback, preserved source)",
+          placed.outputs_at[o]);
+  }
+}
+
+}  // namespace
+
+void check_rules(std::span<const PlacedRule> rules, Mistakes& mistakes) {
+  std::vector<bool> input_refused(rules.size());
+  InputCheck inputs(mistakes);
+  for (std::size_t r = 0; r < rules.size(); ++r)
+    input_refused[r] = rules[r].rule.enabled && !inputs.add(rules[r]);
+  check_names(rules, input_refused, mistakes);
+  for (const auto& placed : rules)
+    check_outputs(placed, mistakes);
+  check_kinds(rules, mistakes);
+  if (check_total(rules, mistakes) && !inputs.too_many()) check_loops(rules, mistakes);
+}
+
+}  // namespace mcr

@@ -1,0 +1,48 @@
+// The keys that a table may have, each with what reads it: a new key is one line in its list.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "value.hpp"
+
+namespace mcr {
+
+/// One key of a table that is read into a Target.
+template <typename Target>
+struct Key {
+  std::string_view name;
+  void (*read)(const Value&, Target&);
+};
+
+/// The known key that was probably meant, or "".
+[[nodiscard]] std::string_view nearest_key(std::string_view key,
+                                           std::span<const std::string_view> known);
+
+/// 'unknown key "prot" in an input; did you mean "port"?'; without a near one it lists those known.
+[[nodiscard]] std::string unknown_key_message(std::string_view key, std::string_view where,
+                                              std::span<const std::string_view> known);
+
+/// Reads every key of the table by its entry in `keys`; one without an entry is a mistake.
+/// `where` says for messages what has these keys: "an input".
+template <typename Target>
+void read_keys(const toml::table& table, std::string_view where, std::span<const Key<Target>> keys,
+               Target& target, Position file, Mistakes& mistakes) {
+  for (const auto& [key, node] : table) {
+    const Position key_at = position_of(key.source(), file);
+    const auto known = std::ranges::find(keys, key.str(), &Key<Target>::name);
+    if (known != keys.end()) {
+      known->read(Value(known->name, node, key_at, mistakes), target);
+      continue;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& entry : keys)
+      names.push_back(entry.name);
+    mistakes.add(key_at, unknown_key_message(key.str(), where, names));
+  }
+}
+
+}  // namespace mcr

@@ -1,0 +1,156 @@
+// The graph has two kinds of nodes: rules, and flows that some rule takes in. An edge goes from a
+// rule to the flow of each output, and from a flow to each rule that has it as an input; so its
+// size is that of the configuration, however many rules share a flow. A depth-first search keeps
+// its path; an edge back into the path closes a circle. The path is a vector, not the call stack: a
+// chain may have 10,000 rules. An output that is its own rule's input is refused elsewhere and no
+// edge here. Nor has a rule edges that allows loops.
+#include "loops.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <unordered_map>
+#include <vector>
+
+#include "input_match.hpp"
+
+namespace mcr {
+namespace {
+
+using Node = std::uint32_t;
+constexpr std::size_t most_names = 20;  // of a circle, in its message
+
+class LoopSearch {
+ public:
+  LoopSearch(std::span<const PlacedRule> rules, Mistakes& mistakes)
+      : rules_(rules), mistakes_(mistakes) {
+    add_flows();
+    add_outputs();
+    state_.resize(edges_.size());
+    reported_.resize(rules.size());
+  }
+
+  void run() {
+    for (Node node = 0; node < rules_.size(); ++node)
+      if (state_[node] == State::fresh) search(node);
+  }
+
+ private:
+  enum class State : std::uint8_t { fresh, on_path, done };
+  struct Edge {
+    Node to;
+    std::uint32_t output;  ///< of the rule that it leaves
+  };
+  struct Step {
+    Node node;
+    std::size_t next_edge;
+  };
+
+  void add_flows() {
+    edges_.resize(rules_.size());
+    for (Node r = 0; r < rules_.size(); ++r) {
+      if (!rules_[r].rule.enabled) continue;
+      for (const auto& input : rules_[r].rule.inputs)
+        for (std::size_t n = 0; n < input.destinations().size(); ++n)
+          edges_[flow_of(input, n)].push_back({r, 0});
+    }
+  }
+
+  Node flow_of(const Input& input, std::size_t n) {
+    const auto fresh = static_cast<Node>(edges_.size());
+    const Flow flow(input.interface, input.destinations().at(n), input.vlan);
+    const auto [place, is_new] = flows_.try_emplace(flow, fresh);
+    if (is_new) edges_.emplace_back();
+    return place->second;
+  }
+
+  void add_outputs() {
+    for (Node r = 0; r < rules_.size(); ++r)
+      for (std::uint32_t o = 0; o < rules_[r].rule.outputs.size(); ++o)
+        add_output(r, o);
+  }
+
+  void add_output(Node r, std::uint32_t o) {
+    const Rule& rule = rules_[r].rule;
+    if (rule.allow_loop) return;
+    const Output& output = rule.outputs[o];
+    const auto to = output.destinations();
+    const bool own = std::ranges::any_of(rule.inputs, [&](const Input& input) {
+      return input.interface == output.interface && input.vlan == 0 &&
+             input.destinations().overlaps(to);
+    });
+    if (own) return;
+    for (std::size_t n = 0; n < to.size(); ++n)
+      if (const auto flow = flows_.find(Flow(output.interface, to.at(n))); flow != flows_.end())
+        edges_[r].push_back({flow->second, o});
+  }
+
+  void search(Node root) {
+    enter(root);
+    while (!path_.empty()) {
+      Step& step = path_.back();
+      if (step.next_edge == edges_[step.node].size()) {
+        state_[step.node] = State::done;
+        path_.pop_back();
+        continue;
+      }
+      const Node next = edges_[step.node][step.next_edge++].to;
+      if (state_[next] == State::fresh)
+        enter(next);
+      else if (state_[next] == State::on_path)
+        circle_from(next);
+    }
+  }
+
+  void enter(Node node) {
+    state_[node] = State::on_path;
+    path_.push_back({node, 0});
+  }
+
+  /// The path from `start` to its end is a circle.
+  void circle_from(Node start) {
+    const auto begin = std::ranges::find(path_, start, &Step::node);
+    std::vector<Step> circle;  // its rules, each with the edge that was taken
+    std::ranges::copy_if(begin, path_.end(), std::back_inserter(circle),
+                         [&](const Step& step) { return step.node < rules_.size(); });
+    if (reported_[circle.front().node] || reported_[circle.back().node]) return;
+    for (const auto& step : circle)
+      reported_[step.node] = true;
+    // Not std::ranges::rotate: clang 14 cannot compile it with libstdc++ 12.
+    std::rotate(circle.begin(), std::ranges::min_element(circle, {}, &Step::node), circle.end());
+    report(circle);
+  }
+
+  void report(const std::vector<Step>& circle) {
+    std::string names;
+    for (std::size_t i = 0; i < std::min(circle.size(), most_names); ++i)
+      names += excerpt(rules_[circle[i].node].rule.name) + " -> ";
+    if (circle.size() > most_names)
+      names += fmt::format("({} more) -> ", circle.size() - most_names);
+    const PlacedRule& first = rules_[circle.front().node];
+    mistakes_.add(
+        first.outputs_at[edges_[circle.front().node][circle.front().next_edge - 1].output],
+        fmt::format(
+            "rules feed each other in a circle: {}{}; `allow_loop = true` in one of them lets "
+            "that be",
+            names, excerpt(first.rule.name)));
+  }
+
+  std::span<const PlacedRule> rules_;
+  Mistakes& mistakes_;
+  std::unordered_map<Flow, Node, FlowHash> flows_;
+  std::vector<std::vector<Edge>> edges_;  // of rules, then of flows
+  std::vector<State> state_;
+  std::vector<bool> reported_;  // of rules: in a circle that was reported
+  std::vector<Step> path_;
+};
+
+}  // namespace
+
+void check_loops(std::span<const PlacedRule> rules, Mistakes& mistakes) {
+  LoopSearch(rules, mistakes).run();
+}
+
+}  // namespace mcr

@@ -1,0 +1,422 @@
+// The lists of keys are here, one for each kind of table. A later key is a line in its list,
+// a field of what it is read into, and its meaning in config_resolve.cpp.
+#include "reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <set>
+#include <span>
+#include <string_view>
+
+#include "keys.hpp"
+
+namespace mcr {
+namespace {
+
+// [daemon]
+
+struct WrittenDaemon {
+  Field<unsigned> workers;
+  Field<std::vector<unsigned>> cpus;
+  Field<Fanout> fanout;
+  Field<log::Level> log_level;
+  Field<std::chrono::microseconds> batch_wait;
+  Field<Endpoint> metrics;
+  Field<std::chrono::microseconds> rejoin;
+};
+
+std::optional<unsigned> read_workers(const Value& value) {
+  if (value.is_string()) {
+    const auto text = value.string();
+    if (*text != "auto")
+      value.refuse(fmt::format("{} is neither \"auto\" nor an integer", quoted(*text)));
+    return std::nullopt;
+  }
+  const auto number = value.integer(1, limits::workers);
+  if (!number) return std::nullopt;
+  return static_cast<unsigned>(*number);
+}
+
+std::optional<std::vector<unsigned>> read_cpus(const Value& value) {
+  const auto* array = value.array("CPU numbers");
+  if (array == nullptr) return std::nullopt;
+  if (array->empty()) value.refuse("is empty; leave it out to pin nothing");
+  if (array->size() > limits::workers)
+    value.refuse(
+        fmt::format("has {} CPUs, at most {} are allowed", array->size(), limits::workers));
+  std::vector<unsigned> cpus;
+  for (const auto& node : *array) {
+    const Value element = value.element(node);
+    const auto number = element.integer(0, limits::cpu_number);
+    if (!number) continue;
+    const auto cpu = static_cast<unsigned>(*number);
+    if (std::ranges::find(cpus, cpu) != cpus.end())
+      element.refuse(fmt::format("CPU {} is named twice", cpu));
+    cpus.push_back(cpu);
+    if (cpus.size() > limits::workers) break;
+  }
+  return cpus;
+}
+
+/// One of a few words.
+template <typename T, std::size_t N>
+std::optional<T> read_choice(const Value& value,
+                             const std::array<std::pair<std::string_view, T>, N>& choices) {
+  const auto text = value.string();
+  if (!text) return std::nullopt;
+  std::string known;
+  for (const auto& [name, choice] : choices) {
+    if (*text == name) return choice;
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  }
+  value.refuse(fmt::format("{} is none of {}", quoted(*text), known));
+  return std::nullopt;
+}
+
+std::optional<Fanout> read_fanout(const Value& value) {
+  return read_choice<Fanout, 4>(
+      value,
+      {{{"hash", Fanout::hash}, {"cpu", Fanout::cpu}, {"qm", Fanout::qm}, {"lb", Fanout::lb}}});
+}
+
+std::optional<log::Level> read_log_level(const Value& value) {
+  const auto text = value.string();
+  if (!text) return std::nullopt;
+  const auto level = log::parse_level(*text);
+  if (!level)
+    value.refuse(fmt::format("{} is none of error, warning, notice, info, debug", quoted(*text)));
+  return level;
+}
+
+constexpr Key<WrittenDaemon> daemon_keys[] = {
+    {"workers", [](const Value& v, WrittenDaemon& d) { d.workers.set(v.at(), read_workers(v)); }},
+    {"cpus", [](const Value& v, WrittenDaemon& d) { d.cpus.set(v.at(), read_cpus(v)); }},
+    {"fanout", [](const Value& v, WrittenDaemon& d) { d.fanout.set(v.at(), read_fanout(v)); }},
+    {"log_level",
+     [](const Value& v, WrittenDaemon& d) { d.log_level.set(v.at(), read_log_level(v)); }},
+    {"batch_wait",
+     [](const Value& v, WrittenDaemon& d) {
+       d.batch_wait.set(v.at(), v.duration(limits::batch_wait));
+     }},
+    {"metrics", [](const Value& v, WrittenDaemon& d) { d.metrics.set(v.at(), v.listener()); }},
+    {"rejoin",
+     [](const Value& v, WrittenDaemon& d) {
+       d.rejoin.set(v.at(), v.duration(limits::rejoin_max, limits::rejoin_min));
+     }},
+};
+
+Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
+  Daemon daemon;
+  daemon.workers = written.workers.value;
+  daemon.cpus = written.cpus.value.value_or(daemon.cpus);
+  daemon.fanout = written.fanout.value.value_or(daemon.fanout);
+  daemon.log_level = written.log_level.value.value_or(daemon.log_level);
+  daemon.batch_wait = written.batch_wait.value.value_or(daemon.batch_wait);
+  daemon.metrics = written.metrics.value;
+  daemon.rejoin = written.rejoin.value.value_or(daemon.rejoin);
+  if (daemon.workers && written.cpus.value && *daemon.workers != daemon.cpus.size())
+    mistakes.add(written.cpus.at,
+                 fmt::format("cpus: {} workers need {} CPUs, one each, found {}", *daemon.workers,
+                             *daemon.workers, daemon.cpus.size()));
+  return daemon;
+}
+
+// [interface.NAME]
+
+Gro read_gro(const Value& value) {
+  return read_choice<Gro, 4>(value, {{{"auto", Gro::automatic},
+                                      {"on", Gro::on},
+                                      {"off", Gro::off},
+                                      {"leave", Gro::leave}}})
+      .value_or(Gro::automatic);
+}
+
+IngressMode read_ingress(const Value& value) {
+  return read_choice<IngressMode, 2>(
+             value, {{{"recvmsg", IngressMode::recvmsg}, {"mmap", IngressMode::mmap}}})
+      .value_or(IngressMode::recvmsg);
+}
+
+constexpr Key<InterfaceTuning> interface_keys[] = {
+    {"receive_buffer",
+     [](const Value& v, InterfaceTuning& t) { t.receive_buffer = v.buffer_size(); }},
+    {"send_buffer", [](const Value& v, InterfaceTuning& t) { t.send_buffer = v.buffer_size(); }},
+    {"gro", [](const Value& v, InterfaceTuning& t) { t.gro = read_gro(v); }},
+    {"ingress", [](const Value& v, InterfaceTuning& t) { t.ingress = read_ingress(v); }},
+};
+
+// input = { ... }
+
+/// One of the disjoint `known` that has addresses in common with this one, or the end.
+std::set<Prefix>::const_iterator overlapping(const std::set<Prefix>& known, const Prefix& prefix) {
+  const auto next = known.lower_bound(prefix);
+  if (next != known.end() && prefix.contains(next->first())) return next;
+  if (next != known.begin() && std::prev(next)->contains(prefix.first())) return std::prev(next);
+  return known.end();
+}
+
+std::optional<std::vector<Prefix>> read_sources(const Value& value) {
+  const auto* array = value.array("IP addresses");
+  if (array == nullptr) return std::nullopt;
+  if (array->empty()) value.refuse("is empty; leave it out to take any source");
+  if (array->size() > limits::sources_per_input) {
+    value.refuse(fmt::format("has {} sources, at most {} are allowed", array->size(),
+                             limits::sources_per_input));
+    return std::nullopt;
+  }
+  std::set<Prefix> sources;
+  for (const auto& node : *array) {
+    const Value element = value.element(node);
+    const auto source = element.hosts();
+    if (!source) continue;
+    const auto other = overlapping(sources, *source);
+    if (other == sources.end())
+      sources.insert(*source);
+    else if (*other == *source)
+      element.refuse(fmt::format("{} is named twice", source->str()));
+    else
+      element.refuse(fmt::format("{} and {} overlap", other->str(), source->str()));
+  }
+  return std::vector<Prefix>(sources.begin(), sources.end());
+}
+
+std::optional<std::uint16_t> read_vlan(const Value& value) {
+  const auto number = value.integer(1, limits::vlan);
+  if (!number) return std::nullopt;
+  return static_cast<std::uint16_t>(*number);
+}
+
+constexpr Key<WrittenInput> input_keys[] = {
+    {"interface", [](const Value& v, WrittenInput& i) { i.interface.set(v.at(), v.interface()); }},
+    {"group",
+     [](const Value& v, WrittenInput& i) {
+       i.group.set(v.at(), v.groups("; an address of this host is written as `address`"));
+     }},
+    {"address",
+     [](const Value& v, WrittenInput& i) {
+       i.address.set(v.at(), v.host("; a group is written as `group`"));
+     }},
+    {"port", [](const Value& v, WrittenInput& i) { i.port.set(v.at(), v.ports()); }},
+    {"sources", [](const Value& v, WrittenInput& i) { i.sources.set(v.at(), read_sources(v)); }},
+    {"vlan", [](const Value& v, WrittenInput& i) { i.vlan.set(v.at(), read_vlan(v)); }},
+    {"local", [](const Value& v, WrittenInput& i) { i.local.set(v.at(), v.boolean()); }},
+};
+
+// outputs = [ { ... } ] and [defaults]
+
+/// The keys that say how to send, not where to: `[defaults]` may have them too.
+constexpr Key<WrittenOutput> default_keys[] = {
+    {"ttl", [](const Value& v, WrittenOutput& o) { o.ttl.set(v.at(), v.ttl()); }},
+    {"max_pps", [](const Value& v,
+                   WrittenOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
+    {"max_bps", [](const Value& v, WrittenOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); }},
+    {"dscp", [](const Value& v, WrittenOutput& o) { o.dscp.set(v.at(), v.dscp()); }},
+    {"source", [](const Value& v, WrittenOutput& o) { o.source.set(v.at(), v.source()); }},
+    {"source_port", [](const Value& v, WrittenOutput& o) { o.source_port.set(v.at(), v.port()); }},
+    {"loopback", [](const Value& v, WrittenOutput& o) { o.loopback.set(v.at(), v.boolean()); }},
+};
+
+constexpr Key<WrittenOutput> destination_keys[] = {
+    {"interface", [](const Value& v, WrittenOutput& o) { o.interface.set(v.at(), v.interface()); }},
+    {"group",
+     [](const Value& v, WrittenOutput& o) {
+       o.group.set(v.at(), v.groups("; a host is written as `address`"));
+     }},
+    {"address",
+     [](const Value& v, WrittenOutput& o) {
+       o.address.set(v.at(), v.host("; a group is written as `group`"));
+     }},
+    {"port", [](const Value& v, WrittenOutput& o) { o.port.set(v.at(), v.ports()); }},
+};
+
+constexpr auto output_keys = [] {
+  std::array<Key<WrittenOutput>, std::size(destination_keys) + std::size(default_keys)> all{};
+  std::ranges::copy(default_keys, std::ranges::copy(destination_keys, all.begin()).out);
+  return all;
+}();
+
+// [[rule]]
+
+std::optional<WrittenInput> read_input(const Value& value) {
+  const auto* table = value.table();
+  if (table == nullptr) return std::nullopt;
+  WrittenInput input;
+  input.at = value.at();
+  read_keys<WrittenInput>(*table, "an input", input_keys, input, value.at(), value.mistakes());
+  return input;
+}
+
+std::optional<WrittenOutput> read_output(const Value& value) {
+  const auto* table = value.table();
+  if (table == nullptr) return std::nullopt;
+  WrittenOutput output;
+  output.at = value.at();
+  read_keys<WrittenOutput>(*table, "an output", output_keys, output, value.at(), value.mistakes());
+  return output;
+}
+
+/// [ { interface = ... }, ... ], at least one and at most `most`; `what`: "outputs".
+template <typename T>
+std::optional<std::vector<T>> read_list(const Value& value, std::optional<T> (*read)(const Value&),
+                                        std::string_view what, std::size_t most) {
+  const auto* array = value.array("tables, [ { interface = ... }, ... ]");
+  if (array == nullptr) return std::nullopt;
+  if (array->empty())
+    value.refuse(
+        fmt::format("is empty; a rule needs at least one {}", what.substr(0, what.size() - 1)));
+  std::vector<T> list;
+  for (const auto& node : *array) {
+    const Value element = value.element(node);
+    if (list.size() == most) {
+      element.refuse(
+          fmt::format("a rule has at most {} {}, this one has {}", most, what, array->size()));
+      break;
+    }
+    if (auto one = read(element)) list.push_back(std::move(*one));
+  }
+  return list;
+}
+
+struct WrittenExpectation {
+  Field<std::uint64_t> min_pps;
+  Field<std::chrono::microseconds> silent_after;
+};
+
+constexpr Key<WrittenExpectation> expect_keys[] = {
+    {"min_pps",
+     [](const Value& v, WrittenExpectation& e) {
+       e.min_pps.set(v.at(), v.integer(1, limits::max_pps));
+     }},
+    {"silent_after",
+     [](const Value& v, WrittenExpectation& e) {
+       e.silent_after.set(v.at(), v.duration(limits::silent_after_max, limits::silent_after_min));
+     }},
+};
+
+std::optional<Expectation> read_expect(const Value& value) {
+  const auto* table = value.table();
+  if (table == nullptr) return std::nullopt;
+  WrittenExpectation written;
+  read_keys<WrittenExpectation>(*table, "`expect`", expect_keys, written, value.at(),
+                                value.mistakes());
+  if (table->empty()) value.refuse("needs `min_pps`, `silent_after` or both");
+  return Expectation{
+      .min_pps = written.min_pps.value.value_or(0),
+      .silent_after = written.silent_after.value.value_or(Expectation::default_silent_after)};
+}
+
+constexpr Key<WrittenRule> rule_keys[] = {
+    {"name", [](const Value& v, WrittenRule& r) { r.name.set(v.at(), v.rule_name()); }},
+    {"input", [](const Value& v, WrittenRule& r) { r.input.set(v.at(), read_input(v)); }},
+    {"inputs",
+     [](const Value& v, WrittenRule& r) {
+       r.inputs.set(v.at(), read_list(v, read_input, "inputs", limits::inputs_per_rule));
+     }},
+    {"outputs",
+     [](const Value& v, WrittenRule& r) {
+       r.outputs.set(v.at(), read_list(v, read_output, "outputs", limits::outputs_per_rule));
+     }},
+    {"enabled", [](const Value& v, WrittenRule& r) { r.enabled.set(v.at(), v.boolean()); }},
+    {"comment", [](const Value& v, WrittenRule& r) { r.comment.set(v.at(), v.comment()); }},
+    {"expect", [](const Value& v, WrittenRule& r) { r.expect.set(v.at(), read_expect(v)); }},
+    {"allow_loop", [](const Value& v, WrittenRule& r) { r.allow_loop.set(v.at(), v.boolean()); }},
+};
+
+// The file
+
+struct File {
+  Written& written;
+  Position main_file;
+
+  [[nodiscard]] bool refuse_in_conf_d(const Value& value, std::string_view header) const {
+    if (value.at().file == main_file.file) return false;
+    value.mistakes().add(value.key_at(), fmt::format("{} belongs in the main file, {}", header,
+                                                     value.mistakes().file_name(main_file)));
+    return true;
+  }
+};
+
+void read_daemon(const Value& value, File& file) {
+  if (file.refuse_in_conf_d(value, "[daemon]")) return;
+  const auto* table = value.table();
+  if (table == nullptr) return;
+  WrittenDaemon daemon;
+  read_keys<WrittenDaemon>(*table, "[daemon]", daemon_keys, daemon, value.at(), value.mistakes());
+  file.written.daemon = settle(daemon, value.mistakes());
+}
+
+void read_defaults(const Value& value, File& file) {
+  if (file.refuse_in_conf_d(value, "[defaults]")) return;
+  const auto* table = value.table();
+  if (table == nullptr) return;
+  read_keys<WrittenOutput>(*table, "[defaults]", default_keys, file.written.defaults, value.at(),
+                           value.mistakes());
+}
+
+/// [interface.eth0.100] is a table in a table to TOML; people mean the interface eth0.100.
+bool refuse_unquoted_dot(const Value& value, std::string_view name, const toml::table& tuning) {
+  bool refused = false;
+  for (const auto& [key, node] : tuning) {
+    if (!node.is_table()) continue;
+    value.mistakes().add(position_of(key.source(), value.at()),
+                         fmt::format("[interface.{0}.{1}]: a name with a dot needs quotes: "
+                                     "[interface.\"{0}.{1}\"]",
+                                     excerpt(name), excerpt(key.str())));
+    refused = true;
+  }
+  return refused;
+}
+
+void read_interfaces(const Value& value, File& file) {
+  if (file.refuse_in_conf_d(value, "[interface]")) return;
+  const auto* interfaces = value.table();
+  if (interfaces == nullptr) return;
+  for (const auto& [key, node] : *interfaces) {
+    const Position key_at = position_of(key.source(), value.at());
+    const auto header = fmt::format("[interface.{}]", excerpt(key.str()));
+    const auto* table = Value(header, node, key_at, value.mistakes()).table();
+    if (table == nullptr || refuse_unquoted_dot(value, key.str(), *table)) continue;
+    if (const auto fault = interface_name_fault(key.str())) value.mistakes().add(key_at, *fault);
+    read_keys<InterfaceTuning>(*table, header, interface_keys,
+                               file.written.interfaces[std::string(key.str())], value.at(),
+                               value.mistakes());
+  }
+}
+
+void read_rules(const Value& value, File& file) {
+  const auto* array = value.array("tables; each rule begins with [[rule]]");
+  if (array == nullptr) return;
+  auto& rules = file.written.rules;
+  for (const auto& node : *array) {
+    const Value element = value.element(node);
+    if (rules.size() == limits::rules) {
+      element.refuse(fmt::format("more than {} rules", limits::rules));
+      return;
+    }
+    const auto* table = element.table();
+    if (table == nullptr) continue;
+    auto& rule = rules.emplace_back();
+    rule.at = element.at();
+    read_keys<WrittenRule>(*table, "a rule", rule_keys, rule, element.at(), value.mistakes());
+  }
+}
+
+constexpr Key<File> file_keys[] = {
+    {"daemon", read_daemon},
+    {"defaults", read_defaults},
+    {"interface", read_interfaces},
+    {"rule", read_rules},
+};
+
+}  // namespace
+
+void read_config_tables(const toml::table& root, Position file, Position main_file,
+                        Mistakes& mistakes, Written& written) {
+  File target{written, main_file};
+  read_keys<File>(root, "the file", file_keys, target, file, mistakes);
+}
+
+}  // namespace mcr

@@ -1,0 +1,81 @@
+// What stands in the files, table by table and key by key, nothing filled in yet.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "diagnostics.hpp"
+#include "value.hpp"
+#include "toml.hpp"
+
+namespace mcr {
+
+/// A key's value, if the key is there; a value that was refused is none.
+template <typename T>
+struct Field {
+  bool present = false;
+  Position at;
+  std::optional<T> value;
+
+  void set(Position where, std::optional<T> read) {
+    present = true;
+    at = where;
+    value = std::move(read);
+  }
+};
+
+struct WrittenInput {
+  Position at;
+  Field<std::string> interface;
+  Field<Prefix> group;
+  Field<IpAddress> address;
+  Field<PortRange> port;
+  Field<std::vector<Prefix>> sources;  ///< sorted, disjoint
+  Field<std::uint16_t> vlan;
+  Field<bool> local;
+};
+
+struct WrittenOutput {
+  Position at;
+  Field<std::string> interface;
+  Field<Prefix> group;
+  Field<IpAddress> address;
+  Field<PortRange> port;
+  Field<Ttl> ttl;
+  Field<std::uint64_t> max_pps;
+  Field<std::uint64_t> max_bps;
+  Field<Dscp> dscp;
+  Field<Source> source;
+  Field<std::uint16_t> source_port;
+  Field<bool> loopback;
+};
+
+struct WrittenRule {
+  Position at;
+  Field<std::string> name;
+  Field<WrittenInput> input;
+  Field<std::vector<WrittenInput>> inputs;
+  Field<std::vector<WrittenOutput>> outputs;
+  Field<Expectation> expect;
+  Field<bool> enabled;
+  Field<std::string> comment;
+  Field<bool> allow_loop;
+};
+
+/// What all the files say together.
+struct Written {
+  Daemon daemon;
+  WrittenOutput defaults;
+  std::map<std::string, InterfaceTuning> interfaces;
+  std::vector<WrittenRule> rules;  ///< at most limits::rules: a mistake tells of the first too many
+};
+
+/// Adds one file to what is written. Any but the main file may have only rules.
+void read_config_tables(const toml::table& root, Position file, Position main_file,
+                        Mistakes& mistakes, Written& written);
+
+}  // namespace mcr

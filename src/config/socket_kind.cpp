@@ -1,0 +1,21 @@
+#include "mcr/config/socket_kind.hpp"
+
+#include "mcr/config/config.hpp"
+
+namespace mcr {
+
+InputKind kind_of(const Input& input) noexcept {
+  return {.family = input.destination.family(), .vlan = input.vlan, .local = input.local};
+}
+
+EgressKey kind_of(const Output& output) noexcept {
+  const bool any_source = output.source.mode == Source::Mode::preserve;
+  return {.family = output.destination.family(),
+          .multicast = output.destination.is_multicast(),
+          .source_port = output.source_port,
+          .loopback = output.loopback,
+          .any_source = any_source,
+          .raw = any_source && output.source_port == 0};
+}
+
+}  // namespace mcr

@@ -1,0 +1,96 @@
+// One value of a TOML file, taken as what its key stands for. Whatever does not fit is a mistake
+// at its position, which says what was expected and what was found.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "diagnostics.hpp"
+#include "mcr/config/config.hpp"
+#include "toml.hpp"
+
+namespace mcr {
+
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t count = 1;
+
+  friend bool operator==(const PortRange&, const PortRange&) = default;
+};
+
+class Value {
+ public:
+  /// All are borrowed; `name` is what the value is called in messages: "port".
+  Value(std::string_view name, const toml::node& node, Position key_at, Mistakes& mistakes)
+      : name_(name), node_(node), key_at_(key_at), mistakes_(mistakes) {}
+
+  [[nodiscard]] Position at() const { return position_of(node_.source(), key_at_); }
+  [[nodiscard]] Position key_at() const { return key_at_; }
+  [[nodiscard]] std::string_view name() const { return name_; }
+  [[nodiscard]] Mistakes& mistakes() const { return mistakes_; }
+  [[nodiscard]] bool is_string() const { return node_.is_string(); }
+
+  [[nodiscard]] const toml::table* table() const;
+  [[nodiscard]] const toml::array* array(std::string_view of) const;
+  /// The same value's element, under the same name.
+  [[nodiscard]] Value element(const toml::node& node) const;
+
+  /// Each is none after a mistake was noted.
+  [[nodiscard]] std::optional<std::string> string(std::string_view expected = "a string") const;
+  [[nodiscard]] std::optional<std::uint64_t> integer(std::uint64_t least, std::uint64_t most) const;
+  [[nodiscard]] std::optional<bool> boolean() const;
+  [[nodiscard]] std::optional<std::uint16_t> port() const;
+  /// 1 to 255, "preserve" or "decrement".
+  [[nodiscard]] std::optional<Ttl> ttl() const;
+  /// 0 to 63, a name such as "EF", or "preserve".
+  [[nodiscard]] std::optional<Dscp> dscp() const;
+  /// "interface", "preserve", or the address of a host.
+  [[nodiscard]] std::optional<Source> source() const;
+  [[nodiscard]] std::optional<std::string> interface() const;
+  [[nodiscard]] std::optional<std::string> rule_name() const;
+  [[nodiscard]] std::optional<std::string> comment() const;
+  /// Bytes: 65536 or "64 MiB".
+  [[nodiscard]] std::optional<std::uint64_t> buffer_size() const;
+  /// Bits a second: 10000000 or "10 Mbit".
+  [[nodiscard]] std::optional<std::uint64_t> bit_rate() const;
+  /// "20us", "5ms", "1s"; from `shortest` to `longest`.
+  [[nodiscard]] std::optional<std::chrono::microseconds> duration(
+      std::chrono::microseconds longest, std::chrono::microseconds shortest = {}) const;
+  /// "127.0.0.1:9464", "[::1]:9464": an address of this host and a port.
+  [[nodiscard]] std::optional<Endpoint> listener() const;
+  /// A multicast group; `hint` ends the message for one that is none.
+  [[nodiscard]] std::optional<IpAddress> group(std::string_view hint = {}) const;
+  /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.
+  [[nodiscard]] std::optional<IpAddress> host(std::string_view hint = {}) const;
+
+  /// A multicast group, or a block of them: "239.1.0.0/24".
+  [[nodiscard]] std::optional<Prefix> groups(std::string_view hint = {}) const;
+  /// 5000 or "5000-5010".
+  [[nodiscard]] std::optional<PortRange> ports() const;
+  /// One host, or a block of them: "10.1.0.0/24".
+  [[nodiscard]] std::optional<Prefix> hosts() const;
+
+  /// Notes a mistake about this value: "NAME: message".
+  void refuse(std::string_view message) const;
+
+ private:
+  [[nodiscard]] std::optional<std::string> line(std::size_t most_bytes) const;
+  [[nodiscard]] std::optional<IpAddress> address() const;
+  [[nodiscard]] std::size_t slash() const;
+  [[nodiscard]] std::optional<Prefix> block() const;
+  void refuse_type(std::string_view expected) const;
+
+  std::string_view name_;
+  const toml::node& node_;
+  Position key_at_;
+  Mistakes& mistakes_;
+};
+
+/// What is wrong with a network interface's name, as Linux judges it (dev_valid_name()), or
+/// nothing.
+[[nodiscard]] std::optional<std::string> interface_name_fault(std::string_view name);
+
+}  // namespace mcr

@@ -1,0 +1,58 @@
+// What control hears of the rules: from the workers' counters, once a second, to their alarms.
+#include <algorithm>
+
+#include "mcr/base/log.hpp"
+#include "mcr/control/relay.hpp"
+
+namespace mcr {
+
+Relay::Heard Relay::heard(std::uint32_t slot) const {
+  Heard sum;
+  std::uint64_t last_seen = 0;
+  for (const auto& worker : workers_) {
+    const auto& counters = worker->counters().rules[slot];
+    sum.datagrams += counters.rx_datagrams.get();
+    sum.bytes += counters.rx_bytes.get();
+    if (counters.last_seen_ns.get() <= last_seen) continue;
+    last_seen = counters.last_seen_ns.get();
+    sum.last_source = counters.last_source.get();
+  }
+  if (last_seen != 0) sum.last_seen = Clock::time_point(std::chrono::nanoseconds(last_seen));
+  return sum;
+}
+
+Hearing Relay::hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const {
+  const auto sum = heard(slot);
+  return {.now = now,
+          .listening = standings_[at].state == RuleState::active,
+          .pps = rates_[slot].pps,
+          .last_seen = sum.last_seen,
+          .last_source = sum.last_source};
+}
+
+/// Silence is the fault that people most want to be told of: one line when it begins, one when it
+/// ends.
+void Relay::watch(Clock::time_point now) {
+  for (std::size_t i = 0; i < config_.rules.size(); ++i) {
+    const auto& rule = config_.rules[i];
+    if (!rule.expect) continue;
+    const auto slot = *indexes_.rules.find(rule.name);
+    auto& alarm = alarms_[slot];
+    const auto heard_now = hearing(i, slot, now);
+    const auto lacking = alarm.lacking_for(now);
+    switch (alarm.look(*rule.expect, heard_now)) {
+      case Alarm::Event::none:
+        break;
+      case Alarm::Event::fell_silent:
+        log::warning("rule silent: rule={} reason={}", log::value(rule.name),
+                     log::value(alarm.reason(*rule.expect, heard_now)));
+        break;
+      case Alarm::Event::returned:
+        log::notice("rule heard again: rule={} silence={}s pps={:.0f} source={}",
+                    log::value(rule.name), lacking.count(), heard_now.pps, heard_now.last_source);
+        break;
+    }
+  }
+}
+
+}  // namespace mcr

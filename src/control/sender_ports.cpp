@@ -1,0 +1,53 @@
+#include "mcr/control/sender_ports.hpp"
+
+#include <algorithm>
+
+namespace mcr {
+
+namespace {
+
+bool same_kind(EgressKey a, const EgressKey& b) noexcept {
+  a.source_port = b.source_port;
+  return a == b;
+}
+
+}  // namespace
+
+SenderPorts::Answer SenderPorts::add(const EgressKey& key, Clock::time_point now) {
+  if (senders_.contains(key)) return Answer::known;
+  const auto of_kind = std::ranges::count_if(
+      senders_, [&](const auto& sender) { return same_kind(sender.first, key); });
+  if (senders_.size() >= most || static_cast<std::size_t>(of_kind) >= most_of_kind)
+    return Answer::full;
+  senders_.emplace(key, Sender{now, false});
+  return Answer::added;
+}
+
+void SenderPorts::used(const EgressKey& key, Clock::time_point now) {
+  const auto known = senders_.find(key);
+  if (known != senders_.end() && !known->second.refused) known->second.since = now;
+}
+
+void SenderPorts::refuse(const EgressKey& key, Clock::time_point now) {
+  senders_[key] = {now, true};
+}
+
+bool SenderPorts::forget(Clock::time_point now) {
+  bool changed = false;
+  std::erase_if(senders_, [&](const auto& entry) {
+    const auto& sender = entry.second;
+    if (now - sender.since < patience) return false;
+    changed = changed || !sender.refused;
+    return true;
+  });
+  return changed;
+}
+
+std::vector<EgressKey> SenderPorts::keys() const {
+  std::vector<EgressKey> keys;
+  for (const auto& [key, sender] : senders_)
+    if (!sender.refused) keys.push_back(key);
+  return keys;
+}
+
+}  // namespace mcr

@@ -1,0 +1,84 @@
+#include "mcr/dataplane/ring.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "mcr/base/error.hpp"
+
+namespace mcr {
+
+namespace {
+
+std::string why_unavailable(int error) {
+  if (error == ENOSYS)
+    return "this kernel has no io_uring, or a container's seccomp profile hides it";
+  return "io_uring is forbidden here: the sysctl kernel.io_uring_disabled, or a seccomp filter; "
+         "the default profiles of container engines block it";
+}
+
+}  // namespace
+
+Ring::Ring(unsigned submissions, unsigned completions) {
+  io_uring_params parameters{};
+  parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                     IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
+  parameters.cq_entries = completions;
+  const int error = -io_uring_queue_init_params(submissions, &ring_, &parameters);
+  if (error == ENOSYS || error == EPERM)
+    throw Failure(ExitCode::unavailable, "set up io_uring: " + why_unavailable(error));
+  if (error == EINVAL)
+    throw Failure(ExitCode::unavailable,
+                  "set up io_uring: this kernel is too old (Linux 6.1 or later is needed)");
+  if (error != 0) throw OsError(error, "set up io_uring");
+}
+
+Ring::~Ring() {
+  io_uring_queue_exit(&ring_);
+}
+
+void Ring::enable() {
+  // io_uring_enable_rings() is declared by liburing 2.3, but not in Debian's library.
+  if (::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) ==
+      0)
+    return;
+  const int error = errno;
+  if (error == EPERM)
+    throw Failure(ExitCode::unavailable, "enable io_uring: " + why_unavailable(error));
+  throw OsError(error, "enable io_uring");
+}
+
+bool Ring::supports(int opcode) noexcept {
+  const std::unique_ptr<io_uring_probe, decltype(&io_uring_free_probe)> probe(
+      io_uring_get_probe_ring(&ring_), io_uring_free_probe);
+  return probe != nullptr && io_uring_opcode_supported(probe.get(), opcode) != 0;
+}
+
+io_uring_sqe& Ring::request() noexcept {
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  while (entry == nullptr) {
+    submit();
+    entry = io_uring_get_sqe(&ring_);
+  }
+  return *entry;
+}
+
+// Errors of io_uring_enter(2) here are EINTR, EAGAIN and EBUSY: passing, and asked again by the
+// next call; requests that were not taken stay in the queue.
+void Ring::submit() noexcept {
+  io_uring_submit_and_get_events(&ring_);
+}
+
+void Ring::submit_and_wait() noexcept {
+  io_uring_submit_and_wait(&ring_, 1);
+}
+
+void Ring::submit_and_wait(unsigned completions, std::chrono::microseconds limit) noexcept {
+  io_uring_cqe* completion = nullptr;
+  __kernel_timespec time{limit.count() / 1'000'000, limit.count() % 1'000'000 * 1000};
+  io_uring_submit_and_wait_timeout(&ring_, &completion, completions, &time, nullptr);
+}
+
+}  // namespace mcr

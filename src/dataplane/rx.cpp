@@ -1,0 +1,309 @@
+// A socket starts with a filter that drops everything, is bound, joins its fanout group, and gets
+// its real filter when a worker receives from it: no frame of before its time, none of a foreign
+// group. The fanout group's number is chosen by the kernel (PACKET_FANOUT_FLAG_UNIQUEID): a fixed
+// one would be shared silently with any other process that uses it.
+//
+// A multishot receive ends by itself (no buffers left, link down); frames then wait in the socket.
+// Of a socket with a ring, a multishot poll tells that blocks are full.
+#include "mcr/dataplane/rx.hpp"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "mcr/base/error.hpp"
+#include "mcr/packet/filter.hpp"
+#include "mcr/host/ethtool.hpp"
+#include "mcr/host/socket_options.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr unsigned fanout_flag_uniqueid = 0x2000;         // PACKET_FANOUT_FLAG_UNIQUEID, Linux 4.12
+constexpr unsigned fanout_flag_ignore_outgoing = 0x4000;  // the same, Linux 6.7; no effect before
+constexpr unsigned fanout_flag_defrag = 0x8000;
+/// Unexpected errors in a row after which a port waits for the next wake-up.
+constexpr std::uint32_t failures_in_a_row = 16;
+
+void attach(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
+  if (!attach_filter(socket, program)) throw_errno("attach packet filter", "on " + interface);
+}
+
+/// Attaches it, unless the socket's option memory (net.core.optmem_max) has no room for it.
+bool attach_if_room(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
+  if (attach_filter(socket, program)) return true;
+  if (errno != ENOMEM) throw_errno("attach packet filter", "on " + interface);
+  return false;
+}
+
+/// Tags and the host's own frames are to be seen by ETH_P_ALL alone. What is more is filtered.
+std::uint16_t protocol_of(const InputKind& kind) {
+  if (kind.vlan != 0 || kind.local) return ETH_P_ALL;
+  return kind.family == Family::ipv6 ? ETH_P_IPV6 : ETH_P_IP;
+}
+
+IngressSocket open_one(const std::string& interface, const IngressKey& key,
+                       std::optional<std::uint64_t> ring_bytes) {
+  const auto where = "on " + interface;
+  UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) throw_errno("open packet socket", where);
+  std::optional<BlockRing> ring;
+  attach(socket, drop_all_filter(), interface);
+  set_option(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", where);
+  if (ring_bytes) ring.emplace(socket, *ring_bytes, interface);
+  if (key.kind.vlan != 0)
+    set_option(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", where);
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(protocol_of(key.kind));
+  address.sll_ifindex = static_cast<int>(key.interface_index);
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    throw_errno("bind packet socket", "to " + interface);
+  return {std::move(socket), std::move(ring)};
+}
+
+unsigned fanout_mode(Fanout fanout) {
+  switch (fanout) {
+    case Fanout::hash:
+      return PACKET_FANOUT_HASH;
+    case Fanout::cpu:
+      return PACKET_FANOUT_CPU;
+    case Fanout::qm:
+      return PACKET_FANOUT_QM;
+    case Fanout::lb:
+      return PACKET_FANOUT_LB;
+  }
+  return PACKET_FANOUT_HASH;
+}
+
+/// The kernel puts the fragments of a datagram together before a group's filters see it. It does so
+/// for whoever asks in one place: two groups that see the same fragments take them from each other.
+/// Those bound to ETH_P_ALL would see all that the group for untagged frames sees.
+bool reassembles(const InputKind& kind) {
+  return kind == InputKind{.family = Family::ipv4};
+}
+
+/// A tap that ignores the host's own frames does not make the kernel copy zero-copy sends; this is
+/// the group's to say, too.
+void join_fanout(std::span<const IngressSocket> sockets, Fanout fanout, const InputKind& kind,
+                 const std::string& interface) {
+  // One member gets all, without a hash.
+  const unsigned mode = (sockets.size() == 1 ? PACKET_FANOUT_CPU : fanout_mode(fanout)) |
+                        (reassembles(kind) ? fanout_flag_defrag : 0) |
+                        (kind.vlan != 0 ? fanout_flag_ignore_outgoing : 0);
+  set_option(sockets.front().socket, SOL_PACKET, PACKET_FANOUT,
+             (mode | fanout_flag_uniqueid) << 16U, "make a fanout group", "on " + interface);
+  unsigned group = 0;
+  socklen_t length = sizeof group;
+  if (::getsockopt(sockets.front().socket.get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
+    throw_errno("read the fanout group", "of " + interface);
+  for (const auto& each : sockets.subspan(1))
+    set_option(each.socket, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFFU) | mode << 16U,
+               "join the fanout group", "on " + interface);
+}
+
+}  // namespace
+
+std::vector<IngressSocket> open_ingress(const std::string& interface, const IngressKey& key,
+                                        Fanout fanout, std::size_t workers,
+                                        std::optional<std::uint64_t> ring_bytes) {
+  std::vector<IngressSocket> sockets;
+  for (std::size_t i = 0; i < workers; ++i)
+    sockets.push_back(open_one(interface, key, ring_bytes));
+  if (workers > 1 || reassembles(key.kind)) join_fanout(sockets, fanout, key.kind, interface);
+  return sockets;
+}
+
+void pass_only(const std::string& interface, std::span<const Fd> sockets,
+               std::span<const Endpoint> destinations, const IngressKey& key,
+               std::size_t link_header) {
+  // What of the sockets' option memory a program takes is known only after its translation.
+  const auto takes_one = [&] {
+    return std::ranges::any_of(std::array{4096U, 1264U, 624U, 300U, 128U}, [&](std::size_t limit) {
+      const auto program = compile_filter(destinations, key, link_header, limit);
+      return std::ranges::all_of(
+          sockets, [&](Fd socket) { return attach_if_room(socket, program, interface); });
+    });
+  };
+  if (takes_one()) return;
+  // The old filter takes the room of the new one. Between the two everything of the socket's kind
+  // passes: `unmatched`.
+  const auto kind = compile_filter(destinations, key, link_header, 0);
+  const auto pass_kind = [&](Fd socket) {
+    if (attach_if_room(socket, kind, interface)) return;
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
+    attach(socket, kind, interface);
+  };
+  std::ranges::for_each(sockets, pass_kind);
+  if (!takes_one()) std::ranges::for_each(sockets, pass_kind);
+}
+
+IngressStatistics take_statistics(Fd socket) {
+  tpacket_stats statistics{};
+  socklen_t length = sizeof statistics;
+  if (::getsockopt(socket.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &length) != 0)
+    throw_errno("read packet statistics");
+  return {statistics.tp_packets, statistics.tp_drops};
+}
+
+Ingress::Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters)
+    : ring_(ring),
+      buffers_(buffers),
+      ports_(ports),
+      counters_(counters),
+      superframes_described_(superframes_are_described()) {
+  rings_.reserve(slots::ingress);
+}
+
+void Ingress::adopt(const RuleTable& table) noexcept {
+  wanted_.reset();
+  for (const auto& ingress : table.ingress())
+    wanted_.set(ingress.port);
+  for (std::uint16_t port = 0; port < slots::ingress; ++port) {
+    if (wanted_[port] && !armed_[port] && !starved_[port]) arm(port);
+    if (wanted_[port]) continue;
+    if (armed_[port])
+      cancel(port);
+    else if (ports_.ingress[port].busy.load(std::memory_order_relaxed))
+      ended(port, -ECANCELED);  // starved, or waiting after errors; a cell at rest is control's
+  }
+}
+
+void Ingress::stop() noexcept {
+  adopt(RuleTable{});
+}
+
+void Ingress::arm(std::uint16_t port) noexcept {
+  const auto& [socket, blocks, link_header, busy, failures] = ports_.ingress[port];
+  auto& request = ring_.request();
+  if (blocks.blocks() != 0) {
+    io_uring_prep_poll_multishot(&request, socket.get(), POLLIN);
+    if (std::ranges::find(rings_, port) == rings_.end()) rings_.push_back(port);
+  } else {
+    io_uring_prep_recvmsg_multishot(&request, socket.get(), &header_, 0);
+    request.flags |= IOSQE_BUFFER_SELECT;
+    request.buf_group = Buffers::group;
+  }
+  request.user_data = Token{.op = Op::receive, .port = port}.bits();
+  armed_.set(port);
+  starved_.reset(port);
+  ended_.reset(port);
+  ports_.ingress[port].busy.store(true, std::memory_order_relaxed);
+}
+
+void Ingress::cancel(std::uint16_t port) noexcept {
+  const auto target = Token{.op = Op::receive, .port = port};
+  auto& request = ring_.request();
+  io_uring_prep_cancel64(&request, target.bits(), 0);
+  request.user_data = Token{.op = Op::cancel, .port = port}.bits();
+}
+
+void Ingress::complete(Token token, const io_uring_cqe& completion) noexcept {
+  const bool filled = (completion.flags & IORING_CQE_F_BUFFER) != 0;
+  if (filled) {
+    const auto id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
+    buffers_.received(id);
+    if (const auto frame = read(token.port, id, completion.res))
+      frames_.push(*frame);
+    else
+      buffers_.release(id);
+  }
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) ended(token.port, completion.res);
+}
+
+std::optional<Frame> Ingress::next() noexcept {
+  if (frames_.size() != 0) return frames_.pop();
+  for (auto left = rings_.size(); left != 0; --left) {
+    turn_ = turn_ < rings_.size() ? turn_ : 0;
+    if (auto frame = next_in_block(rings_[turn_])) return frame;
+    ++turn_;
+  }
+  return std::nullopt;
+}
+
+std::optional<Frame> Ingress::next_in_block(std::uint16_t port) noexcept {
+  const auto frame = ports_.ingress[port].blocks.next(buffers_);
+  if (!frame) return std::nullopt;
+  counters_.ingress[port].rx_frames.add(1);
+  return Frame{port, frame->buffer, frame->whole, frame->vnet, frame->bytes};
+}
+
+bool Ingress::empty() const noexcept {
+  return frames_.size() == 0 && std::ranges::none_of(rings_, [this](std::uint16_t port) {
+           return ports_.ingress[port].blocks.ready();
+         });
+}
+
+// A completed buffer holds io_uring_recvmsg_out, then what recvmsg(2) gave: vnet header and frame.
+std::optional<Frame> Ingress::read(std::uint16_t port, std::uint16_t buffer, int result) noexcept {
+  constexpr std::size_t headers = sizeof(io_uring_recvmsg_out) + sizeof(VnetHeader);
+  if (result < static_cast<int>(headers)) return std::nullopt;
+  const std::byte* memory = buffers_.at(buffer);
+  io_uring_recvmsg_out out;
+  std::memcpy(&out, memory, sizeof out);
+  Frame frame;
+  frame.port = port;
+  frame.buffer = buffer;
+  frame.whole = (out.flags & MSG_TRUNC) == 0;
+  std::memcpy(&frame.vnet, memory + sizeof out, sizeof frame.vnet);
+  frame.bytes = {memory + headers, static_cast<std::size_t>(result) - headers};
+  counters_.ingress[port].rx_frames.add(1);
+  ports_.ingress[port].failures.store(0, std::memory_order_relaxed);
+  return frame;
+}
+
+void Ingress::ended(std::uint16_t port, int result) noexcept {
+  armed_.reset(port);
+  starved_.reset(port);
+  if (!wanted_[port]) {
+    ended_.set(port);
+  } else if (result == -ENOBUFS) {
+    starved_.set(port);
+  } else if (result >= 0 || result == -ECANCELED) {
+    arm(port);
+  } else if (result == -EINVAL && !superframes_described_) {
+    // Such a kernel takes a UDP superframe off the queue and cannot describe it.
+    count_unreadable(port);
+    arm(port);
+  } else {
+    // A link that goes down says ENETDOWN once, and the same socket works when it is back.
+    auto& failures = ports_.ingress[port].failures;
+    const auto count = failures.load(std::memory_order_relaxed) + 1;
+    failures.store(count, std::memory_order_relaxed);
+    if (count % failures_in_a_row != 0) arm(port);
+  }
+}
+
+void Ingress::settle() noexcept {
+  if (ended_.none()) return;
+  for (std::uint16_t port = 0; port < slots::ingress; ++port) {
+    auto& cell = ports_.ingress[port];
+    if (!ended_[port] || cell.blocks.in_use()) continue;
+    if (cell.blocks.blocks() != 0) std::erase(rings_, port);
+    ended_.reset(port);
+    cell.busy.store(false, std::memory_order_release);
+  }
+}
+
+void Ingress::count_unreadable(std::uint16_t port) noexcept {
+  counters_.ingress[port].rx_frames.add(1);
+  counters_.ingress[port].rx_datagrams.add(1);
+  counters_.worker.rx_datagrams.add(1);
+  counters_.worker.drops[InputDrop::truncated].add(1);
+}
+
+void Ingress::rearm() noexcept {
+  if (starved_.none() || buffers_.available() < buffers_.count() / 8) return;
+  for (std::uint16_t port = 0; port < slots::ingress; ++port)
+    if (starved_[port]) arm(port);
+}
+
+}  // namespace mcr

@@ -1,0 +1,455 @@
+// A message is one sendmsg(2): datagrams of one output, straight from the receive buffers, several
+// of one size cut apart by the kernel (UDP_SEGMENT). Its life:
+//
+//   add() -> waiting (still gathering) -> flush(): with the kernel -> answered -> settled
+//               ^                                |
+//               +---------- returned <-----------+   refused for now
+//
+// Order. Messages of a port go out in the order of add(). All requests carry MSG_DONTWAIT, so each
+// has run, in order, when the submission returns. The one refusal that could let a later message
+// overtake is a full send buffer (EAGAIN), so it is not risked: `charged` is an upper bound of what
+// the socket's buffer holds, and a message is only submitted while it is below SO_SNDBUF; then
+// SIOCOUTQ tells the truth, and if that says full the port waits for POLLOUT. What a path may
+// refuse (segmentation, zero-copy) is tried by a message that goes last in its round, so that
+// nothing is behind it if it comes back. Should a message be returned all the same and a later one
+// of its output have left, it is dropped, not sent late.
+//
+// Source ports. A UDP socket sends from one port only. An output that preserves senders' ports has
+// a raw socket, which takes any, for the price of a checksum, a copy and a message a datagram; who
+// goes that way is noted, control opens a socket for that port, and a later table names it.
+//
+// Memory. A zero-copy send keeps its buffers until the notification, which may take seconds
+// (silent neighbour, slow queue): one port may pin only a share of the buffers, then it copies.
+// Blocks of a receive ring are never pinned, and left by what has to wait: the kernel fills them in
+// turn, and stops at the first one that is not back.
+#include "mcr/dataplane/tx.hpp"
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "mcr/base/kernel_features.hpp"
+#include "mcr/base/log.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::uint16_t report_usage = 1U << 3U;  // IORING_SEND_ZC_REPORT_USAGE, Linux 6.2
+constexpr std::uint32_t page = 4096;
+constexpr std::uint32_t no_page_limit = gather_limits::pieces * gather_limits::pages;
+
+/// At most what the kernel charges the send buffer for a message (sk_buff truesize): copied data
+/// rounded up to powers of two, or whole pages, and the sk_buff itself.
+std::uint64_t charge_of(const MessageShape& shape) noexcept {
+  return 2 * std::uint64_t{shape.bytes} + std::uint64_t{page} * shape.pages + 2048;
+}
+
+}  // namespace
+
+Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters, Mode mode)
+    : ring_(ring),
+      buffers_(buffers),
+      shared_(ports),
+      counters_(counters),
+      mode_(mode),
+      zerocopy_supported_(mode == Mode::bulk && ring.supports(IORING_OP_SENDMSG_ZC)),
+      zerocopy_flags_(static_cast<std::uint16_t>(
+          (kernel_is_at_least(6, 2) ? report_usage : 0U) |
+          (buffers.registered() ? std::uint16_t{IORING_RECVSEND_FIXED_BUF} : 0U))),
+      ports_(slots::egress),
+      free_(messages) {
+  std::iota(free_.begin(), free_.end(), 0);
+  active_.reserve(slots::egress);
+  if (mode == Mode::bulk && !zerocopy_supported_)
+    log::warning("sends go without zero-copy: io_uring of this kernel has no SENDMSG_ZC");
+}
+
+// ---- Building messages
+
+Egress::Exit Egress::exit_of(const TableOutput& output, const Packet& packet) noexcept {
+  if (!output.raw) return {output.egress, false};
+  const auto* sender = sender_egress(output, packet.source.port);
+  return sender == nullptr ? Exit{output.egress, true} : Exit{sender->egress, false};
+}
+
+void Egress::note_sender(const Exit& exit, const Packet& packet) noexcept {
+  if (exit.raw)
+    shared_.sender_notes.add({exit.port, packet.source.port});
+  else
+    shared_.egress[exit.port].used.store(true, std::memory_order_relaxed);
+}
+
+bool Egress::gathers(const TableOutput& output, const Exit& exit,
+                     const Packet& packet) const noexcept {
+  return mode_ == Mode::bulk && output.segmentation && !exit.raw &&
+         packet.segment <= output.unfragmented && packet.segment != 0;
+}
+
+bool Egress::has_room(const TableOutput& output, const Packet& packet) const noexcept {
+  if (output.egress == TableOutput::no_egress) return true;
+  const auto exit = exit_of(output, packet);
+  const auto& port = ports_[exit.port];
+  const bool single = !gathers(output, exit, packet) || outputs_[output.slot].singles_left != 0;
+  const auto each = single ? 1 : datagrams_per_message(packet.segment);
+  const auto needed = (packet.datagrams + each - 1) / each;
+  return needed <= free_count_ && port.waiting.count + needed <= queue_limit;
+}
+
+void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
+  counters_.outputs[output.slot].matched.add(packet.datagrams);
+  if (output.egress == TableOutput::no_egress)
+    return count_drop(output.slot, OutputDrop::output_down, packet.datagrams);
+  const auto* envelope = &output.envelope;
+  if (output.varies != 0) {
+    envelope = &(filled_ = output.envelope);
+    if (const auto reason = fill(filled_, output.varies, packet))
+      return count_drop(output.slot, *reason, packet.datagrams);
+  }
+
+  const auto exit = exit_of(output, packet);
+  if (output.raw) note_sender(exit, packet);
+  auto& state = outputs_[output.slot];
+  const bool gather = gathers(output, exit, packet) && state.singles_left == 0;
+  if (state.singles_left != 0) --state.singles_left;
+  const auto each = gather ? datagrams_per_message(packet.segment) : 1;
+  const auto* data = packet.payload.data();
+  auto bytes = static_cast<std::uint32_t>(packet.payload.size());
+  for (auto left = packet.datagrams; left != 0;) {
+    Run run;
+    run.datagrams = std::min(left, each);
+    run.segment = packet.segment;
+    run.bytes = std::min(bytes, run.datagrams * packet.segment);
+    run.pages = pages_of(data, run.bytes);
+    if (exit.raw)
+      add_raw(output, exit, *envelope, run, packet.source, data, buffer);
+    else
+      add_run(output, exit, *envelope, run, gather, data, buffer);
+    data += run.bytes;
+    bytes -= run.bytes;
+    left -= run.datagrams;
+  }
+}
+
+void Egress::add_run(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+                     const Run& run, bool gather, const std::byte* data,
+                     std::uint16_t buffer) noexcept {
+  auto& state = outputs_[output.slot];
+  const bool zerocopy =
+      state.copies_left == 0 && run.segment >= zerocopy_piece_minimum && !Buffers::is_block(buffer);
+  const auto page_limit = zerocopy ? gather_limits::pages : no_page_limit;
+  if (std::exchange(state.generation, generation_) != generation_) state.open_plus_one = 0;
+  if (gather && state.open_plus_one != 0) {
+    auto& open = pool_[state.open_plus_one - 1];
+    if (joins(open.shape, run, page_limit) &&
+        (output.varies == 0 || (open.port == exit.port && bears(open, envelope)))) {
+      if (!has_its_share(open.port)) return append(open, run, data, buffer);
+      return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
+    }
+  }
+  auto* message = start(output, exit, envelope, run);
+  if (message == nullptr) return;
+  append(*message, run, data, buffer);
+  if (state.open_plus_one != 0) ++complete_;
+  const bool open = gather && mcr::has_room(message->shape);
+  if (!open) ++complete_;
+  state.open_plus_one = open ? static_cast<Index>(message - pool_.data()) + 1 : 0;
+}
+
+/// One datagram, never gathered.
+void Egress::add_raw(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+                     const Run& run, const Endpoint& source, const std::byte* data,
+                     std::uint16_t buffer) noexcept {
+  auto* message = start(output, exit, envelope, run);
+  if (message == nullptr) return;
+  message->raw = message->copy_only = true;
+  message->udp_header = make_udp_header(source, envelope.destination.endpoint(), {data, run.bytes});
+  message->destination.v4.sin_port = 0;  // where IPv6's is, too: a raw socket takes no other
+  append(*message, run, data, buffer);
+  ++complete_;
+}
+
+/// Whether a port that waits for its socket holds all it may of what the others need, too.
+bool Egress::has_its_share(std::uint16_t number) const noexcept {
+  const auto& port = ports_[number];
+  return port.blocked && (port.waiting_pieces + port_pinned_[number].buffers() >= held_by_port ||
+                          !buffers_.has_spares() || buffers_.available() < buffers_.count() / 4 ||
+                          free_count_ < messages / 4);
+}
+
+/// Whether the message's envelope is this one.
+bool Egress::bears(const Message& message, const Envelope& envelope) noexcept {
+  return std::ranges::equal(std::span(message.control).first(message.control_bytes),
+                            envelope.used_control()) &&
+         message.destination == envelope.destination;
+}
+
+Egress::Message* Egress::start(const TableOutput& output, const Exit& exit,
+                               const Envelope& envelope, const Run& run) noexcept {
+  auto& port = ports_[exit.port];
+  if (port.waiting.count >= queue_limit || has_its_share(exit.port)) {
+    count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
+    return nullptr;
+  }
+  const auto index = allocate(exit.port, output.slot);
+  if (index == none) {
+    count_drop(output.slot, OutputDrop::no_memory, run.datagrams);
+    return nullptr;
+  }
+  auto& message = pool_[index];
+  message.order = ++port.started;
+  message.destination = envelope.destination;
+  message.control = {};
+  std::ranges::copy(envelope.used_control(), message.control.begin());
+  message.control_bytes = envelope.control_bytes;
+  push(port.waiting, index);
+  activate(exit.port);
+  return &message;
+}
+
+void Egress::append(Message& message, const Run& run, const std::byte* data,
+                    std::uint16_t buffer) noexcept {
+  const auto at = message.shape.pieces;
+  message.pieces[at] = {const_cast<std::byte*>(data), run.bytes};
+  message.buffers[at] = buffer;
+  buffers_.retain(buffer);
+  join(message.shape, run);
+  ++ports_[message.port].waiting_pieces;
+  counters_.outputs[message.slot].in_flight.add(run.datagrams);
+  if (!Buffers::is_block(buffer)) return;
+  message.copy_only = true;
+  auto& port = ports_[message.port];
+  if (port.blocked) port.waiting_pieces -= leave_blocks(message);
+}
+
+/// Copies its datagrams behind one another into a spare buffer, if there is one. Returns how many
+/// pieces it has less.
+std::uint32_t Egress::leave_blocks(Message& message) noexcept {
+  const auto buffers = std::span(message.buffers).first(message.shape.pieces);
+  if (std::ranges::none_of(buffers, Buffers::is_block)) return 0;
+  auto& [memory, bytes] = message.pieces[0];
+  if (!Buffers::is_spare(message.buffers[0])) {
+    const auto spare = buffers_.take_spare();
+    if (!spare) return 0;
+    std::memcpy(buffers_.spare(*spare), memory, bytes);
+    memory = buffers_.spare(*spare);
+    buffers_.release(std::exchange(message.buffers[0], *spare));
+  }
+  for (std::uint32_t at = 1; at < message.shape.pieces; ++at) {
+    const auto& piece = message.pieces[at];
+    std::memcpy(static_cast<std::byte*>(memory) + bytes, piece.iov_base, piece.iov_len);
+    bytes += piece.iov_len;
+    buffers_.release(message.buffers[at]);
+  }
+  return std::exchange(message.shape.pieces, 1U) - 1;
+}
+
+std::uint32_t Egress::leave_blocks(const Queue& queue) noexcept {
+  std::uint32_t less = 0;
+  for (auto index = queue.head; index != none; index = pool_[index].next)
+    less += leave_blocks(pool_[index]);
+  return less;
+}
+
+// ---- Handing them to the kernel
+
+bool Egress::flush() noexcept {
+  bool any = false;
+  complete_ = 0;
+  const auto ports = active_.size();
+  for (std::size_t i = 0; i < ports; ++i)
+    any = flush_port(active_[i]) || any;
+  std::erase_if(active_, [this](std::uint16_t number) {
+    auto& port = ports_[number];
+    port.listed = port.waiting.count != 0 || port.returned.count != 0;
+    return !port.listed;
+  });
+  return any;
+}
+
+bool Egress::flush_port(std::uint16_t number) noexcept {
+  auto& port = ports_[number];
+  if (port.blocked || port.with_kernel != 0) return false;
+  while (port.returned.count != 0 || port.waiting.count != 0) {
+    if (!has_send_buffer(number)) {
+      if (port.with_kernel == 0) await_writable(number);
+      break;
+    }
+    const bool again = port.returned.count != 0;
+    const auto index = pop(again ? port.returned : port.waiting);
+    if (!again) port.waiting_pieces -= pool_[index].shape.pieces;
+    port.charged += charge_of(pool_[index].shape);
+    send(index);
+    if (is_trial(pool_[index])) break;
+  }
+  return port.with_kernel != 0 || port.blocked;
+}
+
+bool Egress::has_send_buffer(std::uint16_t number) noexcept {
+  auto& port = ports_[number];
+  const auto& shared = shared_.egress[number];
+  const auto send_buffer = shared.send_buffer.load(std::memory_order_relaxed);
+  if (port.charged < send_buffer) return true;
+  // What this round has submitted is not in the kernel yet: its charge stays.
+  if (port.with_kernel != 0) return false;
+  int queued = 0;
+  if (::ioctl(shared.socket.get(), SIOCOUTQ, &queued) != 0) return true;
+  port.charged = static_cast<std::uint64_t>(queued);
+  return port.charged < send_buffer;
+}
+
+void Egress::await_writable(std::uint16_t number) noexcept {
+  auto& port = ports_[number];
+  port.blocked = true;
+  leave_blocks(port.returned);
+  port.waiting_pieces -= leave_blocks(port.waiting);
+  auto& request = ring_.request();
+  io_uring_prep_poll_add(&request, shared_.egress[number].socket.get(), POLLOUT);
+  request.user_data = Token{.op = Op::writable, .port = number}.bits();
+}
+
+/// Whether it goes in a way of which it is not known yet that the kernel takes it.
+bool Egress::is_trial(const Message& message) const noexcept {
+  if (message.zerocopy && zerocopies_taken_ == 0) return true;
+  return message.shape.datagrams > 1 && !ports_[message.port].takes_segments &&
+         !outputs_[message.slot].takes_segments;
+}
+
+bool Egress::worth_zerocopy(const Message& message) noexcept {
+  if (!zerocopy_supported_ || message.copy_only) return false;
+  // A zero-copy message stays until its notification: slow ports shall leave some to the others.
+  if (free_count_ < messages / 4) return false;
+  if (message.shape.bytes < zerocopy_minimum || message.shape.pages > gather_limits::pages)
+    return false;
+  auto& state = outputs_[message.slot];
+  if (copies_left_ != 0 || state.copies_left != 0) {
+    if (copies_left_ != 0) --copies_left_;
+    if (state.copies_left != 0) --state.copies_left;
+    return false;
+  }
+  // Many outputs of one frame pin the same buffers: while enough are free, all may.
+  if (buffers_.available() >= buffers_.count() / 2) return true;
+  return port_pinned_[message.port].buffers() + message.shape.pieces <= buffers_.count() / 2 &&
+         pinned_->buffers() + message.shape.pieces <= buffers_.count() * 3 / 4;
+}
+
+void Egress::pin(const Message& message) noexcept {
+  for (const auto buffer : std::span(message.buffers).first(message.shape.pieces)) {
+    pinned_->add(buffer);
+    port_pinned_[message.port].add(buffer);
+  }
+}
+
+void Egress::unpin(const Message& message) noexcept {
+  for (const auto buffer : std::span(message.buffers).first(message.shape.pieces)) {
+    pinned_->remove(buffer);
+    port_pinned_[message.port].remove(buffer);
+  }
+}
+
+void Egress::send(Index index) noexcept {
+  auto& message = pool_[index];
+  auto& state = outputs_[message.slot];
+  if (state.open_plus_one == index + 1) state.open_plus_one = 0;
+
+  auto control_bytes = message.control_bytes;
+  if (message.shape.datagrams > 1) {
+    auto* header = reinterpret_cast<cmsghdr*>(message.control.data() + control_bytes);
+    const auto segment = static_cast<std::uint16_t>(message.shape.segment);
+    header->cmsg_level = SOL_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof segment);
+    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+    control_bytes = static_cast<std::uint8_t>(control_bytes + CMSG_SPACE(sizeof segment));
+  }
+  message.header = {};
+  message.header.msg_name = &message.destination.generic;
+  message.header.msg_namelen = message.destination.length;
+  message.header.msg_iov = message.pieces.data();
+  message.header.msg_iovlen = message.shape.pieces;
+  if (message.raw) {
+    message.with_header = {iovec{message.udp_header.data(), message.udp_header.size()},
+                           message.pieces[0]};
+    message.header.msg_iov = message.with_header.data();
+    message.header.msg_iovlen = message.with_header.size();
+  }
+  message.header.msg_control = message.control.data();
+  message.header.msg_controllen = control_bytes;
+
+  auto& port = ports_[message.port];
+  const Fd socket = shared_.egress[message.port].socket;
+  message.zerocopy = worth_zerocopy(message);
+  auto& request = ring_.request();
+  if (message.zerocopy) {
+    pin(message);
+    io_uring_prep_sendmsg_zc(&request, socket.get(), &message.header, MSG_DONTWAIT);
+    request.ioprio = zerocopy_flags_;
+  } else {
+    io_uring_prep_sendmsg(&request, socket.get(), &message.header, MSG_DONTWAIT);
+  }
+  request.user_data = Token{.op = Op::send, .port = message.port, .index = index}.bits();
+  ++port.with_kernel;
+}
+
+// ---- Queues and the pool
+
+void Egress::abandon() noexcept {
+  for (std::uint16_t number = 0; number < slots::egress; ++number) {
+    auto& port = ports_[number];
+    while (port.returned.count != 0 || port.waiting.count != 0) {
+      const auto index = pop(port.returned.count != 0 ? port.returned : port.waiting);
+      drop(pool_[index], OutputDrop::send_queue_full);
+      settle(index);
+    }
+  }
+}
+
+void Egress::count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept {
+  counters_.outputs[slot].drops[reason].add(datagrams);
+  counters_.worker.tx_drops[reason].add(datagrams);
+}
+
+void Egress::activate(std::uint16_t number) noexcept {
+  if (std::exchange(ports_[number].listed, true)) return;
+  active_.push_back(number);
+}
+
+void Egress::push(Queue& queue, Index index) noexcept {
+  pool_[index].next = none;
+  if (queue.count++ == 0)
+    queue.head = index;
+  else
+    pool_[queue.tail].next = index;
+  queue.tail = index;
+}
+
+Egress::Index Egress::pop(Queue& queue) noexcept {
+  const auto index = queue.head;
+  queue.head = pool_[index].next;
+  --queue.count;
+  return index;
+}
+
+Egress::Index Egress::allocate(std::uint16_t port, std::uint32_t slot) noexcept {
+  if (free_count_ == 0) return none;
+  const auto index = free_[--free_count_];
+  auto& message = pool_[index];
+  message.shape = {};
+  message.slot = slot;
+  message.port = port;
+  message.notifications = message.stale = 0;
+  message.zerocopy = message.copy_only = message.retried = message.raw = false;
+  message.answered = message.accepted = message.was_copied = false;
+  auto& unresolved = shared_.egress[port].unresolved;
+  unresolved.store(unresolved.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return index;
+}
+
+}  // namespace mcr

@@ -1,0 +1,284 @@
+// The packet loop. Nothing here allocates, locks, throws or makes a system call of its own for a
+// datagram: one io_uring_enter(2) hands a batch of sends to the kernel and brings the next frames.
+#include "mcr/dataplane/worker.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+
+#include <chrono>
+#include <exception>
+#include <system_error>
+
+#include "mcr/base/error.hpp"
+#include "mcr/base/log.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr unsigned submissions = 1024;
+/// Every message's result and notification, every buffer, and some.
+constexpr unsigned completions = 16'384;
+static_assert(completions >= 2 * Egress::messages + 2 * Buffers::most);
+
+constexpr std::chrono::milliseconds wind_down_limit{500};
+/// Frames that are worth forwarding without waiting for more.
+constexpr std::uint32_t full_batch = 64;
+
+std::uint64_t monotonic_ns() noexcept {
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+bool pin(unsigned cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
+  if (error != 0) log::warning("cannot pin a worker to CPU {}: {}", cpu, errno_text(error));
+  return error == 0;
+}
+
+}  // namespace
+
+Worker::Worker(Snapshot<RuleTable>& rules, Mapping<RateMemory>& limits, unsigned id,
+               std::optional<unsigned> cpu, Egress::Mode mode)
+    : id_(id),
+      cpu_(cpu),
+      ring_(submissions, completions),
+      buffers_(ring_),
+      ingress_(ring_, buffers_, ports_, *counters_),
+      egress_(ring_, buffers_, ports_, *counters_, mode),
+      rules_(rules, id),
+      limits_(limits),
+      wake_(::eventfd(0, EFD_CLOEXEC)) {
+  if (!wake_.valid()) throw_errno("create eventfd", "of a worker");
+}
+
+Worker::~Worker() {
+  stop();
+}
+
+void Worker::start() {
+  std::promise<void> ready;
+  auto outcome = ready.get_future();
+  try {
+    thread_ = std::thread([this, &ready] { run(std::move(ready)); });
+  } catch (const std::system_error& error) {
+    throw OsError(error.code().value(), "start the thread", fmt::format("of worker {}", id_));
+  }
+  outcome.get();
+}
+
+void Worker::wake() noexcept {
+  ::eventfd_write(wake_.get(), 1);
+}
+
+void Worker::request_stop() noexcept {
+  stopping_.store(true, std::memory_order_release);
+  wake();
+}
+
+void Worker::stop() noexcept {
+  if (!thread_.joinable()) return;
+  request_stop();
+  thread_.join();
+}
+
+void Worker::run(std::promise<void> ready) noexcept {
+  ::pthread_setname_np(::pthread_self(), fmt::format("mcr-worker-{}", id_).c_str());
+  if (cpu_ && !pin(*cpu_)) cpu_.reset();
+  try {
+    ring_.enable();
+    ready.set_value();
+  } catch (...) {
+    return ready.set_exception(std::current_exception());
+  }
+  loop();
+}
+
+void Worker::loop() noexcept {
+  await_wake();
+  rules_.online();
+  while (!stopping_.load(std::memory_order_acquire)) {
+    exchange();
+    const RuleTable& table = rules_.current();  // once per batch
+    if (table.generation() != adopted_) adopt(table);
+    reap();
+    if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
+    now_ns_ = monotonic_ns();
+    forward_batch(table);
+    ingress_.rearm();
+    if (ingress_.empty()) ingress_.settle();
+    rules_.quiescent();
+    rounds_.store(rounds() + 1, std::memory_order_relaxed);
+  }
+  wind_down();
+}
+
+/// Hands over what is to be sent; sleeps only when there is nothing else to do.
+void Worker::exchange() noexcept {
+  if (egress_.flush() || !ingress_.empty()) return ring_.submit();
+  rules_.offline();
+  ring_.submit_and_wait();
+  rules_.online();
+}
+
+/// A small batch waits for more, once.
+void Worker::fill_batch() noexcept {
+  if (ingress_.waiting() == 0 || ingress_.waiting() >= full_batch) return;
+  const std::chrono::microseconds wait(batch_wait_us_.load(std::memory_order_relaxed));
+  ring_.submit_and_wait(full_batch - ingress_.waiting(), wait);
+  reap();
+}
+
+void Worker::adopt(const RuleTable& table) noexcept {
+  adopted_ = table.generation();
+  ingress_.adopt(table);
+  egress_.adopt();
+}
+
+void Worker::reap() noexcept {
+  ring_.reap([this](const io_uring_cqe& completion) {
+    const auto token = Token::of(completion);
+    switch (token.op) {
+      case Op::receive:
+        ingress_.complete(token, completion);
+        break;
+      case Op::send:
+      case Op::writable:
+        egress_.complete(token, completion);
+        break;
+      case Op::wake:
+        adopted_ = ~std::uint64_t{0};
+        await_wake();
+        break;
+      case Op::cancel:
+        break;
+    }
+  });
+}
+
+/// What is there, but no more than receive buffers: then sends and the rule table have their turn.
+void Worker::forward_batch(const RuleTable& table) noexcept {
+  for (std::uint32_t number = 0; number < buffers_.count(); ++number) {
+    const auto frame = ingress_.next();
+    if (!frame) return;
+    if (number == 0) counters_->worker.batches.add(1);
+    forward(*frame, table);
+  }
+}
+
+void Worker::forward(const Frame& frame, const RuleTable& table) noexcept {
+  Packet packet;
+  if (receive(frame, packet)) dispatch(frame, packet, table);
+  buffers_.release(frame.buffer);
+}
+
+/// Reads and counts the frame; false: it was dropped.
+bool Worker::receive(const Frame& frame, Packet& packet) noexcept {
+  auto drop = parse(frame.bytes, frame.vnet, ports_.ingress[frame.port].link_header, packet);
+  if (!frame.whole) drop = InputDrop::truncated;
+  const auto datagrams =
+      drop ? claimed_datagrams(frame.bytes.size(), frame.vnet) : packet.datagrams;
+  counters_->worker.rx_datagrams.add(datagrams);
+  counters_->ingress[frame.port].rx_datagrams.add(datagrams);
+  if (drop) counters_->worker.drops[*drop].add(datagrams);
+  return !drop;
+}
+
+/// Gives the packet to every rule that takes it.
+void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept {
+  auto& counters = counters_->worker;
+  const auto entries = table.lookup(frame.port, packet.destination);
+  if (entries.empty()) return counters.unmatched.add(packet.datagrams);
+
+  const bool intact = packet.checksum_trusted || checksum_holds(packet);
+  const bool own = table.is_own(packet.source);
+  bool taken = false;
+  for (const auto& entry : entries) {
+    if (!intact || (own && !entry.allow_loop)) continue;
+    if (!table.allows(entry, packet.source.address)) continue;
+    take(entry, frame, packet, table);
+    taken = true;
+  }
+  if (taken) return counters.matched.add(packet.datagrams);
+  const auto reason = !intact ? InputDrop::bad_checksum
+                      : own   ? InputDrop::own_source
+                              : InputDrop::source_denied;
+  counters.drops[reason].add(packet.datagrams);
+  for (const auto& entry : entries)
+    counters_->rules[entry.rule].drops[reason].add(packet.datagrams);
+}
+
+void Worker::take(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                  const RuleTable& table) noexcept {
+  auto& counters = counters_->rules[entry.rule];
+  counters.rx_datagrams.add(packet.datagrams);
+  counters.rx_bytes.add(packet.payload.size());
+  counters.last_seen_ns.set(now_ns_);
+  counters.last_source.set(packet.source);
+  for (const auto& output : table.outputs(entry)) {
+    if (output.limit == 0)
+      send(output, packet, frame.buffer);
+    else if (const auto part = within_limit(output, packet, table); part.datagrams != 0)
+      send(output, part, frame.buffer);
+  }
+}
+
+void Worker::send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
+  if (!egress_.has_room(output, packet)) make_room(output, packet);
+  egress_.add(output, packet, buffer);
+  if (egress_.has_bulk()) send_bulk();
+}
+
+/// The packet's first datagrams, as many as the output's limit lets pass; the rest is counted.
+Packet Worker::within_limit(const TableOutput& output, const Packet& packet,
+                            const RuleTable& table) noexcept {
+  Packet part = packet;
+  const auto& limit = table.limit(output);
+  part.datagrams = limits_[limit.memory].take(limit.rate, packet.datagrams, packet.segment,
+                                              packet.payload.size(), now_ns_);
+  if (part.datagrams == packet.datagrams) return part;
+  part.payload = packet.payload.first(std::size_t{part.datagrams} * packet.segment);
+  egress_.drop(output, OutputDrop::rate_limited, packet.datagrams - part.datagrams);
+  return part;
+}
+
+/// In the middle of a batch. Frames that arrive meanwhile wait.
+void Worker::send_bulk() noexcept {
+  if (!egress_.flush()) return;
+  ring_.submit();
+  reap();
+}
+
+/// Sends what is gathered so far until there is room, or nothing more can be sent for now.
+void Worker::make_room(const TableOutput& output, const Packet& packet) noexcept {
+  while (!egress_.has_room(output, packet) && egress_.flush()) {
+    ring_.submit();
+    reap();
+  }
+}
+
+void Worker::await_wake() noexcept {
+  auto& request = ring_.request();
+  io_uring_prep_read(&request, wake_.get(), &wakes_, sizeof wakes_, 0);
+  request.user_data = Token{.op = Op::wake}.bits();
+}
+
+void Worker::wind_down() noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + wind_down_limit;
+  ingress_.stop();
+  const RuleTable& table = rules_.current();
+  const auto busy = [this] { return ingress_.busy() || !ingress_.empty() || egress_.busy(); };
+  while (busy() && std::chrono::steady_clock::now() < deadline) {
+    egress_.flush();
+    ring_.submit_and_wait(1, std::chrono::milliseconds(10));
+    reap();
+    forward_batch(table);
+  }
+  egress_.abandon();
+  rules_.offline();
+}
+
+}  // namespace mcr

@@ -1,0 +1,114 @@
+// IGMPv3 and MLDv2 differ in their type, the length of an address and nothing else: a header of
+// 8 bytes, then records of 4 bytes, the group and its sources.
+#include "mcr/host/igmp_report.hpp"
+
+#include <algorithm>
+
+namespace mcr {
+
+namespace {
+
+constexpr std::uint8_t igmp2_report = 0x16;
+constexpr std::uint8_t igmp3_report = 0x22;
+constexpr std::uint8_t mld2_report = 143;
+constexpr std::uint8_t mode_is_include = 1;
+constexpr std::uint8_t mode_is_exclude = 2;
+constexpr std::size_t header_bytes = 8;
+constexpr std::size_t record_bytes = 4;
+constexpr std::size_t count_at = 6;
+
+using Bytes = std::vector<std::uint8_t>;
+
+void put16(Bytes& bytes, std::size_t at, std::size_t value) {
+  bytes[at] = static_cast<std::uint8_t>(value >> 8U);
+  bytes[at + 1] = static_cast<std::uint8_t>(value);
+}
+
+void append(Bytes& bytes, const IpAddress& address) {
+  bytes.insert(bytes.end(), address.bytes().begin(), address.bytes().end());
+}
+
+/// RFC 1071.
+void put_checksum(Bytes& bytes) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i + 1 < bytes.size(); i += 2)
+    sum += static_cast<std::uint32_t>(bytes[i] << 8U | bytes[i + 1]);
+  while (sum >> 16U != 0)
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+  put16(bytes, 2, ~sum & 0xFFFFU);
+}
+
+ReportMessage igmp2_message(const IpAddress& group) {
+  ReportMessage message{group, {igmp2_report, 0, 0, 0}};
+  append(message.bytes, group);
+  put_checksum(message.bytes);
+  return message;
+}
+
+class RecordWriter {
+ public:
+  RecordWriter(ReportVersion version, std::size_t most_bytes)
+      : is_mld_(version == ReportVersion::mld2), most_bytes_(most_bytes) {}
+
+  void add(const GroupReport& report) {
+    const auto each = report.group.bytes().size();
+    const auto most = (most_bytes_ - header_bytes - record_bytes - each) / each;
+    auto left = std::span(report.sources);
+    do {
+      const auto part = left.first(std::min(left.size(), most));
+      add(report.group, part);
+      left = left.subspan(part.size());
+    } while (!left.empty());
+  }
+
+  std::vector<ReportMessage> finish() && {
+    for (auto& message : messages_)
+      if (!is_mld_) put_checksum(message.bytes);
+    return std::move(messages_);
+  }
+
+ private:
+  void add(const IpAddress& group, std::span<const IpAddress> sources) {
+    const auto size = record_bytes + group.bytes().size() * (1 + sources.size());
+    if (messages_.empty() || messages_.back().bytes.size() + size > most_bytes_) start();
+    auto& bytes = messages_.back().bytes;
+    const auto at = bytes.size();
+    bytes.insert(bytes.end(), {sources.empty() ? mode_is_exclude : mode_is_include, 0, 0, 0});
+    put16(bytes, at + 2, sources.size());
+    append(bytes, group);
+    for (const auto& source : sources)
+      append(bytes, source);
+    put16(bytes, count_at, ++records_);
+  }
+
+  void start() {
+    const auto routers = IpAddress::parse(is_mld_ ? "ff02::16" : "224.0.0.22").value();
+    Bytes header(header_bytes);
+    header[0] = is_mld_ ? mld2_report : igmp3_report;
+    messages_.push_back({routers, std::move(header)});
+    records_ = 0;
+  }
+
+  bool is_mld_;
+  std::size_t most_bytes_;
+  std::size_t records_ = 0;
+  std::vector<ReportMessage> messages_;
+};
+
+}  // namespace
+
+std::vector<ReportMessage> membership_reports(std::span<const GroupReport> groups,
+                                              ReportVersion version, std::size_t most_bytes) {
+  if (version == ReportVersion::igmp2) {
+    std::vector<ReportMessage> messages;
+    for (const auto& report : groups)
+      messages.push_back(igmp2_message(report.group));
+    return messages;
+  }
+  RecordWriter writer(version, most_bytes);
+  for (const auto& report : groups)
+    writer.add(report);
+  return std::move(writer).finish();
+}
+
+}  // namespace mcr

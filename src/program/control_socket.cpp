@@ -1,0 +1,144 @@
+#include "mcr/program/control_socket.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "mcr/base/error.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr mode_t socket_mode = 0660;
+constexpr int backlog = 64;
+constexpr std::size_t most_clients = 64;
+
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path)
+    throw Failure(ExitCode::os, fmt::format("control socket {}: the path must have 1 to {} bytes",
+                                            path, sizeof address.sun_path - 1));
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+UniqueFd new_socket(int flags) {
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+  if (!socket.valid()) throw_errno("open control socket");
+  return socket;
+}
+
+/// 0, or why not.
+int connect_to(Fd socket, const std::string& path) {
+  const auto address = address_of(path);
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0
+             ? 0
+             : errno;
+}
+
+void make_way(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return;
+  if (!S_ISSOCK(status.st_mode))
+    throw Failure(ExitCode::os, fmt::format("control socket {}: exists and is not a socket", path));
+  const auto probe = new_socket(SOCK_NONBLOCK);
+  const int error = connect_to(probe, path);
+  if (error == 0 || error == EAGAIN)
+    throw Failure(ExitCode::unavailable,
+                  fmt::format("control socket {}: another daemon answers there", path));
+  if (error != ECONNREFUSED) throw OsError(error, "probe control socket", path);
+  ::unlink(path.c_str());
+}
+
+/// Where nobody else listens, with its mode from the start.
+void bind_to(Fd socket, const std::string& path) {
+  const auto address = address_of(path);
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  make_way(path);
+  const auto mask = ::umask(0777 & ~socket_mode);
+  const int result =
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int error = errno;
+  ::umask(mask);
+  if (result != 0) throw OsError(error, "bind control socket", path);
+}
+
+nlohmann::json answer(std::string_view line, const ControlServer::Handler& handler) {
+  const auto request = nlohmann::json::parse(line, nullptr, false);
+  if (!request.is_object()) return {{"ok", false}, {"error", "the request is not a JSON object"}};
+  return handler(request);
+}
+
+}  // namespace
+
+ControlServer::ControlServer(std::string path)
+    : name_{std::move(path)}, server_(listen_at(name_), most_clients) {}
+
+void ControlServer::Name::remove() noexcept {
+  if (std::exchange(bound, false)) ::unlink(path.c_str());
+}
+
+UniqueFd ControlServer::listen_at(Name& name) {
+  auto socket = new_socket(SOCK_NONBLOCK);
+  bind_to(socket, name.path);
+  name.bound = true;
+  if (::listen(socket.get(), backlog) != 0) throw_errno("listen on control socket", name.path);
+  return socket;
+}
+
+void ControlServer::serve(const Handler& handler) {
+  server_.serve([&](std::string_view received) -> std::optional<std::string> {
+    const auto end = received.find('\n');
+    if (end == std::string_view::npos) return std::nullopt;
+    constexpr auto replace = nlohmann::json::error_handler_t::replace;
+    return answer(received.substr(0, end), handler).dump(-1, ' ', false, replace) + '\n';
+  });
+}
+
+nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,
+                          std::chrono::seconds patience) {
+  const auto socket = new_socket(0);
+  const timeval timeout{patience.count(), 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+  if (const int error = connect_to(socket, path); error != 0)
+    throw Failure(error == EACCES ? ExitCode::permission : ExitCode::unavailable,
+                  fmt::format("no daemon answers at {}: {}", path, errno_text(error)));
+  const auto line = request.dump() + '\n';
+  const auto lost = [&path](int error) {
+    return Failure(ExitCode::unavailable,
+                   fmt::format("the daemon at {} does not answer: {}", path, errno_text(error)));
+  };
+  if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(line.size()))
+    throw lost(errno);
+  std::string reply;
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const auto count = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw lost(errno);
+    if (count == 0) break;
+    reply.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  auto answer = nlohmann::json::parse(reply, nullptr, false);
+  if (!answer.is_object())
+    throw Failure(
+        ExitCode::unavailable,
+        fmt::format("the daemon at {} gave no whole answer, or no daemon is there", path));
+  return answer;
+}
+
+}  // namespace mcr

@@ -1,0 +1,91 @@
+#include "mcr/program/metrics_server.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "mcr/base/error.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr int backlog = 16;
+constexpr std::size_t most_clients = 8;
+
+bool start_listening(Fd socket, const SocketAddress& address) {
+  return ::bind(socket.get(), &address.generic, address.length) == 0 &&
+         ::listen(socket.get(), backlog) == 0;
+}
+
+/// Two sockets may have one port if both say so (socket(7), SO_REUSEPORT): while one takes over
+/// from the other, and no longer.
+bool take_over(Fd socket, Fd predecessor, const SocketAddress& address) {
+  const auto share = [&](int on) {
+    for (const auto each : {socket, predecessor})
+      ::setsockopt(each.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  };
+  share(1);
+  const bool done = start_listening(socket, address);
+  const int error = errno;
+  share(0);
+  errno = error;
+  return done;
+}
+
+/// `predecessor`: of the same port, if there is one.
+UniqueFd listen_at(const Endpoint& endpoint, Fd predecessor) {
+  const auto subject = fmt::format("metrics at {}", endpoint);
+  const SocketAddress address(endpoint);
+  UniqueFd socket(
+      ::socket(address.generic.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) throw_errno("open socket for", subject);
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool done = predecessor.valid() ? take_over(socket, predecessor, address)
+                                        : start_listening(socket, address);
+  if (!done) throw_errno("listen for", subject);
+  return socket;
+}
+
+std::string response(std::string_view status, std::string_view more, std::string_view body) {
+  return fmt::format(
+      "HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n"
+      "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n{}\r\n{}",
+      status, body.size(), more, body);
+}
+
+}  // namespace
+
+std::optional<std::string> answer_http(std::string_view received,
+                                       const std::function<std::string()>& render) {
+  if (received.find("\r\n\r\n") == std::string_view::npos) return std::nullopt;
+  const auto line = received.substr(0, received.find("\r\n"));
+  const auto method = line.substr(0, line.find(' '));
+  auto target = line.substr(std::min(line.size(), method.size() + 1));
+  const auto version = target.substr(std::min(target.size(), target.find(' ')));
+  target = target.substr(0, target.find_first_of(" ?"));
+  if (!version.starts_with(" HTTP/1.")) return response("400 Bad Request", "", "no HTTP/1\n");
+  if (target != "/metrics") return response("404 Not Found", "", "only /metrics is here\n");
+  if (method != "GET") return response("405 Method Not Allowed", "Allow: GET\r\n", "only GET\n");
+  return response("200 OK", "", render());
+}
+
+MetricsServer::MetricsServer(const Endpoint& endpoint, const MetricsServer* predecessor)
+    : MetricsServer(
+          endpoint,
+          listen_at(endpoint, predecessor != nullptr && predecessor->endpoint_.port == endpoint.port
+                                  ? predecessor->listener_
+                                  : Fd())) {}
+
+MetricsServer::MetricsServer(const Endpoint& endpoint, UniqueFd listener)
+    : endpoint_(endpoint), listener_(listener), server_(std::move(listener), most_clients) {}
+
+void MetricsServer::serve(const Render& render) {
+  server_.serve([&](std::string_view received) { return answer_http(received, render); });
+}
+
+}  // namespace mcr

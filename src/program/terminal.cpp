@@ -1,0 +1,121 @@
+#include "mcr/program/terminal.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+#include "mcr/base/error.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::string_view alternate_screen = "\x1b[?1049h\x1b[?25l";  // cursor hidden
+constexpr std::string_view normal_screen = "\x1b[?25h\x1b[?1049l";
+constexpr std::string_view home = "\x1b[H";
+constexpr std::string_view clear_rest_of_line = "\x1b[K";
+constexpr std::string_view clear_rest = "\x1b[J";
+
+winsize size() {
+  winsize result{};
+  ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &result);
+  return result;
+}
+
+void put(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+Screen::Screen() {
+  termios keys{};
+  if (::tcgetattr(STDIN_FILENO, &keys) == 0) keys_before_ = keys;
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH})
+    ::sigaddset(&set, signal);
+  signals_ = UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_.valid()) throw_errno("create signalfd");
+  ::sigprocmask(SIG_BLOCK, &set, &signals_before_);
+  enter();
+}
+
+Screen::~Screen() {
+  leave();
+  ::sigprocmask(SIG_SETMASK, &signals_before_, nullptr);
+}
+
+void Screen::enter() {
+  if (keys_before_) {
+    termios keys = *keys_before_;
+    keys.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+    keys.c_cc[VMIN] = 1;
+    keys.c_cc[VTIME] = 0;
+    ::tcsetattr(STDIN_FILENO, TCSADRAIN, &keys);
+  }
+  put(alternate_screen);
+}
+
+void Screen::leave() const {
+  put(normal_screen);
+  if (keys_before_) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &*keys_before_);
+}
+
+unsigned terminal_columns() {
+  return size().ws_col;
+}
+
+unsigned Screen::columns() const {
+  return terminal_columns();
+}
+
+unsigned Screen::rows() const {
+  return size().ws_row;
+}
+
+void Screen::draw(const std::string& page) const {
+  const auto most = rows() == 0 ? ~0U : rows();
+  std::string text(home);
+  std::string_view rest = page;
+  for (unsigned row = 0; row < most && !rest.empty(); ++row) {
+    const auto end = rest.find('\n');
+    if (row != 0) text += '\n';
+    text += rest.substr(0, end);
+    text += clear_rest_of_line;
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  }
+  text += clear_rest;
+  put(text);
+}
+
+/// A stop (Ctrl-Z) gives the terminal back for as long as it lasts.
+char Screen::on_signal() {
+  signalfd_siginfo info{};
+  if (::read(signals_.get(), &info, sizeof info) != sizeof info) return 0;
+  if (info.ssi_signo == SIGWINCH) return 0;
+  if (info.ssi_signo != SIGTSTP) return 'q';
+  leave();
+  ::raise(SIGSTOP);
+  enter();
+  return 0;
+}
+
+char Screen::wait(std::chrono::milliseconds time) {
+  std::array<pollfd, 2> waits{
+      {{signals_.get(), POLLIN, 0}, {keys_before_ ? STDIN_FILENO : -1, POLLIN, 0}}};
+  if (::poll(waits.data(), waits.size(), static_cast<int>(time.count())) <= 0) return 0;
+  if (waits[0].revents != 0) return on_signal();
+  char key = 0;
+  return ::read(STDIN_FILENO, &key, 1) == 1 ? key : 'q';
+}
+
+}  // namespace mcr

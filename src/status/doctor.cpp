@@ -1,0 +1,393 @@
+// One small function a question. Each that finds nothing wrong says so in a word, so that a reader
+// sees what was looked at.
+#include "mcr/status/doctor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+
+#include "text_table.hpp"
+
+namespace mcr {
+
+namespace {
+
+/// What one worker's receive buffers need, and some for another (RLIMIT_MEMLOCK).
+constexpr std::uint64_t enough_memlock = 64U << 20U;
+/// One filter instruction a destination and more: 20480 bytes hold 624 during a replacement.
+constexpr std::size_t destinations_of_small_optmem = 300;
+constexpr std::uint64_t small_optmem = 20'480;
+
+using Findings = std::vector<Finding>;
+
+/// What the configuration makes of an interface.
+struct Use {
+  bool input = false;
+  bool group_input = false;  ///< joins groups there
+  bool sources = false;      ///< of some input: (S,G) joins
+  bool output = false;
+  /// Of its outputs one of each kind: family, and whether it is within the link.
+  std::map<std::pair<Family, bool>, IpAddress> reaches;
+  std::set<std::string> rules;
+  std::size_t groups = 0;
+  std::size_t destinations = 0;  ///< of its inputs: groups times ports
+};
+
+std::map<std::string, Use> uses_of(const Config& config) {
+  std::map<std::string, Use> uses;
+  for (const auto& rule : config.rules) {
+    if (!rule.enabled) continue;
+    for (const auto& input : rule.inputs) {
+      auto& use = uses[input.interface];
+      use.input = true;
+      use.group_input = use.group_input || input.destination.is_multicast();
+      use.sources = use.sources || !input.sources.empty();
+      use.rules.insert(rule.name);
+      use.groups += input.addresses;
+      use.destinations += input.destinations().size();
+    }
+    for (const auto& output : rule.outputs) {
+      auto& use = uses[output.interface];
+      use.output = true;
+      const auto& to = output.destination;
+      use.reaches.try_emplace({to.family(), to.is_link_local_v6()}, to);
+      use.rules.insert(rule.name);
+    }
+  }
+  return uses;
+}
+
+/// "rule studio-a", "rule studio-a and 3 more"
+std::string rules_text(const Use& use) {
+  if (use.rules.empty()) return "its rules";
+  const auto more = use.rules.size() - 1;
+  return "rule " + *use.rules.begin() + (more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+bool kernel_is_at_least(const HostFacts& host, unsigned major, unsigned minor) {
+  return std::tie(host.kernel_major, host.kernel_minor) >= std::tie(major, minor);
+}
+
+std::optional<std::uint64_t> sysctl(const HostFacts& host, const std::string& key) {
+  const auto known = host.sysctls.find(key);
+  return known == host.sysctls.end() ? std::nullopt : std::optional(known->second);
+}
+
+void judge_kernel(const HostFacts& host, Findings& findings) {
+  const auto version = fmt::format("Linux {}.{}", host.kernel_major, host.kernel_minor);
+  if (!kernel_is_at_least(host, 6, 1))
+    findings.push_back({Severity::error, "kernel",
+                        version + " is too old: mcr run does not start before Linux 6.1",
+                        "install a newer kernel"});
+  else if (!kernel_is_at_least(host, 6, 2))
+    findings.push_back({Severity::note, "kernel",
+                        version + " cannot tell the size of merged datagrams: no UDP GRO, single "
+                                  "frames cost several times as much",
+                        "Linux 6.2 or later"});
+  else
+    findings.push_back({Severity::ok, "kernel", version, ""});
+}
+
+void judge_io_uring(const HostFacts& host, Findings& findings) {
+  if (host.io_uring == IoUring::missing)
+    findings.push_back(
+        {Severity::error, "io_uring",
+         "the kernel has none, or a container's seccomp profile hides it: mcr run does not "
+         "start",
+         "a kernel with CONFIG_IO_URING; another profile"});
+  else if (host.io_uring == IoUring::forbidden)
+    findings.push_back({Severity::error, "io_uring",
+                        "forbidden: mcr run does not start; a sysctl or, in a container, its "
+                        "seccomp profile says so",
+                        "sysctl -w kernel.io_uring_disabled=0"});
+  else if (!host.zero_copy_send)
+    findings.push_back({Severity::note, "io_uring",
+                        "works, without zero-copy sends: every copy costs the CPU", ""});
+  else
+    findings.push_back({Severity::ok, "io_uring", "works, with zero-copy sends", ""});
+}
+
+void judge_capabilities(const HostFacts& host, Findings& findings) {
+  if (!host.net_raw)
+    findings.push_back({Severity::warning, "capabilities",
+                        "who asks has no CAP_NET_RAW: mcr run does not start for this user",
+                        "sudo mcr doctor, or setcap cap_net_raw,cap_net_admin+ep on the program"});
+  else if (!host.net_admin)
+    findings.push_back({Severity::note, "capabilities",
+                        "no CAP_NET_ADMIN: rmem_max and wmem_max bound the buffers, and UDP GRO "
+                        "stays as the host has it",
+                        "AmbientCapabilities=CAP_NET_RAW CAP_NET_ADMIN in the service"});
+  else
+    findings.push_back({Severity::ok, "capabilities", "CAP_NET_RAW, CAP_NET_ADMIN", ""});
+}
+
+void judge_limits(const HostFacts& host, std::size_t groups, Findings& findings) {
+  if (!host.ipc_lock && host.memlock && *host.memlock < enough_memlock)
+    findings.push_back({Severity::warning, "locked memory",
+                        fmt::format("limited to {} KiB: fewer receive buffers, or more is copied",
+                                    *host.memlock / 1024),
+                        "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell"});
+  constexpr std::uint64_t groups_per_socket = 20;
+  const auto needed = groups / groups_per_socket + 256;
+  if (host.descriptors < needed)
+    findings.push_back({Severity::warning, "descriptors",
+                        fmt::format("limited to {}, about {} are needed: joins will fail",
+                                    host.descriptors, needed),
+                        fmt::format("LimitNOFILE={} in the service", 2 * needed)});
+  if (host.softnet_dropped != 0)
+    findings.push_back({Severity::note, "softnet",
+                        fmt::format("{} frames since the start of the host found a CPU's input "
+                                    "queue full: lost before any program saw them",
+                                    host.softnet_dropped),
+                        "sysctl -w net.core.netdev_max_backlog=10000"});
+}
+
+/// A buffer's sysctl bounds us only without CAP_NET_ADMIN (SO_RCVBUFFORCE).
+void judge_buffer(const HostFacts& host, const std::string& key, std::uint64_t wanted,
+                  std::string_view consequence, Findings& findings) {
+  const auto most = sysctl(host, key);
+  if (!most || *most >= wanted) return;
+  findings.push_back(
+      {host.net_admin ? Severity::ok : Severity::warning, key,
+       host.net_admin
+           ? fmt::format("{}, below the {} that are asked for; CAP_NET_ADMIN goes above it", *most,
+                         wanted)
+           : fmt::format("{} bounds the {} bytes that are asked for: {}", *most, wanted,
+                         consequence),
+       host.net_admin ? "" : fmt::format("sysctl -w {}={}", key, wanted)});
+}
+
+void judge_sysctls(const Config& config, const HostFacts& host,
+                   const std::map<std::string, Use>& uses, Findings& findings) {
+  std::uint64_t receive = default_receive_buffer;
+  std::uint64_t send = default_send_buffer;
+  for (const auto& [interface, tuning] : config.interfaces) {
+    receive = std::max(receive, tuning.receive_buffer.value_or(0));
+    send = std::max(send, tuning.send_buffer.value_or(0));
+  }
+  judge_buffer(host, "net.core.rmem_max", receive, "bursts are lost (kernel_drops)", findings);
+  judge_buffer(host, "net.core.wmem_max", send, "bursts are lost (send_queue_full)", findings);
+  if (sysctl(host, "net.ipv4.igmp_max_memberships") == std::uint64_t{0})
+    findings.push_back({Severity::error, "net.ipv4.igmp_max_memberships", "is 0: every join fails",
+                        "sysctl -w net.ipv4.igmp_max_memberships=20"});
+  if (sysctl(host, "net.ipv4.igmp_max_msf") == std::uint64_t{0})
+    findings.push_back({Severity::warning, "net.ipv4.igmp_max_msf",
+                        "is 0: every join of an input with `sources` fails",
+                        "sysctl -w net.ipv4.igmp_max_msf=10"});
+  std::size_t most_destinations = 0;
+  for (const auto& [interface, use] : uses)
+    most_destinations = std::max(most_destinations, use.destinations);
+  const auto optmem = sysctl(host, "net.core.optmem_max");
+  if (optmem && *optmem <= small_optmem && most_destinations > destinations_of_small_optmem)
+    findings.push_back({Severity::note, "net.core.optmem_max",
+                        fmt::format("{} is too small for an exact filter of {} destinations: some "
+                                    "foreign traffic is received and counted as unmatched",
+                                    *optmem, most_destinations),
+                        "sysctl -w net.core.optmem_max=131072"});
+}
+
+/// One interface under one configuration.
+class InterfaceJudge {
+ public:
+  InterfaceJudge(const Config& config, const HostFacts& host, const std::string& name,
+                 const Use& use, Findings& findings)
+      : config_(config), host_(host), name_(name), use_(use), findings_(findings) {}
+
+  void judge() {
+    const auto before = findings_.size();
+    const auto* interface = host_.interfaces.find(name_);
+    if (interface == nullptr)
+      return add(Severity::warning, "does not exist: " + rules_text(use_) + " waits",
+                 "correct the name, or create it; MCR starts the rule by itself");
+    judge_link(*interface);
+    if (const auto details = host_.details.find(name_); details != host_.details.end()) {
+      if (use_.group_input) judge_joins(details->second);
+      if (use_.input) judge_receiving(details->second);
+      if (use_.output) judge_sending(*interface, details->second);
+    }
+    if (findings_.size() == before) add(Severity::ok, summary(*interface), "");
+  }
+
+ private:
+  void add(Severity severity, std::string text, std::string remedy) {
+    findings_.push_back({severity, "interface " + name_, std::move(text), std::move(remedy)});
+  }
+
+  [[nodiscard]] std::string summary(const Interface& interface) const {
+    return fmt::format("{}{}{}, MTU {}", use_.input ? "input" : "",
+                       use_.input && use_.output ? " and " : "", use_.output ? "output" : "",
+                       interface.mtu);
+  }
+
+  void judge_link(const Interface& interface) {
+    if (!interface.up)
+      add(Severity::warning, "is down or has no carrier: " + rules_text(use_) + " waits",
+          fmt::format("ip link set {} up", name_));
+    for (const auto& [kind, destination] : use_.reaches)
+      if (interface.source(destination) == nullptr)
+        add(Severity::warning,
+            fmt::format("has no {} address to send from: {} waits",
+                        !destination.is_v6() ? "IPv4"
+                        : kind.second        ? "IPv6"
+                                             : "global IPv6",
+                        rules_text(use_)),
+            fmt::format("ip address add ADDRESS/LENGTH dev {}", name_));
+  }
+
+  void judge_joins(const InterfaceFacts& facts) {
+    if (!facts.multicast)
+      add(Severity::warning, "has no multicast flag: nothing may pass to it for joined groups",
+          fmt::format("ip link set {} multicast on", name_));
+    if (facts.rp_filter == 1)
+      add(Severity::warning,
+          "strict reverse-path filter: MCR does not mind, but queries of an IGMP querier whose "
+          "address is not routed there are dropped, and then switches stop the streams after "
+          "some minutes",
+          fmt::format("sysctl -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.{}.rp_filter=2",
+                      name_));
+    if (facts.snooping && !facts.querier)
+      add(Severity::warning,
+          fmt::format("bridge {} snoops IGMP and is no querier: unless another one is in this "
+                      "network, it forgets the joins after some minutes and the streams stop",
+                      facts.bridge),
+          fmt::format("ip link set {0} type bridge mcast_querier 1 (or mcast_snooping 0)",
+                      facts.bridge));
+    if (use_.sources && facts.igmp_version != 0 && facts.igmp_version < 3)
+      add(Severity::warning,
+          fmt::format("an IGMPv{} querier is here: joins for a source become joins for any",
+                      facts.igmp_version),
+          fmt::format("configure the querier for IGMPv3, or sysctl -w "
+                      "net.ipv4.conf.{}.force_igmp_version=3",
+                      name_));
+  }
+
+  void judge_receiving(const InterfaceFacts& facts) {
+    const auto tuning = config_.interfaces.find(name_);
+    const auto gro = tuning == config_.interfaces.end() ? Gro::automatic : tuning->second.gro;
+    const bool described = kernel_is_at_least(host_, 6, 2);
+    if (!described && facts.udp_gro_forwarding == true)
+      add(Severity::error,
+          "merges UDP datagrams that this kernel cannot describe: they are dropped as truncated",
+          fmt::format("ethtool -K {} rx-udp-gro-forwarding off", name_));
+    if (described && facts.gro == false && (gro == Gro::automatic || gro == Gro::leave))
+      add(Severity::note,
+          "merges no packets: bursts come as single frames, which cost several times as much",
+          fmt::format("gro = \"on\" in [interface.{}]", name_));
+    const auto workers =
+        static_cast<unsigned>(config_.daemon.workers.value_or(std::min(host_.cpus, 4U)));
+    if (facts.receive_queues == 1 && workers > 1)
+      add(Severity::note,
+          fmt::format("has one receive queue for {} workers: one CPU does the kernel's part of "
+                      "receiving",
+                      workers),
+          fmt::format("ethtool -L {} combined {}", name_, workers));
+  }
+
+  void judge_sending(const Interface& interface, const InterfaceFacts& facts) {
+    if (facts.tx_checksum == false)
+      add(Severity::note,
+          interface.segments
+              ? "computes no checksums: the kernel copies every datagram to do it"
+              : "computes no checksums: before Linux 6.11 every datagram is a message of its own",
+          fmt::format("ethtool -K {} tx on", name_));
+    else if (facts.udp_segmentation == false)
+      add(Severity::note, "does not segment UDP: the kernel cuts superframes",
+          fmt::format("ethtool -K {} tx-udp-segmentation on", name_));
+    if (interface.shaped)
+      add(Severity::note,
+          fmt::format("queueing discipline {}: it may delay or drop on purpose; its drops count "
+                      "as egress_full or link_tx_dropped",
+                      facts.discipline.empty() ? "shapes" : facts.discipline),
+          fmt::format("tc -s qdisc show dev {}", name_));
+  }
+
+  const Config& config_;
+  const HostFacts& host_;
+  const std::string& name_;
+  const Use& use_;
+  Findings& findings_;
+};
+
+/// Each pair of interfaces once.
+void judge_mtus(const Config& config, const HostFacts& host, Findings& findings) {
+  std::set<std::pair<std::string, std::string>> told;
+  for (const auto& rule : config.rules) {
+    if (!rule.enabled) continue;
+    for (const auto& input : rule.inputs)
+      for (const auto& output : rule.outputs) {
+        const auto* from = host.interfaces.find(input.interface);
+        const auto* to = host.interfaces.find(output.interface);
+        if (from == nullptr || to == nullptr || to->mtu >= from->mtu) continue;
+        if (!told.emplace(from->name, to->name).second) continue;
+        findings.push_back(
+            {Severity::warning, fmt::format("MTU {} to {}", from->name, to->name),
+             fmt::format("datagrams above {} bytes (rule {}) are fragmented: slow, and receivers "
+                         "lose all of one when they lose a part",
+                         to->mtu - 28, rule.name),
+             fmt::format("ip link set {} mtu {}", to->name, from->mtu)});
+      }
+  }
+}
+
+}  // namespace
+
+std::string_view name(Severity severity) noexcept {
+  constexpr std::array<std::string_view, 4> names{"ok", "note", "warning", "error"};
+  return names[static_cast<std::size_t>(severity)];
+}
+
+Findings diagnose(const Config& config, const HostFacts& host) {
+  Findings findings;
+  const auto uses = uses_of(config);
+  std::size_t groups = 0;
+  for (const auto& [interface, use] : uses)
+    groups += use.groups;
+  judge_kernel(host, findings);
+  judge_io_uring(host, findings);
+  judge_capabilities(host, findings);
+  judge_limits(host, groups, findings);
+  judge_sysctls(config, host, uses, findings);
+  for (const auto& [interface, use] : uses)
+    InterfaceJudge(config, host, interface, use, findings).judge();
+  judge_mtus(config, host, findings);
+  return findings;
+}
+
+std::string render_findings(std::span<const Finding> findings, unsigned columns) {
+  constexpr unsigned default_columns = 80;
+  constexpr unsigned fewest_columns = 40;
+  const auto width = std::max(columns == 0 ? default_columns : columns, fewest_columns);
+  std::vector<Finding> sorted(findings.begin(), findings.end());
+  std::ranges::stable_sort(sorted, std::greater<>(), &Finding::severity);
+  std::array<std::size_t, 4> counts{};
+  std::string text;
+  for (const auto& finding : sorted) {
+    ++counts[static_cast<std::size_t>(finding.severity)];
+    text += wrapped(fmt::format("{:<8} ", name(finding.severity)),
+                    printable(finding.subject + ": " + finding.text), width);
+    if (!finding.remedy.empty()) text += wrapped("      -> ", printable(finding.remedy), width);
+  }
+  return text + fmt::format("{} errors, {} warnings, {} notes\n", counts[3], counts[2], counts[1]);
+}
+
+nlohmann::json findings_to_json(std::span<const Finding> findings) {
+  auto list = nlohmann::json::array();
+  for (const auto& finding : findings)
+    list.push_back({{"severity", name(finding.severity)},
+                    {"subject", finding.subject},
+                    {"text", finding.text},
+                    {"remedy", finding.remedy}});
+  return {{"ok", healthy(findings)}, {"findings", std::move(list)}};
+}
+
+bool healthy(std::span<const Finding> findings) noexcept {
+  return std::ranges::none_of(
+      findings, [](const Finding& finding) { return finding.severity == Severity::error; });
+}
+
+}  // namespace mcr

@@ -1,0 +1,152 @@
+#include "mcr/status/host_facts.hpp"
+
+#include <linux/capability.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "mcr/base/error.hpp"
+#include "mcr/base/fd.hpp"
+#include "mcr/host/netlink.hpp"
+#include "mcr/host/ethtool.hpp"
+#include "mcr/host/igmp_report_socket.hpp"
+#include "mcr/dataplane/ring.hpp"
+#include "mcr/host/softnet.hpp"
+
+namespace mcr {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array sysctl_keys{"net.core.rmem_max", "net.core.wmem_max", "net.core.optmem_max",
+                                 "net.ipv4.igmp_max_memberships", "net.ipv4.igmp_max_msf"};
+
+std::optional<std::uint64_t> read_number(const fs::path& path) {
+  std::ifstream file(path);
+  std::uint64_t number = 0;
+  return file >> number ? std::optional(number) : std::nullopt;
+}
+
+std::optional<std::uint64_t> read_sysctl(std::string key) {
+  std::ranges::replace(key, '.', '/');
+  return read_number("/proc/sys/" + key);
+}
+
+void inspect_kernel(HostFacts& host) {
+  utsname name{};
+  if (::uname(&name) == 0) {
+    // NOLINTNEXTLINE(cert-err34-c): what is no number stays 0
+    std::sscanf(name.release, "%u.%u", &host.kernel_major, &host.kernel_minor);
+  }
+  try {
+    Ring ring(1, 2);
+    host.zero_copy_send = ring.supports(IORING_OP_SENDMSG_ZC);
+  } catch (const std::exception&) {
+    host.io_uring = read_sysctl("kernel.io_uring_disabled") ? IoUring::forbidden : IoUring::missing;
+  }
+}
+
+/// The bits of capabilities(7) that are effective, from /proc/self/status.
+std::uint64_t effective_capabilities() {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("CapEff:")) return std::stoull(line.substr(7), nullptr, 16);
+  return 0;
+}
+
+void inspect_process(HostFacts& host) {
+  const auto capabilities = effective_capabilities();
+  const auto has = [&](unsigned capability) { return (capabilities >> capability & 1U) != 0; };
+  host.net_raw = has(CAP_NET_RAW);
+  host.net_admin = has(CAP_NET_ADMIN);
+  host.ipc_lock = has(CAP_IPC_LOCK);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max != RLIM_INFINITY)
+    host.memlock = limit.rlim_max;  // up to here mcr run raises it by itself
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) host.descriptors = limit.rlim_max;
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  if (::sched_getaffinity(0, sizeof mask, &mask) == 0)
+    host.cpus = static_cast<unsigned>(CPU_COUNT(&mask));
+}
+
+bool has_multicast_flag(const std::string& interface) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  return ::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0 ||
+         (request.ifr_flags & IFF_MULTICAST) != 0;
+}
+
+unsigned receive_queues(const fs::path& device) {
+  std::error_code none;
+  unsigned count = 0;
+  for (const auto& entry : fs::directory_iterator(device / "queues", none))
+    if (entry.path().filename().string().starts_with("rx-")) ++count;
+  return count;
+}
+
+/// Its own name for a bridge, its master's for a port of one.
+std::string bridge_of(const std::string& interface, const fs::path& device) {
+  std::error_code none;
+  if (fs::exists(device / "bridge", none)) return interface;
+  const auto master = fs::read_symlink(device / "brport" / "bridge", none);
+  return none ? "" : master.filename().string();
+}
+
+InterfaceFacts inspect_interface(const std::string& name) {
+  const fs::path devices = "/sys/class/net";
+  const auto device = devices / name;
+  const auto features = read_features(name);
+  const auto feature = [&](const char* key) {
+    const auto known = features.find(key);
+    return known == features.end() ? std::nullopt : std::optional(known->second);
+  };
+  InterfaceFacts facts;
+  facts.multicast = has_multicast_flag(name);
+  facts.gro = feature("rx-gro");
+  facts.udp_gro_forwarding = feature("rx-udp-gro-forwarding");
+  facts.udp_segmentation = feature("tx-udp-segmentation");
+  facts.tx_checksum = computes_checksums(features);
+  facts.receive_queues = receive_queues(device);
+  for (const auto& each : {std::string("all"), name})
+    facts.rp_filter =
+        std::max(facts.rp_filter,
+                 static_cast<unsigned>(
+                     read_number("/proc/sys/net/ipv4/conf/" + each + "/rp_filter").value_or(0)));
+  facts.igmp_version = igmp_version(name);
+  facts.bridge = bridge_of(name, device);
+  if (!facts.bridge.empty()) {
+    const auto bridge = devices / facts.bridge / "bridge";
+    facts.snooping = read_number(bridge / "multicast_snooping") == std::uint64_t{1};
+    facts.querier = read_number(bridge / "multicast_querier") == std::uint64_t{1};
+  }
+  return facts;
+}
+
+}  // namespace
+
+HostFacts inspect_host(const std::set<std::string>& interfaces) {
+  HostFacts host;
+  inspect_kernel(host);
+  inspect_process(host);
+  host.softnet_dropped = read_softnet().dropped;
+  for (const auto* key : sysctl_keys)
+    if (const auto value = read_sysctl(key)) host.sysctls.emplace(key, *value);
+  host.interfaces = Netlink().snapshot();
+  for (const auto& name : interfaces)
+    if (host.interfaces.find(name) != nullptr) host.details.emplace(name, inspect_interface(name));
+  return host;
+}
+
+}  // namespace mcr

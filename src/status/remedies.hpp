@@ -1,0 +1,14 @@
+// What an operator can do about a rule that does not do its work.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "values.hpp"
+
+namespace mcr::status {
+
+/// One step each, the first to be tried first; empty for a rule that does all of its work.
+[[nodiscard]] std::vector<std::string> remedies(const Json& status, const Json& rule);
+
+}  // namespace mcr::status

@@ -1,0 +1,99 @@
+#include "text_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <numeric>
+
+namespace mcr {
+namespace {
+
+constexpr std::size_t narrowest = 8;  // a shrinking column keeps this much
+constexpr std::size_t gap = 2;        // between columns
+
+/// At most `width` code points, the end given up for "..".
+std::string shortened(const std::string& text, std::size_t width) {
+  if (text_width(text) <= width) return text;
+  std::size_t end = 0;
+  for (std::size_t kept = 0; kept + 2 < width && end < text.size(); ++kept) {
+    do
+      ++end;
+    while (end < text.size() && (static_cast<std::uint8_t>(text[end]) & 0xC0U) == 0x80U);
+  }
+  return text.substr(0, end) + "..";
+}
+
+}  // namespace
+
+std::string wrapped(std::string_view first, std::string_view text, std::size_t columns) {
+  auto indent = text_width(first);
+  std::string result(first);
+  auto used = indent;
+  while (!text.empty()) {
+    auto word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    bool starts_line = used == indent;
+    if (!starts_line && used + 1 + text_width(word) > columns) {
+      result += '\n' + std::string(indent, ' ');
+      used = indent;
+      starts_line = true;
+    }
+    if (!starts_line) result += ' ';
+    result += word;
+    used += text_width(word) + (starts_line ? 0 : 1);
+  }
+  return result + '\n';
+}
+
+std::vector<std::size_t> TextTable::widths(std::size_t columns) const {
+  std::vector<std::size_t> result;
+  for (const auto& column : columns_)
+    result.push_back(text_width(column.title));
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      result[i] = std::max(result[i], text_width(row.cells.at(i)));
+    }
+  }
+  auto total = std::accumulate(result.begin(), result.end(), gap * (result.size() - 1));
+  for (; total > columns; --total) {  // the widest of those that can gives way
+    std::size_t* widest = nullptr;
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      bool can = columns_[i].shrinks && result[i] > narrowest;
+      if (can && (widest == nullptr || result[i] > *widest)) widest = &result[i];
+    }
+    if (widest == nullptr) break;
+    --*widest;
+  }
+  return result;
+}
+
+std::string TextTable::line(const std::vector<std::string>& cells,
+                            const std::vector<std::size_t>& widths) const {
+  std::string result;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    auto cell = shortened(cells[i], widths[i]);
+    std::string padding(widths[i] - text_width(cell), ' ');
+    if (i > 0) result.append(gap, ' ');
+    result += columns_[i].right ? padding + cell : cell + padding;
+  }
+  result.erase(result.find_last_not_of(' ') + 1);
+  return result + '\n';
+}
+
+std::string TextTable::str(std::size_t columns) const {
+  auto fitted = widths(columns);
+  std::vector<std::string> titles;
+  for (const auto& column : columns_)
+    titles.push_back(column.title);
+  auto result = line(titles, fitted);
+  for (const auto& row : rows_) {
+    result += line(row.cells, fitted);
+    for (const auto& note : row.notes)
+      result += wrapped("  ! ", note, columns);
+  }
+  return result;
+}
+
+}  // namespace mcr

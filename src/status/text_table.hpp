@@ -1,0 +1,45 @@
+// Text in columns for a terminal. Widths are counted in code points.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcr/base/printable.hpp"
+
+namespace mcr {
+
+/// `text` in lines of at most `columns`, broken at spaces (a longer word stands alone); the first
+/// line begins with `first`, the others with as many spaces.
+[[nodiscard]] std::string wrapped(std::string_view first, std::string_view text,
+                                  std::size_t columns);
+
+/// Rows of cells, with notes under a row where there is something to say.
+class TextTable {
+ public:
+  struct Column {
+    std::string title;
+    bool right = false;    ///< aligned to the right (numbers)
+    bool shrinks = false;  ///< gives way when lines get too long
+  };
+  struct Row {
+    std::vector<std::string> cells;  ///< one a column
+    std::vector<std::string> notes;
+  };
+
+  explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  void add(Row row) { rows_.push_back(std::move(row)); }
+  [[nodiscard]] std::string str(std::size_t columns) const;
+
+ private:
+  [[nodiscard]] std::vector<std::size_t> widths(std::size_t columns) const;
+  [[nodiscard]] std::string line(const std::vector<std::string>& cells,
+                                 const std::vector<std::size_t>& widths) const;
+
+  std::vector<Column> columns_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace mcr

@@ -1,0 +1,184 @@
+#include "mcr/status/text_watch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <tuple>
+#include <unordered_map>
+
+#include "values.hpp"
+#include "text_table.hpp"
+
+namespace mcr {
+namespace {
+
+using namespace status;
+
+constexpr std::size_t default_columns = 80;
+constexpr std::size_t fewest_columns = 40;
+constexpr std::size_t fewest_rules = 3;  // shown on the smallest screen
+
+/// Counters that status gives as totals; the rates between two of them.
+struct Tally {
+  std::uint64_t sent = 0;
+  std::map<std::string, std::uint64_t> drops;
+};
+
+void add_drops(Tally& tally, const Json& drops) {
+  for (const auto& [reason, datagrams] : drops_in(drops))
+    tally.drops[reason] += datagrams;
+}
+
+Tally tally_of(const Json& rule) {
+  Tally tally;
+  add_drops(tally, at(rule, "drops"));
+  for (const auto& output : list(rule, "outputs")) {
+    tally.sent += count(output, "tx_datagrams");
+    add_drops(tally, at(output, "drops"));
+  }
+  return tally;
+}
+
+double rate(std::uint64_t before, std::uint64_t now, double seconds) {
+  return seconds > 0 && now > before ? static_cast<double>(now - before) / seconds : 0;
+}
+
+struct RuleLine {
+  std::string name;
+  std::string state;
+  bool running = false;
+  double pps = 0;
+  double bps = 0;
+  double sent = 0;   ///< a second
+  double drops = 0;  ///< a second
+  std::string note;
+};
+
+/// What drops now with its rate, else why it does not run, else what has dropped.
+std::string note_of(const Json& rule, const Tally& before, const Tally& now, double seconds) {
+  std::string dropping;
+  std::string dropped;
+  for (const auto& [reason, datagrams] : now.drops) {
+    const auto known = before.drops.find(reason);
+    const auto since = rate(known == before.drops.end() ? 0 : known->second, datagrams, seconds);
+    if (since > 0)
+      dropping += fmt::format("{}{} {}/s", dropping.empty() ? "" : ", ", reason, si(since));
+    dropped += fmt::format("{}{} {}", dropped.empty() ? "" : ", ", reason, si(double(datagrams)));
+  }
+  auto reason = text_or_nothing(rule, "reason");
+  if (!dropping.empty()) return dropping;
+  if (!reason.empty()) return reason;
+  if (!dropped.empty()) return "had " + dropped;
+  return count(rule, "rx_datagrams") == 0 && is(rule, "state", "active") ? "no datagram yet" : "";
+}
+
+RuleLine line_of(const Json& before, const Json& now, double seconds) {
+  RuleLine line;
+  line.name = text(now, "name");
+  line.state = text(now, "state");
+  line.running = is(now, "state", "active") || is(now, "state", "disabled");
+  line.pps = number(now, "rate_pps").value_or(0);
+  line.bps = number(now, "rate_bps").value_or(0);
+  const auto then = before.is_null() ? tally_of(now) : tally_of(before);
+  const auto tally = tally_of(now);
+  line.sent = rate(then.sent, tally.sent, seconds);
+  for (const auto& [reason, datagrams] : tally.drops) {
+    const auto known = then.drops.find(reason);
+    line.drops += rate(known == then.drops.end() ? 0 : known->second, datagrams, seconds);
+  }
+  line.note = note_of(now, then, tally, seconds);
+  return line;
+}
+
+std::vector<RuleLine> lines_of(const Json& before, const Json& now, double seconds) {
+  static const Json nothing;
+  std::unordered_map<std::string, const Json*> known;
+  for (const auto& rule : list(before, "rules"))
+    known.emplace(text(rule, "name"), &rule);
+  std::vector<RuleLine> lines;
+  for (const auto& rule : list(now, "rules")) {
+    const auto then = known.find(text(rule, "name"));
+    lines.push_back(line_of(then == known.end() ? nothing : *then->second, rule, seconds));
+  }
+  return lines;
+}
+
+void sort(std::vector<RuleLine>& lines, FrameOrder order) {
+  const auto key = [order](const RuleLine& line) {
+    const auto first = order == FrameOrder::rate    ? line.pps
+                       : order == FrameOrder::drops ? line.drops
+                                                    : 0;
+    return std::tuple(line.running, -first, std::string_view(line.name));
+  };
+  std::ranges::sort(lines, {}, key);
+}
+
+double kernel_drop_rate(const Json& before, const Json& now, double seconds) {
+  return rate(count(at(before, "totals"), "kernel_drops"), count(at(now, "totals"), "kernel_drops"),
+              seconds);
+}
+
+std::string head(const Json& before, const Json& now, const std::vector<RuleLine>& lines,
+                 double seconds, std::size_t columns) {
+  double received = 0;
+  double bits = 0;
+  double sent = 0;
+  double drops = 0;
+  std::size_t stopped = 0;
+  for (const auto& line : lines) {
+    received += line.pps;
+    bits += line.bps;
+    sent += line.sent;
+    drops += line.drops;
+    stopped += line.running ? 0 : 1;
+  }
+  const auto uptime = number(now, "uptime_s");
+  return wrapped(
+             "",
+             fmt::format("mcr {}, up {}: {}, {} not running", text(now, "version"),
+                         uptime ? duration(*uptime) : "-", plural(lines.size(), "rule"), stopped),
+             columns) +
+         wrapped(
+             "",
+             fmt::format("in {}/s, {}bit/s; out {}/s; drops {}/s; frames lost in the kernel {}/s",
+                         si(received), si(bits), si(sent), si(drops),
+                         si(kernel_drop_rate(before, now, seconds))),
+             columns);
+}
+
+std::size_t line_count(const std::string& text) {
+  return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+}  // namespace
+
+std::string render_frame(const nlohmann::json& before, const nlohmann::json& now, double seconds,
+                         const FrameShape& shape) {
+  const auto columns =
+      std::max<std::size_t>(shape.columns == 0 ? default_columns : shape.columns, fewest_columns);
+  auto lines = lines_of(before, now, seconds);
+  sort(lines, shape.order);
+  const auto top = head(before, now, lines, seconds, columns) + '\n';
+  auto shown = lines.size();
+  if (shape.rows != 0) {
+    const auto taken = line_count(top) + 2;  // the table's head, and "more"
+    const auto room = shape.rows > taken ? shape.rows - taken : 0;
+    shown = std::min(shown, std::max(room, fewest_rules));
+  }
+  TextTable table({{"RULE", false, true},
+                   {"STATE"},
+                   {"PKT/S", true},
+                   {"BIT/S", true},
+                   {"OUT/S", true},
+                   {"DROP/S", true},
+                   {"", false, true}});
+  for (std::size_t i = 0; i < shown; ++i)
+    table.add({{lines[i].name, lines[i].state, si(lines[i].pps), si(lines[i].bps),
+                si(lines[i].sent), si(lines[i].drops), lines[i].note},
+               {}});
+  const auto more = lines.size() - shown;
+  return top + table.str(columns) + (more == 0 ? "" : fmt::format("and {} more\n", grouped(more)));
+}
+
+}  // namespace mcr

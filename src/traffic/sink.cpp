@@ -1,0 +1,366 @@
+// The sink: one socket receives everything, however many groups there are.
+//
+// A socket may hold few memberships (net.ipv4.igmp_max_memberships, net.core.optmem_max), so helper
+// sockets hold them, as many as it takes. They are bound to no port and receive nothing; that the
+// interface is a member of a group is enough for the one receiving socket, bound to the port on any
+// address, since IP_MULTICAST_ALL (the default) gives it groups that others joined. Each datagram
+// thus comes exactly once. It also comes for groups that nobody here asked for: IP_PKTINFO tells
+// the group, and what is not ours is not counted. With one stream the socket is bound to its
+// address and the kernel does that.
+//
+// The kernel hands over a burst of one flow as one buffer where it can (UDP_GRO, udp(7)): all of
+// the segment size in the control message, the last one may be shorter.
+//
+// Arrival time, for the latency, is when the batch came out of the kernel: one clock reading a
+// batch.
+#include "mcr/traffic/sink.hpp"
+
+#include <fmt/format.h>
+#include <linux/sock_diag.h>
+#include <netinet/udp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "mcr/base/error.hpp"
+#include "mcr/base/fd.hpp"
+#include "mcr/host/group_join.hpp"
+#include "mcr/base/log.hpp"
+#include "mcr/traffic/test_datagram.hpp"
+#include "mcr/host/socket_buffer.hpp"
+#include "mcr/traffic/streams.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
+constexpr int receive_buffer_bytes = 64 << 20;
+
+struct SinkOptions {
+  Streams streams;
+  std::uint64_t count = unlimited;
+  std::optional<double> duration;  ///< seconds
+  std::optional<unsigned> cpu;
+  bool strict = false;
+  bool json = false;
+};
+
+void set_flag(Fd socket, int level, int option, std::string_view what) {
+  const int on = 1;
+  if (::setsockopt(socket.get(), level, option, &on, sizeof on) != 0) throw_errno("set", what);
+}
+
+/// Joins every group, on as many sockets as the kernel demands; closing them leaves.
+std::vector<UniqueFd> join_all(const Streams& streams) {
+  std::vector<UniqueFd> sockets;
+  if (!streams.group.is_multicast()) return sockets;
+  const auto index = streams.interface_index();
+  bool fresh = false;
+  for (std::uint32_t i = 0; i < streams.count;) {
+    const auto group = streams.group.plus(i);
+    const int error = sockets.empty() ? ENOBUFS : join_group(sockets.back(), index, group, {});
+    if (error == 0) {
+      ++i;
+      fresh = false;
+    } else if (!fresh && (error == ENOBUFS || error == ENOMEM)) {
+      sockets.push_back(open_membership_socket(group.family()));
+      if (!sockets.back().valid()) throw_errno("open socket to join", group.str());
+      fresh = true;
+    } else {
+      throw OsError(error, "join", fmt::format("{} on {}", group, streams.interface));
+    }
+  }
+  return sockets;
+}
+
+/// What is bound and read. Only what arrives on the interface of the streams comes in.
+UniqueFd open_receiver(const Streams& streams) {
+  const bool ipv6 = streams.group.is_v6();
+  const auto index = streams.interface_index();
+  UniqueFd fd(
+      ::socket(static_cast<int>(streams.group.family()), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP));
+  if (!fd.valid()) throw_errno("open UDP socket");
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, streams.interface.data(),
+                   static_cast<socklen_t>(streams.interface.size())) != 0)
+    throw_errno("bind to", streams.interface);
+  // Multicast goes to every socket of a shared port, unicast to one of them only.
+  if (streams.group.is_multicast()) set_flag(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
+  if (ipv6) set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
+  if (streams.count > 1 && ipv6) set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, "IPV6_RECVPKTINFO");
+  if (streams.count > 1 && !ipv6) set_flag(fd, IPPROTO_IP, IP_PKTINFO, "IP_PKTINFO");
+  set_flag(fd, SOL_UDP, UDP_GRO, "UDP_GRO");
+  const timeval wait{0, interrupt::latest_ns / 1000};
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0)
+    throw_errno("set SO_RCVTIMEO");
+  const auto any = ipv6 ? IpAddress::v6(std::array<std::uint8_t, 16>{}) : IpAddress::v4(0U);
+  const Endpoint local{streams.count > 1 ? any : streams.group, streams.port};
+  const SocketAddress address(local, index);
+  if (::bind(fd.get(), &address.generic, address.length) != 0)
+    throw_errno("listen on", fmt::format("{}", local));
+  return fd;
+}
+
+/// What the socket dropped until now: for want of room in its buffer, or for a bad UDP checksum.
+/// SO_MEMINFO rather than SO_RXQ_OVFL, which tells only with a datagram that came after.
+std::uint32_t socket_drops(Fd socket) noexcept {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
+  socklen_t length = sizeof values;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_MEMINFO, values.data(), &length) != 0) return 0;
+  return values[SK_MEMINFO_DROPS];
+}
+
+/// One receive: a datagram, or several of one size (the last may be smaller) from UDP_GRO.
+struct Burst {
+  std::span<const std::uint8_t> bytes;
+  std::size_t segment = 0;  ///< size of one datagram; 0: the burst is one
+  IpAddress destination;    ///< none unless IP_PKTINFO was asked for
+};
+
+/// Reads the socket in batches, into its own memory.
+class Receiver {
+ public:
+  explicit Receiver(Fd socket) : socket_(socket), memory_(batch * stride) {
+    for (std::size_t i = 0; i < batch; ++i) {
+      vectors_[i] = {memory_.data() + i * stride, buffer_bytes};
+      headers_[i].msg_hdr.msg_iov = &vectors_[i];
+      headers_[i].msg_hdr.msg_iovlen = 1;
+      headers_[i].msg_hdr.msg_control = controls_[i].bytes.data();
+    }
+  }
+
+  /// Waits for at least one, up to interrupt::latest_ns; returns how many bursts came.
+  std::size_t receive() {
+    for (std::size_t i = 0; i < used_; ++i)
+      headers_[i].msg_hdr.msg_controllen = controls_[i].bytes.size();
+    const int got = ::recvmmsg(socket_.get(), headers_.data(), batch, MSG_WAITFORONE, nullptr);
+    if (got < 0 && errno != EAGAIN && errno != EINTR) throw_errno("receive");
+    used_ = static_cast<std::size_t>(std::max(got, 0));
+    return used_;
+  }
+
+  /// Of the last batch.
+  [[nodiscard]] Burst burst(std::size_t i) noexcept {
+    auto& header = headers_[i].msg_hdr;
+    Burst burst;
+    burst.bytes = {memory_.data() + i * stride, headers_[i].msg_len};
+    for (auto* control = CMSG_FIRSTHDR(&header); control != nullptr;
+         control = CMSG_NXTHDR(&header, control))
+      read_control(*control, burst);
+    return burst;
+  }
+
+ private:
+  static constexpr std::size_t batch = 32;
+  static constexpr std::size_t buffer_bytes = 65'536;
+  /// Buffers that begin a multiple of 4 KiB apart would compete for the same cache lines.
+  static constexpr std::size_t stride = buffer_bytes + 1088;
+
+  /// Room for a UDP_GRO and an IPV6_PKTINFO.
+  struct alignas(cmsghdr) Control {
+    std::array<std::uint8_t, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo))> bytes;
+  };
+
+  static void read_control(const cmsghdr& control, Burst& burst) noexcept {
+    const auto* data = CMSG_DATA(&control);
+    if (control.cmsg_level == SOL_UDP && control.cmsg_type == UDP_GRO) {
+      int size = 0;
+      std::memcpy(&size, data, sizeof size);
+      burst.segment = static_cast<std::size_t>(size);
+    } else if (control.cmsg_level == IPPROTO_IP && control.cmsg_type == IP_PKTINFO) {
+      burst.destination =
+          IpAddress::v4(std::span<const std::uint8_t, 4>(data + offsetof(in_pktinfo, ipi_addr), 4));
+    } else if (control.cmsg_level == IPPROTO_IPV6 && control.cmsg_type == IPV6_PKTINFO) {
+      burst.destination = IpAddress::v6(
+          std::span<const std::uint8_t, 16>(data + offsetof(in6_pktinfo, ipi6_addr), 16));
+    }
+  }
+
+  Fd socket_;
+  std::size_t used_ = batch;  ///< headers whose control length has to be set again
+  std::vector<std::uint8_t> memory_;
+  std::array<iovec, batch> vectors_{};
+  std::array<mmsghdr, batch> headers_{};
+  std::array<Control, batch> controls_{};
+};
+
+struct SinkResult {
+  TrafficJudge::Totals totals;
+  LatencyHistogram latency;
+  double seconds = 0;  ///< from the first datagram to the last
+  std::uint32_t dropped_here = 0;
+};
+
+class Sink {
+ public:
+  explicit Sink(const SinkOptions& options)
+      : options_(options),
+        socket_(open_receiver(options.streams)),
+        receiver_(socket_),
+        judge_(options.streams.count) {
+    const auto granted = ask_for_buffer(socket_, SocketBuffer::receive, receive_buffer_bytes);
+    helpers_ = join_all(options.streams);
+    log::notice("sink: ready on {} for {} (streams {}, helper sockets {}, receive buffer {} KiB)",
+                options.streams.interface, options.streams.str(), options.streams.count,
+                helpers_.size(), granted / 1024);
+  }
+
+  SinkResult run() {
+    const auto end = end_ns(monotonic_ns(), options_.duration);
+    while (!interrupt::requested() && received_ < options_.count && monotonic_ns() < end) {
+      const auto bursts = receiver_.receive();
+      now_ns_ = realtime_ns();
+      arrived_ns_ = monotonic_ns();
+      for (std::size_t i = 0; i < bursts; ++i)
+        judge(receiver_.burst(i));
+    }
+    return {judge_.totals(), judge_.latency(), static_cast<double>(last_ns_ - first_ns_) / 1e9,
+            socket_drops(socket_)};
+  }
+
+ private:
+  void judge(const Burst& burst) noexcept {
+    std::uint32_t group = 0;
+    if (burst.destination) {
+      const auto index =
+          group_index(options_.streams.group, options_.streams.count, burst.destination);
+      if (!index) return;
+      group = *index;
+    }
+    if (received_ == 0) first_ns_ = arrived_ns_;
+    last_ns_ = arrived_ns_;
+    auto rest = burst.bytes;
+    do {
+      if (received_ == options_.count) return;
+      const auto size = burst.segment == 0 ? rest.size() : std::min(burst.segment, rest.size());
+      judge_.received(group, rest.first(size), now_ns_);
+      rest = rest.subspan(size);
+      ++received_;
+    } while (!rest.empty());
+  }
+
+  const SinkOptions& options_;
+  UniqueFd socket_;
+  Receiver receiver_;
+  TrafficJudge judge_;
+  std::vector<UniqueFd> helpers_;
+  std::uint64_t received_ = 0;
+  std::uint64_t now_ns_ = 0;     ///< of the batch, CLOCK_REALTIME
+  std::int64_t arrived_ns_ = 0;  ///< of the batch, CLOCK_MONOTONIC
+  std::int64_t first_ns_ = 0;
+  std::int64_t last_ns_ = 0;
+};
+
+/// A socket for every 20 groups: more of them than the usual soft limit.
+void raise_open_file_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+SinkResult run(const SinkOptions& options) {
+  options.streams.check();
+  pin_to_cpu(options.cpu);
+  raise_open_file_limit();
+  interrupt::catch_signals();
+  const auto sink = std::make_unique<Sink>(options);
+  return sink->run();
+}
+
+double microseconds(std::uint64_t ns) noexcept {
+  return static_cast<double>(ns) / 1000;
+}
+
+double pps(const SinkResult& result) noexcept {
+  return result.seconds > 0 ? static_cast<double>(result.totals.received) / result.seconds : 0;
+}
+
+void print_json(const SinkOptions& options, const SinkResult& result) {
+  const auto& totals = result.totals;
+  const auto& latency = result.latency;
+  const nlohmann::ordered_json object{{"streams", options.streams.count},
+                                      {"received", totals.received},
+                                      {"lost", totals.lost},
+                                      {"duplicated", totals.duplicated},
+                                      {"reordered", totals.reordered},
+                                      {"corrupt", totals.corrupt},
+                                      {"bytes", totals.bytes},
+                                      {"seconds", result.seconds},
+                                      {"pps", pps(result)},
+                                      {"latency_us",
+                                       {{"p50", microseconds(latency.at(0.5))},
+                                        {"p99", microseconds(latency.at(0.99))},
+                                        {"p999", microseconds(latency.at(0.999))},
+                                        {"max", microseconds(latency.max())}}}};
+  fmt::print("{}\n", object.dump());
+}
+
+void print_line(const SinkOptions& options, const SinkResult& result) {
+  const auto& totals = result.totals;
+  const auto& latency = result.latency;
+  fmt::print(
+      "sink: {} for {} ({}): received {} datagrams, {} bytes in {:.3f} s, {:.0f} pps; lost {}, "
+      "duplicated {}, reordered {}, corrupt {}; latency us p50 {:.1f} p99 {:.1f} p999 {:.1f} "
+      "max {:.1f}\n",
+      options.streams.interface, options.streams.str(), options.streams.count, totals.received,
+      totals.bytes, result.seconds, pps(result), totals.lost, totals.duplicated, totals.reordered,
+      totals.corrupt, microseconds(latency.at(0.5)), microseconds(latency.at(0.99)),
+      microseconds(latency.at(0.999)), microseconds(latency.max()));
+}
+
+ExitCode verdict(const SinkOptions& options, const SinkResult& result) noexcept {
+  if (!options.strict) return ExitCode::ok;
+  const bool complete = options.count == unlimited || result.totals.received >= options.count;
+  return result.totals.faultless() && complete ? ExitCode::ok : ExitCode::data;
+}
+
+void add_options(CLI::App& command, SinkOptions& options) {
+  options.streams.add_options(command);
+  auto* count = command
+                    .add_option("--count", options.count,
+                                "End after this many datagrams, duplicates and corrupt ones "
+                                "included [until SIGINT or SIGTERM]")
+                    ->check(CLI::Range(std::uint64_t{1}, unlimited))
+                    ->type_name("N");
+  command
+      .add_option("--duration", options.duration, "End after this many seconds from being ready")
+      ->check(CLI::PositiveNumber)
+      ->excludes(count)
+      ->type_name("SEC");
+  command.add_option("--cpu", options.cpu, "Run on this CPU only [any]")->type_name("N");
+  command.add_flag("--strict", options.strict,
+                   "Exit 65 if a datagram was lost, duplicated, reordered or corrupt, or if fewer "
+                   "than --count came");
+  command.add_flag("--json", options.json,
+                   "Print one JSON object: streams received lost duplicated reordered corrupt "
+                   "bytes seconds pps latency_us{p50,p99,p999,max}");
+}
+
+}  // namespace
+
+void add_sink_command(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("sink", "Receive test streams and judge them");
+  auto options = std::make_shared<SinkOptions>();
+  add_options(*command, *options);
+  command->callback([options, &exit_code] {
+    const auto result = run(*options);
+    options->json ? print_json(*options, result) : print_line(*options, result);
+    if (result.dropped_here > 0)
+      log::warning(
+          "sink: this socket dropped {} frames (receive buffer full, or bad UDP checksum): "
+          "they count as lost here, but they arrived",
+          result.dropped_here);
+    exit_code = static_cast<int>(verdict(*options, result));
+  });
+}
+
+}  // namespace mcr

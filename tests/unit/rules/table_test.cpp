@@ -1,0 +1,484 @@
+#include "mcr/rules/table.hpp"
+
+#include <net/if_arp.h>
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <set>
+
+#include "catch.hpp"
+
+using namespace mcr;
+
+namespace {
+
+Interface up(std::string name, unsigned index, std::vector<IpAddress> addresses = {}) {
+  Interface interface;
+  interface.name = std::move(name);
+  interface.index = index;
+  interface.up = true;
+  interface.mtu = 1500;
+  interface.type = ARPHRD_ETHER;
+  interface.addresses = std::move(addresses);
+  return interface;
+}
+
+const auto source = *IpAddress::parse("10.1.0.1");
+
+Interfaces two_interfaces() {
+  return Interfaces({up("in", 2), up("out", 3, {source})});
+}
+
+IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
+
+Rule rule(std::string name, IpAddress group, std::uint16_t port, std::vector<Prefix> sources = {}) {
+  std::ranges::sort(sources);
+  Rule result;
+  result.name = std::move(name);
+  result.inputs = {{"in", group, port, std::move(sources)}};
+  result.outputs = {{"out", ip("239.9.9.9"), 6000, Ttl::of(16)}};
+  return result;
+}
+
+std::string never_refused(const Input&) {
+  return {};
+}
+
+struct Compiled {
+  Indexes indexes;
+  RuleTable table;
+};
+
+Compiled compiled(const Config& config, const Interfaces& interfaces) {
+  std::vector<Standing> standings;
+  for (const auto& one : config.rules)
+    standings.push_back(judge(one, interfaces, never_refused));
+  Compiled result;
+  result.table = compile(config, interfaces, standings, result.indexes, 1);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("a rule's standing says what it waits for") {
+  const auto one = rule("a", ip("239.1.1.1"), 5000);
+  CHECK(judge(one, two_interfaces(), never_refused).state == RuleState::active);
+
+  const auto no_input = judge(one, Interfaces({up("out", 3, {source})}), never_refused);
+  CHECK(no_input.state == RuleState::waiting);
+  CHECK(no_input.reason == "interface in does not exist");
+
+  auto down = up("in", 2);
+  down.up = false;
+  CHECK(judge(one, Interfaces({down, up("out", 3, {source})}), never_refused).reason ==
+        "interface in is down");
+
+  const auto no_address = judge(one, Interfaces({up("in", 2), up("out", 3)}), never_refused);
+  CHECK(no_address.state == RuleState::waiting);
+  CHECK(no_address.reason == "no output can be used: interface out has no usable source address");
+
+  const auto refused =
+      judge(one, two_interfaces(), [](const Input&) { return std::string("join: no"); });
+  CHECK(refused.state == RuleState::failed);
+  CHECK(refused.reason == "join: no");
+
+  auto two_inputs = one;
+  two_inputs.inputs.insert(two_inputs.inputs.begin(), one.inputs.front());
+  two_inputs.inputs.front().interface = "gone";
+  CHECK(judge(two_inputs, two_interfaces(), [](const Input&) {
+          return std::string("join: no");
+        }).reason == "join: no");
+}
+
+TEST_CASE("a rule that is switched off waits for nothing, and keeps its counters") {
+  auto one = rule("a", ip("239.1.1.1"), 5000);
+  one.enabled = false;
+  const auto standing = judge(one, Interfaces(), never_refused);
+  CHECK(standing.state == RuleState::disabled);
+  CHECK(standing.reason.empty());
+  Config config;
+  config.rules = {one};
+  const auto result = compiled(config, two_interfaces());
+  CHECK(result.table.ingress().empty());
+  CHECK(result.table.egress().empty());
+  CHECK(result.indexes.rules.find("a"));
+  CHECK(result.indexes.outputs.entries().size() == 1);
+}
+
+TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
+  auto one = rule("a", ip("239.1.1.1"), 5000);
+  one.outputs.push_back({"gone", ip("239.9.9.9"), 6000, Ttl::of(16)});
+  const auto standing = judge(one, two_interfaces(), never_refused);
+  CHECK(standing.state == RuleState::active);
+  CHECK(standing.reason == "in part: interface gone does not exist");
+
+  Config config;
+  config.rules = {one};
+  const auto result = compiled(config, two_interfaces());
+  const auto entries = result.table.lookup(0, {ip("239.1.1.1"), 5000});
+  REQUIRE(entries.size() == 1);
+  const auto outputs = result.table.outputs(entries[0]);
+  REQUIRE(outputs.size() == 2);
+  CHECK(outputs[0].egress != TableOutput::no_egress);
+  CHECK(outputs[1].egress == TableOutput::no_egress);
+}
+
+TEST_CASE("a unicast input waits for its address") {
+  auto one = rule("a", ip("10.7.0.1"), 5000);
+  CHECK(judge(one, two_interfaces(), never_refused).state == RuleState::waiting);
+  CHECK(judge(one, two_interfaces(), never_refused).reason ==
+        "10.7.0.1 is no address of this host");
+  const Interfaces elsewhere({up("in", 2), up("out", 3, {source, ip("10.7.0.1")})});
+  CHECK(judge(one, elsewhere, never_refused).state == RuleState::active);
+  one.inputs[0].local = true;
+  CHECK(judge(one, two_interfaces(), never_refused).state == RuleState::active);
+}
+
+TEST_CASE("an input waits for a link that it can read") {
+  const auto one = rule("a", ip("239.1.1.1"), 5000);
+  auto odd = up("in", 2);
+  odd.type = ARPHRD_IEEE80211_RADIOTAP;
+  CHECK(judge(one, Interfaces({odd, up("out", 3, {source})}), never_refused).reason ==
+        "interface in is of a type that cannot be an input (ARPHRD 803)");
+  auto slave = up("in", 2);
+  slave.enslaved = true;
+  CHECK(judge(one, Interfaces({slave, up("out", 3, {source})}), never_refused).reason ==
+        "interface in is part of a bond: name the bond instead of in");
+}
+
+TEST_CASE("each kind of input has a port of its own") {
+  Config config;
+  config.rules = {rule("plain", ip("239.1.1.1"), 5000), rule("same", ip("239.1.1.2"), 5000),
+                  rule("vlan", ip("239.1.1.1"), 5000), rule("local", ip("239.1.1.1"), 5000)};
+  config.rules[2].inputs[0].vlan = 100;
+  config.rules[3].inputs[0].local = true;
+  const auto result = compiled(config, two_interfaces());
+  REQUIRE(result.table.ingress().size() == 3);
+  std::set<std::uint32_t> rules;
+  for (const auto& ingress : result.table.ingress()) {
+    const auto entries = result.table.lookup(ingress.port, {ip("239.1.1.1"), 5000});
+    REQUIRE(entries.size() == 1);
+    rules.insert(entries[0].rule);
+    CHECK(ingress.destinations.size() == (ingress.key.kind == InputKind{} ? 2 : 1));
+  }
+  CHECK(rules.size() == 3);
+}
+
+TEST_CASE("an output carries what the kernel needs") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
+  const auto result = compiled(config, two_interfaces());
+  const auto& output = result.table.outputs(result.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
+  CHECK(output.unfragmented == 1472);
+  CHECK(output.segmentation);
+  CHECK(output.envelope.destination.endpoint() == Endpoint{ip("239.9.9.9"), 6000});
+  CHECK(output.envelope.control_bytes != 0);
+  auto shaped = up("out", 3, {source});
+  shaped.shaped = true;
+  auto plain = up("out", 3, {source});
+  plain.segments = false;
+  for (const auto& egress : {shaped, plain}) {
+    const auto slow = compiled(config, Interfaces({up("in", 2), egress}));
+    const auto& table = slow.table;
+    CHECK_FALSE(table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0].segmentation);
+  }
+}
+
+TEST_CASE("an output waits for a source address that it cannot have") {
+  auto one = rule("a", ip("239.1.1.1"), 5000);
+  auto& source = one.outputs[0].source;
+  source = {Source::Mode::address, ip("10.1.0.7")};
+  CHECK(judge(one, two_interfaces(), never_refused).reason ==
+        "no output can be used: source 10.1.0.7 is no address of this host");
+  const Interfaces elsewhere({up("in", 2, {ip("10.1.0.7")}), up("out", 3)});
+  CHECK(judge(one, elsewhere, never_refused).state == RuleState::active);
+
+  source = {Source::Mode::preserve, {}};
+  const Interfaces without_addresses({up("in", 2), up("out", 3)});
+  CHECK(judge(one, without_addresses, never_refused).state == RuleState::active);
+}
+
+TEST_CASE("outputs share a socket unless their source port, loopback or source differ") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
+  auto& outputs = config.rules[0].outputs;
+  for (int i = 0; i < 4; ++i)
+    outputs.push_back(outputs[0]);
+  outputs[1].source_port = 7000;
+  outputs[2].loopback = true;
+  outputs[3].source.mode = Source::Mode::preserve;
+  for (std::uint16_t i = 1; i < 5; ++i)
+    outputs[i].port = static_cast<std::uint16_t>(6000 + i);
+  const auto result = compiled(config, two_interfaces());
+  REQUIRE(result.table.egress().size() == 4);
+  CHECK(result.table.egress()[1].key.source_port == 7000);
+  CHECK(result.table.egress()[2].key.loopback);
+  CHECK(result.table.egress()[3].key.any_source);
+}
+
+TEST_CASE("an output that preserves the sender's port is raw, with egress ports by source port") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
+  config.rules[1].outputs[0].port = 6001;
+  auto& outputs = config.rules[0].outputs;
+  outputs[0].source.mode = Source::Mode::preserve;
+  outputs.push_back(outputs[0]);
+  outputs[1].port = 6002;
+  outputs[1].source_port = 7000;
+  const auto interfaces = two_interfaces();
+  std::vector<Standing> standings;
+  for (const auto& one : config.rules)
+    standings.push_back(judge(one, interfaces, never_refused));
+  Indexes indexes;
+  const EgressKey sender{.interface_index = 3, .source_port = 4000, .any_source = true};
+  auto same_as_fixed = sender;
+  same_as_fixed.source_port = 7000;
+  auto elsewhere = sender;
+  elsewhere.interface_index = 9;
+  const std::vector senders{sender, same_as_fixed, elsewhere};
+  const auto table = compile(config, interfaces, standings, indexes, 1, 40000, senders);
+
+  REQUIRE(table.egress().size() == 4);
+  CHECK(table.egress()[0].key.raw);
+  CHECK(table.egress()[0].key.source_port == 0);
+  const auto sent = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0]);
+  CHECK(sent[0].raw);
+  REQUIRE(sender_egress(sent[0], 4000) != nullptr);
+  CHECK(sender_egress(sent[0], 4000)->egress == *indexes.egress.find(sender));
+  CHECK(sender_egress(sent[0], 7000)->egress == sent[1].egress);
+  CHECK(sender_egress(sent[0], 4001) == nullptr);
+  CHECK_FALSE(sent[1].raw);
+  const auto plain = table.outputs(table.lookup(0, {ip("239.1.1.2"), 5000})[0]);
+  CHECK_FALSE(plain[0].raw);
+  CHECK(sender_egress(plain[0], 4000) == nullptr);
+  CHECK_FALSE(table.is_own({ip("10.1.0.2"), 4000}));
+}
+
+TEST_CASE("senders find no egress port of their own where all are taken") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
+  config.rules[0].outputs[0].source.mode = Source::Mode::preserve;
+  const auto interfaces = two_interfaces();
+  const std::vector standings{judge(config.rules[0], interfaces, never_refused)};
+  Indexes indexes;
+  std::vector<EgressKey> senders;
+  for (std::uint16_t port = 1; port <= slots::egress; ++port)
+    senders.push_back({.interface_index = 3, .source_port = port, .any_source = true});
+  const auto table = compile(config, interfaces, standings, indexes, 1, 40000, senders);
+  CHECK(table.egress().size() == slots::egress);
+  const auto& output = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
+  CHECK(output.senders.size() == slots::egress - 1);
+  CHECK(sender_egress(output, slots::egress) == nullptr);
+}
+
+TEST_CASE("what an output has sent is known by source address and port") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
+  config.rules[1].allow_loop = true;
+  auto fixed = config.rules[0].outputs[0];
+  fixed.port = 6001;
+  fixed.source_port = 7000;
+  auto preserving = fixed;
+  preserving.port = 6002;
+  preserving.source = {Source::Mode::preserve, {}};
+  config.rules[0].outputs.push_back(fixed);
+  config.rules[0].outputs.push_back(preserving);
+  Indexes indexes;
+  std::vector<Standing> standings;
+  for (const auto& one : config.rules)
+    standings.push_back(judge(one, two_interfaces(), never_refused));
+  const auto table = compile(config, two_interfaces(), standings, indexes, 1, 40000);
+  CHECK(table.is_own({source, 40000}));
+  CHECK(table.is_own({source, 7000}));
+  CHECK_FALSE(table.is_own({source, 40064}));
+  CHECK_FALSE(table.is_own({source, 40001}));
+  CHECK_FALSE(table.is_own({ip("10.1.0.2"), 40000}));
+  CHECK_FALSE(table.lookup(0, {ip("239.1.1.1"), 5000})[0].allow_loop);
+  CHECK(table.lookup(0, {ip("239.1.1.2"), 5000})[0].allow_loop);
+}
+
+TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
+  auto one = rule("a", ip("ff15::1"), 5000);
+  one.outputs = {{"out", ip("ff15::2"), 6000, Ttl::of(16)},
+                 {"out", ip("ff02::2"), 6000, Ttl::of(16)},
+                 {"out", ip("fe80::9"), 6000, {}},
+                 {"out", ip("239.1.1.1"), 6000, Ttl::of(16)}};
+  Config config;
+  config.rules = {one};
+  const auto link = ip("fe80::1");
+  const auto global = ip("2001:db8::1");
+  const auto result =
+      compiled(config, Interfaces({up("in", 2), up("out", 3, {global, link, source})}));
+  const auto outputs = result.table.outputs(result.table.lookup(0, {ip("ff15::1"), 5000})[0]);
+  REQUIRE(outputs.size() == 4);
+  const auto carries = [](const TableOutput& output, const IpAddress& address) {
+    const auto bytes = std::as_bytes(address.bytes());
+    return !std::ranges::search(output.envelope.used_control(), bytes).empty();
+  };
+  CHECK(carries(outputs[0], global));
+  CHECK(carries(outputs[1], link));
+  CHECK(carries(outputs[2], link));
+  CHECK(carries(outputs[3], source));
+  CHECK(outputs[0].unfragmented == 1452);
+  CHECK(outputs[3].unfragmented == 1472);
+  CHECK(outputs[2].envelope.destination.v6.sin6_scope_id == 3);
+  // A queue for each family, and for unicast.
+  CHECK(result.table.egress().size() == 3);
+
+  const auto without = [&](std::vector<IpAddress> addresses, IpAddress destination) {
+    auto lone = one;
+    lone.outputs = {{"out", destination, 6000, Ttl::of(16)}};
+    return judge(lone, Interfaces({up("in", 2), up("out", 3, std::move(addresses))}), never_refused)
+        .reason;
+  };
+  CHECK(without({link}, ip("ff02::2")).empty());
+  CHECK(without({link}, ip("ff15::2")).find("only a link-local IPv6 address") != std::string::npos);
+  CHECK(without({source}, ip("ff15::2")).find("no usable IPv6 address") != std::string::npos);
+}
+
+TEST_CASE("one interface receives each family by a socket of its own") {
+  Config config;
+  config.rules = {rule("four", ip("239.1.1.1"), 5000), rule("six", ip("ff15::1"), 5000)};
+  const auto result = compiled(config, two_interfaces());
+  REQUIRE(result.table.ingress().size() == 2);
+  for (const auto& ingress : result.table.ingress()) {
+    REQUIRE(ingress.destinations.size() == 1);
+    const auto& destination = ingress.destinations[0];
+    CHECK(ingress.key.kind.family == destination.address.family());
+    CHECK(result.table.lookup(ingress.port, destination).size() == 1);
+    CHECK(result.table.lookup(1 - ingress.port, destination).empty());
+  }
+}
+
+TEST_CASE("where a rule's last datagram came from is kept for both families") {
+  LastSource last;
+  for (const auto* text : {"10.0.0.5", "2001:db8::ffff:1", "255.255.255.255", "fe80::1"}) {
+    const Endpoint endpoint{ip(text), 65535};
+    last.set(endpoint);
+    CHECK(last.get() == endpoint);
+  }
+}
+
+TEST_CASE("rules that do not run are not in the table but keep their counters") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
+  const auto result = compiled(config, Interfaces({up("in", 2)}));
+  CHECK(result.table.lookup(0, {ip("239.1.1.1"), 5000}).empty());
+  CHECK(result.table.ingress().empty());
+  CHECK(result.indexes.rules.find("a"));
+}
+
+TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own destination") {
+  auto one = rule("a", ip("239.1.0.0"), 5000);
+  one.inputs[0].addresses = 4;
+  one.inputs[0].ports = 3;
+  one.outputs[0] = {"out", ip("239.9.0.0"), 6000, Ttl::of(16)};
+  one.outputs[0].addresses = 4;
+  one.outputs[0].limit = {100, 0};
+  one.outputs.push_back({"out", ip("239.8.8.8"), 7000, Ttl::of(16)});
+  one.outputs[1].ports = 3;
+  one.outputs.push_back({"out", ip("239.7.7.7"), 8000, Ttl::of(16)});
+  Config config;
+  config.rules = {one};
+  const auto result = compiled(config, two_interfaces());
+  std::set<std::uint32_t> slots;
+  std::set<std::uint32_t> memories;
+  for (std::uint32_t group = 0; group < 4; ++group)
+    for (std::uint16_t port = 0; port < 3; ++port) {
+      const auto entries = result.table.lookup(
+          0, {ip("239.1.0.0").plus(group), static_cast<std::uint16_t>(5000 + port)});
+      REQUIRE(entries.size() == 1);
+      const auto outputs = result.table.outputs(entries[0]);
+      REQUIRE(outputs.size() == 3);
+      CHECK(outputs[0].envelope.destination.endpoint() ==
+            Endpoint{ip("239.9.0.0").plus(group), 6000});
+      CHECK(outputs[1].envelope.destination.endpoint() ==
+            Endpoint{ip("239.8.8.8"), static_cast<std::uint16_t>(7000 + port)});
+      CHECK(outputs[2].envelope.destination.endpoint() == Endpoint{ip("239.7.7.7"), 8000});
+      for (const auto& output : outputs)
+        slots.insert(output.slot);
+      REQUIRE(outputs[0].limit != 0);
+      memories.insert(result.table.limit(outputs[0]).memory);
+    }
+  CHECK(slots.size() == 4 + 3 + 1);
+  CHECK(memories.size() == 1);
+  CHECK(result.table.lookup(0, {ip("239.1.0.4"), 5000}).empty());
+  CHECK(result.table.lookup(0, {ip("239.1.0.0"), 5003}).empty());
+  CHECK(result.table.ingress().at(0).destinations.size() == 12);
+}
+
+TEST_CASE("slots stay with their rule across tables") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
+  auto first = compiled(config, two_interfaces());
+  const auto slot = first.table.lookup(0, {ip("239.1.1.2"), 5000})[0].rule;
+  config.rules.erase(config.rules.begin());
+  const std::vector<Standing> standings{judge(config.rules[0], two_interfaces(), never_refused)};
+  const auto next = compile(config, two_interfaces(), standings, first.indexes, 2);
+  CHECK(next.lookup(0, {ip("239.1.1.2"), 5000})[0].rule == slot);
+}
+
+TEST_CASE("a superseded index goes to the next key only after it was given back") {
+  IndexBook<std::string> book(2);
+  CHECK(*book.add("a") == 0);
+  CHECK(*book.add("b") == 1);
+  CHECK(*book.add("a") == 0);
+  CHECK_FALSE(book.add("c"));
+  book.remove_if([](const std::string& key, std::uint32_t) { return key == "a"; });
+  CHECK(*book.add("c") == 0);
+  CHECK_FALSE(book.find("a"));
+}
+
+TEST_CASE("the lookup agrees with a naive scan") {
+  std::mt19937 random(42);
+  for (int round = 0; round < 30; ++round) {
+    // Few values, so that neighbours, shared groups and shared ports are frequent.
+    Config config;
+    std::set<std::tuple<std::uint32_t, std::uint16_t, std::uint32_t>> used;
+    const auto rules = random() % 300;
+    for (unsigned i = 0; i < rules; ++i) {
+      const auto group = 0xEF010100U + static_cast<std::uint32_t>(random() % 40);
+      const auto port = static_cast<std::uint16_t>(5000 + random() % 4);
+      const auto from = 0x0A000000U + static_cast<std::uint32_t>(random() % 3);
+      if (!used.insert({group, port, from}).second) continue;
+      std::vector<Prefix> sources;
+      if (from != 0x0A000000U) sources.emplace_back(IpAddress::v4(from), 31 + random() % 2);
+      if (from != 0x0A000000U && random() % 2 == 0)
+        sources.emplace_back(IpAddress::v4(0x0A000010U), 28 + random() % 5);
+      config.rules.push_back(rule("r" + std::to_string(i), IpAddress::v4(group), port, sources));
+    }
+    const auto result = compiled(config, two_interfaces());
+    for (std::uint32_t group = 0xEF010100U; group < 0xEF010100U + 42; ++group)
+      for (std::uint16_t port = 4999; port < 5005; ++port)
+        for (const std::uint32_t low : {0U, 1U, 2U, 3U, 0x0FU, 0x10U, 0x11U, 0x1FU, 0x20U}) {
+          const std::uint32_t from = 0x0A000000U + low;
+          const Endpoint destination{IpAddress::v4(group), port};
+          std::multiset<std::uint32_t> expected;
+          for (const auto& one : config.rules) {
+            const auto& input = one.inputs[0];
+            const bool allowed = input.sources.empty() ||
+                                 std::ranges::any_of(input.sources, [&](const Prefix& block) {
+                                   return block.contains(IpAddress::v4(from));
+                                 });
+            if (Endpoint{input.destination, input.port} == destination && allowed)
+              expected.insert(*result.indexes.rules.find(one.name));
+          }
+          std::multiset<std::uint32_t> found;
+          for (const auto& entry : result.table.lookup(0, destination))
+            if (result.table.allows(entry, IpAddress::v4(from))) found.insert(entry.rule);
+          CHECK(found == expected);
+        }
+    CHECK(result.table.lookup(1, {IpAddress::v4(0xEF010100U), 5000}).empty());
+  }
+}
+
+TEST_CASE("a table of the largest size compiles and finds every rule") {
+  Config config;
+  for (std::uint32_t i = 0; i < limits::rules; ++i)
+    config.rules.push_back(rule("r" + std::to_string(i), IpAddress::v4(0xEF000000U + i * 7), 5000));
+  const auto result = compiled(config, two_interfaces());
+  for (std::uint32_t i = 0; i < limits::rules; ++i)
+    REQUIRE(result.table.lookup(0, {IpAddress::v4(0xEF000000U + i * 7), 5000}).size() == 1);
+}

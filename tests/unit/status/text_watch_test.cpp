@@ -1,0 +1,114 @@
+#include "mcr/status/text_watch.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "catch.hpp"
+
+using mcr::FrameOrder;
+using mcr::FrameShape;
+using mcr::render_frame;
+
+namespace {
+
+using Json = nlohmann::json;
+
+Json rule(const std::string& name, double pps, std::uint64_t sent, std::uint64_t dropped) {
+  return {
+      {"name", name},
+      {"state", "active"},
+      {"reason", ""},
+      {"rx_datagrams", 100},
+      {"rate_pps", pps},
+      {"rate_bps", pps * 8000},
+      {"drops", {{"fragment", 0}}},
+      {"outputs", Json::array({{{"tx_datagrams", sent}, {"drops", {{"egress_full", dropped}}}}})}};
+}
+
+Json status(std::vector<Json> rules) {
+  return {{"version", "0.1.0"},
+          {"uptime_s", 60},
+          {"rules", std::move(rules)},
+          {"totals", {{"kernel_drops", 0}}}};
+}
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> result;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);)
+    result.push_back(line);
+  return result;
+}
+
+/// The first words of the lines under the table's head.
+std::vector<std::string> names(const std::string& text) {
+  std::vector<std::string> result;
+  bool table = false;
+  for (const auto& line : lines(text)) {
+    if (table) result.push_back(line.substr(0, line.find(' ')));
+    table = table || line.starts_with("RULE");
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("frame: rates between two statuses, with the reason of what drops") {
+  const auto before = status({rule("a", 1000, 5000, 10)});
+  auto now = status({rule("a", 1000, 7000, 110)});
+  now["totals"]["kernel_drops"] = 40;
+  const auto text = render_frame(before, now, 2.0, {});
+  INFO(text);
+  CHECK(lines(text)[0] == "mcr 0.1.0, up 60s: 1 rule, 0 not running");
+  CHECK(lines(text)[1] ==
+        "in 1.00k/s, 8.00Mbit/s; out 1.00k/s; drops 50/s; frames lost in the kernel 20/s");
+  CHECK(lines(text)[3].starts_with("RULE"));
+  CHECK(lines(text)[4] == "a     active  1.00k  8.00M  1.00k      50  egress_full 50/s");
+}
+
+TEST_CASE("frame: without drops now, those that were are told; the first frame has no rates") {
+  const auto now = status({rule("a", 1000, 7000, 110)});
+  CHECK(lines(render_frame(now, now, 1.0, {}))[4].ends_with("0  had egress_full 110"));
+  const auto first = lines(render_frame(Json(), now, 0, {}))[4];
+  CHECK(first.find(" 0       0  had egress_full 110") != std::string::npos);
+}
+
+TEST_CASE("frame: orders; what does not run is first in each") {
+  auto stopped = rule("x", 0, 0, 0);
+  stopped["state"] = "waiting";
+  stopped["reason"] = "interface eth7 does not exist";
+  const auto before = status({rule("b", 5, 0, 0), rule("a", 9, 0, 0), rule("c", 7, 0, 0), stopped});
+  const auto now = status({rule("b", 5, 0, 8), rule("a", 9, 0, 0), rule("c", 7, 0, 9), stopped});
+  using Names = std::vector<std::string>;
+  const auto in = [&](FrameOrder order) {
+    return names(render_frame(before, now, 1, {80, 0, order}));
+  };
+  CHECK(in(FrameOrder::rate) == Names{"x", "a", "c", "b"});
+  CHECK(in(FrameOrder::drops) == Names{"x", "c", "b", "a"});
+  CHECK(in(FrameOrder::name) == Names{"x", "a", "b", "c"});
+  CHECK(render_frame(before, now, 1, {}).find("eth7 does not exist") != std::string::npos);
+}
+
+TEST_CASE("frame: fits the screen, says how many are left out, and keeps to its width") {
+  std::vector<Json> rules;
+  for (int i = 0; i < 1000; ++i)
+    rules.push_back(rule("a-rather-long-name-of-a-rule-" + std::to_string(i), i, 0, 5));
+  const auto now = status(rules);
+  const auto text = render_frame(now, now, 1, {80, 24, FrameOrder::rate});
+  INFO(text);
+  CHECK(lines(text).size() <= 24);
+  CHECK(lines(text).back() == "and 981 more");
+  CHECK(lines(render_frame(now, now, 1, {})).size() > 1000);
+  for (const auto& line : lines(text))
+    CHECK(line.size() <= 80);
+}
+
+TEST_CASE("frame: whatever is missing, it is rendered, and nothing reaches the terminal raw") {
+  for (const auto& odd : {Json(), Json(5), Json::array(), Json::object(), status({Json(3)})}) {
+    CHECK_FALSE(render_frame(odd, odd, 1, {}).empty());
+    CHECK_FALSE(render_frame(status({}), odd, -1, {}).empty());
+  }
+  const auto evil = render_frame(Json(), status({rule("a\x1b[2J", 1, 1, 1)}), 1, {});
+  CHECK(evil.find('\x1b') == std::string::npos);
+}
