@@ -16,7 +16,7 @@ void compile_filter_program(benchmark::State& state) {
     destinations.push_back(bench::destination(static_cast<std::size_t>(i)));
   std::size_t length = 0;
   for (auto _ : state) {
-    const auto program = compile_filter(destinations, IngressKey{}, link_header::ethernet,
+    const auto program = compile_filter(destinations, RxKey{}, link_header::ethernet,
                                         static_cast<std::size_t>(state.range(1)));
     length = program.size();
     benchmark::DoNotOptimize(program.data());

@@ -189,7 +189,7 @@ bool check_total(std::span<const PlacedRule> rules, Mistakes& mistakes) {
   return true;
 }
 
-/// Each kind has sockets of its own (IngressKey, EgressKey).
+/// Each kind has sockets of its own (RxKey, TxKey).
 void check_kinds(std::span<const PlacedRule> rules, Mistakes& mistakes) {
   const auto add = [&](auto& kinds, auto kind, std::size_t most, std::string_view what,
                        Position at) {
@@ -197,7 +197,7 @@ void check_kinds(std::span<const PlacedRule> rules, Mistakes& mistakes) {
     mistakes.add(at, fmt::format("more than {} kinds of {} in all", most, what));
   };
   std::set<std::pair<std::string_view, InputKind>> inputs;
-  std::set<std::pair<std::string_view, EgressKey>> outputs;
+  std::set<std::pair<std::string_view, TxKey>> outputs;
   for (const auto& placed : rules) {
     const auto& rule = placed.rule;
     if (!rule.enabled) continue;

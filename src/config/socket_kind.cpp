@@ -8,7 +8,7 @@ InputKind kind_of(const Input& input) noexcept {
   return {.family = input.destination.family(), .vlan = input.vlan, .local = input.local};
 }
 
-EgressKey kind_of(const Output& output) noexcept {
+TxKey kind_of(const Output& output) noexcept {
   const bool any_source = output.source.mode == Source::Mode::preserve;
   return {.family = output.destination.family(),
           .multicast = output.destination.is_multicast(),

@@ -15,12 +15,12 @@ namespace {
 /// Of unicast inputs.
 std::set<PortHolder::Place> own_ports(const RuleTable& table) {
   std::set<PortHolder::Place> ports;
-  for (const auto& ingress : table.ingress()) {
-    if (ingress.key.kind.local) continue;
-    for (const auto& destination : ingress.destinations)
+  for (const auto\& rx : table.rx()) {
+    if (rx.key.kind.local) continue;
+    for (const auto& destination : rx.destinations)
       if (!destination.address.is_multicast())
         ports.insert({destination,
-                      destination.address.is_link_local_v6() ? ingress.key.interface_index : 0});
+                      destination.address.is_link_local_v6() ? rx.key.interface_index : 0});
   }
   return ports;
 }

@@ -98,7 +98,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
   unsigned id = 0;
   for (const auto& cpu : place_workers(daemon))
     workers_.push_back(std::make_unique<Worker>(
-        rules_, limits_, id++, cpu, options.plain ? Egress::Mode::plain : Egress::Mode::bulk));
+        rules_, limits_, id++, cpu, options.plain ? Tx::Mode::plain : Tx::Mode::bulk));
   heartbeats_.resize(workers_.size());
 }
 

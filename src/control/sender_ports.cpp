@@ -6,14 +6,14 @@ namespace mcr {
 
 namespace {
 
-bool same_kind(EgressKey a, const EgressKey& b) noexcept {
+bool same_kind(TxKey a, const TxKey& b) noexcept {
   a.source_port = b.source_port;
   return a == b;
 }
 
 }  // namespace
 
-SenderPorts::Answer SenderPorts::add(const EgressKey& key, Clock::time_point now) {
+SenderPorts::Answer SenderPorts::add(const TxKey& key, Clock::time_point now) {
   if (senders_.contains(key)) return Answer::known;
   const auto of_kind = std::ranges::count_if(
       senders_, [&](const auto& sender) { return same_kind(sender.first, key); });
@@ -23,12 +23,12 @@ SenderPorts::Answer SenderPorts::add(const EgressKey& key, Clock::time_point now
   return Answer::added;
 }
 
-void SenderPorts::used(const EgressKey& key, Clock::time_point now) {
+void SenderPorts::used(const TxKey& key, Clock::time_point now) {
   const auto known = senders_.find(key);
   if (known != senders_.end() && !known->second.refused) known->second.since = now;
 }
 
-void SenderPorts::refuse(const EgressKey& key, Clock::time_point now) {
+void SenderPorts::refuse(const TxKey& key, Clock::time_point now) {
   senders_[key] = {now, true};
 }
 
@@ -43,8 +43,8 @@ bool SenderPorts::forget(Clock::time_point now) {
   return changed;
 }
 
-std::vector<EgressKey> SenderPorts::keys() const {
-  std::vector<EgressKey> keys;
+std::vector<TxKey> SenderPorts::keys() const {
+  std::vector<TxKey> keys;
   for (const auto& [key, sender] : senders_)
     if (!sender.refused) keys.push_back(key);
   return keys;

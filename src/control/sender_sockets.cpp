@@ -25,20 +25,20 @@ void Relay::follow_senders(Clock::time_point now) {
 
 void Relay::note_use_of_senders(Clock::time_point now) {
   for (const auto& key : senders_.keys()) {
-    const auto port = indexes_.egress.find(key);
-    if (!port) continue;
+    const auto slot = indexes_.tx.find(key);
+    if (!slot) continue;
     for (const auto& worker : workers_)
-      if (worker->ports().egress[*port].used.exchange(false, std::memory_order_relaxed))
+      if (worker->sockets().tx[*slot].used.exchange(false, std::memory_order_relaxed))
         senders_.used(key, now);
   }
 }
 
-std::vector<EgressKey> Relay::new_senders(Clock::time_point now) {
-  std::vector<EgressKey> added;
-  const auto& egress = rules_.latest().egress();
+std::vector<TxKey> Relay::new_senders(Clock::time_point now) {
+  std::vector<TxKey> added;
+  const auto\& tx = rules_.latest().tx();
   const auto take = [&](const SenderNotes::Note& note) {
-    const auto known = std::ranges::find(egress, note.egress, &TableEgress::port);
-    if (known == egress.end() || !known->key.raw) return;  // of an earlier table
+    const auto known = std::ranges::find(tx, note.tx_slot, &TableTx::slot);
+    if (known == tx.end() || !known->key.raw) return;  // of an earlier table
     auto key = known->key;
     key.source_port = note.source_port;
     key.raw = false;
@@ -49,7 +49,7 @@ std::vector<EgressKey> Relay::new_senders(Clock::time_point now) {
   return added;
 }
 
-bool Relay::add_sender(const EgressKey& key, const std::string& interface, Clock::time_point now) {
+bool Relay::add_sender(const TxKey& key, const std::string& interface, Clock::time_point now) {
   switch (senders_.add(key, now)) {
     case SenderPorts::Answer::known:
       return false;

@@ -55,195 +55,195 @@ bool Sockets::hold_source_port(std::uint16_t port) {
 
 void Sockets::open(const RuleTable& table, const Config& config) {
   refuse_restart_keys(table, config);
-  std::vector<std::uint16_t> new_ingress;
-  std::vector<std::uint16_t> new_egress;
+  std::vector<std::uint16_t> new_rx;
+  std::vector<std::uint16_t> new_tx;
   try {
-    for (const auto& wanted : table.ingress()) {
-      if (ingress_.contains(wanted.port)) continue;
-      do_for(wanted.interface, [&] { open_ingress_port(wanted, config); });
-      new_ingress.push_back(wanted.port);
+    for (const auto& wanted : table.rx()) {
+      if (rx_.contains(wanted.slot)) continue;
+      do_for(wanted.interface, [&] { open_rx_slot(wanted, config); });
+      new_rx.push_back(wanted.slot);
     }
-    for (const auto& wanted : table.egress()) {
-      if (egress_.contains(wanted.port)) continue;
-      do_for(wanted.interface, [&] { open_egress_port(wanted); });
-      new_egress.push_back(wanted.port);
+    for (const auto& wanted : table.tx()) {
+      if (tx_.contains(wanted.slot)) continue;
+      do_for(wanted.interface, [&] { open_tx_slot(wanted); });
+      new_tx.push_back(wanted.slot);
     }
   } catch (...) {
-    for (const auto port : new_ingress)
-      ingress_.erase(port);
-    for (const auto port : new_egress)
-      egress_.erase(port);
+    for (const auto slot : new_rx)
+      rx_.erase(slot);
+    for (const auto slot : new_tx)
+      tx_.erase(slot);
     throw;
   }
-  for (auto& [port, ingress] : ingress_)
-    tune(ingress, config);
-  for (auto& [port, egress] : egress_)
-    tune(port, egress, config);
+  for (auto& [slot, rx] : rx_)
+    tune(rx, config);
+  for (auto& [slot, tx] : tx_)
+    tune(slot, tx, config);
 }
 
 /// A ring is made before its socket is used, or not at all.
 void Sockets::refuse_restart_keys(const RuleTable& table, const Config& config) const {
-  for (const auto& wanted : table.ingress()) {
-    const auto known = ingress_.find(wanted.port);
-    if (known == ingress_.end()) continue;
-    const auto& ingress = known->second;
-    const auto tuning = tuning_of(config, ingress.interface);
-    const bool other_mode = tuning.ingress != ingress.mode;
+  for (const auto& wanted : table.rx()) {
+    const auto known = rx_.find(wanted.slot);
+    if (known == rx_.end()) continue;
+    const auto& rx = known->second;
+    const auto tuning = tuning_of(config, rx.interface);
+    const bool other_mode = tuning.ingress != rx.mode;
     const bool other_ring =
-        ingress.mode == IngressMode::mmap && receive_buffer(tuning) != ingress.receive_buffer_asked;
+        rx.mode == IngressMode::mmap && receive_buffer(tuning) != rx.receive_buffer_asked;
     if (other_mode || other_ring)
       throw Failure(ExitCode::config,
                     fmt::format("[interface.{}] {} has changed: that needs a restart",
-                                ingress.interface, other_mode ? "ingress" : "receive_buffer"));
+                                rx.interface, other_mode ? "ingress" : "receive_buffer"));
   }
 }
 
-void Sockets::open_ingress_port(const TableIngress& wanted, const Config& config) {
-  Ingress ingress;
-  ingress.interface = wanted.interface;
-  ingress.key = wanted.key;
-  ingress.link_header = wanted.link_header;
+void Sockets::open_rx_slot(const TableRx& wanted, const Config& config) {
+  Rx rx;
+  rx.interface = wanted.interface;
+  rx.key = wanted.key;
+  rx.link_header = wanted.link_header;
   const auto tuning = tuning_of(config, wanted.interface);
-  ingress.mode = tuning.ingress;
-  ingress.sockets = open_ingress(wanted.interface, wanted.key, config.daemon.fanout,
+  rx.mode = tuning.ingress;
+  rx.sockets = open_rx_sockets(wanted.interface, wanted.key, config.daemon.fanout,
                                  workers_.size(), ring_bytes(tuning));
-  if (const auto& ring = ingress.sockets.front().ring) {
-    ingress.receive_buffer_asked = receive_buffer(tuning);
-    ingress.receive_buffer = ring->blocks().count * Blocks::bytes;
+  if (const auto& ring = rx.sockets.front().ring) {
+    rx.receive_buffer_asked = receive_buffer(tuning);
+    rx.receive_buffer = ring->blocks().count * Blocks::bytes;
   }
-  ingress.before = received(wanted.port);
+  rx.before = received(wanted.slot);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    auto& cell = workers_[i]->ports().ingress[wanted.port];
-    const auto& [socket, ring] = ingress.sockets[i];
+    auto& cell = workers_[i]->sockets().rx[wanted.slot];
+    const auto& [socket, ring] = rx.sockets[i];
     cell.socket = socket;
     cell.blocks = ring ? BlockReader(ring->blocks()) : BlockReader();
     cell.link_header = wanted.link_header;
     cell.failures.store(0, std::memory_order_relaxed);
   }
-  ingress_.emplace(wanted.port, std::move(ingress));
+  rx_.emplace(wanted.slot, std::move(rx));
 }
 
-void Sockets::tune(Ingress& ingress, const Config& config) {
-  const auto tuning = tuning_of(config, ingress.interface);
+void Sockets::tune(Rx& rx, const Config& config) {
+  const auto tuning = tuning_of(config, rx.interface);
   const auto asked = receive_buffer(tuning);
-  if (ingress.mode == IngressMode::mmap ||
-      std::exchange(ingress.receive_buffer_asked, asked) == asked)
+  if (rx.mode == IngressMode::mmap ||
+      std::exchange(rx.receive_buffer_asked, asked) == asked)
     return;
-  for (const auto& [socket, ring] : ingress.sockets)
-    ingress.receive_buffer = ask_for_buffer(socket, SocketBuffer::receive, asked);
+  for (const auto& [socket, ring] : rx.sockets)
+    rx.receive_buffer = ask_for_buffer(socket, SocketBuffer::receive, asked);
   if (tuning.receive_buffer)
-    warn_if_less("receive buffer", ingress.interface, asked, ingress.receive_buffer,
+    warn_if_less("receive buffer", rx.interface, asked, rx.receive_buffer,
                  "net.core.rmem_max");
 }
 
-void Sockets::open_egress_port(const TableEgress& wanted) {
-  Egress egress;
-  egress.interface = wanted.interface;
-  egress.source_port = wanted.key.source_port;
-  if (!wanted.key.raw && egress.source_port != source_port_.number())
-    fixed_ports_.try_emplace(egress.source_port, egress.source_port);
+void Sockets::open_tx_slot(const TableTx& wanted) {
+  Tx tx;
+  tx.interface = wanted.interface;
+  tx.source_port = wanted.key.source_port;
+  if (!wanted.key.raw && tx.source_port != source_port_.number())
+    fixed_ports_.try_emplace(tx.source_port, tx.source_port);
   for (const auto& worker : workers_) {
-    egress.sockets.push_back(open_egress(wanted.interface, wanted.key));
-    worker->ports().egress[wanted.port].socket = egress.sockets.back();
+    tx.sockets.push_back(open_tx_socket(wanted.interface, wanted.key));
+    worker->sockets().tx[wanted.slot].socket = tx.sockets.back();
   }
-  egress_.emplace(wanted.port, std::move(egress));
+  tx_.emplace(wanted.slot, std::move(tx));
 }
 
-void Sockets::tune(std::uint16_t port, Egress& egress, const Config& config) {
-  const auto wanted = tuning_of(config, egress.interface).send_buffer;
+void Sockets::tune(std::uint16_t slot, Tx& tx, const Config& config) {
+  const auto wanted = tuning_of(config, tx.interface).send_buffer;
   const auto asked = wanted.value_or(default_send_buffer);
-  if (std::exchange(egress.send_buffer_asked, asked) == asked) return;
+  if (std::exchange(tx.send_buffer_asked, asked) == asked) return;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    egress.send_buffer = ask_for_buffer(egress.sockets[i], SocketBuffer::send, asked);
-    workers_[i]->ports().egress[port].send_buffer.store(egress.send_buffer,
+    tx.send_buffer = ask_for_buffer(tx.sockets[i], SocketBuffer::send, asked);
+    workers_[i]->sockets().tx[slot].send_buffer.store(tx.send_buffer,
                                                         std::memory_order_relaxed);
   }
   if (wanted)
-    warn_if_less("send buffer", egress.interface, asked, egress.send_buffer, "net.core.wmem_max");
+    warn_if_less("send buffer", tx.interface, asked, tx.send_buffer, "net.core.wmem_max");
 }
 
-void Sockets::pass(Ingress& ingress, std::vector<Endpoint> destinations) {
-  if (ingress.exact && destinations == ingress.passing) return;
+void Sockets::pass(Rx& rx, std::vector<Endpoint> destinations) {
+  if (rx.exact && destinations == rx.passing) return;
   std::vector<Fd> sockets;
-  for (const auto& each : ingress.sockets)
+  for (const auto& each : rx.sockets)
     sockets.emplace_back(each.socket);
-  ingress.exact = false;  // should it fail half-way
-  pass_only(ingress.interface, sockets, destinations, ingress.key, ingress.link_header);
-  ingress.exact = true;
-  ingress.passing = std::move(destinations);
+  rx.exact = false;  // should it fail half-way
+  pass_only(rx.interface, sockets, destinations, rx.key, rx.link_header);
+  rx.exact = true;
+  rx.passing = std::move(destinations);
 }
 
 void Sockets::widen(const RuleTable& table) {
-  for (const auto& wanted : table.ingress()) {
-    auto& ingress = ingress_.at(wanted.port);
+  for (const auto& wanted : table.rx()) {
+    auto& rx = rx_.at(wanted.slot);
     std::vector<Endpoint> both;
-    std::ranges::set_union(ingress.passing, wanted.destinations, std::back_inserter(both));
-    do_for(ingress.interface, [&] { pass(ingress, std::move(both)); });
+    std::ranges::set_union(rx.passing, wanted.destinations, std::back_inserter(both));
+    do_for(rx.interface, [&] { pass(rx, std::move(both)); });
   }
 }
 
 void Sockets::narrow(const RuleTable& table) noexcept {
   std::map<std::uint16_t, const std::vector<Endpoint>*> wanted;
-  for (const auto& ingress : table.ingress())
-    wanted[ingress.port] = &ingress.destinations;
-  for (auto& [port, ingress] : ingress_) {
+  for (const auto& rx : table.rx())
+    wanted[rx.slot] = &rx.destinations;
+  for (auto& [slot, rx] : rx_) {
     try {
-      const auto known = wanted.find(port);
-      pass(ingress, known == wanted.end() ? std::vector<Endpoint>{} : *known->second);
+      const auto known = wanted.find(slot);
+      pass(rx, known == wanted.end() ? std::vector<Endpoint>{} : *known->second);
     } catch (const std::exception& error) {
       log::warning("packet filter not narrowed: interface={} reason={}",
-                   log::value(ingress.interface), log::value(error.what()));
+                   log::value(rx.interface), log::value(error.what()));
     }
   }
 }
 
 bool Sockets::retire(const RuleTable& table, Indexes& indexes) {
-  std::set<std::uint16_t> ingress_wanted;
-  std::set<std::uint16_t> egress_wanted;
-  for (const auto& wanted : table.ingress())
-    ingress_wanted.insert(wanted.port);
-  for (const auto& wanted : table.egress())
-    egress_wanted.insert(wanted.port);
+  std::set<std::uint16_t> rx_wanted;
+  std::set<std::uint16_t> tx_wanted;
+  for (const auto& wanted : table.rx())
+    rx_wanted.insert(wanted.slot);
+  for (const auto& wanted : table.tx())
+    tx_wanted.insert(wanted.slot);
 
-  for (auto entry = ingress_.begin(); entry != ingress_.end();) {
-    const auto port = entry->first;
-    if (ingress_wanted.contains(port) || receiving(port)) {
+  for (auto entry = rx_.begin(); entry != rx_.end();) {
+    const auto slot = entry->first;
+    if (rx_wanted.contains(slot) || receiving(slot)) {
       ++entry;
       continue;
     }
-    close(port, entry->second);
-    entry = ingress_.erase(entry);
+    close(slot, entry->second);
+    entry = rx_.erase(entry);
   }
-  std::erase_if(egress_, [&](const auto& entry) {
-    const auto port = entry.first;
-    if (egress_wanted.contains(port)) return false;
-    return std::ranges::none_of(workers_, [port](const auto& worker) {
-      return worker->ports().egress[port].unresolved.load(std::memory_order_acquire) != 0;
+  std::erase_if(tx_, [&](const auto& entry) {
+    const auto slot = entry.first;
+    if (tx_wanted.contains(slot)) return false;
+    return std::ranges::none_of(workers_, [slot](const auto& worker) {
+      return worker->sockets().tx[slot].unresolved.load(std::memory_order_acquire) != 0;
     });
   });
   std::erase_if(fixed_ports_, [this](const auto& fixed) {
     return std::ranges::none_of(
-        egress_, [&](const auto& entry) { return entry.second.source_port == fixed.first; });
+        tx_, [&](const auto& entry) { return entry.second.source_port == fixed.first; });
   });
-  indexes.ingress.remove_if([this](const auto&, std::uint32_t port) {
-    return !ingress_.contains(static_cast<std::uint16_t>(port));
+  indexes.rx.remove_if([this](const auto&, std::uint32_t slot) {
+    return !rx_.contains(static_cast<std::uint16_t>(slot));
   });
-  indexes.egress.remove_if([this](const auto&, std::uint32_t port) {
-    return !egress_.contains(static_cast<std::uint16_t>(port));
+  indexes.tx.remove_if([this](const auto&, std::uint32_t slot) {
+    return !tx_.contains(static_cast<std::uint16_t>(slot));
   });
-  return ingress_.size() == ingress_wanted.size() && egress_.size() == egress_wanted.size();
+  return rx_.size() == rx_wanted.size() && tx_.size() == tx_wanted.size();
 }
 
-bool Sockets::receiving(std::uint16_t port) const noexcept {
-  return std::ranges::any_of(workers_, [port](const auto& worker) {
-    return worker->ports().ingress[port].busy.load(std::memory_order_acquire);
+bool Sockets::receiving(std::uint16_t slot) const noexcept {
+  return std::ranges::any_of(workers_, [slot](const auto& worker) {
+    return worker->sockets().rx[slot].busy.load(std::memory_order_acquire);
   });
 }
 
-Received Sockets::received(std::uint16_t port) const noexcept {
+Received Sockets::received(std::uint16_t slot) const noexcept {
   Received sum;
   for (const auto& worker : workers_) {
-    const auto& counters = worker->counters().ingress[port];
+    const auto& counters = worker->counters().rx[slot];
     sum.frames += counters.rx_frames.get();
     sum.datagrams += counters.rx_datagrams.get();
   }
@@ -253,55 +253,55 @@ Received Sockets::received(std::uint16_t port) const noexcept {
 Received Sockets::received(const std::string& interface) const {
   const auto closed = received_.find(interface);
   Received sum = closed == received_.end() ? Received{} : closed->second;
-  for (const auto& [port, ingress] : ingress_) {
-    if (ingress.interface != interface) continue;
-    const auto now = received(port);
-    sum.frames += now.frames - ingress.before.frames;
-    sum.datagrams += now.datagrams - ingress.before.datagrams;
+  for (const auto& [slot, rx] : rx_) {
+    if (rx.interface != interface) continue;
+    const auto now = received(slot);
+    sum.frames += now.frames - rx.before.frames;
+    sum.datagrams += now.datagrams - rx.before.datagrams;
   }
   return sum;
 }
 
 /// What the kernel had taken for us and nobody read is lost with the socket: counted as its drops.
-void Sockets::close(std::uint16_t port, Ingress& ingress) {
-  count(ingress);
-  const auto now = received(port);
-  const auto frames = now.frames - ingress.before.frames;
-  counted_[ingress.interface].dropped += ingress.counted.offered - ingress.counted.dropped - frames;
-  received_[ingress.interface].frames += frames;
-  received_[ingress.interface].datagrams += now.datagrams - ingress.before.datagrams;
+void Sockets::close(std::uint16_t slot, Rx& rx) {
+  count(rx);
+  const auto now = received(slot);
+  const auto frames = now.frames - rx.before.frames;
+  counted_[rx.interface].dropped += rx.counted.offered - rx.counted.dropped - frames;
+  received_[rx.interface].frames += frames;
+  received_[rx.interface].datagrams += now.datagrams - rx.before.datagrams;
 }
 
-void Sockets::count(Ingress& ingress) {
-  auto& total = counted_[ingress.interface];
-  for (const auto& [socket, ring] : ingress.sockets) {
+void Sockets::count(Rx& rx) {
+  auto& total = counted_[rx.interface];
+  for (const auto& [socket, ring] : rx.sockets) {
     const auto statistics = take_statistics(socket);
-    ingress.counted.offered += statistics.offered;
-    ingress.counted.dropped += statistics.dropped;
+    rx.counted.offered += statistics.offered;
+    rx.counted.dropped += statistics.dropped;
     total.offered += statistics.offered;
     total.dropped += statistics.dropped;
   }
 }
 
 void Sockets::count() {
-  for (auto& [port, ingress] : ingress_)
-    count(ingress);
+  for (auto& [slot, rx] : rx_)
+    count(rx);
 }
 
 std::map<std::string, GrantedBuffers> Sockets::granted() const {
   std::map<std::string, GrantedBuffers> result;
-  for (const auto& [port, ingress] : ingress_)
-    result[ingress.interface].receive = ingress.receive_buffer;
-  for (const auto& [port, egress] : egress_)
-    result[egress.interface].send = egress.send_buffer;
+  for (const auto& [slot, rx] : rx_)
+    result[rx.interface].receive = rx.receive_buffer;
+  for (const auto& [slot, tx] : tx_)
+    result[tx.interface].send = tx.send_buffer;
   return result;
 }
 
 void Sockets::close_all() {
-  for (auto& [port, ingress] : ingress_)
-    close(port, ingress);
-  ingress_.clear();
-  egress_.clear();
+  for (auto& [slot, rx] : rx_)
+    close(slot, rx);
+  rx_.clear();
+  tx_.clear();
 }
 
 }  // namespace mcr

@@ -30,7 +30,7 @@ namespace {
 constexpr unsigned fanout_flag_uniqueid = 0x2000;         // PACKET_FANOUT_FLAG_UNIQUEID, Linux 4.12
 constexpr unsigned fanout_flag_ignore_outgoing = 0x4000;  // the same, Linux 6.7; no effect before
 constexpr unsigned fanout_flag_defrag = 0x8000;
-/// Unexpected errors in a row after which a port waits for the next wake-up.
+/// Unexpected errors in a row after which a slot waits for the next wake-up.
 constexpr std::uint32_t failures_in_a_row = 16;
 
 void attach(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
@@ -50,7 +50,7 @@ std::uint16_t protocol_of(const InputKind& kind) {
   return kind.family == Family::ipv6 ? ETH_P_IPV6 : ETH_P_IP;
 }
 
-IngressSocket open_one(const std::string& interface, const IngressKey& key,
+RxSocket open_one(const std::string& interface, const RxKey& key,
                        std::optional<std::uint64_t> ring_bytes) {
   const auto where = "on " + interface;
   UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -93,7 +93,7 @@ bool reassembles(const InputKind& kind) {
 
 /// A tap that ignores the host's own frames does not make the kernel copy zero-copy sends; this is
 /// the group's to say, too.
-void join_fanout(std::span<const IngressSocket> sockets, Fanout fanout, const InputKind& kind,
+void join_fanout(std::span<const RxSocket> sockets, Fanout fanout, const InputKind& kind,
                  const std::string& interface) {
   // One member gets all, without a hash.
   const unsigned mode = (sockets.size() == 1 ? PACKET_FANOUT_CPU : fanout_mode(fanout)) |
@@ -112,10 +112,10 @@ void join_fanout(std::span<const IngressSocket> sockets, Fanout fanout, const In
 
 }  // namespace
 
-std::vector<IngressSocket> open_ingress(const std::string& interface, const IngressKey& key,
+std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey& key,
                                         Fanout fanout, std::size_t workers,
                                         std::optional<std::uint64_t> ring_bytes) {
-  std::vector<IngressSocket> sockets;
+  std::vector<RxSocket> sockets;
   for (std::size_t i = 0; i < workers; ++i)
     sockets.push_back(open_one(interface, key, ring_bytes));
   if (workers > 1 || reassembles(key.kind)) join_fanout(sockets, fanout, key.kind, interface);
@@ -123,7 +123,7 @@ std::vector<IngressSocket> open_ingress(const std::string& interface, const Ingr
 }
 
 void pass_only(const std::string& interface, std::span<const Fd> sockets,
-               std::span<const Endpoint> destinations, const IngressKey& key,
+               std::span<const Endpoint> destinations, const RxKey& key,
                std::size_t link_header) {
   // What of the sockets' option memory a program takes is known only after its translation.
   const auto takes_one = [&] {
@@ -146,7 +146,7 @@ void pass_only(const std::string& interface, std::span<const Fd> sockets,
   if (!takes_one()) std::ranges::for_each(sockets, pass_kind);
 }
 
-IngressStatistics take_statistics(Fd socket) {
+RxStatistics take_statistics(Fd socket) {
   tpacket_stats statistics{};
   socklen_t length = sizeof statistics;
   if (::getsockopt(socket.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &length) != 0)
@@ -154,72 +154,72 @@ IngressStatistics take_statistics(Fd socket) {
   return {statistics.tp_packets, statistics.tp_drops};
 }
 
-Ingress::Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters)
+Rx::Rx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& counters)
     : ring_(ring),
       buffers_(buffers),
-      ports_(ports),
+      sockets_(sockets),
       counters_(counters),
       superframes_described_(superframes_are_described()) {
-  rings_.reserve(slots::ingress);
+  rings_.reserve(slots::rx);
 }
 
-void Ingress::adopt(const RuleTable& table) noexcept {
+void Rx::adopt(const RuleTable& table) noexcept {
   wanted_.reset();
-  for (const auto& ingress : table.ingress())
-    wanted_.set(ingress.port);
-  for (std::uint16_t port = 0; port < slots::ingress; ++port) {
-    if (wanted_[port] && !armed_[port] && !starved_[port]) arm(port);
-    if (wanted_[port]) continue;
-    if (armed_[port])
-      cancel(port);
-    else if (ports_.ingress[port].busy.load(std::memory_order_relaxed))
-      ended(port, -ECANCELED);  // starved, or waiting after errors; a cell at rest is control's
+  for (const auto& rx : table.rx())
+    wanted_.set(rx.slot);
+  for (std::uint16_t slot = 0; slot < slots::rx; ++slot) {
+    if (wanted_[slot] && !armed_[slot] && !starved_[slot]) arm(slot);
+    if (wanted_[slot]) continue;
+    if (armed_[slot])
+      cancel(slot);
+    else if (sockets_.rx[slot].busy.load(std::memory_order_relaxed))
+      ended(slot, -ECANCELED);  // starved, or waiting after errors; a cell at rest is control's
   }
 }
 
-void Ingress::stop() noexcept {
+void Rx::stop() noexcept {
   adopt(RuleTable{});
 }
 
-void Ingress::arm(std::uint16_t port) noexcept {
-  const auto& [socket, blocks, link_header, busy, failures] = ports_.ingress[port];
+void Rx::arm(std::uint16_t slot) noexcept {
+  const auto& [socket, blocks, link_header, busy, failures] = sockets_.rx[slot];
   auto& request = ring_.request();
   if (blocks.blocks() != 0) {
     io_uring_prep_poll_multishot(&request, socket.get(), POLLIN);
-    if (std::ranges::find(rings_, port) == rings_.end()) rings_.push_back(port);
+    if (std::ranges::find(rings_, slot) == rings_.end()) rings_.push_back(slot);
   } else {
     io_uring_prep_recvmsg_multishot(&request, socket.get(), &header_, 0);
     request.flags |= IOSQE_BUFFER_SELECT;
     request.buf_group = Buffers::group;
   }
-  request.user_data = Token{.op = Op::receive, .port = port}.bits();
-  armed_.set(port);
-  starved_.reset(port);
-  ended_.reset(port);
-  ports_.ingress[port].busy.store(true, std::memory_order_relaxed);
+  request.user_data = Token{.op = Op::receive, .slot = slot}.bits();
+  armed_.set(slot);
+  starved_.reset(slot);
+  ended_.reset(slot);
+  sockets_.rx[slot].busy.store(true, std::memory_order_relaxed);
 }
 
-void Ingress::cancel(std::uint16_t port) noexcept {
-  const auto target = Token{.op = Op::receive, .port = port};
+void Rx::cancel(std::uint16_t slot) noexcept {
+  const auto target = Token{.op = Op::receive, .slot = slot};
   auto& request = ring_.request();
   io_uring_prep_cancel64(&request, target.bits(), 0);
-  request.user_data = Token{.op = Op::cancel, .port = port}.bits();
+  request.user_data = Token{.op = Op::cancel, .slot = slot}.bits();
 }
 
-void Ingress::complete(Token token, const io_uring_cqe& completion) noexcept {
+void Rx::complete(Token token, const io_uring_cqe& completion) noexcept {
   const bool filled = (completion.flags & IORING_CQE_F_BUFFER) != 0;
   if (filled) {
     const auto id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
     buffers_.received(id);
-    if (const auto frame = read(token.port, id, completion.res))
+    if (const auto frame = read(token.slot, id, completion.res))
       frames_.push(*frame);
     else
       buffers_.release(id);
   }
-  if ((completion.flags & IORING_CQE_F_MORE) == 0) ended(token.port, completion.res);
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) ended(token.slot, completion.res);
 }
 
-std::optional<Frame> Ingress::next() noexcept {
+std::optional<Frame> Rx::next() noexcept {
   if (frames_.size() != 0) return frames_.pop();
   for (auto left = rings_.size(); left != 0; --left) {
     turn_ = turn_ < rings_.size() ? turn_ : 0;
@@ -229,81 +229,81 @@ std::optional<Frame> Ingress::next() noexcept {
   return std::nullopt;
 }
 
-std::optional<Frame> Ingress::next_in_block(std::uint16_t port) noexcept {
-  const auto frame = ports_.ingress[port].blocks.next(buffers_);
+std::optional<Frame> Rx::next_in_block(std::uint16_t slot) noexcept {
+  const auto frame = sockets_.rx[slot].blocks.next(buffers_);
   if (!frame) return std::nullopt;
-  counters_.ingress[port].rx_frames.add(1);
-  return Frame{port, frame->buffer, frame->whole, frame->vnet, frame->bytes};
+  counters_.rx[slot].rx_frames.add(1);
+  return Frame{slot, frame->buffer, frame->whole, frame->vnet, frame->bytes};
 }
 
-bool Ingress::empty() const noexcept {
-  return frames_.size() == 0 && std::ranges::none_of(rings_, [this](std::uint16_t port) {
-           return ports_.ingress[port].blocks.ready();
+bool Rx::empty() const noexcept {
+  return frames_.size() == 0 && std::ranges::none_of(rings_, [this](std::uint16_t slot) {
+           return sockets_.rx[slot].blocks.ready();
          });
 }
 
 // A completed buffer holds io_uring_recvmsg_out, then what recvmsg(2) gave: vnet header and frame.
-std::optional<Frame> Ingress::read(std::uint16_t port, std::uint16_t buffer, int result) noexcept {
+std::optional<Frame> Rx::read(std::uint16_t slot, std::uint16_t buffer, int result) noexcept {
   constexpr std::size_t headers = sizeof(io_uring_recvmsg_out) + sizeof(VnetHeader);
   if (result < static_cast<int>(headers)) return std::nullopt;
   const std::byte* memory = buffers_.at(buffer);
   io_uring_recvmsg_out out;
   std::memcpy(&out, memory, sizeof out);
   Frame frame;
-  frame.port = port;
+  frame.slot = slot;
   frame.buffer = buffer;
   frame.whole = (out.flags & MSG_TRUNC) == 0;
   std::memcpy(&frame.vnet, memory + sizeof out, sizeof frame.vnet);
   frame.bytes = {memory + headers, static_cast<std::size_t>(result) - headers};
-  counters_.ingress[port].rx_frames.add(1);
-  ports_.ingress[port].failures.store(0, std::memory_order_relaxed);
+  counters_.rx[slot].rx_frames.add(1);
+  sockets_.rx[slot].failures.store(0, std::memory_order_relaxed);
   return frame;
 }
 
-void Ingress::ended(std::uint16_t port, int result) noexcept {
-  armed_.reset(port);
-  starved_.reset(port);
-  if (!wanted_[port]) {
-    ended_.set(port);
+void Rx::ended(std::uint16_t slot, int result) noexcept {
+  armed_.reset(slot);
+  starved_.reset(slot);
+  if (!wanted_[slot]) {
+    ended_.set(slot);
   } else if (result == -ENOBUFS) {
-    starved_.set(port);
+    starved_.set(slot);
   } else if (result >= 0 || result == -ECANCELED) {
-    arm(port);
+    arm(slot);
   } else if (result == -EINVAL && !superframes_described_) {
     // Such a kernel takes a UDP superframe off the queue and cannot describe it.
-    count_unreadable(port);
-    arm(port);
+    count_unreadable(slot);
+    arm(slot);
   } else {
     // A link that goes down says ENETDOWN once, and the same socket works when it is back.
-    auto& failures = ports_.ingress[port].failures;
+    auto& failures = sockets_.rx[slot].failures;
     const auto count = failures.load(std::memory_order_relaxed) + 1;
     failures.store(count, std::memory_order_relaxed);
-    if (count % failures_in_a_row != 0) arm(port);
+    if (count % failures_in_a_row != 0) arm(slot);
   }
 }
 
-void Ingress::settle() noexcept {
+void Rx::settle() noexcept {
   if (ended_.none()) return;
-  for (std::uint16_t port = 0; port < slots::ingress; ++port) {
-    auto& cell = ports_.ingress[port];
-    if (!ended_[port] || cell.blocks.in_use()) continue;
-    if (cell.blocks.blocks() != 0) std::erase(rings_, port);
-    ended_.reset(port);
+  for (std::uint16_t slot = 0; slot < slots::rx; ++slot) {
+    auto& cell = sockets_.rx[slot];
+    if (!ended_[slot] || cell.blocks.in_use()) continue;
+    if (cell.blocks.blocks() != 0) std::erase(rings_, slot);
+    ended_.reset(slot);
     cell.busy.store(false, std::memory_order_release);
   }
 }
 
-void Ingress::count_unreadable(std::uint16_t port) noexcept {
-  counters_.ingress[port].rx_frames.add(1);
-  counters_.ingress[port].rx_datagrams.add(1);
+void Rx::count_unreadable(std::uint16_t slot) noexcept {
+  counters_.rx[slot].rx_frames.add(1);
+  counters_.rx[slot].rx_datagrams.add(1);
   counters_.worker.rx_datagrams.add(1);
   counters_.worker.drops[InputDrop::truncated].add(1);
 }
 
-void Ingress::rearm() noexcept {
+void Rx::rearm() noexcept {
   if (starved_.none() || buffers_.available() < buffers_.count() / 8) return;
-  for (std::uint16_t port = 0; port < slots::ingress; ++port)
-    if (starved_[port]) arm(port);
+  for (std::uint16_t slot = 0; slot < slots::rx; ++slot)
+    if (starved_[slot]) arm(slot);
 }
 
 }  // namespace mcr

@@ -54,58 +54,58 @@ std::uint64_t charge_of(const MessageShape& shape) noexcept {
 
 }  // namespace
 
-Egress::Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters, Mode mode)
+Tx::Tx(Ring& ring, Buffers& buffers, WorkerSockets\& sockets, CounterBlock& counters, Mode mode)
     : ring_(ring),
       buffers_(buffers),
-      shared_(ports),
+      shared_(sockets),
       counters_(counters),
       mode_(mode),
       zerocopy_supported_(mode == Mode::bulk && ring.supports(IORING_OP_SENDMSG_ZC)),
       zerocopy_flags_(static_cast<std::uint16_t>(
           (kernel_is_at_least(6, 2) ? report_usage : 0U) |
           (buffers.registered() ? std::uint16_t{IORING_RECVSEND_FIXED_BUF} : 0U))),
-      ports_(slots::egress),
+      queues_(slots::tx),
       free_(messages) {
   std::iota(free_.begin(), free_.end(), 0);
-  active_.reserve(slots::egress);
+  active_.reserve(slots::tx);
   if (mode == Mode::bulk && !zerocopy_supported_)
     log::warning("sends go without zero-copy: io_uring of this kernel has no SENDMSG_ZC");
 }
 
 // ---- Building messages
 
-Egress::Exit Egress::exit_of(const TableOutput& output, const Packet& packet) noexcept {
-  if (!output.raw) return {output.egress, false};
-  const auto* sender = sender_egress(output, packet.source.port);
-  return sender == nullptr ? Exit{output.egress, true} : Exit{sender->egress, false};
+Tx::Exit Tx::exit_of(const TableOutput& output, const Packet& packet) noexcept {
+  if (!output.raw) return {output.tx_slot, false};
+  const auto* sender = sender_tx(output, packet.source.port);
+  return sender == nullptr ? Exit{output.tx_slot, true} : Exit{sender->tx_slot, false};
 }
 
-void Egress::note_sender(const Exit& exit, const Packet& packet) noexcept {
+void Tx::note_sender(const Exit& exit, const Packet& packet) noexcept {
   if (exit.raw)
-    shared_.sender_notes.add({exit.port, packet.source.port});
+    shared_.sender_notes.add({exit.tx_slot, packet.source.port});
   else
-    shared_.egress[exit.port].used.store(true, std::memory_order_relaxed);
+    shared_.tx[exit.tx_slot].used.store(true, std::memory_order_relaxed);
 }
 
-bool Egress::gathers(const TableOutput& output, const Exit& exit,
+bool Tx::gathers(const TableOutput& output, const Exit& exit,
                      const Packet& packet) const noexcept {
   return mode_ == Mode::bulk && output.segmentation && !exit.raw &&
          packet.segment <= output.unfragmented && packet.segment != 0;
 }
 
-bool Egress::has_room(const TableOutput& output, const Packet& packet) const noexcept {
-  if (output.egress == TableOutput::no_egress) return true;
+bool Tx::has_room(const TableOutput& output, const Packet& packet) const noexcept {
+  if (output.tx_slot == TableOutput::no_tx_slot) return true;
   const auto exit = exit_of(output, packet);
-  const auto& port = ports_[exit.port];
+  const auto& queue = queues_[exit.tx_slot];
   const bool single = !gathers(output, exit, packet) || outputs_[output.slot].singles_left != 0;
   const auto each = single ? 1 : datagrams_per_message(packet.segment);
   const auto needed = (packet.datagrams + each - 1) / each;
-  return needed <= free_count_ && port.waiting.count + needed <= queue_limit;
+  return needed <= free_count_ && queue.waiting.count + needed <= queue_limit;
 }
 
-void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
+void Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
   counters_.outputs[output.slot].matched.add(packet.datagrams);
-  if (output.egress == TableOutput::no_egress)
+  if (output.tx_slot == TableOutput::no_tx_slot)
     return count_drop(output.slot, OutputDrop::output_down, packet.datagrams);
   const auto* envelope = &output.envelope;
   if (output.varies != 0) {
@@ -138,7 +138,7 @@ void Egress::add(const TableOutput& output, const Packet& packet, std::uint16_t 
   }
 }
 
-void Egress::add_run(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+void Tx::add_run(const TableOutput& output, const Exit& exit, const Envelope& envelope,
                      const Run& run, bool gather, const std::byte* data,
                      std::uint16_t buffer) noexcept {
   auto& state = outputs_[output.slot];
@@ -149,8 +149,8 @@ void Egress::add_run(const TableOutput& output, const Exit& exit, const Envelope
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
     if (joins(open.shape, run, page_limit) &&
-        (output.varies == 0 || (open.port == exit.port && bears(open, envelope)))) {
-      if (!has_its_share(open.port)) return append(open, run, data, buffer);
+        (output.varies == 0 || (open.tx_slot == exit.tx_slot && bears(open, envelope)))) {
+      if (!has_its_share(open.tx_slot)) return append(open, run, data, buffer);
       return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     }
   }
@@ -164,7 +164,7 @@ void Egress::add_run(const TableOutput& output, const Exit& exit, const Envelope
 }
 
 /// One datagram, never gathered.
-void Egress::add_raw(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+void Tx::add_raw(const TableOutput& output, const Exit& exit, const Envelope& envelope,
                      const Run& run, const Endpoint& source, const std::byte* data,
                      std::uint16_t buffer) noexcept {
   auto* message = start(output, exit, envelope, run);
@@ -177,61 +177,61 @@ void Egress::add_raw(const TableOutput& output, const Exit& exit, const Envelope
 }
 
 /// Whether a port that waits for its socket holds all it may of what the others need, too.
-bool Egress::has_its_share(std::uint16_t number) const noexcept {
-  const auto& port = ports_[number];
-  return port.blocked && (port.waiting_pieces + port_pinned_[number].buffers() >= held_by_port ||
+bool Tx::has_its_share(std::uint16_t tx_slot) const noexcept {
+  const auto& queue = queues_[tx_slot];
+  return queue.blocked && (queue.waiting_pieces + slot_pinned_[tx_slot].buffers() >= held_by_slot ||
                           !buffers_.has_spares() || buffers_.available() < buffers_.count() / 4 ||
                           free_count_ < messages / 4);
 }
 
 /// Whether the message's envelope is this one.
-bool Egress::bears(const Message& message, const Envelope& envelope) noexcept {
+bool Tx::bears(const Message& message, const Envelope& envelope) noexcept {
   return std::ranges::equal(std::span(message.control).first(message.control_bytes),
                             envelope.used_control()) &&
          message.destination == envelope.destination;
 }
 
-Egress::Message* Egress::start(const TableOutput& output, const Exit& exit,
+Tx::Message* Tx::start(const TableOutput& output, const Exit& exit,
                                const Envelope& envelope, const Run& run) noexcept {
-  auto& port = ports_[exit.port];
-  if (port.waiting.count >= queue_limit || has_its_share(exit.port)) {
+  auto& queue = queues_[exit.tx_slot];
+  if (queue.waiting.count >= queue_limit || has_its_share(exit.tx_slot)) {
     count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     return nullptr;
   }
-  const auto index = allocate(exit.port, output.slot);
+  const auto index = allocate(exit.tx_slot, output.slot);
   if (index == none) {
     count_drop(output.slot, OutputDrop::no_memory, run.datagrams);
     return nullptr;
   }
   auto& message = pool_[index];
-  message.order = ++port.started;
+  message.order = ++queue.started;
   message.destination = envelope.destination;
   message.control = {};
   std::ranges::copy(envelope.used_control(), message.control.begin());
   message.control_bytes = envelope.control_bytes;
-  push(port.waiting, index);
-  activate(exit.port);
+  push(queue.waiting, index);
+  activate(exit.tx_slot);
   return &message;
 }
 
-void Egress::append(Message& message, const Run& run, const std::byte* data,
+void Tx::append(Message& message, const Run& run, const std::byte* data,
                     std::uint16_t buffer) noexcept {
   const auto at = message.shape.pieces;
   message.pieces[at] = {const_cast<std::byte*>(data), run.bytes};
   message.buffers[at] = buffer;
   buffers_.retain(buffer);
   join(message.shape, run);
-  ++ports_[message.port].waiting_pieces;
+  ++queues_[message.tx_slot].waiting_pieces;
   counters_.outputs[message.slot].in_flight.add(run.datagrams);
   if (!Buffers::is_block(buffer)) return;
   message.copy_only = true;
-  auto& port = ports_[message.port];
-  if (port.blocked) port.waiting_pieces -= leave_blocks(message);
+  auto& queue = queues_[message.tx_slot];
+  if (queue.blocked) queue.waiting_pieces -= leave_blocks(message);
 }
 
 /// Copies its datagrams behind one another into a spare buffer, if there is one. Returns how many
 /// pieces it has less.
-std::uint32_t Egress::leave_blocks(Message& message) noexcept {
+std::uint32_t Tx::leave_blocks(Message& message) noexcept {
   const auto buffers = std::span(message.buffers).first(message.shape.pieces);
   if (std::ranges::none_of(buffers, Buffers::is_block)) return 0;
   auto& [memory, bytes] = message.pieces[0];
@@ -251,78 +251,78 @@ std::uint32_t Egress::leave_blocks(Message& message) noexcept {
   return std::exchange(message.shape.pieces, 1U) - 1;
 }
 
-std::uint32_t Egress::leave_blocks(const Queue& queue) noexcept {
+std::uint32_t Tx::leave_blocks(const MessageList& list) noexcept {
   std::uint32_t less = 0;
-  for (auto index = queue.head; index != none; index = pool_[index].next)
+  for (auto index = list.head; index != none; index = pool_[index].next)
     less += leave_blocks(pool_[index]);
   return less;
 }
 
 // ---- Handing them to the kernel
 
-bool Egress::flush() noexcept {
+bool Tx::flush() noexcept {
   bool any = false;
   complete_ = 0;
-  const auto ports = active_.size();
-  for (std::size_t i = 0; i < ports; ++i)
-    any = flush_port(active_[i]) || any;
-  std::erase_if(active_, [this](std::uint16_t number) {
-    auto& port = ports_[number];
-    port.listed = port.waiting.count != 0 || port.returned.count != 0;
-    return !port.listed;
+  const auto slots = active_.size();
+  for (std::size_t i = 0; i < slots; ++i)
+    any = flush_slot(active_[i]) || any;
+  std::erase_if(active_, [this](std::uint16_t tx_slot) {
+    auto& queue = queues_[tx_slot];
+    queue.listed = queue.waiting.count != 0 || queue.returned.count != 0;
+    return !queue.listed;
   });
   return any;
 }
 
-bool Egress::flush_port(std::uint16_t number) noexcept {
-  auto& port = ports_[number];
-  if (port.blocked || port.with_kernel != 0) return false;
-  while (port.returned.count != 0 || port.waiting.count != 0) {
-    if (!has_send_buffer(number)) {
-      if (port.with_kernel == 0) await_writable(number);
+bool Tx::flush_slot(std::uint16_t tx_slot) noexcept {
+  auto& queue = queues_[tx_slot];
+  if (queue.blocked || queue.with_kernel != 0) return false;
+  while (queue.returned.count != 0 || queue.waiting.count != 0) {
+    if (!has_send_buffer(tx_slot)) {
+      if (queue.with_kernel == 0) await_writable(tx_slot);
       break;
     }
-    const bool again = port.returned.count != 0;
-    const auto index = pop(again ? port.returned : port.waiting);
-    if (!again) port.waiting_pieces -= pool_[index].shape.pieces;
-    port.charged += charge_of(pool_[index].shape);
+    const bool again = queue.returned.count != 0;
+    const auto index = pop(again ? queue.returned : queue.waiting);
+    if (!again) queue.waiting_pieces -= pool_[index].shape.pieces;
+    queue.charged += charge_of(pool_[index].shape);
     send(index);
     if (is_trial(pool_[index])) break;
   }
-  return port.with_kernel != 0 || port.blocked;
+  return queue.with_kernel != 0 || queue.blocked;
 }
 
-bool Egress::has_send_buffer(std::uint16_t number) noexcept {
-  auto& port = ports_[number];
-  const auto& shared = shared_.egress[number];
+bool Tx::has_send_buffer(std::uint16_t tx_slot) noexcept {
+  auto& queue = queues_[tx_slot];
+  const auto& shared = shared_.tx[tx_slot];
   const auto send_buffer = shared.send_buffer.load(std::memory_order_relaxed);
-  if (port.charged < send_buffer) return true;
+  if (queue.charged < send_buffer) return true;
   // What this round has submitted is not in the kernel yet: its charge stays.
-  if (port.with_kernel != 0) return false;
+  if (queue.with_kernel != 0) return false;
   int queued = 0;
   if (::ioctl(shared.socket.get(), SIOCOUTQ, &queued) != 0) return true;
-  port.charged = static_cast<std::uint64_t>(queued);
-  return port.charged < send_buffer;
+  queue.charged = static_cast<std::uint64_t>(queued);
+  return queue.charged < send_buffer;
 }
 
-void Egress::await_writable(std::uint16_t number) noexcept {
-  auto& port = ports_[number];
-  port.blocked = true;
-  leave_blocks(port.returned);
-  port.waiting_pieces -= leave_blocks(port.waiting);
+void Tx::await_writable(std::uint16_t tx_slot) noexcept {
+  auto& queue = queues_[tx_slot];
+  queue.blocked = true;
+  leave_blocks(queue.returned);
+  queue.waiting_pieces -= leave_blocks(queue.waiting);
   auto& request = ring_.request();
-  io_uring_prep_poll_add(&request, shared_.egress[number].socket.get(), POLLOUT);
-  request.user_data = Token{.op = Op::writable, .port = number}.bits();
+  io_uring_prep_poll_add(&request, shared_.tx[tx_slot].socket.get(), POLLOUT);
+  request.user_data = Token{.op = Op::writable, .slot = tx_slot}.bits();
 }
 
 /// Whether it goes in a way of which it is not known yet that the kernel takes it.
-bool Egress::is_trial(const Message& message) const noexcept {
+bool Tx::is_trial(const Message& message) const noexcept {
   if (message.zerocopy && zerocopies_taken_ == 0) return true;
-  return message.shape.datagrams > 1 && !ports_[message.port].takes_segments &&
+  return message.shape.datagrams > 1 && !queues_[message.tx_slot].takes_segments &&
          !outputs_[message.slot].takes_segments;
 }
 
-bool Egress::worth_zerocopy(const Message& message) noexcept {
+bool Tx::worth_zerocopy(const Message& message) noexcept {
   if (!zerocopy_supported_ || message.copy_only) return false;
   // A zero-copy message stays until its notification: slow ports shall leave some to the others.
   if (free_count_ < messages / 4) return false;
@@ -336,25 +336,25 @@ bool Egress::worth_zerocopy(const Message& message) noexcept {
   }
   // Many outputs of one frame pin the same buffers: while enough are free, all may.
   if (buffers_.available() >= buffers_.count() / 2) return true;
-  return port_pinned_[message.port].buffers() + message.shape.pieces <= buffers_.count() / 2 &&
+  return slot_pinned_[message.tx_slot].buffers() + message.shape.pieces <= buffers_.count() / 2 &&
          pinned_->buffers() + message.shape.pieces <= buffers_.count() * 3 / 4;
 }
 
-void Egress::pin(const Message& message) noexcept {
+void Tx::pin(const Message& message) noexcept {
   for (const auto buffer : std::span(message.buffers).first(message.shape.pieces)) {
     pinned_->add(buffer);
-    port_pinned_[message.port].add(buffer);
+    slot_pinned_[message.tx_slot].add(buffer);
   }
 }
 
-void Egress::unpin(const Message& message) noexcept {
+void Tx::unpin(const Message& message) noexcept {
   for (const auto buffer : std::span(message.buffers).first(message.shape.pieces)) {
     pinned_->remove(buffer);
-    port_pinned_[message.port].remove(buffer);
+    slot_pinned_[message.tx_slot].remove(buffer);
   }
 }
 
-void Egress::send(Index index) noexcept {
+void Tx::send(Index index) noexcept {
   auto& message = pool_[index];
   auto& state = outputs_[message.slot];
   if (state.open_plus_one == index + 1) state.open_plus_one = 0;
@@ -383,8 +383,8 @@ void Egress::send(Index index) noexcept {
   message.header.msg_control = message.control.data();
   message.header.msg_controllen = control_bytes;
 
-  auto& port = ports_[message.port];
-  const Fd socket = shared_.egress[message.port].socket;
+  auto& queue = queues_[message.tx_slot];
+  const Fd socket = shared_.tx[message.tx_slot].socket;
   message.zerocopy = worth_zerocopy(message);
   auto& request = ring_.request();
   if (message.zerocopy) {
@@ -394,60 +394,60 @@ void Egress::send(Index index) noexcept {
   } else {
     io_uring_prep_sendmsg(&request, socket.get(), &message.header, MSG_DONTWAIT);
   }
-  request.user_data = Token{.op = Op::send, .port = message.port, .index = index}.bits();
-  ++port.with_kernel;
+  request.user_data = Token{.op = Op::send, .slot = message.tx_slot, .index = index}.bits();
+  ++queue.with_kernel;
 }
 
 // ---- Queues and the pool
 
-void Egress::abandon() noexcept {
-  for (std::uint16_t number = 0; number < slots::egress; ++number) {
-    auto& port = ports_[number];
-    while (port.returned.count != 0 || port.waiting.count != 0) {
-      const auto index = pop(port.returned.count != 0 ? port.returned : port.waiting);
+void Tx::abandon() noexcept {
+  for (std::uint16_t tx_slot = 0; tx_slot < slots::tx; ++tx_slot) {
+    auto& queue = queues_[tx_slot];
+    while (queue.returned.count != 0 || queue.waiting.count != 0) {
+      const auto index = pop(queue.returned.count != 0 ? queue.returned : queue.waiting);
       drop(pool_[index], OutputDrop::send_queue_full);
       settle(index);
     }
   }
 }
 
-void Egress::count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept {
+void Tx::count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept {
   counters_.outputs[slot].drops[reason].add(datagrams);
   counters_.worker.tx_drops[reason].add(datagrams);
 }
 
-void Egress::activate(std::uint16_t number) noexcept {
-  if (std::exchange(ports_[number].listed, true)) return;
-  active_.push_back(number);
+void Tx::activate(std::uint16_t tx_slot) noexcept {
+  if (std::exchange(queues_[tx_slot].listed, true)) return;
+  active_.push_back(tx_slot);
 }
 
-void Egress::push(Queue& queue, Index index) noexcept {
+void Tx::push(MessageList& list, Index index) noexcept {
   pool_[index].next = none;
-  if (queue.count++ == 0)
-    queue.head = index;
+  if (list.count++ == 0)
+    list.head = index;
   else
-    pool_[queue.tail].next = index;
-  queue.tail = index;
+    pool_[list.tail].next = index;
+  list.tail = index;
 }
 
-Egress::Index Egress::pop(Queue& queue) noexcept {
-  const auto index = queue.head;
-  queue.head = pool_[index].next;
-  --queue.count;
+Tx::Index Tx::pop(MessageList& list) noexcept {
+  const auto index = list.head;
+  list.head = pool_[index].next;
+  --list.count;
   return index;
 }
 
-Egress::Index Egress::allocate(std::uint16_t port, std::uint32_t slot) noexcept {
+Tx::Index Tx::allocate(std::uint16_t tx_slot, std::uint32_t slot) noexcept {
   if (free_count_ == 0) return none;
   const auto index = free_[--free_count_];
   auto& message = pool_[index];
   message.shape = {};
   message.slot = slot;
-  message.port = port;
+  message.slot = port;
   message.notifications = message.stale = 0;
   message.zerocopy = message.copy_only = message.retried = message.raw = false;
   message.answered = message.accepted = message.was_copied = false;
-  auto& unresolved = shared_.egress[port].unresolved;
+  auto& unresolved = shared_.tx[tx_slot].unresolved;
   unresolved.store(unresolved.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return index;
 }

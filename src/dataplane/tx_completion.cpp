@@ -48,11 +48,11 @@ void drain_error_queue(Fd socket) noexcept {
 
 }  // namespace
 
-void Egress::complete(Token token, const io_uring_cqe& completion) noexcept {
+void Tx::complete(Token token, const io_uring_cqe& completion) noexcept {
   if (token.op == Op::writable) {
-    ports_[token.port].blocked = false;
-    if ((completion.res & POLLERR) != 0) drain_error_queue(shared_.egress[token.port].socket);
-    return activate(token.port);
+    queues_[token.slot].blocked = false;
+    if ((completion.res & POLLERR) != 0) drain_error_queue(shared_.tx[token.slot].socket);
+    return activate(token.slot);
   }
   auto& message = pool_[token.index];
   if ((completion.flags & IORING_CQE_F_NOTIF) != 0) {
@@ -63,7 +63,7 @@ void Egress::complete(Token token, const io_uring_cqe& completion) noexcept {
       message.was_copied = (static_cast<std::uint32_t>(completion.res) & usage_copied) != 0;
   } else {
     if ((completion.flags & IORING_CQE_F_MORE) != 0) ++message.notifications;
-    --ports_[message.port].with_kernel;
+    --queues_[message.tx_slot].with_kernel;
     if (completion.res >= 0)
       sent(message);
     else
@@ -72,7 +72,7 @@ void Egress::complete(Token token, const io_uring_cqe& completion) noexcept {
   settle(token.index);
 }
 
-void Egress::sent(Message& message) noexcept {
+void Tx::sent(Message& message) noexcept {
   auto& counters = counters_.outputs[message.slot];
   counters.tx_datagrams.add(message.shape.datagrams);
   counters.tx_bytes.add(message.shape.bytes);
@@ -84,21 +84,21 @@ void Egress::sent(Message& message) noexcept {
 }
 
 /// The way it went in was not what was refused, if anything was: no trial any more.
-void Egress::took(const Message& message) noexcept {
+void Tx::took(const Message& message) noexcept {
   if (message.zerocopy && ++zerocopies_taken_ == most_copies_before_retry)
     copies_next_time_ = copies_before_retry;
   if (message.shape.datagrams == 1 || std::exchange(outputs_[message.slot].takes_segments, true))
     return;
   // The path to a group begins and ends at the port; that to a host may be another for each.
   if (message.destination.endpoint().address.is_multicast())
-    ports_[message.port].takes_segments = true;
+    queues_[message.tx_slot].takes_segments = true;
 }
 
-void Egress::refused(Index index, int error) noexcept {
+void Tx::refused(Index index, int error) noexcept {
   auto& message = pool_[index];
   const bool first_try = !std::exchange(message.retried, true);
   if (error == EAGAIN) {
-    ports_[message.port].charged = shared_.egress[message.port].send_buffer;
+    queues_[message.tx_slot].charged = shared_.tx[message.tx_slot].send_buffer;
     return send_again(index);
   }
   if (error == EOPNOTSUPP && message.zerocopy) {
@@ -117,7 +117,7 @@ void Egress::refused(Index index, int error) noexcept {
   if (refuses_segmentation(error) && message.shape.datagrams > 1) return split(index);
   took(message);
   if (is_refusal_of_earlier(error) && first_try) {
-    drain_error_queue(shared_.egress[message.port].socket);
+    drain_error_queue(shared_.tx[message.tx_slot].socket);
     return send_again(index);
   }
   if (error == ENOBUFS) return drop(message, OutputDrop::egress_full);
@@ -127,24 +127,24 @@ void Egress::refused(Index index, int error) noexcept {
   drop(message, OutputDrop::send_error);
 }
 
-void Egress::send_again(Index index) noexcept {
+void Tx::send_again(Index index) noexcept {
   auto& message = pool_[index];
   if (std::exchange(message.zerocopy, false)) unpin(message);
   message.stale = message.notifications;
-  push(ports_[message.port].returned, index);
-  activate(message.port);
+  push(queues_[message.tx_slot].returned, index);
+  activate(message.tx_slot);
 }
 
 /// Sends the datagrams of a message each on its own: the path takes no segmented one of this size.
-void Egress::split(Index index) noexcept {
+void Tx::split(Index index) noexcept {
   auto& message = pool_[index];
   outputs_[message.slot].singles_left = singles_before_retry;
-  outputs_[message.slot].takes_segments = ports_[message.port].takes_segments = false;
+  outputs_[message.slot].takes_segments = queues_[message.tx_slot].takes_segments = false;
   std::uint32_t done = 0;
   for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece) {
     const auto* data = static_cast<const std::byte*>(message.pieces[piece].iov_base);
     for (auto left = message.pieces[piece].iov_len; left != 0; ++done) {
-      const auto part = allocate(message.port, message.slot);
+      const auto part = allocate(message.tx_slot, message.slot);
       if (part == none) break;
       auto& single = pool_[part];
       const auto bytes =
@@ -158,7 +158,7 @@ void Egress::split(Index index) noexcept {
       single.buffers[0] = message.buffers[piece];
       buffers_.retain(single.buffers[0]);
       join(single.shape, {bytes, bytes, 1, pages_of(data, bytes)});
-      push(ports_[message.port].returned, part);
+      push(queues_[message.tx_slot].returned, part);
       data += bytes;
       left -= bytes;
     }
@@ -168,28 +168,28 @@ void Egress::split(Index index) noexcept {
   count_drop(message.slot, OutputDrop::no_memory, message.shape.datagrams - done);
   message.shape.datagrams = 0;
   answered(message);
-  activate(message.port);
+  activate(message.tx_slot);
 }
 
-void Egress::drop(Message& message, OutputDrop reason) noexcept {
+void Tx::drop(Message& message, OutputDrop reason) noexcept {
   count_drop(message.slot, reason, message.shape.datagrams);
   answered(message);
 }
 
-void Egress::answered(Message& message) noexcept {
+void Tx::answered(Message& message) noexcept {
   message.answered = true;
   counters_.outputs[message.slot].in_flight.subtract(message.shape.datagrams);
-  auto& unresolved = shared_.egress[message.port].unresolved;
+  auto& unresolved = shared_.tx[message.tx_slot].unresolved;
   unresolved.store(unresolved.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 }
 
-void Egress::drop_overtaken(const Message& sent) noexcept {
-  auto& port = ports_[sent.port];
-  for (auto left = port.returned.count; left != 0; --left) {
-    const auto index = pop(port.returned);
+void Tx::drop_overtaken(const Message& sent) noexcept {
+  auto& queue = queues_[sent.tx_slot];
+  for (auto left = queue.returned.count; left != 0; --left) {
+    const auto index = pop(queue.returned);
     auto& earlier = pool_[index];
     if (earlier.slot != sent.slot || earlier.order >= sent.order) {
-      push(port.returned, index);
+      push(queue.returned, index);
       continue;
     }
     drop(earlier, OutputDrop::send_queue_full);
@@ -197,7 +197,7 @@ void Egress::drop_overtaken(const Message& sent) noexcept {
   }
 }
 
-void Egress::settle(Index index) noexcept {
+void Tx::settle(Index index) noexcept {
   auto& message = pool_[index];
   if (!message.answered || message.notifications != 0) return;
   if (message.zerocopy) unpin(message);
@@ -208,7 +208,7 @@ void Egress::settle(Index index) noexcept {
 }
 
 /// Whether zero-copy pays at this output: where the kernel copies all the same, it costs more.
-void Egress::learn(const Message& message) noexcept {
+void Tx::learn(const Message& message) noexcept {
   auto& counters = counters_.outputs[message.slot];
   auto& state = outputs_[message.slot];
   const bool spared = message.zerocopy && !message.was_copied;

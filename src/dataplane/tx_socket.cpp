@@ -19,7 +19,7 @@ IpAddress nobody(Family family) {
 /// IP_TRANSPARENT is allowed with CAP_NET_RAW, which we have in any case.
 /// IP_RECVERR makes a drop by the queueing discipline an error of the send (ENOBUFS) instead of a
 /// success. Without a loop, a group of ours does not come to this host's own listeners.
-void set_ipv4_options(Fd socket, const EgressKey& key, const std::string& whose) {
+void set_ipv4_options(Fd socket, const TxKey& key, const std::string& whose) {
   set_option(socket, IPPROTO_IP, IP_RECVERR, 1, "ask for send errors", whose);
   set_option(socket, IPPROTO_IP, IP_MULTICAST_LOOP, int{key.loopback}, "set loopback", whose);
   set_option(socket, IPPROTO_IP, IP_MULTICAST_ALL, 0, "refuse foreign groups", whose);
@@ -28,7 +28,7 @@ void set_ipv4_options(Fd socket, const EgressKey& key, const std::string& whose)
     set_option(socket, IPPROTO_IP, IP_TRANSPARENT, 1, "send from any source", whose);
 }
 
-void set_ipv6_options(Fd socket, const EgressKey& key, const std::string& whose) {
+void set_ipv6_options(Fd socket, const TxKey& key, const std::string& whose) {
   if (!key.raw) set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, "take IPv6 only", whose);
   set_option(socket, IPPROTO_IPV6, IPV6_RECVERR, 1, "ask for send errors", whose);
   set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, int{key.loopback}, "set loopback", whose);
@@ -39,7 +39,7 @@ void set_ipv6_options(Fd socket, const EgressKey& key, const std::string& whose)
 }
 
 /// See SourcePort. A raw socket would be offered all of the host's datagrams otherwise.
-void bind_source_port(Fd socket, const EgressKey& key, const std::string& whose) {
+void bind_source_port(Fd socket, const TxKey& key, const std::string& whose) {
   if (key.source_port == 0 && !key.raw) return;
   set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1, "share a source port", whose);
   const SocketAddress local({nobody(key.family), key.source_port});
@@ -49,7 +49,7 @@ void bind_source_port(Fd socket, const EgressKey& key, const std::string& whose)
 
 }  // namespace
 
-UniqueFd open_egress(const std::string& interface, const EgressKey& key) {
+UniqueFd open_tx_socket(const std::string& interface, const TxKey& key) {
   const auto whose = "for " + interface;
   const int type = (key.raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
   UniqueFd socket(::socket(static_cast<int>(key.family), type, IPPROTO_UDP));

@@ -20,7 +20,7 @@ namespace {
 constexpr unsigned submissions = 1024;
 /// Every message's result and notification, every buffer, and some.
 constexpr unsigned completions = 16'384;
-static_assert(completions >= 2 * Egress::messages + 2 * Buffers::most);
+static_assert(completions >= 2 * Tx::messages + 2 * Buffers::most);
 
 constexpr std::chrono::milliseconds wind_down_limit{500};
 /// Frames that are worth forwarding without waiting for more.
@@ -42,13 +42,13 @@ bool pin(unsigned cpu) {
 }  // namespace
 
 Worker::Worker(Snapshot<RuleTable>& rules, Mapping<RateMemory>& limits, unsigned id,
-               std::optional<unsigned> cpu, Egress::Mode mode)
+               std::optional<unsigned> cpu, Tx::Mode mode)
     : id_(id),
       cpu_(cpu),
       ring_(submissions, completions),
       buffers_(ring_),
-      ingress_(ring_, buffers_, ports_, *counters_),
-      egress_(ring_, buffers_, ports_, *counters_, mode),
+      rx_(ring_, buffers_, sockets_, *counters_),
+      tx_(ring_, buffers_, sockets_, *counters_, mode),
       rules_(rules, id),
       limits_(limits),
       wake_(::eventfd(0, EFD_CLOEXEC)) {
@@ -108,8 +108,8 @@ void Worker::loop() noexcept {
     if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
     now_ns_ = monotonic_ns();
     forward_batch(table);
-    ingress_.rearm();
-    if (ingress_.empty()) ingress_.settle();
+    rx_.rearm();
+    if (rx_.empty()) rx_.settle();
     rules_.quiescent();
     rounds_.store(rounds() + 1, std::memory_order_relaxed);
   }
@@ -118,7 +118,7 @@ void Worker::loop() noexcept {
 
 /// Hands over what is to be sent; sleeps only when there is nothing else to do.
 void Worker::exchange() noexcept {
-  if (egress_.flush() || !ingress_.empty()) return ring_.submit();
+  if (tx_.flush() || !rx_.empty()) return ring_.submit();
   rules_.offline();
   ring_.submit_and_wait();
   rules_.online();
@@ -126,16 +126,16 @@ void Worker::exchange() noexcept {
 
 /// A small batch waits for more, once.
 void Worker::fill_batch() noexcept {
-  if (ingress_.waiting() == 0 || ingress_.waiting() >= full_batch) return;
+  if (rx_.waiting() == 0 || rx_.waiting() >= full_batch) return;
   const std::chrono::microseconds wait(batch_wait_us_.load(std::memory_order_relaxed));
-  ring_.submit_and_wait(full_batch - ingress_.waiting(), wait);
+  ring_.submit_and_wait(full_batch - rx_.waiting(), wait);
   reap();
 }
 
 void Worker::adopt(const RuleTable& table) noexcept {
   adopted_ = table.generation();
-  ingress_.adopt(table);
-  egress_.adopt();
+  rx_.adopt(table);
+  tx_.adopt();
 }
 
 void Worker::reap() noexcept {
@@ -143,11 +143,11 @@ void Worker::reap() noexcept {
     const auto token = Token::of(completion);
     switch (token.op) {
       case Op::receive:
-        ingress_.complete(token, completion);
+        rx_.complete(token, completion);
         break;
       case Op::send:
       case Op::writable:
-        egress_.complete(token, completion);
+        tx_.complete(token, completion);
         break;
       case Op::wake:
         adopted_ = ~std::uint64_t{0};
@@ -162,7 +162,7 @@ void Worker::reap() noexcept {
 /// What is there, but no more than receive buffers: then sends and the rule table have their turn.
 void Worker::forward_batch(const RuleTable& table) noexcept {
   for (std::uint32_t number = 0; number < buffers_.count(); ++number) {
-    const auto frame = ingress_.next();
+    const auto frame = rx_.next();
     if (!frame) return;
     if (number == 0) counters_->worker.batches.add(1);
     forward(*frame, table);
@@ -177,12 +177,12 @@ void Worker::forward(const Frame& frame, const RuleTable& table) noexcept {
 
 /// Reads and counts the frame; false: it was dropped.
 bool Worker::receive(const Frame& frame, Packet& packet) noexcept {
-  auto drop = parse(frame.bytes, frame.vnet, ports_.ingress[frame.port].link_header, packet);
+  auto drop = parse(frame.bytes, frame.vnet, sockets_.rx[frame.slot].link_header, packet);
   if (!frame.whole) drop = InputDrop::truncated;
   const auto datagrams =
       drop ? claimed_datagrams(frame.bytes.size(), frame.vnet) : packet.datagrams;
   counters_->worker.rx_datagrams.add(datagrams);
-  counters_->ingress[frame.port].rx_datagrams.add(datagrams);
+  counters_->rx[frame.slot].rx_datagrams.add(datagrams);
   if (drop) counters_->worker.drops[*drop].add(datagrams);
   return !drop;
 }
@@ -190,7 +190,7 @@ bool Worker::receive(const Frame& frame, Packet& packet) noexcept {
 /// Gives the packet to every rule that takes it.
 void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept {
   auto& counters = counters_->worker;
-  const auto entries = table.lookup(frame.port, packet.destination);
+  const auto entries = table.lookup(frame.slot, packet.destination);
   if (entries.empty()) return counters.unmatched.add(packet.datagrams);
 
   const bool intact = packet.checksum_trusted || checksum_holds(packet);
@@ -227,9 +227,9 @@ void Worker::take(const TableEntry& entry, const Frame& frame, const Packet& pac
 }
 
 void Worker::send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
-  if (!egress_.has_room(output, packet)) make_room(output, packet);
-  egress_.add(output, packet, buffer);
-  if (egress_.has_bulk()) send_bulk();
+  if (!tx_.has_room(output, packet)) make_room(output, packet);
+  tx_.add(output, packet, buffer);
+  if (tx_.has_bulk()) send_bulk();
 }
 
 /// The packet's first datagrams, as many as the output's limit lets pass; the rest is counted.
@@ -241,20 +241,20 @@ Packet Worker::within_limit(const TableOutput& output, const Packet& packet,
                                               packet.payload.size(), now_ns_);
   if (part.datagrams == packet.datagrams) return part;
   part.payload = packet.payload.first(std::size_t{part.datagrams} * packet.segment);
-  egress_.drop(output, OutputDrop::rate_limited, packet.datagrams - part.datagrams);
+  tx_.drop(output, OutputDrop::rate_limited, packet.datagrams - part.datagrams);
   return part;
 }
 
 /// In the middle of a batch. Frames that arrive meanwhile wait.
 void Worker::send_bulk() noexcept {
-  if (!egress_.flush()) return;
+  if (!tx_.flush()) return;
   ring_.submit();
   reap();
 }
 
 /// Sends what is gathered so far until there is room, or nothing more can be sent for now.
 void Worker::make_room(const TableOutput& output, const Packet& packet) noexcept {
-  while (!egress_.has_room(output, packet) && egress_.flush()) {
+  while (!tx_.has_room(output, packet) && tx_.flush()) {
     ring_.submit();
     reap();
   }
@@ -268,16 +268,16 @@ void Worker::await_wake() noexcept {
 
 void Worker::wind_down() noexcept {
   const auto deadline = std::chrono::steady_clock::now() + wind_down_limit;
-  ingress_.stop();
+  rx_.stop();
   const RuleTable& table = rules_.current();
-  const auto busy = [this] { return ingress_.busy() || !ingress_.empty() || egress_.busy(); };
+  const auto busy = [this] { return rx_.busy() || !rx_.empty() || tx_.busy(); };
   while (busy() && std::chrono::steady_clock::now() < deadline) {
-    egress_.flush();
+    tx_.flush();
     ring_.submit_and_wait(1, std::chrono::milliseconds(10));
     reap();
     forward_batch(table);
   }
-  egress_.abandon();
+  tx_.abandon();
   rules_.offline();
 }
 

@@ -292,7 +292,7 @@ class BackwardProgram {
 
 class Compiler {
  public:
-  Compiler(const Wanted& wanted, const Layout& layout, const IngressKey& key,
+  Compiler(const Wanted& wanted, const Layout& layout, const RxKey& key,
            std::size_t link_header_bytes)
       : wanted_(wanted),
         layout_(layout),
@@ -456,7 +456,7 @@ class Compiler {
 
   const Wanted& wanted_;
   const Layout& layout_;
-  const IngressKey& key_;
+  const RxKey& key_;
   std::uint32_t header_;
   bool has_ports_ = std::ranges::any_of(
       wanted_.checks, [this](const Check& check) { return check.level == layout_.address_words; });
@@ -470,7 +470,7 @@ class Compiler {
 
 /// With as many gaps of the last level as fit; without any it may still be too long.
 std::vector<sock_filter> compile_short(const Wanted& wanted, const Layout& layout,
-                                       const IngressKey& key, std::size_t link_header_bytes,
+                                       const RxKey& key, std::size_t link_header_bytes,
                                        std::size_t limit) {
   auto gaps = std::min(last_gaps(wanted).size(), limit / 2);
   while (true) {
@@ -488,7 +488,7 @@ std::vector<sock_filter> drop_all_filter() {
 }
 
 std::vector<sock_filter> compile_filter(std::span<const FilterDestination> destinations,
-                                        const IngressKey& key, std::size_t link_header_bytes,
+                                        const RxKey& key, std::size_t link_header_bytes,
                                         std::size_t max_instructions) {
   const auto family = key.kind.family;
   const auto limit = std::min<std::size_t>(max_instructions, BPF_MAXINSNS);

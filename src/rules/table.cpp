@@ -1,4 +1,4 @@
-// The lookup is a hash of (ingress port, destination address, destination port) into buckets that
+// The lookup is a hash of (rx slot, destination address, destination port) into buckets that
 // name a run of entries. Entries of one destination stand side by side: several rules may share
 // it, each with its own sources.
 #include "mcr/rules/table.hpp"
@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t ipv4_udp_headers = 28;
 constexpr std::size_t ipv6_udp_headers = 48;
 
-std::uint64_t hash(std::uint16_t ingress, const Endpoint& destination) noexcept {
+std::uint64_t hash(std::uint16_t rx_slot, const Endpoint& destination) noexcept {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
   if (destination.address.is_v4()) {
@@ -29,7 +29,7 @@ std::uint64_t hash(std::uint16_t ingress, const Endpoint& destination) noexcept 
     std::memcpy(&high, bytes.data(), 8);
     std::memcpy(&low, bytes.data() + 8, 8);
   }
-  std::uint64_t key = low ^ std::uint64_t{destination.port} << 32U ^ std::uint64_t{ingress} << 48U;
+  std::uint64_t key = low ^ std::uint64_t{destination.port} << 32U ^ std::uint64_t{rx_slot} << 48U;
   key ^= high * 0x9E3779B97F4A7C15U;
   key ^= key >> 29U;
   key *= 0xBF58476D1CE4E5B9U;
@@ -154,7 +154,7 @@ class TableCompiler {
       : interfaces_(interfaces), indexes_(indexes), source_port_(source_port) {}
 
   void add(const Rule& rule, const Standing& standing);
-  void add_senders(std::span<const EgressKey> senders);
+  void add_senders(std::span<const TxKey> senders);
   RuleTable finish(std::uint64_t generation) &&;
 
  private:
@@ -168,10 +168,10 @@ class TableCompiler {
   void add_input(const Rule& rule, const Input& input, std::uint32_t slot, const Layout& layout);
   void add_output(const Rule& rule, std::size_t at, bool usable, const Layout& layout);
   TableOutput make_output(const Output& output, bool usable);
-  TableIngress& ingress(const Input& input, const Interface& interface);
-  std::uint16_t egress_port(const Interface& interface, const EgressKey& key);
-  void add_sender(const EgressKey& key);
-  Envelope envelope(const Output& output, const Interface& interface, const EgressKey& key);
+  TableRx\& rx(const Input& input, const Interface& interface);
+  std::uint16_t tx_slot_of(const Interface& interface, const TxKey& key);
+  void add_sender(const TxKey& key);
+  Envelope envelope(const Output& output, const Interface& interface, const TxKey& key);
   void hash_entries();
 
   template <typename Key>
@@ -188,9 +188,9 @@ class TableCompiler {
   Indexes& indexes_;
   const std::uint16_t source_port_;
   RuleTable table_;
-  std::map<IngressKey, std::size_t> ingress_at_;  ///< where in table_.ingress_
-  std::map<EgressKey, std::uint16_t> egress_ports_;
-  std::map<std::uint16_t, std::vector<SenderEgress>> senders_;  ///< by raw egress port
+  std::map<RxKey, std::size_t> rx_at_;  ///< where in table_.rx_
+  std::map<TxKey, std::uint16_t> tx_slots_;
+  std::map<std::uint16_t, std::vector<SenderTx>> senders_;  ///< by raw tx slot
 };
 
 void TableCompiler::add(const Rule& rule, const Standing& standing) {
@@ -208,9 +208,9 @@ void TableCompiler::add(const Rule& rule, const Standing& standing) {
 void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_t slot,
                               const Layout& layout) {
   const auto& interface = *interfaces_.find(input.interface);
-  auto& from = ingress(input, interface);
+  auto& from = rx(input, interface);
   TableEntry entry;
-  entry.ingress = from.port;
+  entry.rx_slot = from.slot;
   entry.rule = slot;
   entry.allow_loop = rule.allow_loop;
   entry.outputs = static_cast<std::uint32_t>(layout.outputs);
@@ -256,7 +256,7 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   auto key = kind_of(output);
   key.interface_index = interface.index;
   if (!key.raw && key.source_port == 0) key.source_port = source_port_;
-  result.egress = egress_port(interface, key);
+  result.tx_slot = tx_slot_of(interface, key);
   result.unfragmented = unfragmented_payload(interface, key.family);
   result.segmentation = interface.segments && !interface.shaped;
   result.envelope = envelope(output, interface, key);
@@ -265,54 +265,54 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   return result;
 }
 
-TableIngress& TableCompiler::ingress(const Input& input, const Interface& interface) {
-  const auto key = IngressKey{interface.index, interface.incarnation, kind_of(input)};
-  const auto [known, added] = ingress_at_.try_emplace(key, table_.ingress_.size());
+TableRx& TableCompiler::rx(const Input& input, const Interface& interface) {
+  const auto key = RxKey{interface.index, interface.incarnation, kind_of(input)};
+  const auto [known, added] = rx_at_.try_emplace(key, table_.rx_.size());
   if (added) {
-    TableIngress ingress;
-    ingress.port = static_cast<std::uint16_t>(index_of(indexes_.ingress, key, "kinds of input"));
-    ingress.interface = interface.name;
-    ingress.key = key;
-    ingress.link_header = *interface.link_header();
-    table_.ingress_.push_back(std::move(ingress));
+    TableRx rx;
+    rx.slot = static_cast<std::uint16_t>(index_of(indexes_.rx, key, "kinds of input"));
+    rx.interface = interface.name;
+    rx.key = key;
+    rx.link_header = *interface.link_header();
+    table_.rx_.push_back(std::move(rx));
   }
-  return table_.ingress_[known->second];
+  return table_.rx_[known->second];
 }
 
 Envelope TableCompiler::envelope(const Output& output, const Interface& interface,
-                                 const EgressKey& key) {
+                                 const TxKey& key) {
   if (key.any_source) return make_envelope(output, interface.index, any_address(key.family));
   const auto& source = *source_of(output, interfaces_);
   if (key.source_port != 0) table_.own_sources_.push_back({source, key.source_port});
   return make_envelope(output, interface.index, source);
 }
 
-std::uint16_t TableCompiler::egress_port(const Interface& interface, const EgressKey& key) {
-  const auto known = egress_ports_.find(key);
-  if (known != egress_ports_.end()) return known->second;
-  const auto port = static_cast<std::uint16_t>(index_of(indexes_.egress, key, "kinds of output"));
-  egress_ports_.emplace(key, port);
-  table_.egress_.push_back({port, interface.name, key});
-  return port;
+std::uint16_t TableCompiler::tx_slot_of(const Interface& interface, const TxKey& key) {
+  const auto known = tx_slots_.find(key);
+  if (known != tx_slots_.end()) return known->second;
+  const auto slot = static_cast<std::uint16_t>(index_of(indexes_.tx, key, "kinds of output"));
+  tx_slots_.emplace(key, slot);
+  table_.tx_.push_back({slot, interface.name, key});
+  return slot;
 }
 
 /// One that finds no number is none: its kind has the raw one.
-void TableCompiler::add_sender(const EgressKey& key) {
+void TableCompiler::add_sender(const TxKey& key) {
   auto kind = key;
   kind.source_port = 0;
   kind.raw = true;
-  const auto raw = std::ranges::find(table_.egress_, kind, &TableEgress::key);
-  if (raw == table_.egress_.end()) return;
-  const auto known = egress_ports_.find(key);
-  const auto index = known != egress_ports_.end() ? known->second : indexes_.egress.add(key);
+  const auto raw = std::ranges::find(table_.tx_, kind, &TableTx::key);
+  if (raw == table_.tx_.end()) return;
+  const auto known = tx_slots_.find(key);
+  const auto index = known != tx_slots_.end() ? known->second : indexes_.tx.add(key);
   if (!index) return;
-  const auto port = static_cast<std::uint16_t>(*index);
-  senders_[raw->port].push_back({key.source_port, port});
-  if (egress_ports_.emplace(key, port).second)
-    table_.egress_.push_back({port, std::string(raw->interface), key});
+  const auto slot = static_cast<std::uint16_t>(*index);
+  senders_[raw->slot].push_back({key.source_port, slot});
+  if (tx_slots_.emplace(key, slot).second)
+    table_.tx_.push_back({slot, std::string(raw->interface), key});
 }
 
-void TableCompiler::add_senders(std::span<const EgressKey> senders) {
+void TableCompiler::add_senders(std::span<const TxKey> senders) {
   for (const auto& key : senders)
     add_sender(key);
   std::size_t count = 0;
@@ -320,20 +320,20 @@ void TableCompiler::add_senders(std::span<const EgressKey> senders) {
     count += of_kind.size();
   if (count == 0) return;
   table_.senders_.reserve(count);  // the outputs refer to them
-  std::map<std::uint16_t, std::span<const SenderEgress>> places;
+  std::map<std::uint16_t, std::span<const SenderTx>> places;
   for (const auto& [raw, of_kind] : senders_) {
     const auto first =
         table_.senders_.insert(table_.senders_.end(), of_kind.begin(), of_kind.end());
     places[raw] = {first, of_kind.size()};
   }
   for (auto& output : table_.outputs_)
-    if (output.raw && places.contains(output.egress)) output.senders = places[output.egress];
+    if (output.raw && places.contains(output.tx_slot)) output.senders = places[output.tx_slot];
 }
 
 void TableCompiler::hash_entries() {
   auto& entries = table_.entries_;
   const auto key_of = [](const TableEntry& entry) {
-    return std::tuple(entry.ingress, entry.destination);
+    return std::tuple(entry.rx_slot, entry.destination);
   };
   std::ranges::stable_sort(entries, {}, key_of);
   auto& buckets = table_.buckets_;
@@ -341,7 +341,7 @@ void TableCompiler::hash_entries() {
   for (std::uint32_t first = 0, next = 0; first < entries.size(); first = next) {
     while (next < entries.size() && key_of(entries[next]) == key_of(entries[first]))
       ++next;
-    auto at = hash(entries[first].ingress, entries[first].destination);
+    auto at = hash(entries[first].rx_slot, entries[first].destination);
     while (buckets[at & (buckets.size() - 1)].count != 0)
       ++at;
     buckets[at & (buckets.size() - 1)] = {first, next - first};
@@ -350,8 +350,8 @@ void TableCompiler::hash_entries() {
 
 RuleTable TableCompiler::finish(std::uint64_t generation) && {
   hash_entries();
-  for (auto& ingress : table_.ingress_) {
-    auto& all = ingress.destinations;
+  for (auto& rx : table_.rx_) {
+    auto& all = rx.destinations;
     std::ranges::sort(all);
     all.erase(std::unique(all.begin(), all.end()), all.end());
   }
@@ -364,25 +364,25 @@ RuleTable TableCompiler::finish(std::uint64_t generation) && {
   return std::move(table_);
 }
 
-const SenderEgress* sender_egress(const TableOutput& output, std::uint16_t source_port) noexcept {
+const SenderTx* sender_tx(const TableOutput& output, std::uint16_t source_port) noexcept {
   const auto found =
-      std::ranges::lower_bound(output.senders, source_port, {}, &SenderEgress::source_port);
+      std::ranges::lower_bound(output.senders, source_port, {}, &SenderTx::source_port);
   return found != output.senders.end() && found->source_port == source_port ? &*found : nullptr;
 }
 
-bool RuleTable::at(const Bucket& bucket, std::uint16_t ingress,
+bool RuleTable::at(const Bucket& bucket, std::uint16_t rx_slot,
                    const Endpoint& destination) const noexcept {
   const auto& entry = entries_[bucket.first];
-  return entry.ingress == ingress && entry.destination == destination;
+  return entry.rx_slot == rx_slot && entry.destination == destination;
 }
 
-std::span<const TableEntry> RuleTable::lookup(std::uint16_t ingress,
+std::span<const TableEntry> RuleTable::lookup(std::uint16_t rx_slot,
                                               const Endpoint& destination) const noexcept {
   const auto mask = buckets_.size() - 1;
-  for (auto i = hash(ingress, destination);; ++i) {
+  for (auto i = hash(rx_slot, destination);; ++i) {
     const auto& bucket = buckets_[i & mask];
     if (bucket.count == 0) return {};
-    if (at(bucket, ingress, destination))
+    if (at(bucket, rx_slot, destination))
       return std::span(entries_).subspan(bucket.first, bucket.count);
   }
 }
@@ -401,7 +401,7 @@ bool RuleTable::has_own(const Endpoint& source) const noexcept {
 RuleTable compile(const Config& config, const Interfaces& interfaces,
                   const std::vector<Standing>& standings, Indexes& indexes,
                   std::uint64_t generation, std::uint16_t source_port,
-                  std::span<const EgressKey> senders) {
+                  std::span<const TxKey> senders) {
   TableCompiler compiler(interfaces, indexes, source_port);
   for (std::size_t i = 0; i < config.rules.size(); ++i)
     compiler.add(config.rules[i], standings[i]);

@@ -23,16 +23,16 @@ struct InputKind {
 };
 
 /// Kinds of a recreated interface are others.
-struct IngressKey {
+struct RxKey {
   unsigned interface_index = 0;
   std::uint32_t incarnation = 0;
   InputKind kind;
 
-  auto operator<=>(const IngressKey&) const = default;
+  auto operator<=>(const RxKey&) const = default;
 };
 
 /// An egress queue. Unicast is apart from multicast, so that an ICMP refusal disturbs no group.
-struct EgressKey {
+struct TxKey {
   unsigned interface_index = 0;
   Family family = Family::ipv4;
   bool multicast = true;
@@ -41,12 +41,12 @@ struct EgressKey {
   bool any_source = false;        ///< sends from addresses that are not ours
   bool raw = false;               ///< takes UDP headers from us: sends from any port
 
-  auto operator<=>(const EgressKey&) const = default;
+  auto operator<=>(const TxKey&) const = default;
 };
 
 /// What of an input's key the configuration says.
 [[nodiscard]] InputKind kind_of(const Input& input) noexcept;
 /// The same of an output: all but the interface; its source port is 0 if it names none.
-[[nodiscard]] EgressKey kind_of(const Output& output) noexcept;
+[[nodiscard]] TxKey kind_of(const Output& output) noexcept;
 
 }  // namespace mcr

@@ -39,7 +39,7 @@ class Relay {
   /// How it runs, apart from the configuration.
   struct Options {
     std::string run_folder = "/run/mcr";  ///< for records that must outlive a killed process
-    bool plain = false;                   ///< see Egress::Mode
+    bool plain = false;                   ///< see Tx::Mode
   };
 
   /// Makes the workers, idle. Throws Failure (unavailable) without io_uring, OsError.
@@ -114,8 +114,8 @@ class Relay {
   void follow_senders(Clock::time_point now);
   void leave_ports_to_inputs(const Config& config, Clock::time_point now);
   void note_use_of_senders(Clock::time_point now);
-  [[nodiscard]] std::vector<EgressKey> new_senders(Clock::time_point now);
-  [[nodiscard]] bool add_sender(const EgressKey& key, const std::string& interface,
+  [[nodiscard]] std::vector<TxKey> new_senders(Clock::time_point now);
+  [[nodiscard]] bool add_sender(const TxKey& key, const std::string& interface,
                                 Clock::time_point now);
 
   // rejoin.cpp

@@ -13,27 +13,27 @@
 
 namespace mcr {
 
-/// Control thread only. Keys are those of raw egress ports with a source port put in.
+/// Control thread only. Keys are those of raw tx slots with a source port put in.
 class SenderPorts {
  public:
   using Clock = std::chrono::steady_clock;
 
   static constexpr std::size_t most = slots::senders;
-  static constexpr std::size_t most_of_kind = 128;  ///< of one raw egress port
+  static constexpr std::size_t most_of_kind = 128;  ///< of one raw tx slot
   /// Without a datagram, until a port is forgotten; and until one that was refused is tried again.
   static constexpr std::chrono::seconds patience{60};
 
   enum class Answer : std::uint8_t { added, known, full };
 
-  Answer add(const EgressKey& key, Clock::time_point now);
-  void used(const EgressKey& key, Clock::time_point now);
+  Answer add(const TxKey& key, Clock::time_point now);
+  void used(const TxKey& key, Clock::time_point now);
   /// No socket can be had: not among keys() until it is forgotten.
-  void refuse(const EgressKey& key, Clock::time_point now);
+  void refuse(const TxKey& key, Clock::time_point now);
   /// Forgets what has been silent; true if keys() has changed.
   bool forget(Clock::time_point now);
 
   /// Sorted.
-  [[nodiscard]] std::vector<EgressKey> keys() const;
+  [[nodiscard]] std::vector<TxKey> keys() const;
 
  private:
   struct Sender {
@@ -41,7 +41,7 @@ class SenderPorts {
     bool refused = false;
   };
 
-  std::map<EgressKey, Sender> senders_;
+  std::map<TxKey, Sender> senders_;
 };
 
 }  // namespace mcr

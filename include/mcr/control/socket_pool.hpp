@@ -91,20 +91,20 @@ class Sockets {
 
  private:
   // One file descriptor per worker in each.
-  struct Ingress {
+  struct Rx {
     std::string interface;
-    IngressKey key;
+    RxKey key;
     std::uint8_t link_header = 0;
-    std::vector<IngressSocket> sockets;
+    std::vector<RxSocket> sockets;
     IngressMode mode = IngressMode::recvmsg;
     std::uint64_t receive_buffer_asked = 0;
     std::uint32_t receive_buffer = 0;
     std::vector<Endpoint> passing;  // sorted; all sockets pass at least this
     bool exact = true;              // and nothing else
-    Received before;                // of the port's earlier use
+    Received before;                // of the slot's earlier use
     KernelCount counted;
   };
-  struct Egress {
+  struct Tx {
     std::string interface;
     std::uint16_t source_port = 0;
     std::vector<UniqueFd> sockets;
@@ -113,21 +113,21 @@ class Sockets {
   };
 
   void refuse_restart_keys(const RuleTable& table, const Config& config) const;
-  void open_ingress_port(const TableIngress& wanted, const Config& config);
-  void open_egress_port(const TableEgress& wanted);
-  void tune(Ingress& ingress, const Config& config);
-  void tune(std::uint16_t port, Egress& egress, const Config& config);
-  void pass(Ingress& ingress, std::vector<Endpoint> destinations);
-  void count(Ingress& ingress);
-  void close(std::uint16_t port, Ingress& ingress);
-  [[nodiscard]] bool receiving(std::uint16_t port) const noexcept;
-  [[nodiscard]] Received received(std::uint16_t port) const noexcept;
+  void open_rx_slot(const TableRx& wanted, const Config& config);
+  void open_tx_slot(const TableTx& wanted);
+  void tune(Rx\& rx, const Config& config);
+  void tune(std::uint16_t slot, Tx\& tx, const Config& config);
+  void pass(Rx\& rx, std::vector<Endpoint> destinations);
+  void count(Rx\& rx);
+  void close(std::uint16_t slot, Rx\& rx);
+  [[nodiscard]] bool receiving(std::uint16_t slot) const noexcept;
+  [[nodiscard]] Received received(std::uint16_t slot) const noexcept;
 
   Workers& workers_;
   const SourcePort source_port_;
   std::map<std::uint16_t, SourcePort> fixed_ports_;  // of outputs and senders
-  std::map<std::uint16_t, Ingress> ingress_;
-  std::map<std::uint16_t, Egress> egress_;
+  std::map<std::uint16_t, Rx> rx_;
+  std::map<std::uint16_t, Tx> tx_;
   std::map<std::string, KernelCount> counted_;
   std::map<std::string, Received> received_;  // by sockets that are closed now
 };

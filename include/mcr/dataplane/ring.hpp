@@ -17,7 +17,7 @@ enum class Op : std::uint8_t { receive, send, writable, cancel, wake };
 struct Token {
   Op op = Op::wake;
   std::uint8_t unused = 0;
-  std::uint16_t port = 0;   ///< receive, cancel: ingress port; send, writable: egress port
+  std::uint16_t slot = 0;   ///< receive, cancel: rx slot; send, writable: tx slot
   std::uint32_t index = 0;  ///< send: the message
 
   [[nodiscard]] static Token of(const io_uring_cqe& completion) noexcept {

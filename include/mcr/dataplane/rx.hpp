@@ -23,7 +23,7 @@
 namespace mcr {
 
 /// A worker's socket; with a ring if it has blocks. The ring goes first.
-struct IngressSocket {
+struct RxSocket {
   UniqueFd socket;
   std::optional<BlockRing> ring;
 };
@@ -31,8 +31,8 @@ struct IngressSocket {
 /// One socket per worker, all of one fanout group of its own. They pass nothing until pass_only().
 /// `interface` is only its name in errors. `ring_bytes`: of each socket's ring of blocks; none: it
 /// has a receive buffer. Throws OsError.
-[[nodiscard]] std::vector<IngressSocket> open_ingress(const std::string& interface,
-                                                      const IngressKey& key, Fanout fanout,
+[[nodiscard]] std::vector<RxSocket> open_rx_sockets(const std::string& interface,
+                                                      const RxKey& key, Fanout fanout,
                                                       std::size_t workers,
                                                       std::optional<std::uint64_t> ring_bytes);
 
@@ -40,19 +40,19 @@ struct IngressSocket {
 /// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError,
 /// with the sockets passing this, or at least what they passed before. `interface`: for errors.
 void pass_only(const std::string& interface, std::span<const Fd> sockets,
-               std::span<const Endpoint> destinations, const IngressKey& key,
+               std::span<const Endpoint> destinations, const RxKey& key,
                std::size_t link_header);
 
 /// PACKET_STATISTICS since the last call, in frames.
-struct IngressStatistics {
+struct RxStatistics {
   std::uint32_t offered = 0;  ///< passed the filter, dropped ones included
   std::uint32_t dropped = 0;  ///< the socket had no room
 };
-[[nodiscard]] IngressStatistics take_statistics(Fd socket);
+[[nodiscard]] RxStatistics take_statistics(Fd socket);
 
 /// One received frame; borrowed from its buffer, on which the receiver holds one reference.
 struct Frame {
-  std::uint16_t port = 0;
+  std::uint16_t slot = 0;
   std::uint16_t buffer = 0;
   bool whole = true;  ///< false: the frame was longer than the buffer
   VnetHeader vnet;
@@ -60,13 +60,13 @@ struct Frame {
 };
 
 /// One worker's receiving side. Worker thread only.
-class Ingress {
+class Rx {
  public:
-  Ingress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters);
+  Rx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& counters);
 
-  /// Receives on the table's ports and on no others.
+  /// Receives on the table's sockets and on no others.
   void adopt(const RuleTable& table) noexcept;
-  /// Stops receiving on all ports.
+  /// Stops receiving on all sockets.
   void stop() noexcept;
 
   /// A receive completion.
@@ -78,12 +78,12 @@ class Ingress {
   [[nodiscard]] std::uint32_t waiting() const noexcept { return frames_.size(); }
   [[nodiscard]] bool empty() const noexcept;
 
-  /// While empty(): ports that have ended are given back to control.
+  /// While empty(): sockets that have ended are given back to control.
   void settle() noexcept;
 
   /// Arms again what ended for want of buffers, if enough have come back.
   void rearm() noexcept;
-  /// Whether some port still has a receive armed.
+  /// Whether some slot still has a receive armed.
   [[nodiscard]] bool busy() const noexcept { return armed_.any(); }
 
  private:
@@ -103,24 +103,24 @@ class Ingress {
     std::uint32_t size_ = 0;
   };
 
-  void arm(std::uint16_t port) noexcept;
-  void ended(std::uint16_t port, int result) noexcept;
-  std::optional<Frame> next_in_block(std::uint16_t port) noexcept;
-  void cancel(std::uint16_t port) noexcept;
-  std::optional<Frame> read(std::uint16_t port, std::uint16_t buffer, int result) noexcept;
-  void count_unreadable(std::uint16_t port) noexcept;
+  void arm(std::uint16_t slot) noexcept;
+  void ended(std::uint16_t slot, int result) noexcept;
+  std::optional<Frame> next_in_block(std::uint16_t slot) noexcept;
+  void cancel(std::uint16_t slot) noexcept;
+  std::optional<Frame> read(std::uint16_t slot, std::uint16_t buffer, int result) noexcept;
+  void count_unreadable(std::uint16_t slot) noexcept;
 
   Ring& ring_;
   Buffers& buffers_;
-  Ports& ports_;
+  WorkerSockets& sockets_;
   CounterBlock& counters_;
   msghdr header_{};
-  std::bitset<slots::ingress> wanted_;
-  std::bitset<slots::ingress> armed_;
-  std::bitset<slots::ingress> starved_;  ///< wait for buffers
-  std::bitset<slots::ingress> ended_;    ///< and not wanted any more
+  std::bitset<slots::rx> wanted_;
+  std::bitset<slots::rx> armed_;
+  std::bitset<slots::rx> starved_;  ///< wait for buffers
+  std::bitset<slots::rx> ended_;    ///< and not wanted any more
   Queue frames_;
-  std::vector<std::uint16_t> rings_;  ///< ports with a ring
+  std::vector<std::uint16_t> rings_;  ///< sockets with a ring
   std::size_t turn_ = 0;              ///< in rings_: whose block is being read
   const bool superframes_described_;
 };

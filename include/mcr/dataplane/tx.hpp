@@ -1,4 +1,4 @@
-// Where copies go out: UDP sockets (udp(7)), one queue for each egress port.
+// Where copies go out: UDP sockets (udp(7)), one queue for each tx slot.
 // Theory in egress.cpp.
 #pragma once
 
@@ -22,19 +22,19 @@
 
 namespace mcr {
 
-/// A socket for one egress port of one worker. Interface and source address are said by each
+/// A socket for one tx slot of one worker. Interface and source address are said by each
 /// message's control data. Throws OsError.
-[[nodiscard]] UniqueFd open_egress(const std::string& interface, const EgressKey& key);
+[[nodiscard]] UniqueFd open_tx_socket(const std::string& interface, const TxKey& key);
 
 /// One worker's sending side. Worker thread only; nothing here allocates after construction.
-class Egress {
+class Tx {
  public:
   /// Messages there are in all, and that may wait at one port that takes no more for now.
   static constexpr std::uint32_t messages = 4096;
   static constexpr std::uint32_t queue_limit = 1024;
   static constexpr std::uint32_t bulk_messages = 64;
   /// Pieces that may wait at one port that takes no more for now, with the buffers it has pinned.
-  static constexpr std::uint32_t held_by_port = 256;
+  static constexpr std::uint32_t held_by_slot = 256;
   /// Messages below this size are cheaper to copy, bytes.
   static constexpr std::uint32_t zerocopy_minimum = 1024;
   /// Pieces below this size are gathered to be copied, as many as fit, bytes.
@@ -43,7 +43,7 @@ class Egress {
   /// `plain` sends each datagram alone and copied: the yardstick for what `bulk` brings.
   enum class Mode : std::uint8_t { bulk, plain };
 
-  Egress(Ring& ring, Buffers& buffers, Ports& ports, CounterBlock& counters, Mode mode);
+  Tx(Ring& ring, Buffers& buffers, WorkerSockets\& sockets, CounterBlock& counters, Mode mode);
 
   /// A new table: what was gathered by the old one stays as it is.
   void adopt() noexcept { ++generation_; }
@@ -87,7 +87,7 @@ class Egress {
     MessageShape shape;
     std::uint64_t order;  ///< among the messages of its port
     std::uint32_t slot;
-    std::uint16_t port;
+    std::uint16_t tx_slot;
     std::uint8_t notifications;  ///< zero-copy: still to come
     std::uint8_t stale;          ///< of those, for attempts that were refused
     bool zerocopy;               ///< how it was sent last
@@ -110,15 +110,15 @@ class Egress {
   };
 
   /// Messages in order, linked by `next`.
-  struct Queue {
+  struct MessageList {
     Index head = none;
     Index tail = none;
     std::uint32_t count = 0;
   };
 
-  struct Port {
-    Queue waiting;
-    Queue returned;                 ///< refused for now; go before `waiting`
+  struct SlotQueue {
+    MessageList waiting;
+    MessageList returned;                 ///< refused for now; go before `waiting`
     std::uint32_t with_kernel = 0;  ///< requests without their result
     std::uint64_t started = 0;      ///< messages so far
     std::uint64_t charged = 0;      ///< upper bound of what the socket's send buffer holds, bytes
@@ -156,7 +156,7 @@ class Egress {
 
   /// Where a packet leaves from an output.
   struct Exit {
-    std::uint16_t port;
+    std::uint16_t tx_slot;
     bool raw;
   };
 
@@ -176,13 +176,13 @@ class Egress {
   void append(Message& message, const Run& run, const std::byte* data,
               std::uint16_t buffer) noexcept;
   std::uint32_t leave_blocks(Message& message) noexcept;
-  std::uint32_t leave_blocks(const Queue& queue) noexcept;
-  [[nodiscard]] bool has_its_share(std::uint16_t port) const noexcept;
+  std::uint32_t leave_blocks(const MessageList& list) noexcept;
+  [[nodiscard]] bool has_its_share(std::uint16_t tx_slot) const noexcept;
 
   // Handing them to the kernel.
-  bool flush_port(std::uint16_t number) noexcept;
-  [[nodiscard]] bool has_send_buffer(std::uint16_t number) noexcept;
-  void await_writable(std::uint16_t number) noexcept;
+  bool flush_slot(std::uint16_t tx_slot) noexcept;
+  [[nodiscard]] bool has_send_buffer(std::uint16_t tx_slot) noexcept;
+  void await_writable(std::uint16_t tx_slot) noexcept;
   void send(Index index) noexcept;
   [[nodiscard]] bool worth_zerocopy(const Message& message) noexcept;
   [[nodiscard]] bool is_trial(const Message& message) const noexcept;
@@ -202,14 +202,14 @@ class Egress {
   void settle(Index index) noexcept;
   void learn(const Message& message) noexcept;
 
-  void activate(std::uint16_t number) noexcept;
-  void push(Queue& queue, Index index) noexcept;
-  Index pop(Queue& queue) noexcept;
-  Index allocate(std::uint16_t port, std::uint32_t slot) noexcept;
+  void activate(std::uint16_t tx_slot) noexcept;
+  void push(MessageList& list, Index index) noexcept;
+  Index pop(MessageList& list) noexcept;
+  Index allocate(std::uint16_t tx_slot, std::uint32_t slot) noexcept;
 
   Ring& ring_;
   Buffers& buffers_;
-  Ports& shared_;
+  WorkerSockets& shared_;
   CounterBlock& counters_;
   const Mode mode_;
   bool zerocopy_supported_;
@@ -223,12 +223,12 @@ class Egress {
   std::uint32_t zerocopies_taken_ = 0;  ///< since then
   Mapping<Message> pool_{messages};
   Mapping<OutputState> outputs_{slots::outputs};
-  std::vector<Port> ports_;
+  std::vector<SlotQueue> queues_;
   std::vector<Index> free_;  ///< its first free_count_ are free
   std::uint32_t free_count_ = messages;
   std::vector<std::uint16_t> active_;  ///< ports with something waiting
   Mapping<Pins> pinned_{1};            ///< by all ports
-  Mapping<Pins> port_pinned_{slots::egress};
+  Mapping<Pins> slot_pinned_{slots::tx};
   std::uint32_t complete_ = 0;  ///< waiting messages that gather no more, since the last flush
 };
 

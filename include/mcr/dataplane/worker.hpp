@@ -29,7 +29,7 @@ class Worker {
   /// Throws Failure (unavailable) without io_uring, OsError.
   /// `limits`: by output slot, shared by all workers; outlives them.
   Worker(Snapshot<RuleTable>& rules, Mapping<RateMemory>& limits, unsigned id,
-         std::optional<unsigned> cpu, Egress::Mode mode);
+         std::optional<unsigned> cpu, Tx::Mode mode);
   /// Stops, if that has not been done.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -53,7 +53,7 @@ class Worker {
   [[nodiscard]] std::optional<unsigned> cpu() const noexcept { return cpu_; }
   [[nodiscard]] CounterBlock& counters() noexcept { return *counters_; }
   [[nodiscard]] const CounterBlock& counters() const noexcept { return *counters_; }
-  [[nodiscard]] Ports& ports() noexcept { return ports_; }
+  [[nodiscard]] WorkerSockets& sockets() noexcept { return sockets_; }
   /// How often the loop has gone round; a wake() makes it go round once more.
   [[nodiscard]] std::uint64_t rounds() const noexcept {
     return rounds_.load(std::memory_order_relaxed);
@@ -83,11 +83,11 @@ class Worker {
   const unsigned id_;
   std::optional<unsigned> cpu_;
   Mapping<CounterBlock> counters_{1};
-  Ports ports_;
+  WorkerSockets sockets_;
   Ring ring_;
   Buffers buffers_;
-  Ingress ingress_;
-  Egress egress_;
+  Rx rx_;
+  Tx tx_;
   Snapshot<RuleTable>::Reader rules_;
   Mapping<RateMemory>& limits_;
   std::uint64_t adopted_ = ~std::uint64_t{0};  ///< generation

@@ -1,7 +1,7 @@
 // The sockets of one worker, by port number: how control hands sockets to a worker and takes them
 // back. Control fills a cell before it publishes a table that names the port, and clears it when
 // the worker has let go; in between the cell does not change. On the way back, what a worker tells
-// of senders' ports.
+// of senders' sockets.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace mcr {
 
-struct IngressPort {
+struct RxSlot {
   Fd socket;
   BlockReader blocks;            ///< of the socket's ring, if it has one; then the worker's
   std::uint8_t link_header = 0;  ///< bytes before the IP header
@@ -24,30 +24,30 @@ struct IngressPort {
   std::atomic<std::uint32_t> failures{0};
 };
 
-struct EgressPort {
+struct TxSlot {
   Fd socket;
   /// Bytes, as the kernel accounts (SO_SNDBUF). Control may change it at any time.
   std::atomic<std::uint32_t> send_buffer{0};
   /// Written by the worker: messages queued here, or with the kernel and unanswered.
   std::atomic<std::uint32_t> unresolved{0};
-  /// Set by the worker where senders have egress ports of their own: it has been used.
+  /// Set by the worker where senders have tx slots of their own: it has been used.
   std::atomic<bool> used{false};
 };
 
-/// The last source ports that were sent by a raw egress port: one worker notes them, control takes
+/// The last source sockets that were sent by a raw tx slot: one worker notes them, control takes
 /// them. Each has its one place; of two that share it the later one stays, until the other comes
 /// again.
 class SenderNotes {
  public:
   struct Note {
-    std::uint16_t egress = 0;
+    std::uint16_t tx_slot = 0;
     std::uint16_t source_port = 0;
   };
 
   /// Port 0 is none: no socket can be bound to it.
   void add(Note note) noexcept {
-    notes_[(note.source_port ^ note.egress) % notes_.size()].store(
-        std::uint32_t{note.egress} << 16U | note.source_port, std::memory_order_relaxed);
+    notes_[(note.source_port ^ note.tx_slot) % notes_.size()].store(
+        std::uint32_t{note.tx_slot} << 16U | note.source_port, std::memory_order_relaxed);
   }
 
   /// Calls handle(note) for each that came since.
@@ -64,9 +64,9 @@ class SenderNotes {
   std::array<std::atomic<std::uint32_t>, 64> notes_{};
 };
 
-struct Ports {
-  std::array<IngressPort, slots::ingress> ingress;
-  std::array<EgressPort, slots::egress> egress;
+struct WorkerSockets {
+  std::array<RxSlot, slots::rx> rx;
+  std::array<TxSlot, slots::tx> tx;
   SenderNotes sender_notes;
 };
 

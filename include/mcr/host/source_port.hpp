@@ -8,8 +8,8 @@
 
 namespace mcr {
 
-/// Holds a port of this host, for IPv4 and, where there is any, IPv6. Egress sockets are bound to
-/// the same port of an address that nobody has (open_egress()), so nothing reaches them; what is
+/// Holds a port of this host, for IPv4 and, where there is any, IPv6. Tx sockets are bound to
+/// the same port of an address that nobody has (open_tx_socket()), so nothing reaches them; what is
 /// sent to the port ends here, unread. So do ICMP errors: the kernel learns a path's MTU from them,
 /// and no send fails because of an earlier one's fate.
 class SourcePort {

@@ -39,7 +39,7 @@ inline constexpr std::size_t none = 0;  ///< tun, WireGuard
 /// net.core.optmem_max: at 20480 bytes 1264, 624 for a live replacement. O(n log n); throws nothing
 /// but std::bad_alloc.
 [[nodiscard]] std::vector<sock_filter> compile_filter(
-    std::span<const FilterDestination> destinations, const IngressKey& key,
+    std::span<const FilterDestination> destinations, const RxKey& key,
     std::size_t link_header_bytes, std::size_t max_instructions);
 
 /// Passes nothing: for the time between socket(2) and the real filter.

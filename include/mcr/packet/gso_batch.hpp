@@ -1,5 +1,5 @@
 // The plan of a send: which datagrams leave together as one message (UDP_SEGMENT, udp(7)).
-// Pure: sizes in, a decision out. Egress carries it out.
+// Pure: sizes in, a decision out. Tx carries it out.
 #pragma once
 
 #include <cstddef>

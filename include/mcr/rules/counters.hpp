@@ -95,8 +95,8 @@ struct alignas(64) OutputCounters {
 void clear(RuleCounters& counters) noexcept;
 void clear(OutputCounters& counters) noexcept;
 
-/// Of one ingress port.
-struct IngressCounters {
+/// Of one rx slot.
+struct RxCounters {
   Counter rx_frames;
   Counter rx_datagrams;
 };
@@ -117,15 +117,15 @@ struct alignas(64) WorkerCounters {
 namespace slots {
 inline constexpr std::size_t rules = 2 * limits::rules;
 inline constexpr std::size_t outputs = 2 * limits::outputs;
-inline constexpr std::size_t ingress = 2 * limits::input_kinds;
-inline constexpr std::size_t senders = 256;  ///< whose ports have egress slots of their own
-inline constexpr std::size_t egress = 2 * limits::output_kinds + senders;
+inline constexpr std::size_t rx = 2 * limits::input_kinds;
+inline constexpr std::size_t senders = 256;  ///< whose ports have tx slots of their own
+inline constexpr std::size_t tx = 2 * limits::output_kinds + senders;
 }  // namespace slots
 
 /// All of one worker's counters. Large and mostly untouched: keep it in a Mapping.
 struct CounterBlock {
   WorkerCounters worker;
-  std::array<IngressCounters, slots::ingress> ingress;
+  std::array<RxCounters, slots::rx> rx;
   std::array<RuleCounters, slots::rules> rules;
   std::array<OutputCounters, slots::outputs> outputs;
 };

@@ -36,8 +36,8 @@ struct OutputKey {
 struct Indexes {
   IndexBook<std::string> rules{slots::rules};
   IndexBook<OutputKey> outputs{slots::outputs};
-  IndexBook<IngressKey> ingress{slots::ingress};
-  IndexBook<EgressKey> egress{slots::egress};
+  IndexBook<RxKey> rx{slots::rx};
+  IndexBook<TxKey> tx{slots::tx};
 };
 
 enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
@@ -58,37 +58,37 @@ using JoinRefusal = std::function<std::string(const Input&)>;
 [[nodiscard]] Standing judge(const Rule& rule, const Interfaces& interfaces,
                              const JoinRefusal& join_refusal);
 
-/// Of the kind of a raw egress port, the one that sends from `source_port`: in bulk, which a raw
+/// Of the kind of a raw tx slot, the one that sends from `source_port`: in bulk, which a raw
 /// one cannot.
-struct SenderEgress {
+struct SenderTx {
   std::uint16_t source_port = 0;
-  std::uint16_t egress = 0;
+  std::uint16_t tx_slot = 0;
 };
 
 /// One output as the worker needs it.
 struct TableOutput {
-  static constexpr std::uint16_t no_egress = std::numeric_limits<std::uint16_t>::max();
+  static constexpr std::uint16_t no_tx_slot = std::numeric_limits<std::uint16_t>::max();
 
   std::uint32_t slot = 0;            ///< of its counters
-  std::uint16_t egress = no_egress;  ///< no_egress: count output_down
+  std::uint16_t tx_slot = no_tx_slot;  ///< no_tx_slot: count output_down
   std::uint16_t unfragmented = 0;    ///< largest UDP payload that fits the egress MTU, bytes
   bool segmentation = false;         ///< several datagrams may leave as one message
   std::uint8_t varies = 0;           ///< what of the envelope (envelope.hpp, bits of varies)
-  bool raw = false;                  ///< of `egress`
+  bool raw = false;                  ///< of `tx_slot`
   std::uint32_t limit = 0;           ///< 0: none; else RuleTable::limit() knows it
   /// Where it is raw: what to send by instead, by source port, sorted. Lives as long as the table.
-  std::span<const SenderEgress> senders;
+  std::span<const SenderTx> senders;
   Envelope envelope;
 };
 
-/// The egress port to send by from this source port, null: the output's own.
-[[nodiscard]] const SenderEgress* sender_egress(const TableOutput& output,
+/// The tx slot to send by from this source port, null: the output's own.
+[[nodiscard]] const SenderTx* sender_tx(const TableOutput& output,
                                                 std::uint16_t source_port) noexcept;
 
 /// One input of one rule.
 struct TableEntry {
   Endpoint destination;
-  std::uint16_t ingress = 0;  ///< port that it arrives on
+  std::uint16_t rx_slot = 0;  ///< that it arrives on
   std::uint32_t rule = 0;     ///< slot of its counters
   std::uint32_t first_output = 0;
   std::uint32_t outputs = 0;
@@ -98,19 +98,19 @@ struct TableEntry {
 };
 
 /// A socket the workers need to receive from.
-struct TableIngress {
-  std::uint16_t port = 0;
+struct TableRx {
+  std::uint16_t slot = 0;
   std::string interface;
-  IngressKey key;
+  RxKey key;
   std::uint8_t link_header = 0;        ///< bytes
   std::vector<Endpoint> destinations;  ///< what its kernel filter passes, sorted, unique
 };
 
 /// A socket the workers need to send by.
-struct TableEgress {
-  std::uint16_t port = 0;
+struct TableTx {
+  std::uint16_t slot = 0;
   std::string interface;
-  EgressKey key;
+  TxKey key;
 };
 
 class RuleTable {
@@ -119,8 +119,8 @@ class RuleTable {
   RuleTable(RuleTable&&) = default;  // no copies: its outputs refer to the table
   RuleTable& operator=(RuleTable&&) = default;
 
-  /// The inputs that take a datagram with this destination from this ingress port: O(1).
-  [[nodiscard]] std::span<const TableEntry> lookup(std::uint16_t ingress,
+  /// The inputs that take a datagram with this destination from this rx slot: O(1).
+  [[nodiscard]] std::span<const TableEntry> lookup(std::uint16_t rx_slot,
                                                    const Endpoint& destination) const noexcept;
   [[nodiscard]] bool allows(const TableEntry& entry, const IpAddress& source) const noexcept;
   [[nodiscard]] std::span<const TableOutput> outputs(const TableEntry& entry) const noexcept {
@@ -144,8 +144,8 @@ class RuleTable {
   }
 
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
-  [[nodiscard]] const std::vector<TableIngress>& ingress() const noexcept { return ingress_; }
-  [[nodiscard]] const std::vector<TableEgress>& egress() const noexcept { return egress_; }
+  [[nodiscard]] const std::vector<TableRx>& rx() const noexcept { return rx_; }
+  [[nodiscard]] const std::vector<TableTx>& tx() const noexcept { return tx_; }
 
  private:
   friend class TableCompiler;
@@ -159,30 +159,30 @@ class RuleTable {
     std::uint32_t count = 0;  ///< 0: empty
   };
 
-  [[nodiscard]] bool at(const Bucket& bucket, std::uint16_t ingress,
+  [[nodiscard]] bool at(const Bucket& bucket, std::uint16_t rx_slot,
                         const Endpoint& destination) const noexcept;
   [[nodiscard]] bool has_own(const Endpoint& source) const noexcept;
 
   std::uint64_t generation_ = 0;
   std::vector<Bucket> buckets_{1};   ///< open addressing, a power of two, at most half full
-  std::vector<TableEntry> entries_;  ///< those of one ingress and destination side by side
+  std::vector<TableEntry> entries_;  ///< those of one rx slot and destination side by side
   std::vector<TableOutput> outputs_;
-  std::vector<SenderEgress> senders_;  ///< of one raw egress port side by side
+  std::vector<SenderTx> senders_;  ///< of one raw tx slot side by side
   std::vector<Limit> limits_;
   std::uint64_t own_ports_ = 0;        ///< bit N: one of own_sources_ has a port of N modulo 64
   std::vector<Endpoint> own_sources_;  ///< sorted, unique
   std::vector<SourceRange> sources_;   ///< of each entry sorted and disjoint
-  std::vector<TableIngress> ingress_;
-  std::vector<TableEgress> egress_;
+  std::vector<TableRx> rx_;
+  std::vector<TableTx> tx_;
 };
 
 /// Compiles the active rules. Adds what it needs to `indexes`; removes nothing from there.
 /// `standings`: one per rule, from judge(). `source_port`: of outputs that name none. `senders`:
-/// egress ports to have beside the raw ones of their kind, sorted; those without one are left out.
+/// tx slots to have beside the raw ones of their kind, sorted; those without one are left out.
 /// Throws Failure (config) when a book of indexes is full.
 [[nodiscard]] RuleTable compile(const Config& config, const Interfaces& interfaces,
                                 const std::vector<Standing>& standings, Indexes& indexes,
                                 std::uint64_t generation, std::uint16_t source_port = 0,
-                                std::span<const EgressKey> senders = {});
+                                std::span<const TxKey> senders = {});
 
 }  // namespace mcr

@@ -2,7 +2,7 @@
 
 #include "catch.hpp"
 
-using mcr::EgressKey;
+using mcr::TxKey;
 using mcr::SenderPorts;
 using Answer = SenderPorts::Answer;
 
@@ -11,7 +11,7 @@ namespace {
 constexpr SenderPorts::Clock::time_point start{};
 constexpr std::chrono::seconds second{1};
 
-EgressKey sender(std::uint16_t port, unsigned interface_index = 3) {
+TxKey sender(std::uint16_t port, unsigned interface_index = 3) {
   return {.interface_index = interface_index, .source_port = port, .any_source = true};
 }
 

@@ -1,5 +1,5 @@
-// What the kernel may answer to a request of io_uring, forged: a worker's two sides, Ingress and
-// Egress, on a ring that is never submitted. Each row is one answer and what must come of it; after
+// What the kernel may answer to a request of io_uring, forged: a worker's two sides, Rx and
+// Tx, on a ring that is never submitted. Each row is one answer and what must come of it; after
 // each, the ledger balances and every buffer is back with the kernel.
 //
 // Not here, and why:
@@ -56,7 +56,7 @@ RuleTable one_rule(bool segments = true) {
 
 /// A ring whose requests are looked at, and never handed over.
 struct Queue {
-  static constexpr unsigned entries = 2 * Egress::messages;  ///< more than any story needs
+  static constexpr unsigned entries = 2 * Tx::messages;  ///< more than any story needs
 
   Ring ring{entries, 2 * entries};
   unsigned seen = 0;
@@ -99,11 +99,11 @@ io_uring_cqe completion(Token token, int result, std::uint32_t flags = 0) {
 
 struct Sender {
   Queue& queue;
-  Ports& ports;
+  WorkerSockets& sockets;
   Mapping<CounterBlock> counters{1};
   Buffers buffers{queue.ring};
   const std::uint32_t all_buffers = buffers.available();
-  Egress egress{queue.ring, buffers, ports, *counters, Egress::Mode::bulk};
+  Tx tx{queue.ring, buffers, sockets, *counters, Tx::Mode::bulk};
   RuleTable table = one_rule();
   const TableOutput& output =
       table.outputs(table.lookup(0, {*IpAddress::parse("239.1.1.1"), 5000}).front()).front();
@@ -121,7 +121,7 @@ struct Sender {
     packet.segment = segment;
     packet.datagrams = datagrams;
     buffers.received(buffer);
-    egress.add(output, packet, buffer);
+    tx.add(output, packet, buffer);
     buffers.release(buffer);
   }
 
@@ -129,18 +129,18 @@ struct Sender {
   /// without.
   void answer(const Queue::Request& request, int result, bool notified, std::uint32_t usage = 0) {
     notified = notified && request.opcode == IORING_OP_SENDMSG_ZC;
-    egress.complete(request.token,
+    tx.complete(request.token,
                     completion(request.token, result, notified ? IORING_CQE_F_MORE : 0U));
     if (!notified) return;
-    egress.complete(request.token,
+    tx.complete(request.token,
                     completion(request.token, static_cast<int>(usage), IORING_CQE_F_NOTIF));
   }
 
   /// Sends what is there; the first sends are answered by `results`, those after by success.
   void exchange(std::vector<int> results, bool refusals_notify = false) {
     std::size_t answered = 0;
-    for (int round = 0; round < 100 && egress.busy(); ++round) {
-      egress.flush();
+    for (int round = 0; round < 100 && tx.busy(); ++round) {
+      tx.flush();
       for (const auto& request : queue.requests()) {
         opcodes.push_back(request.opcode);
         const int result = answered < results.size() ? results[answered++] : int{size};
@@ -158,9 +158,9 @@ struct Sender {
     CHECK(counters_now.zerocopy.get() + counters_now.copied.get() ==
           counters_now.tx_datagrams.get());
     CHECK(counters_now.in_flight.get() == 0);
-    CHECK_FALSE(egress.busy());
+    CHECK_FALSE(tx.busy());
     CHECK(buffers.available() == all_buffers);
-    CHECK(ports.egress[output.egress].unresolved.load() == 0);
+    CHECK(sockets.tx[output.tx].unresolved.load() == 0);
   }
 };
 
@@ -169,10 +169,10 @@ template <typename Story>
 void with_sender(Story&& story, bool segments = true) {
   const auto queue = queue_or_skip();
   if (!queue) return;
-  const auto ports = std::make_unique<Ports>();
-  for (auto& port : ports->egress)
+  const auto sockets = std::make_unique<WorkerSockets>();
+  for (auto& port : sockets->tx)
     port.send_buffer.store(1U << 20U);
-  Sender sender{.queue = *queue, .ports = *ports, .table = one_rule(segments)};
+  Sender sender{.queue = *queue, .sockets = *sockets, .table = one_rule(segments)};
   story(sender);
   sender.balances();
 }
@@ -276,7 +276,7 @@ TEST_CASE("what has been taken, or refused for other reasons, is sent with more 
       sender.exchange({result});
       sender.add(10);
       sender.add(1, size + 1, 1);
-      sender.egress.flush();
+      sender.tx.flush();
       const auto requests = sender.queue.requests();
       CHECK(requests.size() == 2);
       for (const auto& request : requests)
@@ -289,18 +289,18 @@ TEST_CASE("messages that wait for their notifications leave some to the others")
     std::vector<Token> unsettled;
     for (std::uint16_t buffer = 0; buffer < 300; ++buffer) {
       sender.add(16, size, buffer);
-      while (sender.egress.flush())
+      while (sender.tx.flush())
         for (const auto& [opcode, token] : sender.queue.requests()) {
           const bool zerocopy = opcode == IORING_OP_SENDMSG_ZC;
           if (zerocopy) unsettled.push_back(token);
-          sender.egress.complete(token,
+          sender.tx.complete(token,
                                  completion(token, int{size}, zerocopy ? IORING_CQE_F_MORE : 0U));
         }
     }
     CHECK(unsettled.size() > 1000);
     CHECK(sender.counted().tx_datagrams.get() == 300 * 16);
     for (const auto& token : unsettled)
-      sender.egress.complete(token, completion(token, 0, IORING_CQE_F_NOTIF));
+      sender.tx.complete(token, completion(token, 0, IORING_CQE_F_NOTIF));
   };
   with_sender(each_alone, false);
 }
@@ -347,18 +347,18 @@ TEST_CASE("a wait for room that fails is over, too") {
     INFO("result " << result);
     with_sender([&](Sender& sender) {
       const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM, 0));
-      auto& port = sender.ports.egress[sender.output.egress];
+      auto& port = sender.sockets.tx[sender.output.tx];
       port.socket = socket;
       port.send_buffer.store(0);
       sender.add(1);
-      sender.egress.flush();
+      sender.tx.flush();
       const auto requests = sender.queue.requests();
       REQUIRE(requests.size() == 1);
       CHECK(requests[0].opcode == IORING_OP_POLL_ADD);
-      sender.egress.flush();
+      sender.tx.flush();
       CHECK(sender.queue.requests().empty());
       port.send_buffer.store(1U << 20U);
-      sender.egress.complete(requests[0].token, completion(requests[0].token, result));
+      sender.tx.complete(requests[0].token, completion(requests[0].token, result));
       sender.exchange({});
       CHECK(sender.counted().tx_datagrams.get() == 1);
     });
@@ -375,11 +375,11 @@ constexpr int headers = sizeof(io_uring_recvmsg_out) + sizeof(VnetHeader);
 
 struct Receiver {
   Queue& queue;
-  Ports& ports;
+  WorkerSockets& sockets;
   Mapping<CounterBlock> counters{1};
   Buffers buffers{queue.ring};
   const std::uint32_t all_buffers = buffers.available();
-  Ingress ingress{queue.ring, buffers, ports, *counters};
+  Rx rx{queue.ring, buffers, sockets, *counters};
   RuleTable table = one_rule();
   Token token{};
 
@@ -394,9 +394,9 @@ struct Receiver {
     return armed;
   }
   void complete(int result, std::uint32_t flags = 0) {
-    ingress.complete(token, completion(token, result, flags));
+    rx.complete(token, completion(token, result, flags));
   }
-  [[nodiscard]] IngressPort& port() const { return ports.ingress[table.ingress().front().port]; }
+  [[nodiscard]] RxSlot& port() const { return sockets.rx[table.rx().front().port]; }
 };
 
 /// A receiver that has armed its port.
@@ -404,12 +404,12 @@ template <typename Story>
 void with_receiver(Story&& story) {
   const auto queue = queue_or_skip();
   if (!queue) return;
-  const auto ports = std::make_unique<Ports>();
-  Receiver receiver{*queue, *ports};
-  receiver.ingress.adopt(receiver.table);
+  const auto sockets = std::make_unique<WorkerSockets>();
+  Receiver receiver{*queue, *sockets};
+  receiver.rx.adopt(receiver.table);
   REQUIRE(receiver.arms());
   story(receiver);
-  while (const auto frame = receiver.ingress.next())
+  while (const auto frame = receiver.rx.next())
     receiver.buffers.release(frame->buffer);
   CHECK(receiver.buffers.available() == receiver.all_buffers);
 }
@@ -447,8 +447,8 @@ TEST_CASE("a receive, by what the kernel answers") {
     with_receiver([&](Receiver& receiver) {
       std::memset(receiver.buffers.at(7), 0, headers);
       receiver.complete(row.result, row.flags);
-      CHECK(receiver.ingress.waiting() == row.frames);
-      CHECK(receiver.counters->ingress[0].rx_frames.get() == row.frames);
+      CHECK(receiver.rx.waiting() == row.frames);
+      CHECK(receiver.counters->rx[0].rx_frames.get() == row.frames);
       CHECK(receiver.arms() == row.armed);
       CHECK(receiver.port().failures.load() == row.failures);
     });
@@ -461,7 +461,7 @@ TEST_CASE("a frame larger than its buffer is no whole one") {
     out.flags = MSG_TRUNC;
     std::memcpy(receiver.buffers.at(7), &out, sizeof out);
     receiver.complete(headers + 100, in_buffer | more);
-    const auto frame = receiver.ingress.next();
+    const auto frame = receiver.rx.next();
     REQUIRE(frame);
     CHECK_FALSE(frame->whole);
     receiver.buffers.release(frame->buffer);
@@ -486,7 +486,7 @@ TEST_CASE("a receive that fails again and again waits for the next wake-up") {
     }
     receiver.complete(-EIO);
     CHECK_FALSE(receiver.arms());
-    receiver.ingress.adopt(receiver.table);  // what a wake-up comes to
+    receiver.rx.adopt(receiver.table);  // what a wake-up comes to
     CHECK(receiver.arms());
     std::memset(receiver.buffers.at(7), 0, headers);
     receiver.complete(headers + 100, in_buffer | more);
@@ -499,11 +499,11 @@ TEST_CASE("without buffers a receive is armed again when some have come back") {
     for (std::uint16_t id = 0; id < receiver.all_buffers; ++id)
       receiver.buffers.received(id);
     receiver.complete(-ENOBUFS);
-    receiver.ingress.rearm();
+    receiver.rx.rearm();
     CHECK_FALSE(receiver.arms());
     for (std::uint16_t id = 0; id < receiver.all_buffers; ++id)
       receiver.buffers.release(id);
-    receiver.ingress.rearm();
+    receiver.rx.rearm();
     CHECK(receiver.arms());
   });
 }
@@ -512,12 +512,12 @@ TEST_CASE("a receive that is not wanted ends, whatever the kernel answers") {
   for (const int result : {-ECANCELED, -ENOBUFS, -ENETDOWN, 0}) {
     INFO("result " << result);
     with_receiver([&](Receiver& receiver) {
-      receiver.ingress.stop();
+      receiver.rx.stop();
       receiver.complete(result);
       CHECK_FALSE(receiver.arms());
-      CHECK_FALSE(receiver.ingress.busy());
+      CHECK_FALSE(receiver.rx.busy());
       CHECK(receiver.port().busy.load());
-      receiver.ingress.settle();
+      receiver.rx.settle();
       CHECK_FALSE(receiver.port().busy.load());
     });
   }

@@ -29,7 +29,7 @@ namespace {
 constexpr std::size_t roomy = 4096;
 /// Of the shortest program for untagged frames.
 constexpr std::size_t kind_checks = 6;
-constexpr mcr::IngressKey untagged{7, 0, {}};
+constexpr mcr::RxKey untagged{7, 0, {}};
 
 struct Frame {
   std::vector<std::uint8_t> bytes;
@@ -540,7 +540,7 @@ TEST_CASE("filter: 10,000 destinations compile quickly") {
 
 namespace {
 
-constexpr mcr::IngressKey ipv6{7, 0, {.family = mcr::Family::ipv6}};
+constexpr mcr::RxKey ipv6{7, 0, {.family = mcr::Family::ipv6}};
 
 /// A frame from an IPv6 host, by its parts.
 struct Ipv6Spec {

@@ -101,8 +101,8 @@ TEST_CASE("a rule that is switched off waits for nothing, and keeps its counters
   Config config;
   config.rules = {one};
   const auto result = compiled(config, two_interfaces());
-  CHECK(result.table.ingress().empty());
-  CHECK(result.table.egress().empty());
+  CHECK(result.table.rx().empty());
+  CHECK(result.table.tx().empty());
   CHECK(result.indexes.rules.find("a"));
   CHECK(result.indexes.outputs.entries().size() == 1);
 }
@@ -121,8 +121,8 @@ TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
   REQUIRE(entries.size() == 1);
   const auto outputs = result.table.outputs(entries[0]);
   REQUIRE(outputs.size() == 2);
-  CHECK(outputs[0].egress != TableOutput::no_egress);
-  CHECK(outputs[1].egress == TableOutput::no_egress);
+  CHECK(outputs[0].tx_slot != TableOutput::no_tx_slot);
+  CHECK(outputs[1].tx_slot == TableOutput::no_tx_slot);
 }
 
 TEST_CASE("a unicast input waits for its address") {
@@ -155,13 +155,13 @@ TEST_CASE("each kind of input has a port of its own") {
   config.rules[2].inputs[0].vlan = 100;
   config.rules[3].inputs[0].local = true;
   const auto result = compiled(config, two_interfaces());
-  REQUIRE(result.table.ingress().size() == 3);
+  REQUIRE(result.table.rx().size() == 3);
   std::set<std::uint32_t> rules;
-  for (const auto& ingress : result.table.ingress()) {
-    const auto entries = result.table.lookup(ingress.port, {ip("239.1.1.1"), 5000});
+  for (const auto& rx : result.table.rx()) {
+    const auto entries = result.table.lookup(rx.slot, {ip("239.1.1.1"), 5000});
     REQUIRE(entries.size() == 1);
     rules.insert(entries[0].rule);
-    CHECK(ingress.destinations.size() == (ingress.key.kind == InputKind{} ? 2 : 1));
+    CHECK(rx.destinations.size() == (rx.key.kind == InputKind{} ? 2 : 1));
   }
   CHECK(rules.size() == 3);
 }
@@ -212,13 +212,13 @@ TEST_CASE("outputs share a socket unless their source port, loopback or source d
   for (std::uint16_t i = 1; i < 5; ++i)
     outputs[i].port = static_cast<std::uint16_t>(6000 + i);
   const auto result = compiled(config, two_interfaces());
-  REQUIRE(result.table.egress().size() == 4);
-  CHECK(result.table.egress()[1].key.source_port == 7000);
-  CHECK(result.table.egress()[2].key.loopback);
-  CHECK(result.table.egress()[3].key.any_source);
+  REQUIRE(result.table.tx().size() == 4);
+  CHECK(result.table.tx()[1].key.source_port == 7000);
+  CHECK(result.table.tx()[2].key.loopback);
+  CHECK(result.table.tx()[3].key.any_source);
 }
 
-TEST_CASE("an output that preserves the sender's port is raw, with egress ports by source port") {
+TEST_CASE("an output that preserves the sender's port is raw, with tx slots by source port") {
   Config config;
   config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
   config.rules[1].outputs[0].port = 6001;
@@ -232,7 +232,7 @@ TEST_CASE("an output that preserves the sender's port is raw, with egress ports 
   for (const auto& one : config.rules)
     standings.push_back(judge(one, interfaces, never_refused));
   Indexes indexes;
-  const EgressKey sender{.interface_index = 3, .source_port = 4000, .any_source = true};
+  const TxKey sender{.interface_index = 3, .source_port = 4000, .any_source = true};
   auto same_as_fixed = sender;
   same_as_fixed.source_port = 7000;
   auto elsewhere = sender;
@@ -240,37 +240,37 @@ TEST_CASE("an output that preserves the sender's port is raw, with egress ports 
   const std::vector senders{sender, same_as_fixed, elsewhere};
   const auto table = compile(config, interfaces, standings, indexes, 1, 40000, senders);
 
-  REQUIRE(table.egress().size() == 4);
-  CHECK(table.egress()[0].key.raw);
-  CHECK(table.egress()[0].key.source_port == 0);
+  REQUIRE(table.tx().size() == 4);
+  CHECK(table.tx()[0].key.raw);
+  CHECK(table.tx()[0].key.source_port == 0);
   const auto sent = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0]);
   CHECK(sent[0].raw);
-  REQUIRE(sender_egress(sent[0], 4000) != nullptr);
-  CHECK(sender_egress(sent[0], 4000)->egress == *indexes.egress.find(sender));
-  CHECK(sender_egress(sent[0], 7000)->egress == sent[1].egress);
-  CHECK(sender_egress(sent[0], 4001) == nullptr);
+  REQUIRE(sender_tx(sent[0], 4000) != nullptr);
+  CHECK(sender_tx(sent[0], 4000)->tx_slot == *indexes.tx.find(sender));
+  CHECK(sender_tx(sent[0], 7000)->tx_slot == sent[1].tx_slot);
+  CHECK(sender_tx(sent[0], 4001) == nullptr);
   CHECK_FALSE(sent[1].raw);
   const auto plain = table.outputs(table.lookup(0, {ip("239.1.1.2"), 5000})[0]);
   CHECK_FALSE(plain[0].raw);
-  CHECK(sender_egress(plain[0], 4000) == nullptr);
+  CHECK(sender_tx(plain[0], 4000) == nullptr);
   CHECK_FALSE(table.is_own({ip("10.1.0.2"), 4000}));
 }
 
-TEST_CASE("senders find no egress port of their own where all are taken") {
+TEST_CASE("senders find no tx slot of their own where all are taken") {
   Config config;
   config.rules = {rule("a", ip("239.1.1.1"), 5000)};
   config.rules[0].outputs[0].source.mode = Source::Mode::preserve;
   const auto interfaces = two_interfaces();
   const std::vector standings{judge(config.rules[0], interfaces, never_refused)};
   Indexes indexes;
-  std::vector<EgressKey> senders;
-  for (std::uint16_t port = 1; port <= slots::egress; ++port)
+  std::vector<TxKey> senders;
+  for (std::uint16_t port = 1; port <= slots::tx; ++port)
     senders.push_back({.interface_index = 3, .source_port = port, .any_source = true});
   const auto table = compile(config, interfaces, standings, indexes, 1, 40000, senders);
-  CHECK(table.egress().size() == slots::egress);
+  CHECK(table.tx().size() == slots::tx);
   const auto& output = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
-  CHECK(output.senders.size() == slots::egress - 1);
-  CHECK(sender_egress(output, slots::egress) == nullptr);
+  CHECK(output.senders.size() == slots::tx - 1);
+  CHECK(sender_tx(output, slots::tx) == nullptr);
 }
 
 TEST_CASE("what an output has sent is known by source address and port") {
@@ -325,7 +325,7 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
   CHECK(outputs[3].unfragmented == 1472);
   CHECK(outputs[2].envelope.destination.v6.sin6_scope_id == 3);
   // A queue for each family, and for unicast.
-  CHECK(result.table.egress().size() == 3);
+  CHECK(result.table.tx().size() == 3);
 
   const auto without = [&](std::vector<IpAddress> addresses, IpAddress destination) {
     auto lone = one;
@@ -342,13 +342,13 @@ TEST_CASE("one interface receives each family by a socket of its own") {
   Config config;
   config.rules = {rule("four", ip("239.1.1.1"), 5000), rule("six", ip("ff15::1"), 5000)};
   const auto result = compiled(config, two_interfaces());
-  REQUIRE(result.table.ingress().size() == 2);
-  for (const auto& ingress : result.table.ingress()) {
-    REQUIRE(ingress.destinations.size() == 1);
-    const auto& destination = ingress.destinations[0];
-    CHECK(ingress.key.kind.family == destination.address.family());
-    CHECK(result.table.lookup(ingress.port, destination).size() == 1);
-    CHECK(result.table.lookup(1 - ingress.port, destination).empty());
+  REQUIRE(result.table.rx().size() == 2);
+  for (const auto& rx : result.table.rx()) {
+    REQUIRE(rx.destinations.size() == 1);
+    const auto& destination = rx.destinations[0];
+    CHECK(rx.key.kind.family == destination.address.family());
+    CHECK(result.table.lookup(rx.slot, destination).size() == 1);
+    CHECK(result.table.lookup(1 - rx.slot, destination).empty());
   }
 }
 
@@ -366,7 +366,7 @@ TEST_CASE("rules that do not run are not in the table but keep their counters") 
   config.rules = {rule("a", ip("239.1.1.1"), 5000)};
   const auto result = compiled(config, Interfaces({up("in", 2)}));
   CHECK(result.table.lookup(0, {ip("239.1.1.1"), 5000}).empty());
-  CHECK(result.table.ingress().empty());
+  CHECK(result.table.rx().empty());
   CHECK(result.indexes.rules.find("a"));
 }
 
@@ -406,7 +406,7 @@ TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own 
   CHECK(memories.size() == 1);
   CHECK(result.table.lookup(0, {ip("239.1.0.4"), 5000}).empty());
   CHECK(result.table.lookup(0, {ip("239.1.0.0"), 5003}).empty());
-  CHECK(result.table.ingress().at(0).destinations.size() == 12);
+  CHECK(result.table.rx().at(0).destinations.size() == 12);
 }
 
 TEST_CASE("slots stay with their rule across tables") {
