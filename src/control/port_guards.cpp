@@ -13,8 +13,8 @@ namespace mcr {
 namespace {
 
 /// Of unicast inputs.
-std::set<PortHolder::Place> own_ports(const RuleTable& table) {
-  std::set<PortHolder::Place> ports;
+std::set<PortGuards::Place> own_ports(const RuleTable& table) {
+  std::set<PortGuards::Place> ports;
   for (const auto\& rx : table.rx()) {
     if (rx.key.kind.local) continue;
     for (const auto& destination : rx.destinations)
@@ -38,18 +38,18 @@ void tell(const Endpoint& port, int error) {
 
 }  // namespace
 
-void PortHolder::hold(const RuleTable& table) {
+void PortGuards::hold(const RuleTable& table) {
   for (const auto& place : own_ports(table))
     ports_.try_emplace(place);
   retry();
 }
 
-void PortHolder::release(const RuleTable& table) {
+void PortGuards::release(const RuleTable& table) {
   const auto wanted = own_ports(table);
   std::erase_if(ports_, [&](const auto& entry) { return !wanted.contains(entry.first); });
 }
 
-void PortHolder::retry() {
+void PortGuards::retry() {
   for (auto& [place, port] : ports_) {
     if (port.socket.valid()) continue;
     port.socket = hold_port(SocketAddress(place.endpoint, place.scope));

@@ -154,12 +154,12 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
     table = std::make_unique<RuleTable>(compile(config, interfaces, standings, indexes_, generation,
                                                 sockets_.source_port(), senders_.keys()));
     sockets_.open(*table, config);
-    ports_.hold(*table);
+    port_guards_.hold(*table);
     sockets_.widen(*table);
   } catch (...) {
     log_events(memberships_.leave(wanted_groups(config_), now));
     sockets_.narrow(rules_.latest());
-    ports_.release(rules_.latest());
+    port_guards_.release(rules_.latest());
     clean_up();
     throw;
   }
@@ -176,7 +176,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   report_changes(standings_before, config_before);
   watch(now);
   sockets_.narrow(rules_.latest());
-  ports_.release(rules_.latest());
+  port_guards_.release(rules_.latest());
   log_events(memberships_.leave(wanted_groups(config_), now));
   clean_up();
 }
@@ -273,7 +273,7 @@ void Relay::tick(Clock::time_point now) {
   rejoin(now);
   sockets_.count();
   if (!clean_) clean_up();
-  ports_.retry();
+  port_guards_.retry();
   if (const auto due = memberships_.next_retry(); due && *due <= now) {
     const auto events = memberships_.retry(now);
     log_events(events);

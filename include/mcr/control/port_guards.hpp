@@ -12,7 +12,7 @@ namespace mcr {
 
 /// Packet sockets see a datagram without taking it: somebody must own its port, or the host answers
 /// the sender with an ICMP refusal. That may be another program; else it is us.
-class PortHolder {
+class PortGuards {
  public:
   /// An address and port of this host. A link-local address may be that of several interfaces.
   struct Place {

@@ -151,7 +151,7 @@ class Relay {
   Sockets::Workers workers_;
   std::vector<Heartbeat> heartbeats_;  ///< one per worker
   Sockets sockets_;
-  PortHolder ports_;
+  PortGuards port_guards_;
   SenderPorts senders_;
   bool senders_told_full_ = false;
   GroKeeper gro_;
