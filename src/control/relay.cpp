@@ -99,7 +99,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
   for (const auto& cpu : place_workers(daemon))
     workers_.push_back(std::make_unique<Worker>(
         rules_, limits_, id++, cpu, options.plain ? Tx::Mode::plain : Tx::Mode::bulk));
-  heartbeats_.resize(workers_.size());
+  watchdogs_.resize(workers_.size());
 }
 
 Relay::~Relay() {
@@ -293,10 +293,10 @@ void Relay::tick(Clock::time_point now) {
 void Relay::watch_workers() {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto& worker = *workers_[i];
-    if (heartbeats_[i].look(worker.rounds())) {
-      if (heartbeats_[i].stuck())
+    if (watchdogs_[i].sample(worker.rounds())) {
+      if (watchdogs_[i].stuck())
         log::error("worker {} is stuck: no round of its loop for {} s", worker.id(),
-                   Heartbeat::patience);
+                   WorkerWatchdog::patience);
       else
         log::notice("worker {} goes on", worker.id());
     }
@@ -305,7 +305,7 @@ void Relay::watch_workers() {
 }
 
 bool Relay::progresses() const noexcept {
-  return std::ranges::none_of(heartbeats_, &Heartbeat::stuck);
+  return std::ranges::none_of(watchdogs_, &WorkerWatchdog::stuck);
 }
 
 void Relay::sample_rates(double seconds) {

@@ -228,7 +228,7 @@ json Relay::report_workers() const {
     const auto& worker = workers_[i];
     const auto& counters = worker->counters().worker;
     result.push_back({{"id", worker->id()},
-                      {"state", heartbeats_[i].stuck() ? "stuck" : "running"},
+                      {"state", watchdogs_[i].stuck() ? "stuck" : "running"},
                       {"cpu", worker->cpu() ? json(*worker->cpu()) : json()},
                       {"rx_datagrams", counters.rx_datagrams.get()},
                       {"tx_datagrams", counters.tx_datagrams.get()},

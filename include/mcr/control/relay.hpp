@@ -149,7 +149,7 @@ class Relay {
   Snapshot<RuleTable> rules_;
   Mapping<RateMemory> limits_{slots::outputs};
   Sockets::Workers workers_;
-  std::vector<Heartbeat> heartbeats_;  ///< one per worker
+  std::vector<WorkerWatchdog> watchdogs_;  ///< one per worker
   Sockets sockets_;
   PortGuards port_guards_;
   SenderPorts senders_;

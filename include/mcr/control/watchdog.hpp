@@ -6,14 +6,14 @@
 
 namespace mcr {
 
-class Heartbeat {
+class WorkerWatchdog {
  public:
-  /// So many looks in a row at the same count: the worker is stuck. Looks and not seconds, so that
+  /// So many samples in a row at the same count: the worker is stuck. Samples and not seconds, so that
   /// a machine that was asleep as a whole accuses nobody.
   static constexpr unsigned patience = 3;
 
   /// `rounds`: of the worker's loop since it began. True if stuck() has changed by it.
-  bool look(std::uint64_t rounds) noexcept {
+  bool sample(std::uint64_t rounds) noexcept {
     const bool before = stuck();
     still_ = rounds == rounds_ ? still_ + 1 : 0;
     rounds_ = rounds;
@@ -23,7 +23,7 @@ class Heartbeat {
 
  private:
   std::uint64_t rounds_ = 0;
-  unsigned still_ = 0;  ///< looks in a row
+  unsigned still_ = 0;  ///< samples in a row
 };
 
 }  // namespace mcr
