@@ -1,4 +1,4 @@
-// What the kernel lost around us, by interface in use: for LossWatch.
+// What the kernel lost around us, by interface in use: for ExternalDrops.
 #include <algorithm>
 #include <set>
 
@@ -6,7 +6,7 @@
 
 namespace mcr {
 
-std::vector<LossCount> Relay::losses(const std::vector<LinkStats>& links) const {
+std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats>& links) const {
   std::set<std::string> inputs;
   std::set<std::string> outputs;
   for (const auto& rule : config_.rules) {
@@ -15,18 +15,18 @@ std::vector<LossCount> Relay::losses(const std::vector<LinkStats>& links) const 
     for (const auto& output : rule.outputs)
       outputs.insert(output.interface);
   }
-  std::vector<LossCount> losses;
+  std::vector<ExternalDropCount> losses;
   for (const auto& link : links) {
     if (inputs.contains(link.name)) {
-      losses.push_back({link.name, LossPlace::nic, link.rx_missed});
-      losses.push_back({link.name, LossPlace::stack, link.rx_dropped});
+      losses.push_back({link.name, DropPlace::nic, link.rx_missed});
+      losses.push_back({link.name, DropPlace::stack, link.rx_dropped});
       const auto counted = sockets_.counted().find(link.name);
-      losses.push_back({link.name, LossPlace::socket,
+      losses.push_back({link.name, DropPlace::socket,
                         counted == sockets_.counted().end() ? 0 : counted->second.dropped});
     }
     if (outputs.contains(link.name)) {
-      losses.push_back({link.name, LossPlace::discipline, link.qdisc_drops});
-      losses.push_back({link.name, LossPlace::driver, link.tx_dropped});
+      losses.push_back({link.name, DropPlace::discipline, link.qdisc_drops});
+      losses.push_back({link.name, DropPlace::driver, link.tx_dropped});
     }
   }
   return losses;

@@ -155,7 +155,7 @@ class Program {
   Relay relay_;
   std::unique_ptr<MetricsServer> metrics_;  ///< null: none
   std::vector<LinkStats> links_;            ///< as last read
-  LossWatch loss_watch_;
+  ExternalDrops loss_watch_;
   Clock::time_point looked_for_loss_;
   const Softnet softnet_before_ = read_softnet();
   Clock::time_point started_ = Clock::now();
@@ -263,8 +263,8 @@ void Program::look_for_loss() {
   constexpr auto pause = std::chrono::seconds(5);
   if (Clock::now() - looked_for_loss_ < pause) return;
   looked_for_loss_ = Clock::now();
-  auto counts = relay_.losses(links());
-  counts.push_back({"", LossPlace::backlog, read_softnet().dropped});
+  auto counts = relay_.external_drops(links());
+  counts.push_back({"", DropPlace::backlog, read_softnet().dropped});
   for (const auto& line : loss_watch_.look(counts, Clock::now()))
     log::warning("{}", line);
 }

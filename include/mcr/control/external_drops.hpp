@@ -15,7 +15,7 @@
 
 namespace mcr {
 
-enum class LossPlace : std::uint8_t {
+enum class DropPlace : std::uint8_t {
   nic,         ///< no descriptor of the NIC was free (rx_missed_errors)
   stack,       ///< between driver and protocol (rx_dropped); protocols nobody speaks count, too
   backlog,     ///< a CPU's input queue was full (softnet_stat); of the host, no interface
@@ -25,28 +25,28 @@ enum class LossPlace : std::uint8_t {
 };
 
 /// A counter of the kernel's, in frames since whenever.
-struct LossCount {
+struct ExternalDropCount {
   std::string interface;  ///< "" for the host
-  LossPlace place = LossPlace::nic;
+  DropPlace place = DropPlace::nic;
   std::uint64_t frames = 0;
 };
 
-class LossWatch {
+class ExternalDrops {
  public:
   using Clock = std::chrono::steady_clock;
 
   /// Between two lines about the same place.
   static constexpr std::chrono::seconds pause{60};
-  /// Of LossPlace::stack between two looks: less is other people's protocols, not loss.
+  /// Of DropPlace::stack between two looks: less is other people's protocols, not loss.
   static constexpr std::uint64_t least_of_stack = 50;
 
   /// What is to be said now, each with what to do. The first look at a counter only remembers it;
   /// one that is not in `counts` is forgotten.
-  [[nodiscard]] std::vector<std::string> look(std::span<const LossCount> counts,
+  [[nodiscard]] std::vector<std::string> report(std::span<const ExternalDropCount> counts,
                                               Clock::time_point now);
 
  private:
-  using Key = std::pair<std::string, LossPlace>;
+  using Key = std::pair<std::string, DropPlace>;
   struct Known {
     std::uint64_t seen = 0;    ///< the counter at the last look
     std::uint64_t untold = 0;  ///< frames

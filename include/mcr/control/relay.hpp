@@ -78,7 +78,7 @@ class Relay {
   /// The same as metrics for Prometheus. `process` has what belongs to the process.
   [[nodiscard]] std::string metrics(nlohmann::json process, const std::vector<LinkStats>& links);
   /// What the kernel lost on the interfaces in use. Of the sockets: as of the last tick().
-  [[nodiscard]] std::vector<LossCount> losses(const std::vector<LinkStats>& links) const;
+  [[nodiscard]] std::vector<ExternalDropCount> external_drops(const std::vector<LinkStats>& links) const;
   /// One line of totals, for the log.
   [[nodiscard]] std::string totals();
 
