@@ -58,8 +58,8 @@ inline std::vector<Standing> judged(const Config& config, const Interfaces& inte
 inline RuleTable table(std::size_t count) {
   const auto config = rules(count);
   const auto interfaces = two_interfaces();
-  Indexes indexes;
-  return compile(config, interfaces, judged(config, interfaces), indexes, 1);
+  SlotAllocators allocators;
+  return compile(config, interfaces, judged(config, interfaces), allocators, 1);
 }
 
 }  // namespace mcr::bench

@@ -47,8 +47,8 @@ void compile_table(benchmark::State& state) {
   const auto interfaces = bench::two_interfaces();
   const auto standings = bench::judged(config, interfaces);
   for (auto _ : state) {
-    Indexes indexes;
-    const auto table = compile(config, interfaces, standings, indexes, 1);
+    SlotAllocators allocators;
+    const auto table = compile(config, interfaces, standings, allocators, 1);
     benchmark::DoNotOptimize(table.generation());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -59,10 +59,10 @@ BENCHMARK(compile_table)->Arg(100)->Arg(10'000)->Unit(benchmark::kMillisecond);
 void recompile_table(benchmark::State& state) {
   const auto config = bench::rules(static_cast<std::size_t>(state.range(0)));
   const auto interfaces = bench::two_interfaces();
-  Indexes indexes;
+  SlotAllocators allocators;
   for (auto _ : state) {
     const auto standings = bench::judged(config, interfaces);
-    const auto table = compile(config, interfaces, standings, indexes, 1);
+    const auto table = compile(config, interfaces, standings, allocators, 1);
     benchmark::DoNotOptimize(table.generation());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -36,7 +36,7 @@ void Relay::watch(Clock::time_point now) {
   for (std::size_t i = 0; i < config_.rules.size(); ++i) {
     const auto& rule = config_.rules[i];
     if (!rule.expect) continue;
-    const auto slot = *indexes_.rules.find(rule.name);
+    const auto slot = *slots_.rules.find(rule.name);
     auto& alarm = alarms_[slot];
     const auto heard_now = hearing(i, slot, now);
     const auto lacking = alarm.lacking_for(now);

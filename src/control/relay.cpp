@@ -151,7 +151,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   std::unique_ptr<RuleTable> table;
   try {
     const auto generation = rules_.latest().generation() + 1;
-    table = std::make_unique<RuleTable>(compile(config, interfaces, standings, indexes_, generation,
+    table = std::make_unique<RuleTable>(compile(config, interfaces, standings, slots_, generation,
                                                 sockets_.source_port(), senders_.keys()));
     sockets_.open(*table, config);
     port_guards_.hold(*table);
@@ -209,7 +209,7 @@ void Relay::publish(std::unique_ptr<const RuleTable> table) {
 void Relay::clean_up() {
   clean_ = false;
   if (!rules_.reclaim()) return;
-  clean_ = sockets_.retire(rules_.latest(), indexes_);
+  clean_ = sockets_.retire(rules_.latest(), slots_);
   free_slots();
 }
 
@@ -222,7 +222,7 @@ void Relay::free_slots() {
       for (std::size_t n = 0; n < output.destinations().size(); ++n)
         outputs.insert({rule.name, output.interface, output.destinations().at(n)});
   }
-  indexes_.rules.remove_if([&](const std::string& name, std::uint32_t slot) {
+  slots_.rules.remove_if([&](const std::string& name, std::uint32_t slot) {
     if (rules.contains(name) || !clean_) return false;
     for (auto& worker : workers_)
       clear(worker->counters().rules[slot]);
@@ -230,7 +230,7 @@ void Relay::free_slots() {
     alarms_[slot] = {};
     return true;
   });
-  indexes_.outputs.remove_if([&](const OutputKey& key, std::uint32_t slot) {
+  slots_.outputs.remove_if([&](const OutputKey& key, std::uint32_t slot) {
     if (outputs.contains(key)) return false;
     if (!std::ranges::all_of(workers_, [&](const auto& worker) {
           return at_rest(worker->counters().outputs[slot]);
@@ -310,7 +310,7 @@ bool Relay::progresses() const noexcept {
 
 void Relay::sample_rates(double seconds) {
   if (seconds <= 0) return;
-  for (const auto& [rule, slot] : indexes_.rules.entries()) {
+  for (const auto& [rule, slot] : slots_.rules.entries()) {
     const auto now = heard(slot);
     auto& rate = rates_[slot];
     rate.pps = static_cast<double>(now.datagrams - rate.datagrams_before) / seconds;

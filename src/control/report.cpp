@@ -114,7 +114,7 @@ std::uint64_t sum(const Sockets::Workers& workers, CounterOf&& counter_of) {
 }  // namespace
 
 RuleFigures Relay::figures_of(const Rule& rule) const {
-  const auto slot = *indexes_.rules.find(rule.name);
+  const auto slot = *slots_.rules.find(rule.name);
   RuleFigures figures;
   for (const auto& worker : workers_)
     add(figures, worker->counters().rules[slot]);
@@ -125,7 +125,7 @@ OutputFigures Relay::figures_of(const Rule& rule, const Output& output) const {
   const auto destinations = output.destinations();
   OutputFigures figures;
   for (std::size_t n = 0; n < destinations.size(); ++n) {
-    const auto slot = *indexes_.outputs.find({rule.name, output.interface, destinations.at(n)});
+    const auto slot = *slots_.outputs.find({rule.name, output.interface, destinations.at(n)});
     for (const auto& worker : workers_)
       add(figures, worker->counters().outputs[slot]);
   }
@@ -182,7 +182,7 @@ std::string Relay::reason_of_rule(std::size_t at) const {
 
 json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   const auto& rule = config_.rules[at];
-  const auto slot = *indexes_.rules.find(rule.name);
+  const auto slot = *slots_.rules.find(rule.name);
   json inputs = json::array();
   for (const auto& input : rule.inputs)
     inputs.push_back(describe(input));

@@ -31,7 +31,7 @@ std::vector<RuleMetrics> Relay::rule_metrics() const {
   for (std::size_t i = 0; i < config_.rules.size(); ++i) {
     const auto& rule = config_.rules[i];
     RuleMetrics metrics{
-        rule.name, state_of_rule(i, *indexes_.rules.find(rule.name)), figures_of(rule), {}};
+        rule.name, state_of_rule(i, *slots_.rules.find(rule.name)), figures_of(rule), {}};
     metrics.outputs.reserve(rule.outputs.size());
     for (std::size_t o = 0; o < rule.outputs.size(); ++o) {
       const auto& output = rule.outputs[o];

@@ -25,7 +25,7 @@ void Relay::follow_senders(Clock::time_point now) {
 
 void Relay::note_use_of_senders(Clock::time_point now) {
   for (const auto& key : senders_.keys()) {
-    const auto slot = indexes_.tx.find(key);
+    const auto slot = slots_.tx.find(key);
     if (!slot) continue;
     for (const auto& worker : workers_)
       if (worker->sockets().tx[*slot].used.exchange(false, std::memory_order_relaxed))

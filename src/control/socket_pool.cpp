@@ -197,7 +197,7 @@ void Sockets::narrow(const RuleTable& table) noexcept {
   }
 }
 
-bool Sockets::retire(const RuleTable& table, Indexes& indexes) {
+bool Sockets::retire(const RuleTable& table, SlotAllocators& allocators) {
   std::set<std::uint16_t> rx_wanted;
   std::set<std::uint16_t> tx_wanted;
   for (const auto& wanted : table.rx())
@@ -225,10 +225,10 @@ bool Sockets::retire(const RuleTable& table, Indexes& indexes) {
     return std::ranges::none_of(
         tx_, [&](const auto& entry) { return entry.second.source_port == fixed.first; });
   });
-  indexes.rx.remove_if([this](const auto&, std::uint32_t slot) {
+  allocators.rx.remove_if([this](const auto&, std::uint32_t slot) {
     return !rx_.contains(static_cast<std::uint16_t>(slot));
   });
-  indexes.tx.remove_if([this](const auto&, std::uint32_t slot) {
+  allocators.tx.remove_if([this](const auto&, std::uint32_t slot) {
     return !tx_.contains(static_cast<std::uint16_t>(slot));
   });
   return rx_.size() == rx_wanted.size() && tx_.size() == tx_wanted.size();

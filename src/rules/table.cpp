@@ -150,8 +150,8 @@ Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal
 
 class TableCompiler {
  public:
-  TableCompiler(const Interfaces& interfaces, Indexes& indexes, std::uint16_t source_port)
-      : interfaces_(interfaces), indexes_(indexes), source_port_(source_port) {}
+  TableCompiler(const Interfaces& interfaces, SlotAllocators& allocators, std::uint16_t source_port)
+      : interfaces_(interfaces), slots_(allocators), source_port_(source_port) {}
 
   void add(const Rule& rule, const Standing& standing);
   void add_senders(std::span<const TxKey> senders);
@@ -175,7 +175,7 @@ class TableCompiler {
   void hash_entries();
 
   template <typename Key>
-  static std::uint32_t index_of(IndexBook<Key>& book, const Key& key, std::string_view what) {
+  static std::uint32_t index_of(SlotAllocator<Key>& book, const Key& key, std::string_view what) {
     const auto index = book.add(key);
     if (!index)
       throw Failure(ExitCode::config,
@@ -185,7 +185,7 @@ class TableCompiler {
   }
 
   const Interfaces& interfaces_;
-  Indexes& indexes_;
+  SlotAllocators& slots_;
   const std::uint16_t source_port_;
   RuleTable table_;
   std::map<RxKey, std::size_t> rx_at_;  ///< where in table_.rx_
@@ -195,7 +195,7 @@ class TableCompiler {
 
 void TableCompiler::add(const Rule& rule, const Standing& standing) {
   // Also a rule that waits keeps its counters.
-  const auto slot = index_of(indexes_.rules, rule.name, "rules");
+  const auto slot = index_of(slots_.rules, rule.name, "rules");
   const Layout layout{table_.outputs_.size(), rule.outputs.size(), mapped(rule)};
   table_.outputs_.resize(layout.first + layout.mapped.size() * layout.outputs);
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
@@ -238,7 +238,7 @@ void TableCompiler::add_output(const Rule& rule, std::size_t at, bool usable,
   auto result = make_output(output, usable);
   for (std::size_t run = 0; run < layout.mapped.size(); ++run) {
     const auto to = output.destinations().mapped_from(layout.mapped, run);
-    result.slot = index_of(indexes_.outputs, OutputKey{rule.name, output.interface, to}, "outputs");
+    result.slot = index_of(slots_.outputs, OutputKey{rule.name, output.interface, to}, "outputs");
     if (usable)
       result.envelope.destination = SocketAddress(to, interfaces_.find(output.interface)->index);
     if (output.limit && run == 0) {
@@ -270,7 +270,7 @@ TableRx& TableCompiler::rx(const Input& input, const Interface& interface) {
   const auto [known, added] = rx_at_.try_emplace(key, table_.rx_.size());
   if (added) {
     TableRx rx;
-    rx.slot = static_cast<std::uint16_t>(index_of(indexes_.rx, key, "kinds of input"));
+    rx.slot = static_cast<std::uint16_t>(index_of(slots_.rx, key, "kinds of input"));
     rx.interface = interface.name;
     rx.key = key;
     rx.link_header = *interface.link_header();
@@ -290,7 +290,7 @@ Envelope TableCompiler::envelope(const Output& output, const Interface& interfac
 std::uint16_t TableCompiler::tx_slot_of(const Interface& interface, const TxKey& key) {
   const auto known = tx_slots_.find(key);
   if (known != tx_slots_.end()) return known->second;
-  const auto slot = static_cast<std::uint16_t>(index_of(indexes_.tx, key, "kinds of output"));
+  const auto slot = static_cast<std::uint16_t>(index_of(slots_.tx, key, "kinds of output"));
   tx_slots_.emplace(key, slot);
   table_.tx_.push_back({slot, interface.name, key});
   return slot;
@@ -304,7 +304,7 @@ void TableCompiler::add_sender(const TxKey& key) {
   const auto raw = std::ranges::find(table_.tx_, kind, &TableTx::key);
   if (raw == table_.tx_.end()) return;
   const auto known = tx_slots_.find(key);
-  const auto index = known != tx_slots_.end() ? known->second : indexes_.tx.add(key);
+  const auto index = known != tx_slots_.end() ? known->second : slots_.tx.add(key);
   if (!index) return;
   const auto slot = static_cast<std::uint16_t>(*index);
   senders_[raw->slot].push_back({key.source_port, slot});
@@ -399,10 +399,10 @@ bool RuleTable::has_own(const Endpoint& source) const noexcept {
 }
 
 RuleTable compile(const Config& config, const Interfaces& interfaces,
-                  const std::vector<Standing>& standings, Indexes& indexes,
+                  const std::vector<Standing>& standings, SlotAllocators& allocators,
                   std::uint64_t generation, std::uint16_t source_port,
                   std::span<const TxKey> senders) {
-  TableCompiler compiler(interfaces, indexes, source_port);
+  TableCompiler compiler(interfaces, allocators, source_port);
   for (std::size_t i = 0; i < config.rules.size(); ++i)
     compiler.add(config.rules[i], standings[i]);
   compiler.add_senders(senders);

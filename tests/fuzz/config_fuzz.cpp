@@ -61,10 +61,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<mcr::Standing> standings;
   for (const auto& rule : config.rules)
     standings.push_back(judge(rule, host, [](const mcr::Input&) { return std::string(); }));
-  mcr::Indexes indexes;
+  mcr::SlotAllocators allocators;
   try {
-    check_table(compile(config, host, standings, indexes, 1));
-  } catch (const mcr::Failure&) {  // a book of indexes is full
+    check_table(compile(config, host, standings, allocators, 1));
+  } catch (const mcr::Failure&) {  // a book of allocators is full
   }
   return 0;
 }

@@ -144,7 +144,7 @@ class Relay {
   Interfaces interfaces_;
   std::map<std::string, std::string> unfollowed_;  ///< interfaces, and what was refused of them
   std::vector<Standing> standings_;                ///< one per rule of config_
-  Indexes indexes_;
+  SlotAllocators slots_;
   Memberships memberships_;
   Snapshot<RuleTable> rules_;
   Mapping<RateMemory> limits_{slots::outputs};

@@ -74,7 +74,7 @@ class Sockets {
   /// logged: its surplus is `unmatched`.
   void narrow(const RuleTable& table) noexcept;
   /// Closes what the table does not need and no worker uses; true when nothing is left to close.
-  bool retire(const RuleTable& table, Indexes& indexes);
+  bool retire(const RuleTable& table, SlotAllocators& allocators);
 
   /// Reads the kernel's counters, which are cleared by reading.
   void count();

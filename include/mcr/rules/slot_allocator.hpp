@@ -13,11 +13,11 @@ namespace mcr {
 
 /// Control thread only.
 template <typename Key>
-class IndexBook {
+class SlotAllocator {
  public:
   using Index = std::uint32_t;
 
-  explicit IndexBook(std::size_t capacity) : capacity_(capacity) {}
+  explicit SlotAllocator(std::size_t capacity) : capacity_(capacity) {}
 
   /// The key's number, a new one if it has none; nothing when all are taken.
   std::optional<Index> add(const Key& key) {

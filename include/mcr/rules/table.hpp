@@ -33,11 +33,11 @@ struct OutputKey {
 };
 
 /// Every number a table refers to. Control thread only.
-struct Indexes {
-  IndexBook<std::string> rules{slots::rules};
-  IndexBook<OutputKey> outputs{slots::outputs};
-  IndexBook<RxKey> rx{slots::rx};
-  IndexBook<TxKey> tx{slots::tx};
+struct SlotAllocators {
+  SlotAllocator<std::string> rules{slots::rules};
+  SlotAllocator<OutputKey> outputs{slots::outputs};
+  SlotAllocator<RxKey> rx{slots::rx};
+  SlotAllocator<TxKey> tx{slots::tx};
 };
 
 enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
@@ -176,12 +176,12 @@ class RuleTable {
   std::vector<TableTx> tx_;
 };
 
-/// Compiles the active rules. Adds what it needs to `indexes`; removes nothing from there.
+/// Compiles the active rules. Adds what it needs to `allocators`; removes nothing from there.
 /// `standings`: one per rule, from judge(). `source_port`: of outputs that name none. `senders`:
 /// tx slots to have beside the raw ones of their kind, sorted; those without one are left out.
-/// Throws Failure (config) when a book of indexes is full.
+/// Throws Failure (config) when a book of allocators is full.
 [[nodiscard]] RuleTable compile(const Config& config, const Interfaces& interfaces,
-                                const std::vector<Standing>& standings, Indexes& indexes,
+                                const std::vector<Standing>& standings, SlotAllocators& allocators,
                                 std::uint64_t generation, std::uint16_t source_port = 0,
                                 std::span<const TxKey> senders = {});
 

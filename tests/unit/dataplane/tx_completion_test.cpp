@@ -50,8 +50,8 @@ RuleTable one_rule(bool segments = true) {
   out.segments = segments;
   const Interfaces interfaces({link("in", 2), out});
   const auto standing = judge(rule, interfaces, [](const Input&) { return std::string(); });
-  Indexes indexes;
-  return compile(config, interfaces, {standing}, indexes, 1);
+  SlotAllocators allocators;
+  return compile(config, interfaces, {standing}, allocators, 1);
 }
 
 /// A ring whose requests are looked at, and never handed over.

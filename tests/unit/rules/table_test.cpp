@@ -47,7 +47,7 @@ std::string never_refused(const Input&) {
 }
 
 struct Compiled {
-  Indexes indexes;
+  SlotAllocators allocators;
   RuleTable table;
 };
 
@@ -56,7 +56,7 @@ Compiled compiled(const Config& config, const Interfaces& interfaces) {
   for (const auto& one : config.rules)
     standings.push_back(judge(one, interfaces, never_refused));
   Compiled result;
-  result.table = compile(config, interfaces, standings, result.indexes, 1);
+  result.table = compile(config, interfaces, standings, result.allocators, 1);
   return result;
 }
 
@@ -103,8 +103,8 @@ TEST_CASE("a rule that is switched off waits for nothing, and keeps its counters
   const auto result = compiled(config, two_interfaces());
   CHECK(result.table.rx().empty());
   CHECK(result.table.tx().empty());
-  CHECK(result.indexes.rules.find("a"));
-  CHECK(result.indexes.outputs.entries().size() == 1);
+  CHECK(result.allocators.rules.find("a"));
+  CHECK(result.allocators.outputs.entries().size() == 1);
 }
 
 TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
@@ -231,14 +231,14 @@ TEST_CASE("an output that preserves the sender's port is raw, with tx slots by s
   std::vector<Standing> standings;
   for (const auto& one : config.rules)
     standings.push_back(judge(one, interfaces, never_refused));
-  Indexes indexes;
+  SlotAllocators allocators;
   const TxKey sender{.interface_index = 3, .source_port = 4000, .any_source = true};
   auto same_as_fixed = sender;
   same_as_fixed.source_port = 7000;
   auto elsewhere = sender;
   elsewhere.interface_index = 9;
   const std::vector senders{sender, same_as_fixed, elsewhere};
-  const auto table = compile(config, interfaces, standings, indexes, 1, 40000, senders);
+  const auto table = compile(config, interfaces, standings, allocators, 1, 40000, senders);
 
   REQUIRE(table.tx().size() == 4);
   CHECK(table.tx()[0].key.raw);
@@ -246,7 +246,7 @@ TEST_CASE("an output that preserves the sender's port is raw, with tx slots by s
   const auto sent = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0]);
   CHECK(sent[0].raw);
   REQUIRE(sender_tx(sent[0], 4000) != nullptr);
-  CHECK(sender_tx(sent[0], 4000)->tx_slot == *indexes.tx.find(sender));
+  CHECK(sender_tx(sent[0], 4000)->tx_slot == *allocators.tx.find(sender));
   CHECK(sender_tx(sent[0], 7000)->tx_slot == sent[1].tx_slot);
   CHECK(sender_tx(sent[0], 4001) == nullptr);
   CHECK_FALSE(sent[1].raw);
@@ -262,11 +262,11 @@ TEST_CASE("senders find no tx slot of their own where all are taken") {
   config.rules[0].outputs[0].source.mode = Source::Mode::preserve;
   const auto interfaces = two_interfaces();
   const std::vector standings{judge(config.rules[0], interfaces, never_refused)};
-  Indexes indexes;
+  SlotAllocators allocators;
   std::vector<TxKey> senders;
   for (std::uint16_t port = 1; port <= slots::tx; ++port)
     senders.push_back({.interface_index = 3, .source_port = port, .any_source = true});
-  const auto table = compile(config, interfaces, standings, indexes, 1, 40000, senders);
+  const auto table = compile(config, interfaces, standings, allocators, 1, 40000, senders);
   CHECK(table.tx().size() == slots::tx);
   const auto& output = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
   CHECK(output.senders.size() == slots::tx - 1);
@@ -285,11 +285,11 @@ TEST_CASE("what an output has sent is known by source address and port") {
   preserving.source = {Source::Mode::preserve, {}};
   config.rules[0].outputs.push_back(fixed);
   config.rules[0].outputs.push_back(preserving);
-  Indexes indexes;
+  SlotAllocators allocators;
   std::vector<Standing> standings;
   for (const auto& one : config.rules)
     standings.push_back(judge(one, two_interfaces(), never_refused));
-  const auto table = compile(config, two_interfaces(), standings, indexes, 1, 40000);
+  const auto table = compile(config, two_interfaces(), standings, allocators, 1, 40000);
   CHECK(table.is_own({source, 40000}));
   CHECK(table.is_own({source, 7000}));
   CHECK_FALSE(table.is_own({source, 40064}));
@@ -367,7 +367,7 @@ TEST_CASE("rules that do not run are not in the table but keep their counters") 
   const auto result = compiled(config, Interfaces({up("in", 2)}));
   CHECK(result.table.lookup(0, {ip("239.1.1.1"), 5000}).empty());
   CHECK(result.table.rx().empty());
-  CHECK(result.indexes.rules.find("a"));
+  CHECK(result.allocators.rules.find("a"));
 }
 
 TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own destination") {
@@ -416,12 +416,12 @@ TEST_CASE("slots stay with their rule across tables") {
   const auto slot = first.table.lookup(0, {ip("239.1.1.2"), 5000})[0].rule;
   config.rules.erase(config.rules.begin());
   const std::vector<Standing> standings{judge(config.rules[0], two_interfaces(), never_refused)};
-  const auto next = compile(config, two_interfaces(), standings, first.indexes, 2);
+  const auto next = compile(config, two_interfaces(), standings, first.allocators, 2);
   CHECK(next.lookup(0, {ip("239.1.1.2"), 5000})[0].rule == slot);
 }
 
 TEST_CASE("a superseded index goes to the next key only after it was given back") {
-  IndexBook<std::string> book(2);
+  SlotAllocator<std::string> book(2);
   CHECK(*book.add("a") == 0);
   CHECK(*book.add("b") == 1);
   CHECK(*book.add("a") == 0);
@@ -463,7 +463,7 @@ TEST_CASE("the lookup agrees with a naive scan") {
                                    return block.contains(IpAddress::v4(from));
                                  });
             if (Endpoint{input.destination, input.port} == destination && allowed)
-              expected.insert(*result.indexes.rules.find(one.name));
+              expected.insert(*result.allocators.rules.find(one.name));
           }
           std::multiset<std::uint32_t> found;
           for (const auto& entry : result.table.lookup(0, destination))
