@@ -282,7 +282,7 @@ void Rx::ended(std::uint16_t slot, int result) noexcept {
   }
 }
 
-void Rx::settle() noexcept {
+void Rx::release_idle_sockets() noexcept {
   if (ended_.none()) return;
   for (std::uint16_t slot = 0; slot < slots::rx; ++slot) {
     auto& cell = sockets_.rx[slot];

@@ -1,7 +1,7 @@
 // A message is one sendmsg(2): datagrams of one output, straight from the receive buffers, several
 // of one size cut apart by the kernel (UDP_SEGMENT). Its life:
 //
-//   add() -> waiting (still gathering) -> flush(): with the kernel -> answered -> settled
+//   add() -> waiting (still gathering) -> flush(): with the kernel -> answered -> finished
 //               ^                                |
 //               +---------- returned <-----------+   refused for now
 //
@@ -74,30 +74,30 @@ Tx::Tx(Ring& ring, Buffers& buffers, WorkerSockets\& sockets, CounterBlock& coun
 
 // ---- Building messages
 
-Tx::Exit Tx::exit_of(const TableOutput& output, const Packet& packet) noexcept {
+Tx::TxPath Tx::path_of(const TableOutput& output, const Packet& packet) noexcept {
   if (!output.raw) return {output.tx_slot, false};
   const auto* sender = sender_tx(output, packet.source.port);
-  return sender == nullptr ? Exit{output.tx_slot, true} : Exit{sender->tx_slot, false};
+  return sender == nullptr ? TxPath{output.tx_slot, true} : TxPath{sender->tx_slot, false};
 }
 
-void Tx::note_sender(const Exit& exit, const Packet& packet) noexcept {
-  if (exit.raw)
-    shared_.sender_notes.add({exit.tx_slot, packet.source.port});
+void Tx::note_sender(const TxPath& path, const Packet& packet) noexcept {
+  if (path.raw)
+    shared_.sender_notes.add({path.tx_slot, packet.source.port});
   else
-    shared_.tx[exit.tx_slot].used.store(true, std::memory_order_relaxed);
+    shared_.tx[path.tx_slot].used.store(true, std::memory_order_relaxed);
 }
 
-bool Tx::gathers(const TableOutput& output, const Exit& exit,
+bool Tx::gathers(const TableOutput& output, const TxPath& path,
                      const Packet& packet) const noexcept {
-  return mode_ == Mode::bulk && output.segmentation && !exit.raw &&
+  return mode_ == Mode::bulk && output.segmentation && !path.raw &&
          packet.segment <= output.unfragmented && packet.segment != 0;
 }
 
 bool Tx::has_room(const TableOutput& output, const Packet& packet) const noexcept {
   if (output.tx_slot == TableOutput::no_tx_slot) return true;
-  const auto exit = exit_of(output, packet);
-  const auto& queue = queues_[exit.tx_slot];
-  const bool single = !gathers(output, exit, packet) || outputs_[output.slot].singles_left != 0;
+  const auto path = path_of(output, packet);
+  const auto& queue = queues_[path.tx_slot];
+  const bool single = !gathers(output, path, packet) || outputs_[output.slot].unsegmented_left != 0;
   const auto each = single ? 1 : datagrams_per_message(packet.segment);
   const auto needed = (packet.datagrams + each - 1) / each;
   return needed <= free_count_ && queue.waiting.count + needed <= queue_limit;
@@ -107,18 +107,18 @@ void Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buff
   counters_.outputs[output.slot].matched.add(packet.datagrams);
   if (output.tx_slot == TableOutput::no_tx_slot)
     return count_drop(output.slot, OutputDrop::output_down, packet.datagrams);
-  const auto* envelope = &output.envelope;
-  if (output.varies != 0) {
-    envelope = &(filled_ = output.envelope);
-    if (const auto reason = fill(filled_, output.varies, packet))
+  const auto* send_header = &output.header;
+  if (output.per_packet_fields != 0) {
+    send_header = &(filled_ = output.header);
+    if (const auto reason = fill(filled_, output.per_packet_fields, packet))
       return count_drop(output.slot, *reason, packet.datagrams);
   }
 
-  const auto exit = exit_of(output, packet);
-  if (output.raw) note_sender(exit, packet);
+  const auto path = path_of(output, packet);
+  if (output.raw) note_sender(path, packet);
   auto& state = outputs_[output.slot];
-  const bool gather = gathers(output, exit, packet) && state.singles_left == 0;
-  if (state.singles_left != 0) --state.singles_left;
+  const bool gather = gathers(output, path, packet) && state.unsegmented_left == 0;
+  if (state.unsegmented_left != 0) --state.unsegmented_left;
   const auto each = gather ? datagrams_per_message(packet.segment) : 1;
   const auto* data = packet.payload.data();
   auto bytes = static_cast<std::uint32_t>(packet.payload.size());
@@ -128,17 +128,17 @@ void Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buff
     run.segment = packet.segment;
     run.bytes = std::min(bytes, run.datagrams * packet.segment);
     run.pages = pages_of(data, run.bytes);
-    if (exit.raw)
-      add_raw(output, exit, *envelope, run, packet.source, data, buffer);
+    if (path.raw)
+      add_raw(output, path, *send_header, run, packet.source, data, buffer);
     else
-      add_run(output, exit, *envelope, run, gather, data, buffer);
+      add_run(output, path, *send_header, run, gather, data, buffer);
     data += run.bytes;
     bytes -= run.bytes;
     left -= run.datagrams;
   }
 }
 
-void Tx::add_run(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+void Tx::add_run(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
                      const Run& run, bool gather, const std::byte* data,
                      std::uint16_t buffer) noexcept {
   auto& state = outputs_[output.slot];
@@ -149,12 +149,12 @@ void Tx::add_run(const TableOutput& output, const Exit& exit, const Envelope& en
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
     if (joins(open.shape, run, page_limit) &&
-        (output.varies == 0 || (open.tx_slot == exit.tx_slot && bears(open, envelope)))) {
-      if (!has_its_share(open.tx_slot)) return append(open, run, data, buffer);
+        (output.per_packet_fields == 0 || (open.tx_slot == path.tx_slot && same_header(open, send_header)))) {
+      if (!over_quota(open.tx_slot)) return append(open, run, data, buffer);
       return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     }
   }
-  auto* message = start(output, exit, envelope, run);
+  auto* message = start(output, path, send_header, run);
   if (message == nullptr) return;
   append(*message, run, data, buffer);
   if (state.open_plus_one != 0) ++complete_;
@@ -164,53 +164,53 @@ void Tx::add_run(const TableOutput& output, const Exit& exit, const Envelope& en
 }
 
 /// One datagram, never gathered.
-void Tx::add_raw(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+void Tx::add_raw(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
                      const Run& run, const Endpoint& source, const std::byte* data,
                      std::uint16_t buffer) noexcept {
-  auto* message = start(output, exit, envelope, run);
+  auto* message = start(output, path, send_header, run);
   if (message == nullptr) return;
   message->raw = message->copy_only = true;
-  message->udp_header = make_udp_header(source, envelope.destination.endpoint(), {data, run.bytes});
+  message->udp_header = make_udp_header(source, send_header.destination.endpoint(), {data, run.bytes});
   message->destination.v4.sin_port = 0;  // where IPv6's is, too: a raw socket takes no other
   append(*message, run, data, buffer);
   ++complete_;
 }
 
 /// Whether a port that waits for its socket holds all it may of what the others need, too.
-bool Tx::has_its_share(std::uint16_t tx_slot) const noexcept {
+bool Tx::over_quota(std::uint16_t tx_slot) const noexcept {
   const auto& queue = queues_[tx_slot];
   return queue.blocked && (queue.waiting_pieces + slot_pinned_[tx_slot].buffers() >= held_by_slot ||
                           !buffers_.has_spares() || buffers_.available() < buffers_.count() / 4 ||
                           free_count_ < messages / 4);
 }
 
-/// Whether the message's envelope is this one.
-bool Tx::bears(const Message& message, const Envelope& envelope) noexcept {
+/// Whether the message's send_header is this one.
+bool Tx::same_header(const Message& message, const SendHeader& send_header) noexcept {
   return std::ranges::equal(std::span(message.control).first(message.control_bytes),
-                            envelope.used_control()) &&
-         message.destination == envelope.destination;
+                            send_header.used_control()) &&
+         message.destination == send_header.destination;
 }
 
-Tx::Message* Tx::start(const TableOutput& output, const Exit& exit,
-                               const Envelope& envelope, const Run& run) noexcept {
-  auto& queue = queues_[exit.tx_slot];
-  if (queue.waiting.count >= queue_limit || has_its_share(exit.tx_slot)) {
+Tx::Message* Tx::start(const TableOutput& output, const TxPath& path,
+                               const SendHeader& send_header, const Run& run) noexcept {
+  auto& queue = queues_[path.tx_slot];
+  if (queue.waiting.count >= queue_limit || over_quota(path.tx_slot)) {
     count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     return nullptr;
   }
-  const auto index = allocate(exit.tx_slot, output.slot);
+  const auto index = allocate(path.tx_slot, output.slot);
   if (index == none) {
     count_drop(output.slot, OutputDrop::no_memory, run.datagrams);
     return nullptr;
   }
   auto& message = pool_[index];
   message.order = ++queue.started;
-  message.destination = envelope.destination;
+  message.destination = send_header.destination;
   message.control = {};
-  std::ranges::copy(envelope.used_control(), message.control.begin());
-  message.control_bytes = envelope.control_bytes;
+  std::ranges::copy(send_header.used_control(), message.control.begin());
+  message.control_bytes = send_header.control_bytes;
   push(queue.waiting, index);
-  activate(exit.tx_slot);
+  activate(path.tx_slot);
   return &message;
 }
 
@@ -406,7 +406,7 @@ void Tx::abandon() noexcept {
     while (queue.returned.count != 0 || queue.waiting.count != 0) {
       const auto index = pop(queue.returned.count != 0 ? queue.returned : queue.waiting);
       drop(pool_[index], OutputDrop::send_queue_full);
-      settle(index);
+      finish(index);
     }
   }
 }

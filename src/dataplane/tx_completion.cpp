@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint32_t usage_copied = 1U << 31U;  // IORING_NOTIF_USAGE_ZC_COPIED
 constexpr std::uint8_t copied_streak = 8;          // then zero-copy is not worth its price
-constexpr std::uint16_t singles_before_retry = 1024;
+constexpr std::uint16_t unsegmented_before_retry = 1024;
 constexpr std::uint32_t most_copies_before_retry = 1U << 20U;  // without memory to pin
 
 /// An ICMP answer to an earlier datagram: reported once, by failing the next send (ip(7)). ICMPv6
@@ -69,7 +69,7 @@ void Tx::complete(Token token, const io_uring_cqe& completion) noexcept {
     else
       refused(token.index, -completion.res);
   }
-  settle(token.index);
+  finish(token.index);
 }
 
 void Tx::sent(Message& message) noexcept {
@@ -78,13 +78,13 @@ void Tx::sent(Message& message) noexcept {
   counters.tx_bytes.add(message.shape.bytes);
   counters_.worker.tx_datagrams.add(message.shape.datagrams);
   message.accepted = true;
-  took(message);
-  answered(message);
+  on_accepted(message);
+  on_result(message);
   drop_overtaken(message);
 }
 
 /// The way it went in was not what was refused, if anything was: no trial any more.
-void Tx::took(const Message& message) noexcept {
+void Tx::on_accepted(const Message& message) noexcept {
   if (message.zerocopy && ++zerocopies_taken_ == most_copies_before_retry)
     copies_next_time_ = copies_before_retry;
   if (message.shape.datagrams == 1 || std::exchange(outputs_[message.slot].takes_segments, true))
@@ -115,7 +115,7 @@ void Tx::refused(Index index, int error) noexcept {
     return send_again(index);
   }
   if (refuses_segmentation(error) && message.shape.datagrams > 1) return split(index);
-  took(message);
+  on_accepted(message);
   if (is_refusal_of_earlier(error) && first_try) {
     drain_error_queue(shared_.tx[message.tx_slot].socket);
     return send_again(index);
@@ -138,7 +138,7 @@ void Tx::send_again(Index index) noexcept {
 /// Sends the datagrams of a message each on its own: the path takes no segmented one of this size.
 void Tx::split(Index index) noexcept {
   auto& message = pool_[index];
-  outputs_[message.slot].singles_left = singles_before_retry;
+  outputs_[message.slot].unsegmented_left = unsegmented_before_retry;
   outputs_[message.slot].takes_segments = queues_[message.tx_slot].takes_segments = false;
   std::uint32_t done = 0;
   for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece) {
@@ -167,16 +167,16 @@ void Tx::split(Index index) noexcept {
   counters_.outputs[message.slot].in_flight.subtract(message.shape.datagrams - done);
   count_drop(message.slot, OutputDrop::no_memory, message.shape.datagrams - done);
   message.shape.datagrams = 0;
-  answered(message);
+  on_result(message);
   activate(message.tx_slot);
 }
 
 void Tx::drop(Message& message, OutputDrop reason) noexcept {
   count_drop(message.slot, reason, message.shape.datagrams);
-  answered(message);
+  on_result(message);
 }
 
-void Tx::answered(Message& message) noexcept {
+void Tx::on_result(Message& message) noexcept {
   message.answered = true;
   counters_.outputs[message.slot].in_flight.subtract(message.shape.datagrams);
   auto& unresolved = shared_.tx[message.tx_slot].unresolved;
@@ -193,11 +193,11 @@ void Tx::drop_overtaken(const Message& sent) noexcept {
       continue;
     }
     drop(earlier, OutputDrop::send_queue_full);
-    settle(index);
+    finish(index);
   }
 }
 
-void Tx::settle(Index index) noexcept {
+void Tx::finish(Index index) noexcept {
   auto& message = pool_[index];
   if (!message.answered || message.notifications != 0) return;
   if (message.zerocopy) unpin(message);

@@ -109,7 +109,7 @@ void Worker::loop() noexcept {
     now_ns_ = monotonic_ns();
     forward_batch(table);
     rx_.rearm();
-    if (rx_.empty()) rx_.settle();
+    if (rx_.empty()) rx_.release_idle_sockets();
     rules_.quiescent();
     rounds_.store(rounds() + 1, std::memory_order_relaxed);
   }

@@ -171,7 +171,7 @@ class TableCompiler {
   TableRx\& rx(const Input& input, const Interface& interface);
   std::uint16_t tx_slot_of(const Interface& interface, const TxKey& key);
   void add_sender(const TxKey& key);
-  Envelope envelope(const Output& output, const Interface& interface, const TxKey& key);
+  SendHeader header(const Output& output, const Interface& interface, const TxKey& key);
   void hash_entries();
 
   template <typename Key>
@@ -240,7 +240,7 @@ void TableCompiler::add_output(const Rule& rule, std::size_t at, bool usable,
     const auto to = output.destinations().mapped_from(layout.mapped, run);
     result.slot = index_of(slots_.outputs, OutputKey{rule.name, output.interface, to}, "outputs");
     if (usable)
-      result.envelope.destination = SocketAddress(to, interfaces_.find(output.interface)->index);
+      result.header.destination = SocketAddress(to, interfaces_.find(output.interface)->index);
     if (output.limit && run == 0) {
       table_.limits_.push_back({output.limit, result.slot});
       result.limit = static_cast<std::uint32_t>(table_.limits_.size());
@@ -259,8 +259,8 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   result.tx_slot = tx_slot_of(interface, key);
   result.unfragmented = unfragmented_payload(interface, key.family);
   result.segmentation = interface.segments && !interface.shaped;
-  result.envelope = envelope(output, interface, key);
-  result.varies = parts_of_packet(output);
+  result.header = header(output, interface, key);
+  result.per_packet_fields = per_packet_fields_of(output);
   result.raw = key.raw;
   return result;
 }
@@ -279,12 +279,12 @@ TableRx& TableCompiler::rx(const Input& input, const Interface& interface) {
   return table_.rx_[known->second];
 }
 
-Envelope TableCompiler::envelope(const Output& output, const Interface& interface,
+SendHeader TableCompiler::header(const Output& output, const Interface& interface,
                                  const TxKey& key) {
-  if (key.any_source) return make_envelope(output, interface.index, any_address(key.family));
+  if (key.any_source) return make_send_header(output, interface.index, any_address(key.family));
   const auto& source = *source_of(output, interfaces_);
   if (key.source_port != 0) table_.own_sources_.push_back({source, key.source_port});
-  return make_envelope(output, interface.index, source);
+  return make_send_header(output, interface.index, source);
 }
 
 std::uint16_t TableCompiler::tx_slot_of(const Interface& interface, const TxKey& key) {

@@ -79,7 +79,7 @@ class Rx {
   [[nodiscard]] bool empty() const noexcept;
 
   /// While empty(): sockets that have ended are given back to control.
-  void settle() noexcept;
+  void release_idle_sockets() noexcept;
 
   /// Arms again what ended for want of buffers, if enough have come back.
   void rearm() noexcept;

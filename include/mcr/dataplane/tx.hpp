@@ -101,7 +101,7 @@ class Tx {
     std::uint8_t control_bytes;
     SocketAddress destination;
     msghdr header;
-    alignas(8) std::array<std::byte, Envelope::control_most + 24> control;  ///< and UDP_SEGMENT
+    alignas(8) std::array<std::byte, SendHeader::control_most + 24> control;  ///< and UDP_SEGMENT
     // Of a raw one: the header, and both for the kernel.
     std::array<std::byte, 8> udp_header;
     std::array<iovec, 2> with_header;
@@ -150,34 +150,34 @@ class Tx {
     Index open_plus_one;       ///< message that still gathers; 0: none
     std::uint8_t copied_in_a_row;
     std::uint16_t copies_left;   ///< send so many without trying zero-copy
-    std::uint16_t singles_left;  ///< send so many datagrams each on its own
+    std::uint16_t unsegmented_left;  ///< send so many datagrams each on its own
     bool takes_segments;         ///< a segmented message was not refused as such
   };
 
   /// Where a packet leaves from an output.
-  struct Exit {
+  struct TxPath {
     std::uint16_t tx_slot;
     bool raw;
   };
 
   // Building messages.
-  [[nodiscard]] static Exit exit_of(const TableOutput& output, const Packet& packet) noexcept;
-  void note_sender(const Exit& exit, const Packet& packet) noexcept;
-  [[nodiscard]] bool gathers(const TableOutput& output, const Exit& exit,
+  [[nodiscard]] static TxPath path_of(const TableOutput& output, const Packet& packet) noexcept;
+  void note_sender(const TxPath& path, const Packet& packet) noexcept;
+  [[nodiscard]] bool gathers(const TableOutput& output, const TxPath& path,
                              const Packet& packet) const noexcept;
-  void add_run(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+  void add_run(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
                const Run& run, bool gather, const std::byte* data, std::uint16_t buffer) noexcept;
-  void add_raw(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+  void add_raw(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
                const Run& run, const Endpoint& source, const std::byte* data,
                std::uint16_t buffer) noexcept;
-  Message* start(const TableOutput& output, const Exit& exit, const Envelope& envelope,
+  Message* start(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
                  const Run& run) noexcept;
-  [[nodiscard]] static bool bears(const Message& message, const Envelope& envelope) noexcept;
+  [[nodiscard]] static bool same_header(const Message& message, const SendHeader& send_header) noexcept;
   void append(Message& message, const Run& run, const std::byte* data,
               std::uint16_t buffer) noexcept;
   std::uint32_t leave_blocks(Message& message) noexcept;
   std::uint32_t leave_blocks(const MessageList& list) noexcept;
-  [[nodiscard]] bool has_its_share(std::uint16_t tx_slot) const noexcept;
+  [[nodiscard]] bool over_quota(std::uint16_t tx_slot) const noexcept;
 
   // Handing them to the kernel.
   bool flush_slot(std::uint16_t tx_slot) noexcept;
@@ -191,15 +191,15 @@ class Tx {
 
   // Hearing back (egress_answers.cpp).
   void sent(Message& message) noexcept;
-  void took(const Message& message) noexcept;
+  void on_accepted(const Message& message) noexcept;
   void refused(Index index, int error) noexcept;
   void send_again(Index index) noexcept;
   void split(Index index) noexcept;
   void drop(Message& message, OutputDrop reason) noexcept;
   void count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept;
-  void answered(Message& message) noexcept;
+  void on_result(Message& message) noexcept;
   void drop_overtaken(const Message& sent) noexcept;
-  void settle(Index index) noexcept;
+  void finish(Index index) noexcept;
   void learn(const Message& message) noexcept;
 
   void activate(std::uint16_t tx_slot) noexcept;
@@ -215,7 +215,7 @@ class Tx {
   bool zerocopy_supported_;
   const std::uint16_t zerocopy_flags_;
   std::uint32_t generation_ = 0;
-  Envelope filled_;  ///< of the packet in add(), where the output's varies
+  SendHeader filled_;  ///< of the packet in add(), where the output's per_packet_fields
   /// After the kernel had no memory to pin all outputs copy so many messages; each time twice as
   /// many, until zero-copy has gone well for long.
   std::uint32_t copies_left_ = 0;

@@ -1,7 +1,7 @@
 // What a message bears besides its payload: where it goes, and control messages (cmsg(3)) that say
 // by which interface, from which source address, with which TTL and traffic class (ip(7), ipv6(7)).
 // One socket serves all of an interface's outputs, and an address change needs no new socket.
-// All datagrams of a message share its envelope.
+// All datagrams of a message share its header.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace mcr {
 
-struct Envelope {
+struct SendHeader {
   static constexpr std::size_t control_most = 88;  ///< bytes, as IPv6 needs them
 
   SocketAddress destination;
@@ -30,22 +30,22 @@ struct Envelope {
 };
 
 /// What can differ between envelopes of one output, as bits; 0: nothing, all its envelopes are one.
-namespace varies {
+namespace per_packet_fields {
 inline constexpr std::uint8_t ttl = 1;  ///< the packet's
 inline constexpr std::uint8_t decremented_ttl = 4;
 inline constexpr std::uint8_t dscp = 8;     ///< the packet's
 inline constexpr std::uint8_t source = 16;  ///< the packet's
-}  // namespace varies
+}  // namespace per_packet_fields
 
-/// The envelope of an output by this interface from this address. What varies is in it, to be
+/// The header of an output by this interface from this address. What per_packet_fields is in it, to be
 /// filled in for each packet.
-[[nodiscard]] Envelope make_envelope(const Output& output, unsigned interface_index,
+[[nodiscard]] SendHeader make_send_header(const Output& output, unsigned interface_index,
                                      const IpAddress& source) noexcept;
-/// Bits of `varies`.
-[[nodiscard]] std::uint8_t parts_of_packet(const Output& output) noexcept;
+/// Bits of `per_packet_fields`.
+[[nodiscard]] std::uint8_t per_packet_fields_of(const Output& output) noexcept;
 
 /// Fills in what the output takes from the packet. Returns why the packet cannot leave, or nothing.
-[[nodiscard]] std::optional<OutputDrop> fill(Envelope& envelope, std::uint8_t varying,
+[[nodiscard]] std::optional<OutputDrop> fill(SendHeader& header, std::uint8_t fields,
                                              const Packet& packet) noexcept;
 
 }  // namespace mcr

@@ -73,12 +73,12 @@ struct TableOutput {
   std::uint16_t tx_slot = no_tx_slot;  ///< no_tx_slot: count output_down
   std::uint16_t unfragmented = 0;    ///< largest UDP payload that fits the egress MTU, bytes
   bool segmentation = false;         ///< several datagrams may leave as one message
-  std::uint8_t varies = 0;           ///< what of the envelope (envelope.hpp, bits of varies)
+  std::uint8_t per_packet_fields = 0;           ///< what of the header (header.hpp, bits of per_packet_fields)
   bool raw = false;                  ///< of `tx_slot`
   std::uint32_t limit = 0;           ///< 0: none; else RuleTable::limit() knows it
   /// Where it is raw: what to send by instead, by source port, sorted. Lives as long as the table.
   std::span<const SenderTx> senders;
-  Envelope envelope;
+  SendHeader header;
 };
 
 /// The tx slot to send by from this source port, null: the output's own.

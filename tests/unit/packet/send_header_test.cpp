@@ -34,10 +34,10 @@ Packet arriving(std::uint8_t ttl) {
 
 using Controls = std::map<std::pair<int, int>, std::vector<std::byte>>;
 
-Controls controls(Envelope envelope) {
+Controls controls(SendHeader header) {
   msghdr header{};
-  header.msg_control = envelope.control.data();
-  header.msg_controllen = envelope.control_bytes;
+  header.msg_control = header.control.data();
+  header.msg_controllen = header.control_bytes;
   Controls result;
   for (auto* at = CMSG_FIRSTHDR(&header); at != nullptr; at = CMSG_NXTHDR(&header, at)) {
     const auto* data = reinterpret_cast<const std::byte*>(CMSG_DATA(at));
@@ -47,8 +47,8 @@ Controls controls(Envelope envelope) {
 }
 
 /// -1: not said.
-int integer(const Envelope& envelope, int level, int type) {
-  const auto all = controls(envelope);
+int integer(const SendHeader& header, int level, int type) {
+  const auto all = controls(header);
   const auto found = all.find({level, type});
   if (found == all.end()) return -1;
   int value = 0;
@@ -59,28 +59,28 @@ int integer(const Envelope& envelope, int level, int type) {
 
 }  // namespace
 
-TEST_CASE("an envelope says interface, source and ttl") {
+TEST_CASE("an header says interface, source and ttl") {
   auto output = output_to("239.1.1.1");
   output.ttl = Ttl::of(9);
-  const auto envelope = make_envelope(output, 3, ip("10.1.0.1"));
-  CHECK(envelope.destination.endpoint() == Endpoint{ip("239.1.1.1"), 6000});
-  CHECK(integer(envelope, IPPROTO_IP, IP_TTL) == 9);
-  const auto data = controls(envelope).at({IPPROTO_IP, IP_PKTINFO});
+  const auto header = make_send_header(output, 3, ip("10.1.0.1"));
+  CHECK(header.destination.endpoint() == Endpoint{ip("239.1.1.1"), 6000});
+  CHECK(integer(header, IPPROTO_IP, IP_TTL) == 9);
+  const auto data = controls(header).at({IPPROTO_IP, IP_PKTINFO});
   in_pktinfo info{};
   REQUIRE(data.size() == sizeof info);
   std::memcpy(&info, data.data(), sizeof info);
   CHECK(info.ipi_ifindex == 3);
   CHECK(ntohl(info.ipi_spec_dst.s_addr) == 0x0A010001);
-  CHECK(parts_of_packet(output) == 0);
+  CHECK(per_packet_fields_of(output) == 0);
 }
 
-TEST_CASE("an IPv6 envelope says the same in its own words") {
+TEST_CASE("an IPv6 header says the same in its own words") {
   auto output = output_to("ff05::1");
   output.ttl = Ttl::of(9);
-  const auto envelope = make_envelope(output, 3, ip("2001:db8::1"));
-  CHECK(envelope.destination.endpoint() == Endpoint{ip("ff05::1"), 6000});
-  CHECK(integer(envelope, IPPROTO_IPV6, IPV6_HOPLIMIT) == 9);
-  const auto data = controls(envelope).at({IPPROTO_IPV6, IPV6_PKTINFO});
+  const auto header = make_send_header(output, 3, ip("2001:db8::1"));
+  CHECK(header.destination.endpoint() == Endpoint{ip("ff05::1"), 6000});
+  CHECK(integer(header, IPPROTO_IPV6, IPV6_HOPLIMIT) == 9);
+  const auto data = controls(header).at({IPPROTO_IPV6, IPV6_PKTINFO});
   in6_pktinfo info{};
   REQUIRE(data.size() == sizeof info);
   std::memcpy(&info, data.data(), sizeof info);
@@ -89,8 +89,8 @@ TEST_CASE("an IPv6 envelope says the same in its own words") {
 }
 
 TEST_CASE("the system's ttl is not said at all") {
-  const auto envelope = make_envelope(output_to("10.9.9.9"), 3, ip("10.1.0.1"));
-  CHECK(controls(envelope).size() == 1);
+  const auto header = make_send_header(output_to("10.9.9.9"), 3, ip("10.1.0.1"));
+  CHECK(controls(header).size() == 1);
 }
 
 TEST_CASE("the ttl of a packet goes on, or one less; what runs out does not leave") {
@@ -108,15 +108,15 @@ TEST_CASE("the ttl of a packet goes on, or one less; what runs out does not leav
         std::tuple("ff05::1", "2001:db8::1", int{IPPROTO_IPV6}, IPV6_HOPLIMIT)}) {
     auto output = output_to(destination);
     output.ttl = {mode};
-    auto envelope = make_envelope(output, 3, ip(source));
-    const auto before = controls(envelope).size();
-    const auto drop = fill(envelope, parts_of_packet(output), arriving(ttl));
+    auto header = make_send_header(output, 3, ip(source));
+    const auto before = controls(header).size();
+    const auto drop = fill(header, per_packet_fields_of(output), arriving(ttl));
     if (leaving == 0) {
       CHECK(drop == OutputDrop::ttl_expired);
     } else {
       CHECK_FALSE(drop);
-      CHECK(integer(envelope, level, type) == leaving);
-      CHECK(controls(envelope).size() == before);
+      CHECK(integer(header, level, type) == leaving);
+      CHECK(controls(header).size() == before);
     }
   }
 }
@@ -126,13 +126,13 @@ TEST_CASE("a dscp goes out without ECN bits, the output's own or the packet's") 
     auto output = output_to(destination);
     output.ttl = Ttl::of(9);
     output.dscp = dscp;
-    auto envelope = make_envelope(output, 3, ip(source));
+    auto header = make_send_header(output, 3, ip(source));
     auto packet = arriving(1);
     packet.traffic_class = 34 << 2 | 3;
-    CHECK_FALSE(fill(envelope, parts_of_packet(output), packet));
-    CHECK(integer(envelope, IPPROTO_IP, IP_TTL) + integer(envelope, IPPROTO_IPV6, IPV6_HOPLIMIT) ==
+    CHECK_FALSE(fill(header, per_packet_fields_of(output), packet));
+    CHECK(integer(header, IPPROTO_IP, IP_TTL) + integer(header, IPPROTO_IPV6, IPV6_HOPLIMIT) ==
           9 - 1);
-    return envelope;
+    return header;
   };
   CHECK(integer(said("239.1.1.1", "10.1.0.1", {}), IPPROTO_IP, IP_TOS) == -1);
   CHECK(integer(said("239.1.1.1", "10.1.0.1", {.value = 46}), IPPROTO_IP, IP_TOS) == 46 << 2);
@@ -143,29 +143,29 @@ TEST_CASE("a dscp goes out without ECN bits, the output's own or the packet's") 
 
 TEST_CASE("a preserved source is the packet's, unless no host can have it") {
   const auto filled = [](const char* destination, const char* own, const char* sender,
-                         Envelope& envelope) {
+                         SendHeader& header) {
     auto output = output_to(destination);
     output.source = {Source::Mode::preserve, {}};
     output.ttl = Ttl::of(9);
-    envelope = make_envelope(output, 3, ip(own));
+    header = make_send_header(output, 3, ip(own));
     Packet packet;
     packet.source = {ip(sender), 4000};
-    return fill(envelope, parts_of_packet(output), packet);
+    return fill(header, per_packet_fields_of(output), packet);
   };
-  Envelope envelope;
-  REQUIRE_FALSE(filled("239.1.1.1", "0.0.0.0", "203.0.113.7", envelope));
+  SendHeader header;
+  REQUIRE_FALSE(filled("239.1.1.1", "0.0.0.0", "203.0.113.7", header));
   in_pktinfo info{};
-  std::memcpy(&info, controls(envelope).at({IPPROTO_IP, IP_PKTINFO}).data(), sizeof info);
+  std::memcpy(&info, controls(header).at({IPPROTO_IP, IP_PKTINFO}).data(), sizeof info);
   CHECK(info.ipi_ifindex == 3);
   CHECK(ntohl(info.ipi_spec_dst.s_addr) == 0xCB007107);
-  CHECK(integer(envelope, IPPROTO_IP, IP_TTL) == 9);
+  CHECK(integer(header, IPPROTO_IP, IP_TTL) == 9);
 
-  REQUIRE_FALSE(filled("ff05::1", "::", "2001:db8::7", envelope));
+  REQUIRE_FALSE(filled("ff05::1", "::", "2001:db8::7", header));
   in6_pktinfo info6{};
-  std::memcpy(&info6, controls(envelope).at({IPPROTO_IPV6, IPV6_PKTINFO}).data(), sizeof info6);
+  std::memcpy(&info6, controls(header).at({IPPROTO_IPV6, IPV6_PKTINFO}).data(), sizeof info6);
   CHECK(info6.ipi6_ifindex == 3);
   CHECK(IpAddress::v6(info6.ipi6_addr.s6_addr) == ip("2001:db8::7"));
 
   for (const char* sender : {"0.0.0.0", "239.1.1.1", "255.255.255.255", "127.0.0.1"})
-    CHECK(filled("239.1.1.1", "0.0.0.0", sender, envelope) == OutputDrop::send_error);
+    CHECK(filled("239.1.1.1", "0.0.0.0", sender, header) == OutputDrop::send_error);
 }

@@ -173,8 +173,8 @@ TEST_CASE("an output carries what the kernel needs") {
   const auto& output = result.table.outputs(result.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
   CHECK(output.unfragmented == 1472);
   CHECK(output.segmentation);
-  CHECK(output.envelope.destination.endpoint() == Endpoint{ip("239.9.9.9"), 6000});
-  CHECK(output.envelope.control_bytes != 0);
+  CHECK(output.header.destination.endpoint() == Endpoint{ip("239.9.9.9"), 6000});
+  CHECK(output.header.control_bytes != 0);
   auto shaped = up("out", 3, {source});
   shaped.shaped = true;
   auto plain = up("out", 3, {source});
@@ -315,7 +315,7 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
   REQUIRE(outputs.size() == 4);
   const auto carries = [](const TableOutput& output, const IpAddress& address) {
     const auto bytes = std::as_bytes(address.bytes());
-    return !std::ranges::search(output.envelope.used_control(), bytes).empty();
+    return !std::ranges::search(output.header.used_control(), bytes).empty();
   };
   CHECK(carries(outputs[0], global));
   CHECK(carries(outputs[1], link));
@@ -323,7 +323,7 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
   CHECK(carries(outputs[3], source));
   CHECK(outputs[0].unfragmented == 1452);
   CHECK(outputs[3].unfragmented == 1472);
-  CHECK(outputs[2].envelope.destination.v6.sin6_scope_id == 3);
+  CHECK(outputs[2].header.destination.v6.sin6_scope_id == 3);
   // A queue for each family, and for unicast.
   CHECK(result.table.tx().size() == 3);
 
@@ -392,11 +392,11 @@ TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own 
       REQUIRE(entries.size() == 1);
       const auto outputs = result.table.outputs(entries[0]);
       REQUIRE(outputs.size() == 3);
-      CHECK(outputs[0].envelope.destination.endpoint() ==
+      CHECK(outputs[0].header.destination.endpoint() ==
             Endpoint{ip("239.9.0.0").plus(group), 6000});
-      CHECK(outputs[1].envelope.destination.endpoint() ==
+      CHECK(outputs[1].header.destination.endpoint() ==
             Endpoint{ip("239.8.8.8"), static_cast<std::uint16_t>(7000 + port)});
-      CHECK(outputs[2].envelope.destination.endpoint() == Endpoint{ip("239.7.7.7"), 8000});
+      CHECK(outputs[2].header.destination.endpoint() == Endpoint{ip("239.7.7.7"), 8000});
       for (const auto& output : outputs)
         slots.insert(output.slot);
       REQUIRE(outputs[0].limit != 0);
