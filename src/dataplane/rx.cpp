@@ -163,7 +163,7 @@ Rx::Rx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& count
   rings_.reserve(slots::rx);
 }
 
-void Rx::adopt(const RuleTable& table) noexcept {
+void Rx::use_table(const RuleTable& table) noexcept {
   wanted_.reset();
   for (const auto& rx : table.rx())
     wanted_.set(rx.slot);
@@ -178,7 +178,7 @@ void Rx::adopt(const RuleTable& table) noexcept {
 }
 
 void Rx::stop() noexcept {
-  adopt(RuleTable{});
+  use_table(RuleTable{});
 }
 
 void Rx::arm(std::uint16_t slot) noexcept {

@@ -103,7 +103,7 @@ void Worker::loop() noexcept {
   while (!stopping_.load(std::memory_order_acquire)) {
     exchange();
     const RuleTable& table = rules_.current();  // once per batch
-    if (table.generation() != adopted_) adopt(table);
+    if (table.generation() != table_in_use_) use_table(table);
     reap();
     if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
     now_ns_ = monotonic_ns();
@@ -132,10 +132,10 @@ void Worker::fill_batch() noexcept {
   reap();
 }
 
-void Worker::adopt(const RuleTable& table) noexcept {
-  adopted_ = table.generation();
-  rx_.adopt(table);
-  tx_.adopt();
+void Worker::use_table(const RuleTable& table) noexcept {
+  table_in_use_ = table.generation();
+  rx_.use_table(table);
+  tx_.use_table();
 }
 
 void Worker::reap() noexcept {
@@ -150,7 +150,7 @@ void Worker::reap() noexcept {
         tx_.complete(token, completion);
         break;
       case Op::wake:
-        adopted_ = ~std::uint64_t{0};
+        table_in_use_ = ~std::uint64_t{0};
         await_wake();
         break;
       case Op::cancel:

@@ -65,7 +65,7 @@ class Rx {
   Rx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& counters);
 
   /// Receives on the table's sockets and on no others.
-  void adopt(const RuleTable& table) noexcept;
+  void use_table(const RuleTable& table) noexcept;
   /// Stops receiving on all sockets.
   void stop() noexcept;
 

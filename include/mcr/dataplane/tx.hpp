@@ -46,7 +46,7 @@ class Tx {
   Tx(Ring& ring, Buffers& buffers, WorkerSockets\& sockets, CounterBlock& counters, Mode mode);
 
   /// A new table: what was gathered by the old one stays as it is.
-  void adopt() noexcept { ++generation_; }
+  void use_table() noexcept { ++generation_; }
 
   /// Whether add() finds room for this packet without losing any of it. If not: flush(), submit
   /// and reap, which gives room unless the egress is stuck.

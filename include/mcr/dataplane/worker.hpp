@@ -64,7 +64,7 @@ class Worker {
   void loop() noexcept;
   void exchange() noexcept;
   void fill_batch() noexcept;
-  void adopt(const RuleTable& table) noexcept;
+  void use_table(const RuleTable& table) noexcept;
   void reap() noexcept;
   void forward_batch(const RuleTable& table) noexcept;
   void forward(const Frame& frame, const RuleTable& table) noexcept;
@@ -90,7 +90,7 @@ class Worker {
   Tx tx_;
   Snapshot<RuleTable>::Reader rules_;
   Mapping<RateMemory>& limits_;
-  std::uint64_t adopted_ = ~std::uint64_t{0};  ///< generation
+  std::uint64_t table_in_use_ = ~std::uint64_t{0};  ///< generation
   std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;

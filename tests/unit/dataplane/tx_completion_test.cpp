@@ -406,7 +406,7 @@ void with_receiver(Story&& story) {
   if (!queue) return;
   const auto sockets = std::make_unique<WorkerSockets>();
   Receiver receiver{*queue, *sockets};
-  receiver.rx.adopt(receiver.table);
+  receiver.rx.use_table(receiver.table);
   REQUIRE(receiver.arms());
   story(receiver);
   while (const auto frame = receiver.rx.next())
@@ -486,7 +486,7 @@ TEST_CASE("a receive that fails again and again waits for the next wake-up") {
     }
     receiver.complete(-EIO);
     CHECK_FALSE(receiver.arms());
-    receiver.rx.adopt(receiver.table);  // what a wake-up comes to
+    receiver.rx.use_table(receiver.table);  // what a wake-up comes to
     CHECK(receiver.arms());
     std::memset(receiver.buffers.at(7), 0, headers);
     receiver.complete(headers + 100, in_buffer | more);
