@@ -108,7 +108,7 @@ void GroKeeper::apply(const Config& config, const Interfaces& interfaces) {
     put_back(interface);
   for (const auto& interface : inputs) {
     try {
-      take(interface, wish_of(config, interface));
+      enable_for(interface, wish_of(config, interface));
     } catch (const OsError& error) {
       if (told_.insert(interface).second)
         log::notice("UDP GRO stays as it is: interface={} reason={}{}", log::value(interface),
@@ -118,7 +118,7 @@ void GroKeeper::apply(const Config& config, const Interfaces& interfaces) {
   }
 }
 
-void GroKeeper::take(const std::string& interface, Gro wish) {
+void GroKeeper::enable_for(const std::string& interface, Gro wish) {
   const auto now = read_gro(interface);
   if (wish == Gro::leave || !now) return;
   if (wish != Gro::off && !superframes_are_described()) {

@@ -98,7 +98,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
   unsigned id = 0;
   for (const auto& cpu : place_workers(daemon))
     workers_.push_back(std::make_unique<Worker>(
-        rules_, limits_, id++, cpu, options.plain ? Tx::Mode::plain : Tx::Mode::bulk));
+        rules_, limiters_, id++, cpu, options.plain ? Tx::Mode::plain : Tx::Mode::bulk));
   watchdogs_.resize(workers_.size());
 }
 
@@ -238,7 +238,7 @@ void Relay::free_slots() {
       return false;
     for (auto& worker : workers_)
       clear(worker->counters().outputs[slot]);
-    limits_[slot].clear();
+    limiters_[slot].clear();
     return true;
   });
 }

@@ -45,7 +45,7 @@ std::vector<TxKey> Relay::new_senders(Clock::time_point now) {
     if (add_sender(key, known->interface, now)) added.push_back(key);
   };
   for (const auto& worker : workers_)
-    worker->ports().sender_notes.take(take);
+    worker->ports().sender_notes.drain(take);
   return added;
 }
 

@@ -41,7 +41,7 @@ bool pin(unsigned cpu) {
 
 }  // namespace
 
-Worker::Worker(Snapshot<RuleTable>& rules, Mapping<RateMemory>& limits, unsigned id,
+Worker::Worker(Snapshot<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
                std::optional<unsigned> cpu, Tx::Mode mode)
     : id_(id),
       cpu_(cpu),
@@ -50,7 +50,7 @@ Worker::Worker(Snapshot<RuleTable>& rules, Mapping<RateMemory>& limits, unsigned
       rx_(ring_, buffers_, sockets_, *counters_),
       tx_(ring_, buffers_, sockets_, *counters_, mode),
       rules_(rules, id),
-      limits_(limits),
+      limiters_(limiters),
       wake_(::eventfd(0, EFD_CLOEXEC)) {
   if (!wake_.valid()) throw_errno("create eventfd", "of a worker");
 }
@@ -199,7 +199,7 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
   for (const auto& entry : entries) {
     if (!intact || (own && !entry.allow_loop)) continue;
     if (!table.allows(entry, packet.source.address)) continue;
-    take(entry, frame, packet, table);
+    deliver(entry, frame, packet, table);
     taken = true;
   }
   if (taken) return counters.matched.add(packet.datagrams);
@@ -211,7 +211,7 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
     counters_->rules[entry.rule].drops[reason].add(packet.datagrams);
 }
 
-void Worker::take(const TableEntry& entry, const Frame& frame, const Packet& packet,
+void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
                   const RuleTable& table) noexcept {
   auto& counters = counters_->rules[entry.rule];
   counters.rx_datagrams.add(packet.datagrams);
@@ -237,7 +237,7 @@ Packet Worker::within_limit(const TableOutput& output, const Packet& packet,
                             const RuleTable& table) noexcept {
   Packet part = packet;
   const auto& limit = table.limit(output);
-  part.datagrams = limits_[limit.memory].take(limit.rate, packet.datagrams, packet.segment,
+  part.datagrams = limiters_[limit.limiter].admit(limit.rate, packet.datagrams, packet.segment,
                                               packet.payload.size(), now_ns_);
   if (part.datagrams == packet.datagrams) return part;
   part.payload = packet.payload.first(std::size_t{part.datagrams} * packet.segment);

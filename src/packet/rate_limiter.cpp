@@ -19,7 +19,7 @@ std::uint32_t pass(std::atomic<std::uint64_t>& due, std::uint64_t rate, std::uin
 
 }  // namespace
 
-std::uint32_t RateMemory::take(const RateLimit& limit, std::uint32_t datagrams,
+std::uint32_t RateLimiter::admit(const RateLimit& limit, std::uint32_t datagrams,
                                std::uint32_t segment, std::size_t bytes,
                                std::uint64_t now_ns) noexcept {
   const auto now = now_ns * rate_limit::ticks_per_ns;
@@ -39,7 +39,7 @@ std::uint32_t RateMemory::take(const RateLimit& limit, std::uint32_t datagrams,
   return both;
 }
 
-void RateMemory::clear() noexcept {
+void RateLimiter::clear() noexcept {
   datagrams_due_.store(0, std::memory_order_relaxed);
   bits_due_.store(0, std::memory_order_relaxed);
 }

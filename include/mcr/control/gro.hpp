@@ -34,7 +34,7 @@ class GroKeeper {
     GroSetting original;
   };
 
-  void take(const std::string& interface, Gro wish);
+  void enable_for(const std::string& interface, Gro wish);
   void put_back(const std::string& interface);
   [[nodiscard]] Record hold(const std::string& interface) const;
   void release(const std::string& interface, Record& record) const;

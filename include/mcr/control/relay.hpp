@@ -147,7 +147,7 @@ class Relay {
   SlotAllocators slots_;
   Memberships memberships_;
   Snapshot<RuleTable> rules_;
-  Mapping<RateMemory> limits_{slots::outputs};
+  Mapping<RateLimiter> limiters_{slots::outputs};
   Sockets::Workers workers_;
   std::vector<WorkerWatchdog> watchdogs_;  ///< one per worker
   Sockets sockets_;

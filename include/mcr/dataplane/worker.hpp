@@ -27,8 +27,8 @@ class Worker {
  public:
   /// Allocates everything; starts nothing. `cpu`: where to pin the thread, if anywhere.
   /// Throws Failure (unavailable) without io_uring, OsError.
-  /// `limits`: by output slot, shared by all workers; outlives them.
-  Worker(Snapshot<RuleTable>& rules, Mapping<RateMemory>& limits, unsigned id,
+  /// `limiters`: by output slot, shared by all workers; outlives them.
+  Worker(Snapshot<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
          std::optional<unsigned> cpu, Tx::Mode mode);
   /// Stops, if that has not been done.
   ~Worker();
@@ -70,7 +70,7 @@ class Worker {
   void forward(const Frame& frame, const RuleTable& table) noexcept;
   bool receive(const Frame& frame, Packet& packet) noexcept;
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
-  void take(const TableEntry& entry, const Frame& frame, const Packet& packet,
+  void deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
             const RuleTable& table) noexcept;
   void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
   [[nodiscard]] Packet within_limit(const TableOutput& output, const Packet& packet,
@@ -89,7 +89,7 @@ class Worker {
   Rx rx_;
   Tx tx_;
   Snapshot<RuleTable>::Reader rules_;
-  Mapping<RateMemory>& limits_;
+  Mapping<RateLimiter>& limiters_;
   std::uint64_t table_in_use_ = ~std::uint64_t{0};  ///< generation
   std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch
   UniqueFd wake_;

@@ -52,7 +52,7 @@ class SenderNotes {
 
   /// Calls handle(note) for each that came since.
   template <typename Handle>
-  void take(Handle&& handle) {
+  void drain(Handle&& handle) {
     for (auto& place : notes_) {
       const auto bits = place.exchange(0, std::memory_order_relaxed);
       const auto source_port = static_cast<std::uint16_t>(bits);

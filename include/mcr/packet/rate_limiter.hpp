@@ -59,11 +59,11 @@ struct Verdict {
 }  // namespace rate_limit
 
 /// What the limits of one output remember. All zeroes: nothing sent yet. Any worker.
-class RateMemory {
+class RateLimiter {
  public:
   /// How many of the frame's datagrams pass both limits: the first so many. `segment`: bytes of
   /// each datagram but the last, `bytes`: of all; `now_ns`: CLOCK_MONOTONIC.
-  [[nodiscard]] std::uint32_t take(const RateLimit& limit, std::uint32_t datagrams,
+  [[nodiscard]] std::uint32_t admit(const RateLimit& limit, std::uint32_t datagrams,
                                    std::uint32_t segment, std::size_t bytes,
                                    std::uint64_t now_ns) noexcept;
   /// For the next output that gets this place.

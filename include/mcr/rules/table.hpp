@@ -136,7 +136,7 @@ class RuleTable {
   /// A limit, and the slot of what is remembered of it: several outputs may share it.
   struct Limit {
     RateLimit rate;
-    std::uint32_t memory = 0;
+    std::uint32_t limiter = 0;
   };
   /// Of an output that has one.
   [[nodiscard]] const Limit& limit(const TableOutput& output) const noexcept {

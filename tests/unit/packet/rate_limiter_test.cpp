@@ -17,10 +17,10 @@ constexpr std::uint64_t second = 1'000'000'000;  // ns
 /// What passes of single datagrams of `bytes` that come every `gap_ns` for `seconds`.
 std::uint64_t passed(const RateLimit& limit, std::size_t bytes, std::uint64_t gap_ns,
                      std::uint64_t seconds) {
-  RateMemory memory;
+  RateLimiter memory;
   std::uint64_t sum = 0;
   for (std::uint64_t at = 0; at < seconds * second; at += gap_ns)
-    sum += memory.take(limit, 1, static_cast<std::uint32_t>(bytes), bytes, 5 * second + at);
+    sum += memory.admit(limit, 1, static_cast<std::uint32_t>(bytes), bytes, 5 * second + at);
   return sum;
 }
 
@@ -87,25 +87,25 @@ TEST_CASE(
     "rate limit: of two limits the narrower one decides, and the other is not used up by it") {
   CHECK(near(passed({100, 800'000}, 100, second / 10'000, 3), 364, 1));
   CHECK(near(passed({100'000, 80'000}, 100, second / 1'000, 3), 300 + 655, 1));
-  RateMemory memory;
+  RateLimiter memory;
   const RateLimit limit{10, 8 * 65'507};
-  CHECK(memory.take(limit, 40, 32'000, std::size_t{40} * 32'000, second) == 2);
-  CHECK(memory.take(limit, 62, 1, 62, second) == 62);
+  CHECK(memory.admit(limit, 40, 32'000, std::size_t{40} * 32'000, second) == 2);
+  CHECK(memory.admit(limit, 62, 1, 62, second) == 62);
 }
 
 TEST_CASE("rate limit: workers share it") {
-  RateMemory memory;
+  RateLimiter memory;
   const RateLimit limit{1'000, 0};
   std::atomic<std::uint64_t> sum{0};
   std::vector<std::thread> workers;
   for (int i = 0; i < 4; ++i)
     workers.emplace_back([&] {
       for (std::uint64_t n = 0; n < 20'000; ++n)
-        sum += memory.take(limit, 1, 100, 100, second + n * 50'000);
+        sum += memory.admit(limit, 1, 100, 100, second + n * 50'000);
     });
   for (auto& worker : workers)
     worker.join();
   CHECK(near(sum, 1'064, 1));
   memory.clear();
-  CHECK(memory.take(limit, 64, 100, 6'400, second) == 64);
+  CHECK(memory.admit(limit, 64, 100, 6'400, second) == 64);
 }
