@@ -44,11 +44,11 @@ namespace {
 
 constexpr std::uint16_t report_usage = 1U << 3U;  // IORING_SEND_ZC_REPORT_USAGE, Linux 6.2
 constexpr std::uint32_t page = 4096;
-constexpr std::uint32_t no_page_limit = gather_limits::pieces * gather_limits::pages;
+constexpr std::uint32_t no_page_limit = gso_limits::pieces * gso_limits::pages;
 
 /// At most what the kernel charges the send buffer for a message (sk_buff truesize): copied data
 /// rounded up to powers of two, or whole pages, and the sk_buff itself.
-std::uint64_t charge_of(const MessageShape& shape) noexcept {
+std::uint64_t charge_of(const GsoBatch& shape) noexcept {
   return 2 * std::uint64_t{shape.bytes} + std::uint64_t{page} * shape.pages + 2048;
 }
 
@@ -144,11 +144,11 @@ void Tx::add_run(const TableOutput& output, const TxPath& path, const SendHeader
   auto& state = outputs_[output.slot];
   const bool zerocopy =
       state.copies_left == 0 && run.segment >= zerocopy_piece_minimum && !Buffers::is_block(buffer);
-  const auto page_limit = zerocopy ? gather_limits::pages : no_page_limit;
+  const auto page_limit = zerocopy ? gso_limits::pages : no_page_limit;
   if (std::exchange(state.generation, generation_) != generation_) state.open_plus_one = 0;
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
-    if (joins(open.shape, run, page_limit) &&
+    if (gso::can_append(open.shape, run, page_limit) &&
         (output.per_packet_fields == 0 || (open.tx_slot == path.tx_slot && same_header(open, send_header)))) {
       if (!over_quota(open.tx_slot)) return append(open, run, data, buffer);
       return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
@@ -158,7 +158,7 @@ void Tx::add_run(const TableOutput& output, const TxPath& path, const SendHeader
   if (message == nullptr) return;
   append(*message, run, data, buffer);
   if (state.open_plus_one != 0) ++complete_;
-  const bool open = gather && mcr::has_room(message->shape);
+  const bool open = gather && gso::can_grow(message->shape);
   if (!open) ++complete_;
   state.open_plus_one = open ? static_cast<Index>(message - pool_.data()) + 1 : 0;
 }
@@ -220,7 +220,7 @@ void Tx::append(Message& message, const Run& run, const std::byte* data,
   message.pieces[at] = {const_cast<std::byte*>(data), run.bytes};
   message.buffers[at] = buffer;
   buffers_.retain(buffer);
-  join(message.shape, run);
+  gso::append(message.shape, run);
   ++queues_[message.tx_slot].waiting_pieces;
   counters_.outputs[message.slot].in_flight.add(run.datagrams);
   if (!Buffers::is_block(buffer)) return;
@@ -326,7 +326,7 @@ bool Tx::worth_zerocopy(const Message& message) noexcept {
   if (!zerocopy_supported_ || message.copy_only) return false;
   // A zero-copy message stays until its notification: slow ports shall leave some to the others.
   if (free_count_ < messages / 4) return false;
-  if (message.shape.bytes < zerocopy_minimum || message.shape.pages > gather_limits::pages)
+  if (message.shape.bytes < zerocopy_minimum || message.shape.pages > gso_limits::pages)
     return false;
   auto& state = outputs_[message.slot];
   if (copies_left_ != 0 || state.copies_left != 0) {

@@ -157,7 +157,7 @@ void Tx::split(Index index) noexcept {
       single.pieces[0] = {const_cast<std::byte*>(data), bytes};
       single.buffers[0] = message.buffers[piece];
       buffers_.retain(single.buffers[0]);
-      join(single.shape, {bytes, bytes, 1, pages_of(data, bytes)});
+      gso::append(single.shape, {bytes, bytes, 1, pages_of(data, bytes)});
       push(queues_[message.tx_slot].returned, part);
       data += bytes;
       left -= bytes;

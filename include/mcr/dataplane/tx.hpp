@@ -84,7 +84,7 @@ class Tx {
   static constexpr std::uint16_t copies_before_retry = 1024;
 
   struct Message {
-    MessageShape shape;
+    GsoBatch shape;
     std::uint64_t order;  ///< among the messages of its port
     std::uint32_t slot;
     std::uint16_t tx_slot;
@@ -105,8 +105,8 @@ class Tx {
     // Of a raw one: the header, and both for the kernel.
     std::array<std::byte, 8> udp_header;
     std::array<iovec, 2> with_header;
-    std::array<iovec, gather_limits::pieces> pieces;
-    std::array<std::uint16_t, gather_limits::pieces> buffers;
+    std::array<iovec, gso_limits::pieces> pieces;
+    std::array<std::uint16_t, gso_limits::pieces> buffers;
   };
 
   /// Messages in order, linked by `next`.

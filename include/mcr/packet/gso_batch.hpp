@@ -8,15 +8,15 @@
 namespace mcr {
 
 /// The kernel's limits of one UDP message.
-namespace gather_limits {
+namespace gso_limits {
 inline constexpr std::uint32_t segments = 64;   ///< UDP_MAX_SEGMENTS of every kernel
 inline constexpr std::uint32_t bytes = 65'507;  ///< IPv4 total length less its headers
 inline constexpr std::uint32_t pieces = 64;     ///< of memory, in a message that is copied
 inline constexpr std::uint32_t pages = 17;      ///< that a zero-copy message may touch
-}  // namespace gather_limits
+}  // namespace gso_limits
 
 /// What a message under construction holds.
-struct MessageShape {
+struct GsoBatch {
   std::uint32_t segment = 0;  ///< bytes of every datagram but the last
   std::uint32_t bytes = 0;
   std::uint32_t datagrams = 0;
@@ -41,20 +41,20 @@ struct Run {
   return static_cast<std::uint32_t>(last - first + 1);
 }
 
-/// Whether the run may join the message, in order. `page_limit`: gather_limits::pages for a
+/// Whether the run may join the message, in order. `page_limit`: gso_limits::pages for a
 /// message that shall leave without a copy.
-[[nodiscard]] constexpr bool joins(const MessageShape& message, const Run& run,
+[[nodiscard]] constexpr bool can_append(const GsoBatch& message, const Run& run,
                                    std::uint32_t page_limit) noexcept {
   if (message.closed || run.bytes == 0 || message.bytes == 0) return false;
   const bool same_size =
       run.segment == message.segment || (run.datagrams == 1 && run.segment < message.segment);
-  return same_size && message.datagrams + run.datagrams <= gather_limits::segments &&
-         message.bytes + run.bytes <= gather_limits::bytes &&
-         message.pieces < gather_limits::pieces && message.pages + run.pages <= page_limit;
+  return same_size && message.datagrams + run.datagrams <= gso_limits::segments &&
+         message.bytes + run.bytes <= gso_limits::bytes &&
+         message.pieces < gso_limits::pieces && message.pages + run.pages <= page_limit;
 }
 
 /// The message with the run in it.
-constexpr void join(MessageShape& message, const Run& run) noexcept {
+constexpr void append(GsoBatch& message, const Run& run) noexcept {
   if (message.datagrams == 0) message.segment = run.segment;
   message.bytes += run.bytes;
   message.datagrams += run.datagrams;
@@ -64,16 +64,16 @@ constexpr void join(MessageShape& message, const Run& run) noexcept {
 }
 
 /// Whether another datagram as large as the others may still join.
-[[nodiscard]] constexpr bool has_room(const MessageShape& message) noexcept {
-  return !message.closed && message.datagrams < gather_limits::segments &&
-         message.bytes + message.segment <= gather_limits::bytes;
+[[nodiscard]] constexpr bool can_grow(const GsoBatch& message) noexcept {
+  return !message.closed && message.datagrams < gso_limits::segments &&
+         message.bytes + message.segment <= gso_limits::bytes;
 }
 
 /// How many datagrams of a superframe fit one message: at least 1.
 [[nodiscard]] constexpr std::uint32_t datagrams_per_message(std::uint32_t segment) noexcept {
   if (segment == 0) return 1;
-  const auto by_bytes = gather_limits::bytes / segment;
-  return by_bytes < 1 ? 1 : by_bytes < gather_limits::segments ? by_bytes : gather_limits::segments;
+  const auto by_bytes = gso_limits::bytes / segment;
+  return by_bytes < 1 ? 1 : by_bytes < gso_limits::segments ? by_bytes : gso_limits::segments;
 }
 
 }  // namespace mcr

@@ -5,16 +5,16 @@
 
 #include "catch.hpp"
 
-using mcr::MessageShape;
+using mcr::GsoBatch;
 using mcr::Run;
-namespace limits = mcr::gather_limits;
+namespace limits = mcr::gso_limits;
 
 namespace {
 
-MessageShape message_of(std::uint32_t segment, std::uint32_t datagrams) {
-  MessageShape message;
+GsoBatch message_of(std::uint32_t segment, std::uint32_t datagrams) {
+  GsoBatch message;
   for (std::uint32_t i = 0; i < datagrams; ++i)
-    join(message, {segment, segment, 1, 1});
+    append(message, {segment, segment, 1, 1});
   return message;
 }
 
@@ -27,12 +27,12 @@ Run single(std::uint32_t bytes) {
 TEST_CASE("what may join a message") {
   struct Case {
     std::string name;
-    MessageShape message;
+    GsoBatch message;
     Run run;
     bool expected;
   };
   auto closed = message_of(1400, 3);
-  join(closed, single(700));
+  append(closed, single(700));
   const std::vector<Case> cases{
       {"same size", message_of(1400, 3), single(1400), true},
       {"shorter last", message_of(1400, 3), single(1), true},
@@ -53,13 +53,13 @@ TEST_CASE("what may join a message") {
   for (const auto& test : cases) {
     INFO(test.name);
     const auto pages = test.message.datagrams > 17 ? 1000 : limits::pages;
-    CHECK(joins(test.message, test.run, pages) == test.expected);
+    CHECK(can_append(test.message, test.run, pages) == test.expected);
   }
 }
 
 TEST_CASE("joining adds up") {
-  MessageShape message;
-  join(message, {1000, 19500, 20, 6});
+  GsoBatch message;
+  append(message, {1000, 19500, 20, 6});
   CHECK(message.segment == 1000);
   CHECK(message.bytes == 19500);
   CHECK(message.datagrams == 20);
@@ -69,12 +69,12 @@ TEST_CASE("joining adds up") {
 }
 
 TEST_CASE("a message has room while one more as large as the others may join") {
-  CHECK(has_room(message_of(1400, 45)));
-  CHECK_FALSE(has_room(message_of(1400, 46)));
-  CHECK_FALSE(has_room(message_of(100, 64)));
+  CHECK(can_grow(message_of(1400, 45)));
+  CHECK_FALSE(can_grow(message_of(1400, 46)));
+  CHECK_FALSE(can_grow(message_of(100, 64)));
   auto closed = message_of(1400, 2);
-  join(closed, single(700));
-  CHECK_FALSE(has_room(closed));
+  append(closed, single(700));
+  CHECK_FALSE(can_grow(closed));
 }
 
 TEST_CASE("datagrams of one message") {

@@ -13,16 +13,16 @@ using namespace mcr;
 void plan_singles(benchmark::State& state) {
   const auto size = static_cast<std::uint32_t>(state.range(0));
   const auto pages = static_cast<std::uint32_t>(state.range(1));
-  MessageShape message;
+  GsoBatch message;
   std::uint64_t messages = 0;
   for (auto _ : state) {
     Run run{size, size, 1, 1};
     benchmark::DoNotOptimize(run);
-    if (!joins(message, run, pages)) {
+    if (!can_append(message, run, pages)) {
       message = {};
       ++messages;
     }
-    join(message, run);
+    append(message, run);
     benchmark::DoNotOptimize(message);
   }
   state.SetItemsProcessed(state.iterations());
@@ -31,9 +31,9 @@ void plan_singles(benchmark::State& state) {
 }
 BENCHMARK(plan_singles)
     ->ArgNames({"bytes", "pages"})
-    ->Args({64, gather_limits::pieces})
-    ->Args({1400, gather_limits::pieces})
-    ->Args({1400, gather_limits::pages});
+    ->Args({64, gso_limits::pieces})
+    ->Args({1400, gso_limits::pieces})
+    ->Args({1400, gso_limits::pages});
 
 void plan_superframe(benchmark::State& state) {
   constexpr std::uint32_t segment = 1400;
@@ -41,8 +41,8 @@ void plan_superframe(benchmark::State& state) {
     auto size = segment;
     benchmark::DoNotOptimize(size);
     const auto datagrams = datagrams_per_message(size);
-    MessageShape message;
-    join(message, {size, size * datagrams, datagrams, gather_limits::pages});
+    GsoBatch message;
+    append(message, {size, size * datagrams, datagrams, gso_limits::pages});
     benchmark::DoNotOptimize(message);
   }
   state.SetItemsProcessed(state.iterations() * datagrams_per_message(segment));
