@@ -48,8 +48,8 @@ inline Config rules(std::size_t count) {
   return config;
 }
 
-inline std::vector<Standing> judged(const Config& config, const Interfaces& interfaces) {
-  std::vector<Standing> result;
+inline std::vector<RuleStatus> judged(const Config& config, const Interfaces& interfaces) {
+  std::vector<RuleStatus> result;
   for (const auto& rule : config.rules)
     result.push_back(judge(rule, interfaces, [](const Input&) { return std::string(); }));
   return result;

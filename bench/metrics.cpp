@@ -1,4 +1,4 @@
-// What a scrape by Prometheus costs the control thread, after the figures are collected.
+// What a scrape by Prometheus costs the control thread, after the totals are collected.
 #include "mcr/status/metrics.hpp"
 
 #include <benchmark/benchmark.h>

@@ -45,10 +45,10 @@ BENCHMARK(lookup_miss)->Arg(1)->Arg(100)->Arg(10'000);
 void compile_table(benchmark::State& state) {
   const auto config = bench::rules(static_cast<std::size_t>(state.range(0)));
   const auto interfaces = bench::two_interfaces();
-  const auto standings = bench::judged(config, interfaces);
+  const auto statuses = bench::judged(config, interfaces);
   for (auto _ : state) {
     SlotAllocators allocators;
-    const auto table = compile(config, interfaces, standings, allocators, 1);
+    const auto table = compile(config, interfaces, statuses, allocators, 1);
     benchmark::DoNotOptimize(table.generation());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -61,8 +61,8 @@ void recompile_table(benchmark::State& state) {
   const auto interfaces = bench::two_interfaces();
   SlotAllocators allocators;
   for (auto _ : state) {
-    const auto standings = bench::judged(config, interfaces);
-    const auto table = compile(config, interfaces, standings, allocators, 1);
+    const auto statuses = bench::judged(config, interfaces);
+    const auto table = compile(config, interfaces, statuses, allocators, 1);
     benchmark::DoNotOptimize(table.generation());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

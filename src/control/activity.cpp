@@ -6,8 +6,8 @@
 
 namespace mcr {
 
-Relay::Heard Relay::heard(std::uint32_t slot) const {
-  Heard sum;
+Relay::RuleActivity Relay::heard(std::uint32_t slot) const {
+  RuleActivity sum;
   std::uint64_t last_seen = 0;
   for (const auto& worker : workers_) {
     const auto& counters = worker->counters().rules[slot];
@@ -24,7 +24,7 @@ Relay::Heard Relay::heard(std::uint32_t slot) const {
 Hearing Relay::hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const {
   const auto sum = heard(slot);
   return {.now = now,
-          .listening = standings_[at].state == RuleState::active,
+          .listening = statuses_[at].state == RuleState::active,
           .pps = rates_[slot].pps,
           .last_seen = sum.last_seen,
           .last_source = sum.last_source};

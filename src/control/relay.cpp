@@ -133,25 +133,25 @@ std::string Relay::join_refusal(const Input& input) const {
   return refusal;
 }
 
-std::vector<Standing> Relay::judge_all(const Config& config, const Interfaces& interfaces) const {
-  std::vector<Standing> standings;
-  standings.reserve(config.rules.size());
+std::vector<RuleStatus> Relay::rule_statuses(const Config& config, const Interfaces& interfaces) const {
+  std::vector<RuleStatus> statuses;
+  statuses.reserve(config.rules.size());
   for (const auto& rule : config.rules)
-    standings.push_back(
-        judge(rule, interfaces, [this](const Input& input) { return join_refusal(input); }));
-  return standings;
+    statuses.push_back(
+        rule_status(rule, interfaces, [this](const Input& input) { return join_refusal(input); }));
+  return statuses;
 }
 
 void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
   refuse_restart_keys(config);
   log_events(memberships_.join(wanted_groups(config), interfaces, now));
   leave_ports_to_inputs(config, now);
-  auto standings = judge_all(config, interfaces);
+  auto statuses = rule_statuses(config, interfaces);
   const auto compiling = Clock::now();
   std::unique_ptr<RuleTable> table;
   try {
     const auto generation = rules_.latest().generation() + 1;
-    table = std::make_unique<RuleTable>(compile(config, interfaces, standings, slots_, generation,
+    table = std::make_unique<RuleTable>(compile(config, interfaces, statuses, slots_, generation,
                                                 sockets_.source_port(), senders_.keys()));
     sockets_.open(*table, config);
     port_guards_.hold(*table);
@@ -164,7 +164,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
     throw;
   }
   gro_.apply(config, interfaces);
-  const auto standings_before = std::exchange(standings_, std::move(standings));
+  const auto standings_before = std::exchange(statuses_, std::move(statuses));
   const auto config_before = std::exchange(config_, config);
   interfaces_ = interfaces;
   for (auto& worker : workers_)
@@ -243,13 +243,13 @@ void Relay::free_slots() {
   });
 }
 
-void Relay::report_changes(const std::vector<Standing>& before, const Config& config_before) const {
-  std::map<std::string_view, const Standing*> known;
+void Relay::report_changes(const std::vector<RuleStatus>& before, const Config& config_before) const {
+  std::map<std::string_view, const RuleStatus*> known;
   for (std::size_t i = 0; i < before.size(); ++i)
     known.emplace(config_before.rules[i].name, &before[i]);
-  for (std::size_t i = 0; i < standings_.size(); ++i) {
+  for (std::size_t i = 0; i < statuses_.size(); ++i) {
     const auto& name_of_rule = config_.rules[i].name;
-    const auto& now = standings_[i];
+    const auto& now = statuses_[i];
     const auto then = known.find(name_of_rule);
     const bool unchanged = then != known.end() && then->second->state == now.state &&
                            then->second->reason == now.reason;

@@ -113,30 +113,30 @@ std::uint64_t sum(const Sockets::Workers& workers, CounterOf&& counter_of) {
 
 }  // namespace
 
-RuleFigures Relay::figures_of(const Rule& rule) const {
+RuleTotals Relay::totals_of(const Rule& rule) const {
   const auto slot = *slots_.rules.find(rule.name);
-  RuleFigures figures;
+  RuleTotals totals;
   for (const auto& worker : workers_)
-    add(figures, worker->counters().rules[slot]);
-  return figures;
+    add(totals, worker->counters().rules[slot]);
+  return totals;
 }
 
-OutputFigures Relay::figures_of(const Rule& rule, const Output& output) const {
+OutputTotals Relay::totals_of(const Rule& rule, const Output& output) const {
   const auto destinations = output.destinations();
-  OutputFigures figures;
+  OutputTotals totals;
   for (std::size_t n = 0; n < destinations.size(); ++n) {
     const auto slot = *slots_.outputs.find({rule.name, output.interface, destinations.at(n)});
     for (const auto& worker : workers_)
-      add(figures, worker->counters().outputs[slot]);
+      add(totals, worker->counters().outputs[slot]);
   }
-  return figures;
+  return totals;
 }
 
 json Relay::report_output(const Rule& rule, std::size_t at) const {
   const auto& output = rule.outputs[at];
-  const auto figures = figures_of(rule, output);
-  const auto& standing = standings_[static_cast<std::size_t>(&rule - config_.rules.data())];
-  const auto& reason = standing.output_reasons[at];
+  const auto totals = totals_of(rule, output);
+  const auto& status = statuses_[static_cast<std::size_t>(&rule - config_.rules.data())];
+  const auto& reason = status.output_reasons[at];
   return {{"interface", output.interface},
           {output.destination.is_multicast() ? "group" : "address",
            output.destinations().address_str()},
@@ -150,25 +150,25 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
           {"loopback", output.loopback},
           {"state", reason.empty() ? "up" : "waiting"},
           {"reason", reason},
-          {"matched", figures.matched},
-          {"tx_datagrams", figures.tx_datagrams},
-          {"tx_bytes", figures.tx_bytes},
-          {"in_flight", figures.in_flight},
-          {"zerocopy", figures.zerocopy},
-          {"copied", figures.copied},
-          {"drops", describe_drops(figures.drops, output_drop_names)}};
+          {"matched", totals.matched},
+          {"tx_datagrams", totals.tx_datagrams},
+          {"tx_bytes", totals.tx_bytes},
+          {"in_flight", totals.in_flight},
+          {"zerocopy", totals.zerocopy},
+          {"copied", totals.copied},
+          {"drops", describe_drops(totals.drops, output_drop_names)}};
 }
 
 RuleState Relay::state_of_rule(std::size_t at, std::uint32_t slot) const {
   const bool silent = config_.rules[at].expect && alarms_[slot].silent();
-  const auto state = standings_[at].state;
+  const auto state = statuses_[at].state;
   return silent && state == RuleState::active ? RuleState::silent : state;
 }
 
 /// Of a rule that cannot run in full: why an interface of its is not what it could be, if that is
 /// it.
 std::string Relay::reason_of_rule(std::size_t at) const {
-  const auto& reason = standings_[at].reason;
+  const auto& reason = statuses_[at].reason;
   if (reason.empty()) return reason;
   const auto& rule = config_.rules[at];
   for (const auto& input : rule.inputs)
@@ -190,7 +190,7 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
     outputs.push_back(report_output(rule, i));
 
-  const auto figures = figures_of(rule);
+  const auto totals = totals_of(rule);
   const auto sum = heard(slot);
   json age;
   json source;
@@ -212,13 +212,13 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
           {"allow_loop", rule.allow_loop},
           {"input", inputs.front()},
           {"inputs", std::move(inputs)},
-          {"rx_datagrams", figures.rx_datagrams},
-          {"rx_bytes", figures.rx_bytes},
+          {"rx_datagrams", totals.rx_datagrams},
+          {"rx_bytes", totals.rx_bytes},
           {"rate_pps", rates_[slot].pps},
           {"rate_bps", rates_[slot].bps},
           {"last_seen_s", std::move(age)},
           {"last_source", std::move(source)},
-          {"drops", describe_drops(figures.drops, input_drop_names)},
+          {"drops", describe_drops(totals.drops, input_drop_names)},
           {"outputs", std::move(outputs)}};
 }
 
@@ -336,10 +336,10 @@ json Relay::status(Clock::time_point now, const std::vector<LinkStats>& links) {
 }
 
 std::string Relay::summary() const {
-  if (standings_.empty()) return "no rules: idle";
+  if (statuses_.empty()) return "no rules: idle";
   std::map<RuleState, std::size_t> states;
-  for (const auto& standing : standings_)
-    ++states[standing.state];
+  for (const auto& status : statuses_)
+    ++states[status.state];
   std::string text;
   for (const auto& [state, count] : states)
     text += fmt::format("{}{}{} {}", text.empty() ? "" : ", ", count, text.empty() ? " rules" : "",

@@ -1,4 +1,4 @@
-// The relay in metrics: the same figures as in report.cpp, for Prometheus.
+// The relay in metrics: the same totals as in report.cpp, for Prometheus.
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -31,13 +31,13 @@ std::vector<RuleMetrics> Relay::rule_metrics() const {
   for (std::size_t i = 0; i < config_.rules.size(); ++i) {
     const auto& rule = config_.rules[i];
     RuleMetrics metrics{
-        rule.name, state_of_rule(i, *slots_.rules.find(rule.name)), figures_of(rule), {}};
+        rule.name, state_of_rule(i, *slots_.rules.find(rule.name)), totals_of(rule), {}};
     metrics.outputs.reserve(rule.outputs.size());
     for (std::size_t o = 0; o < rule.outputs.size(); ++o) {
       const auto& output = rule.outputs[o];
       metrics.outputs.push_back({output.interface, output.destinations(),
-                                 standings_[i].output_reasons[o].empty(),
-                                 figures_of(rule, output)});
+                                 statuses_[i].output_reasons[o].empty(),
+                                 totals_of(rule, output)});
     }
     rules.push_back(std::move(metrics));
   }

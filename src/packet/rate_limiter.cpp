@@ -10,7 +10,7 @@ std::uint32_t pass(std::atomic<std::uint64_t>& due, std::uint64_t rate, std::uin
                    std::uint64_t now, const Demand& demand) noexcept {
   auto known = due.load(std::memory_order_relaxed);
   while (true) {
-    const auto verdict = rate_limit::judge(rate, superframe, known, now, demand);
+    const auto verdict = rate_limit::admit(rate, superframe, known, now, demand);
     if (verdict.datagrams == 0 ||
         due.compare_exchange_weak(known, verdict.due, std::memory_order_relaxed))
       return verdict.datagrams;

@@ -101,8 +101,8 @@ bool all_refused(const std::vector<std::string>& reasons) {
   return std::ranges::none_of(reasons, &std::string::empty);
 }
 
-std::string first_refusal(const Standing& standing) {
-  for (const auto* reasons : {&standing.input_reasons, &standing.output_reasons})
+std::string first_refusal(const RuleStatus& status) {
+  for (const auto* reasons : {&status.input_reasons, &status.output_reasons})
     for (const auto& reason : *reasons)
       if (!reason.empty()) return reason;
   return {};
@@ -116,13 +116,13 @@ std::string_view name(RuleState state) noexcept {
   return names[static_cast<std::size_t>(state)];
 }
 
-Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal& join_refusal) {
-  Standing standing;
+RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces, const JoinRefusal& join_refusal) {
+  RuleStatus status;
   if (!rule.enabled) {
-    standing.state = RuleState::disabled;
-    standing.input_reasons.resize(rule.inputs.size());
-    standing.output_reasons.resize(rule.outputs.size());
-    return standing;
+    status.state = RuleState::disabled;
+    status.input_reasons.resize(rule.inputs.size());
+    status.output_reasons.resize(rule.outputs.size());
+    return status;
   }
   std::string join_refused;
   for (const auto& input : rule.inputs) {
@@ -131,21 +131,21 @@ Standing judge(const Rule& rule, const Interfaces& interfaces, const JoinRefusal
       reason = join_refusal(input);
       if (join_refused.empty()) join_refused = reason;
     }
-    standing.input_reasons.push_back(std::move(reason));
+    status.input_reasons.push_back(std::move(reason));
   }
   for (const auto& output : rule.outputs)
-    standing.output_reasons.push_back(why_unusable(output, interfaces));
+    status.output_reasons.push_back(why_unusable(output, interfaces));
 
-  if (all_refused(standing.input_reasons)) {
-    standing.state = join_refused.empty() ? RuleState::waiting : RuleState::failed;
-    standing.reason = join_refused.empty() ? standing.input_reasons.front() : join_refused;
-  } else if (all_refused(standing.output_reasons)) {
-    standing.state = RuleState::waiting;
-    standing.reason = "no output can be used: " + standing.output_reasons.front();
-  } else if (const auto refusal = first_refusal(standing); !refusal.empty()) {
-    standing.reason = "in part: " + refusal;
+  if (all_refused(status.input_reasons)) {
+    status.state = join_refused.empty() ? RuleState::waiting : RuleState::failed;
+    status.reason = join_refused.empty() ? status.input_reasons.front() : join_refused;
+  } else if (all_refused(status.output_reasons)) {
+    status.state = RuleState::waiting;
+    status.reason = "no output can be used: " + status.output_reasons.front();
+  } else if (const auto refusal = first_refusal(status); !refusal.empty()) {
+    status.reason = "in part: " + refusal;
   }
-  return standing;
+  return status;
 }
 
 class TableCompiler {
@@ -153,7 +153,7 @@ class TableCompiler {
   TableCompiler(const Interfaces& interfaces, SlotAllocators& allocators, std::uint16_t source_port)
       : interfaces_(interfaces), slots_(allocators), source_port_(source_port) {}
 
-  void add(const Rule& rule, const Standing& standing);
+  void add(const Rule& rule, const RuleStatus& status);
   void add_senders(std::span<const TxKey> senders);
   RuleTable finish(std::uint64_t generation) &&;
 
@@ -193,16 +193,16 @@ class TableCompiler {
   std::map<std::uint16_t, std::vector<SenderTx>> senders_;  ///< by raw tx slot
 };
 
-void TableCompiler::add(const Rule& rule, const Standing& standing) {
+void TableCompiler::add(const Rule& rule, const RuleStatus& status) {
   // Also a rule that waits keeps its counters.
   const auto slot = index_of(slots_.rules, rule.name, "rules");
   const Layout layout{table_.outputs_.size(), rule.outputs.size(), mapped(rule)};
   table_.outputs_.resize(layout.first + layout.mapped.size() * layout.outputs);
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
-    add_output(rule, i, rule.enabled && standing.output_reasons[i].empty(), layout);
-  if (standing.state != RuleState::active) return;
+    add_output(rule, i, rule.enabled && status.output_reasons[i].empty(), layout);
+  if (status.state != RuleState::active) return;
   for (std::size_t i = 0; i < rule.inputs.size(); ++i)
-    if (standing.input_reasons[i].empty()) add_input(rule, rule.inputs[i], slot, layout);
+    if (status.input_reasons[i].empty()) add_input(rule, rule.inputs[i], slot, layout);
 }
 
 void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_t slot,
@@ -399,12 +399,12 @@ bool RuleTable::has_own(const Endpoint& source) const noexcept {
 }
 
 RuleTable compile(const Config& config, const Interfaces& interfaces,
-                  const std::vector<Standing>& standings, SlotAllocators& allocators,
+                  const std::vector<RuleStatus>& statuses, SlotAllocators& allocators,
                   std::uint64_t generation, std::uint16_t source_port,
                   std::span<const TxKey> senders) {
   TableCompiler compiler(interfaces, allocators, source_port);
   for (std::size_t i = 0; i < config.rules.size(); ++i)
-    compiler.add(config.rules[i], standings[i]);
+    compiler.add(config.rules[i], statuses[i]);
   compiler.add_senders(senders);
   return std::move(compiler).finish(generation);
 }

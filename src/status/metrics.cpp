@@ -147,23 +147,23 @@ constexpr std::array drop_total_metrics{
     JsonMetric{"mcr_tx_drops_total", "tx_drops", "Copies that did not leave."},
 };
 
-using RuleMetric = FigureMetric<RuleFigures>;
+using RuleMetric = FigureMetric<RuleTotals>;
 constexpr std::array rule_metrics{
-    RuleMetric{"mcr_rule_rx_datagrams_total", &RuleFigures::rx_datagrams,
+    RuleMetric{"mcr_rule_rx_datagrams_total", &RuleTotals::rx_datagrams,
                "Datagrams that the rule received."},
-    RuleMetric{"mcr_rule_rx_bytes_total", &RuleFigures::rx_bytes,
+    RuleMetric{"mcr_rule_rx_bytes_total", &RuleTotals::rx_bytes,
                "UDP payload that the rule received."},
 };
 
-using OutputMetric = FigureMetric<OutputFigures>;
+using OutputMetric = FigureMetric<OutputTotals>;
 constexpr std::array output_metrics{
-    OutputMetric{"mcr_output_matched_datagrams_total", &OutputFigures::matched,
+    OutputMetric{"mcr_output_matched_datagrams_total", &OutputTotals::matched,
                  "Datagrams that the output was given."},
-    OutputMetric{"mcr_output_tx_datagrams_total", &OutputFigures::tx_datagrams,
+    OutputMetric{"mcr_output_tx_datagrams_total", &OutputTotals::tx_datagrams,
                  "Datagrams that the kernel accepted."},
-    OutputMetric{"mcr_output_tx_bytes_total", &OutputFigures::tx_bytes,
+    OutputMetric{"mcr_output_tx_bytes_total", &OutputTotals::tx_bytes,
                  "UDP payload that the kernel accepted."},
-    OutputMetric{"mcr_output_in_flight_datagrams", &OutputFigures::in_flight,
+    OutputMetric{"mcr_output_in_flight_datagrams", &OutputTotals::in_flight,
                  "Datagrams neither sent nor dropped yet."},
 };
 
@@ -235,7 +235,7 @@ void add_process(Exposition& text, const json& process) {
 template <typename Figures>
 struct Labelled {
   std::string labels;
-  const Figures* figures;
+  const Figures* totals;
 };
 
 template <typename Figures>
@@ -243,8 +243,8 @@ void add_figures(Exposition& text, std::span<const FigureMetric<Figures>> metric
                  const std::vector<Labelled<Figures>>& things) {
   for (const auto& metric : metrics) {
     text.begin(metric.name, metric.help);
-    for (const auto& [labels, figures] : things)
-      text.add(labels, {}, figures->*metric.figure);
+    for (const auto& [labels, totals] : things)
+      text.add(labels, {}, totals->*metric.figure);
   }
 }
 
@@ -252,13 +252,13 @@ template <typename Figures>
 void add_drops(Exposition& text, std::string_view name, std::string_view help, const auto& reasons,
                const std::vector<Labelled<Figures>>& things) {
   text.begin(name, help);
-  for (const auto& [labels, figures] : things)
+  for (const auto& [labels, totals] : things)
     for (std::size_t i = 0; i < reasons.size(); ++i)
-      if (figures->drops[i] != 0) text.add(labels, label("reason", reasons[i]), figures->drops[i]);
+      if (totals->drops[i] != 0) text.add(labels, label("reason", reasons[i]), totals->drops[i]);
 }
 
 void add_rules(Exposition& text, std::span<const RuleMetrics> rules,
-               const std::vector<Labelled<RuleFigures>>& labelled) {
+               const std::vector<Labelled<RuleTotals>>& labelled) {
   text.begin("mcr_rule_state", "1 for the state that the rule is in.");
   std::array<std::string, rule_states.size()> states;
   for (std::size_t i = 0; i < states.size(); ++i)
@@ -266,24 +266,24 @@ void add_rules(Exposition& text, std::span<const RuleMetrics> rules,
   for (std::size_t i = 0; i < rules.size(); ++i)
     for (std::size_t s = 0; s < states.size(); ++s)
       text.add(labelled[i].labels, states[s], rules[i].state == rule_states[s] ? "1" : "0");
-  add_figures<RuleFigures>(text, rule_metrics, labelled);
+  add_figures<RuleTotals>(text, rule_metrics, labelled);
   add_drops(text, "mcr_rule_drops_total", "Received datagrams of the rule dropped.",
             input_drop_names, labelled);
 }
 
 void add_outputs(Exposition& text, std::span<const RuleMetrics> rules,
-                 const std::vector<Labelled<RuleFigures>>& of_rules) {
-  std::vector<Labelled<OutputFigures>> labelled;
+                 const std::vector<Labelled<RuleTotals>>& of_rules) {
+  std::vector<Labelled<OutputTotals>> labelled;
   text.begin("mcr_output_up", "Whether the output can send.");
   for (std::size_t i = 0; i < rules.size(); ++i)
     for (const auto& output : rules[i].outputs) {
       labelled.push_back(
           {fmt::format("{},{},destination=\"{}\"", of_rules[i].labels,
                        label("interface", output.interface), output.destination.str()),
-           &output.figures});
+           &output.totals});
       text.add(labelled.back().labels, {}, output.up ? "1" : "0");
     }
-  add_figures<OutputFigures>(text, output_metrics, labelled);
+  add_figures<OutputTotals>(text, output_metrics, labelled);
   add_drops(text, "mcr_output_drops_total", "Copies of the output that did not leave.",
             output_drop_names, labelled);
 }
@@ -294,10 +294,10 @@ std::string render_metrics(const nlohmann::json& process, std::span<const RuleMe
   constexpr std::size_t bytes_per_rule = 1600;
   Exposition text(16384 + rules.size() * bytes_per_rule);
   add_process(text, process);
-  std::vector<Labelled<RuleFigures>> labelled;
+  std::vector<Labelled<RuleTotals>> labelled;
   labelled.reserve(rules.size());
   for (const auto& rule : rules)
-    labelled.push_back({label("rule", rule.name), &rule.figures});
+    labelled.push_back({label("rule", rule.name), &rule.totals});
   add_rules(text, rules, labelled);
   add_outputs(text, rules, labelled);
   return text.take();

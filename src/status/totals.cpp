@@ -13,13 +13,13 @@ void add_drops(auto& sum, const auto& drops) noexcept {
 
 }  // namespace
 
-void add(RuleFigures& sum, const RuleCounters& counters) noexcept {
+void add(RuleTotals& sum, const RuleCounters& counters) noexcept {
   sum.rx_datagrams += counters.rx_datagrams.get();
   sum.rx_bytes += counters.rx_bytes.get();
   add_drops(sum.drops, counters.drops);
 }
 
-void add(OutputFigures& sum, const OutputCounters& counters) noexcept {
+void add(OutputTotals& sum, const OutputCounters& counters) noexcept {
   sum.matched += counters.matched.get();
   sum.in_flight += counters.in_flight.get();
   sum.tx_datagrams += counters.tx_datagrams.get();

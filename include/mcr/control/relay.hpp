@@ -92,7 +92,7 @@ class Relay {
   };
 
   /// Of a rule, by all workers.
-  struct Heard {
+  struct RuleActivity {
     std::uint64_t datagrams = 0;
     std::uint64_t bytes = 0;
     std::optional<Clock::time_point> last_seen;
@@ -100,13 +100,13 @@ class Relay {
   };
 
   void refuse_restart_keys(const Config& config) const;
-  [[nodiscard]] std::vector<Standing> judge_all(const Config& config,
+  [[nodiscard]] std::vector<RuleStatus> rule_statuses(const Config& config,
                                                 const Interfaces& interfaces) const;
   [[nodiscard]] std::string join_refusal(const Input& input) const;
   void publish(std::unique_ptr<const RuleTable> table);
   void clean_up();
   void free_slots();
-  void report_changes(const std::vector<Standing>& before, const Config& config_before) const;
+  void report_changes(const std::vector<RuleStatus>& before, const Config& config_before) const;
   void watch_workers();
   void sample_rates(double seconds);
 
@@ -122,13 +122,13 @@ class Relay {
   void rejoin(Clock::time_point now);
 
   // watch.cpp
-  [[nodiscard]] Heard heard(std::uint32_t slot) const;
+  [[nodiscard]] RuleActivity heard(std::uint32_t slot) const;
   [[nodiscard]] Hearing hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const;
   void watch(Clock::time_point now);
 
   // report.cpp
-  [[nodiscard]] RuleFigures figures_of(const Rule& rule) const;
-  [[nodiscard]] OutputFigures figures_of(const Rule& rule, const Output& output) const;
+  [[nodiscard]] RuleTotals totals_of(const Rule& rule) const;
+  [[nodiscard]] OutputTotals totals_of(const Rule& rule, const Output& output) const;
   [[nodiscard]] nlohmann::json report_rule(std::size_t at, Clock::time_point now) const;
   [[nodiscard]] nlohmann::json report_output(const Rule& rule, std::size_t at) const;
   [[nodiscard]] nlohmann::json report_workers() const;
@@ -143,7 +143,7 @@ class Relay {
   Config config_;
   Interfaces interfaces_;
   std::map<std::string, std::string> unfollowed_;  ///< interfaces, and what was refused of them
-  std::vector<Standing> standings_;                ///< one per rule of config_
+  std::vector<RuleStatus> statuses_;                ///< one per rule of config_
   SlotAllocators slots_;
   Memberships memberships_;
   Snapshot<RuleTable> rules_;

@@ -42,7 +42,7 @@ struct Verdict {
 
 /// `due`: what the limit remembers, ticks; `now` may lag behind that of another worker.
 /// `superframe`: units that always fit into a burst.
-[[nodiscard]] constexpr Verdict judge(std::uint64_t rate, std::uint64_t superframe,
+[[nodiscard]] constexpr Verdict admit(std::uint64_t rate, std::uint64_t superframe,
                                       std::uint64_t due, std::uint64_t now,
                                       const Demand& demand) noexcept {
   const auto least_burst = cost(superframe, rate);

@@ -45,7 +45,7 @@ enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled 
 
 /// What can be said of a rule from outside the packet path. Empty reason: usable. An active rule
 /// has a reason when only a part of its inputs or outputs can be used.
-struct Standing {
+struct RuleStatus {
   RuleState state = RuleState::active;
   std::string reason;
   std::vector<std::string> input_reasons;   ///< one per input
@@ -55,7 +55,7 @@ struct Standing {
 /// Why the kernel refused what an input must join; "" when it did not.
 using JoinRefusal = std::function<std::string(const Input&)>;
 
-[[nodiscard]] Standing judge(const Rule& rule, const Interfaces& interfaces,
+[[nodiscard]] RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
                              const JoinRefusal& join_refusal);
 
 /// Of the kind of a raw tx slot, the one that sends from `source_port`: in bulk, which a raw
@@ -177,11 +177,11 @@ class RuleTable {
 };
 
 /// Compiles the active rules. Adds what it needs to `allocators`; removes nothing from there.
-/// `standings`: one per rule, from judge(). `source_port`: of outputs that name none. `senders`:
+/// `statuses`: one per rule, from rule_status(). `source_port`: of outputs that name none. `senders`:
 /// tx slots to have beside the raw ones of their kind, sorted; those without one are left out.
 /// Throws Failure (config) when a book of allocators is full.
 [[nodiscard]] RuleTable compile(const Config& config, const Interfaces& interfaces,
-                                const std::vector<Standing>& standings, SlotAllocators& allocators,
+                                const std::vector<RuleStatus>& statuses, SlotAllocators& allocators,
                                 std::uint64_t generation, std::uint16_t source_port = 0,
                                 std::span<const TxKey> senders = {});
 

@@ -1,4 +1,4 @@
-// The metrics as Prometheus reads them (text format 0.0.4), from the figures that status shows.
+// The metrics as Prometheus reads them (text format 0.0.4), from the totals that status shows.
 //
 // Labels come from the configuration only, so that there are never more series than it has rules,
 // outputs and interfaces; a reason of a rule or an output is a series from its first drop on (the
@@ -22,14 +22,14 @@ struct OutputMetrics {
   std::string_view interface;
   Destinations destination;
   bool up = false;
-  OutputFigures figures;
+  OutputTotals totals;
 };
 
 /// Of one rule. Borrows the name.
 struct RuleMetrics {
   std::string_view name;
   RuleState state = RuleState::active;
-  RuleFigures figures;
+  RuleTotals totals;
   std::vector<OutputMetrics> outputs;
 };
 

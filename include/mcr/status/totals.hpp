@@ -9,14 +9,14 @@
 
 namespace mcr {
 
-struct RuleFigures {
+struct RuleTotals {
   std::uint64_t rx_datagrams = 0;
   std::uint64_t rx_bytes = 0;
   std::array<std::uint64_t, input_drop_names.size()> drops{};  ///< by InputDrop
 };
 
 /// matched = tx_datagrams + sum(drops) + in_flight, once no worker is counting.
-struct OutputFigures {
+struct OutputTotals {
   std::uint64_t matched = 0;
   std::uint64_t in_flight = 0;
   std::uint64_t tx_datagrams = 0;
@@ -27,7 +27,7 @@ struct OutputFigures {
 };
 
 /// Adds one worker's counters.
-void add(RuleFigures& sum, const RuleCounters& counters) noexcept;
-void add(OutputFigures& sum, const OutputCounters& counters) noexcept;
+void add(RuleTotals& sum, const RuleCounters& counters) noexcept;
+void add(OutputTotals& sum, const OutputCounters& counters) noexcept;
 
 }  // namespace mcr

@@ -7,7 +7,7 @@
 
 using namespace mcr;
 using rate_limit::burst;
-using rate_limit::judge;
+using rate_limit::admit;
 using rate_limit::ticks_per_second;
 
 namespace {
@@ -52,26 +52,26 @@ TEST_CASE("rate limit: the decision") {
            {"used up by a worker that is ahead in time", now + 70 * unit, 5, 0, now + 70 * unit},
        }) {
     INFO(row.what);
-    const auto verdict = judge(1'000, 64, row.due, now, {row.asked, 1, row.asked});
+    const auto verdict = admit(1'000, 64, row.due, now, {row.asked, 1, row.asked});
     CHECK(verdict.datagrams == row.passes);
     CHECK(verdict.due == row.due_after);
   }
   INFO("a burst is at least 10 ms of the rate");
-  CHECK(judge(100'000, 64, now, now, {2000, 1, 2000}).datagrams == 1000);
-  CHECK(judge(100'000, 64, now, now, {2000, 1, 2000}).due == now + burst);
+  CHECK(admit(100'000, 64, now, now, {2000, 1, 2000}).datagrams == 1000);
+  CHECK(admit(100'000, 64, now, now, {2000, 1, 2000}).due == now + burst);
   INFO("a smaller last datagram counts as what it is, and empty ones cost no bits");
-  CHECK(judge(1'000, 64, now, now, {3, 30, 64}).datagrams == 3);
-  CHECK(judge(1'000, 64, now, now, {3, 30, 65}).datagrams == 2);
-  CHECK(judge(1'000, 64, now + 64 * unit, now, {5, 0, 0}).datagrams == 5);
+  CHECK(admit(1'000, 64, now, now, {3, 30, 64}).datagrams == 3);
+  CHECK(admit(1'000, 64, now, now, {3, 30, 65}).datagrams == 2);
+  CHECK(admit(1'000, 64, now + 64 * unit, now, {5, 0, 0}).datagrams == 5);
 }
 
 TEST_CASE("rate limit: the extremes do not overflow") {
   constexpr std::uint64_t now = 20ULL * 365 * 86'400 * ticks_per_second;  // up for 20 years
   const rate_limit::Demand largest{1, rate_limit::superframe_bits, rate_limit::superframe_bits};
-  const auto slowest = judge(1, rate_limit::superframe_bits, now, now, largest);
+  const auto slowest = admit(1, rate_limit::superframe_bits, now, now, largest);
   CHECK(slowest.datagrams == 1);
-  CHECK(judge(1, rate_limit::superframe_bits, slowest.due, now, largest).datagrams == 0);
-  CHECK(judge(1'000'000'000'000, rate_limit::superframe_bits, now, now, largest).datagrams == 1);
+  CHECK(admit(1, rate_limit::superframe_bits, slowest.due, now, largest).datagrams == 0);
+  CHECK(admit(1'000'000'000'000, rate_limit::superframe_bits, now, now, largest).datagrams == 1);
 }
 
 TEST_CASE("rate limit: over time the rate is kept, and what is below it passes whole") {

@@ -52,42 +52,42 @@ struct Compiled {
 };
 
 Compiled compiled(const Config& config, const Interfaces& interfaces) {
-  std::vector<Standing> standings;
+  std::vector<RuleStatus> statuses;
   for (const auto& one : config.rules)
-    standings.push_back(judge(one, interfaces, never_refused));
+    statuses.push_back(rule_status(one, interfaces, never_refused));
   Compiled result;
-  result.table = compile(config, interfaces, standings, result.allocators, 1);
+  result.table = compile(config, interfaces, statuses, result.allocators, 1);
   return result;
 }
 
 }  // namespace
 
-TEST_CASE("a rule's standing says what it waits for") {
+TEST_CASE("a rule's status says what it waits for") {
   const auto one = rule("a", ip("239.1.1.1"), 5000);
-  CHECK(judge(one, two_interfaces(), never_refused).state == RuleState::active);
+  CHECK(rule_status(one, two_interfaces(), never_refused).state == RuleState::active);
 
-  const auto no_input = judge(one, Interfaces({up("out", 3, {source})}), never_refused);
+  const auto no_input = rule_status(one, Interfaces({up("out", 3, {source})}), never_refused);
   CHECK(no_input.state == RuleState::waiting);
   CHECK(no_input.reason == "interface in does not exist");
 
   auto down = up("in", 2);
   down.up = false;
-  CHECK(judge(one, Interfaces({down, up("out", 3, {source})}), never_refused).reason ==
+  CHECK(rule_status(one, Interfaces({down, up("out", 3, {source})}), never_refused).reason ==
         "interface in is down");
 
-  const auto no_address = judge(one, Interfaces({up("in", 2), up("out", 3)}), never_refused);
+  const auto no_address = rule_status(one, Interfaces({up("in", 2), up("out", 3)}), never_refused);
   CHECK(no_address.state == RuleState::waiting);
   CHECK(no_address.reason == "no output can be used: interface out has no usable source address");
 
   const auto refused =
-      judge(one, two_interfaces(), [](const Input&) { return std::string("join: no"); });
+      rule_status(one, two_interfaces(), [](const Input&) { return std::string("join: no"); });
   CHECK(refused.state == RuleState::failed);
   CHECK(refused.reason == "join: no");
 
   auto two_inputs = one;
   two_inputs.inputs.insert(two_inputs.inputs.begin(), one.inputs.front());
   two_inputs.inputs.front().interface = "gone";
-  CHECK(judge(two_inputs, two_interfaces(), [](const Input&) {
+  CHECK(rule_status(two_inputs, two_interfaces(), [](const Input&) {
           return std::string("join: no");
         }).reason == "join: no");
 }
@@ -95,9 +95,9 @@ TEST_CASE("a rule's standing says what it waits for") {
 TEST_CASE("a rule that is switched off waits for nothing, and keeps its counters") {
   auto one = rule("a", ip("239.1.1.1"), 5000);
   one.enabled = false;
-  const auto standing = judge(one, Interfaces(), never_refused);
-  CHECK(standing.state == RuleState::disabled);
-  CHECK(standing.reason.empty());
+  const auto status = rule_status(one, Interfaces(), never_refused);
+  CHECK(status.state == RuleState::disabled);
+  CHECK(status.reason.empty());
   Config config;
   config.rules = {one};
   const auto result = compiled(config, two_interfaces());
@@ -110,9 +110,9 @@ TEST_CASE("a rule that is switched off waits for nothing, and keeps its counters
 TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
   auto one = rule("a", ip("239.1.1.1"), 5000);
   one.outputs.push_back({"gone", ip("239.9.9.9"), 6000, Ttl::of(16)});
-  const auto standing = judge(one, two_interfaces(), never_refused);
-  CHECK(standing.state == RuleState::active);
-  CHECK(standing.reason == "in part: interface gone does not exist");
+  const auto status = rule_status(one, two_interfaces(), never_refused);
+  CHECK(status.state == RuleState::active);
+  CHECK(status.reason == "in part: interface gone does not exist");
 
   Config config;
   config.rules = {one};
@@ -127,24 +127,24 @@ TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
 
 TEST_CASE("a unicast input waits for its address") {
   auto one = rule("a", ip("10.7.0.1"), 5000);
-  CHECK(judge(one, two_interfaces(), never_refused).state == RuleState::waiting);
-  CHECK(judge(one, two_interfaces(), never_refused).reason ==
+  CHECK(rule_status(one, two_interfaces(), never_refused).state == RuleState::waiting);
+  CHECK(rule_status(one, two_interfaces(), never_refused).reason ==
         "10.7.0.1 is no address of this host");
   const Interfaces elsewhere({up("in", 2), up("out", 3, {source, ip("10.7.0.1")})});
-  CHECK(judge(one, elsewhere, never_refused).state == RuleState::active);
+  CHECK(rule_status(one, elsewhere, never_refused).state == RuleState::active);
   one.inputs[0].local = true;
-  CHECK(judge(one, two_interfaces(), never_refused).state == RuleState::active);
+  CHECK(rule_status(one, two_interfaces(), never_refused).state == RuleState::active);
 }
 
 TEST_CASE("an input waits for a link that it can read") {
   const auto one = rule("a", ip("239.1.1.1"), 5000);
   auto odd = up("in", 2);
   odd.type = ARPHRD_IEEE80211_RADIOTAP;
-  CHECK(judge(one, Interfaces({odd, up("out", 3, {source})}), never_refused).reason ==
+  CHECK(rule_status(one, Interfaces({odd, up("out", 3, {source})}), never_refused).reason ==
         "interface in is of a type that cannot be an input (ARPHRD 803)");
   auto slave = up("in", 2);
   slave.enslaved = true;
-  CHECK(judge(one, Interfaces({slave, up("out", 3, {source})}), never_refused).reason ==
+  CHECK(rule_status(one, Interfaces({slave, up("out", 3, {source})}), never_refused).reason ==
         "interface in is part of a bond: name the bond instead of in");
 }
 
@@ -190,14 +190,14 @@ TEST_CASE("an output waits for a source address that it cannot have") {
   auto one = rule("a", ip("239.1.1.1"), 5000);
   auto& source = one.outputs[0].source;
   source = {Source::Mode::address, ip("10.1.0.7")};
-  CHECK(judge(one, two_interfaces(), never_refused).reason ==
+  CHECK(rule_status(one, two_interfaces(), never_refused).reason ==
         "no output can be used: source 10.1.0.7 is no address of this host");
   const Interfaces elsewhere({up("in", 2, {ip("10.1.0.7")}), up("out", 3)});
-  CHECK(judge(one, elsewhere, never_refused).state == RuleState::active);
+  CHECK(rule_status(one, elsewhere, never_refused).state == RuleState::active);
 
   source = {Source::Mode::preserve, {}};
   const Interfaces without_addresses({up("in", 2), up("out", 3)});
-  CHECK(judge(one, without_addresses, never_refused).state == RuleState::active);
+  CHECK(rule_status(one, without_addresses, never_refused).state == RuleState::active);
 }
 
 TEST_CASE("outputs share a socket unless their source port, loopback or source differ") {
@@ -228,9 +228,9 @@ TEST_CASE("an output that preserves the sender's port is raw, with tx slots by s
   outputs[1].port = 6002;
   outputs[1].source_port = 7000;
   const auto interfaces = two_interfaces();
-  std::vector<Standing> standings;
+  std::vector<RuleStatus> statuses;
   for (const auto& one : config.rules)
-    standings.push_back(judge(one, interfaces, never_refused));
+    statuses.push_back(rule_status(one, interfaces, never_refused));
   SlotAllocators allocators;
   const TxKey sender{.interface_index = 3, .source_port = 4000, .any_source = true};
   auto same_as_fixed = sender;
@@ -238,7 +238,7 @@ TEST_CASE("an output that preserves the sender's port is raw, with tx slots by s
   auto elsewhere = sender;
   elsewhere.interface_index = 9;
   const std::vector senders{sender, same_as_fixed, elsewhere};
-  const auto table = compile(config, interfaces, standings, allocators, 1, 40000, senders);
+  const auto table = compile(config, interfaces, statuses, allocators, 1, 40000, senders);
 
   REQUIRE(table.tx().size() == 4);
   CHECK(table.tx()[0].key.raw);
@@ -261,12 +261,12 @@ TEST_CASE("senders find no tx slot of their own where all are taken") {
   config.rules = {rule("a", ip("239.1.1.1"), 5000)};
   config.rules[0].outputs[0].source.mode = Source::Mode::preserve;
   const auto interfaces = two_interfaces();
-  const std::vector standings{judge(config.rules[0], interfaces, never_refused)};
+  const std::vector statuses{rule_status(config.rules[0], interfaces, never_refused)};
   SlotAllocators allocators;
   std::vector<TxKey> senders;
   for (std::uint16_t port = 1; port <= slots::tx; ++port)
     senders.push_back({.interface_index = 3, .source_port = port, .any_source = true});
-  const auto table = compile(config, interfaces, standings, allocators, 1, 40000, senders);
+  const auto table = compile(config, interfaces, statuses, allocators, 1, 40000, senders);
   CHECK(table.tx().size() == slots::tx);
   const auto& output = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
   CHECK(output.senders.size() == slots::tx - 1);
@@ -286,10 +286,10 @@ TEST_CASE("what an output has sent is known by source address and port") {
   config.rules[0].outputs.push_back(fixed);
   config.rules[0].outputs.push_back(preserving);
   SlotAllocators allocators;
-  std::vector<Standing> standings;
+  std::vector<RuleStatus> statuses;
   for (const auto& one : config.rules)
-    standings.push_back(judge(one, two_interfaces(), never_refused));
-  const auto table = compile(config, two_interfaces(), standings, allocators, 1, 40000);
+    statuses.push_back(rule_status(one, two_interfaces(), never_refused));
+  const auto table = compile(config, two_interfaces(), statuses, allocators, 1, 40000);
   CHECK(table.is_own({source, 40000}));
   CHECK(table.is_own({source, 7000}));
   CHECK_FALSE(table.is_own({source, 40064}));
@@ -330,7 +330,7 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
   const auto without = [&](std::vector<IpAddress> addresses, IpAddress destination) {
     auto lone = one;
     lone.outputs = {{"out", destination, 6000, Ttl::of(16)}};
-    return judge(lone, Interfaces({up("in", 2), up("out", 3, std::move(addresses))}), never_refused)
+    return rule_status(lone, Interfaces({up("in", 2), up("out", 3, std::move(addresses))}), never_refused)
         .reason;
   };
   CHECK(without({link}, ip("ff02::2")).empty());
@@ -415,8 +415,8 @@ TEST_CASE("slots stay with their rule across tables") {
   auto first = compiled(config, two_interfaces());
   const auto slot = first.table.lookup(0, {ip("239.1.1.2"), 5000})[0].rule;
   config.rules.erase(config.rules.begin());
-  const std::vector<Standing> standings{judge(config.rules[0], two_interfaces(), never_refused)};
-  const auto next = compile(config, two_interfaces(), standings, first.allocators, 2);
+  const std::vector<RuleStatus> statuses{rule_status(config.rules[0], two_interfaces(), never_refused)};
+  const auto next = compile(config, two_interfaces(), statuses, first.allocators, 2);
   CHECK(next.lookup(0, {ip("239.1.1.2"), 5000})[0].rule == slot);
 }
 

@@ -33,11 +33,11 @@ Json process() {
 
 std::vector<RuleMetrics> one_rule() {
   RuleMetrics rule{"studio-a", RuleState::failed, {12, 3400, {}}, {}};
-  rule.figures.drops[1] = 5;
+  rule.totals.drops[1] = 5;
   mcr::OutputMetrics output{"eth1", {*mcr::IpAddress::parse("ff05::2"), 6000}, true, {}};
-  output.figures.matched = 12;
-  output.figures.tx_datagrams = 10;
-  output.figures.drops[static_cast<std::size_t>(OutputDrop::egress_full)] = 2;
+  output.totals.matched = 12;
+  output.totals.tx_datagrams = 10;
+  output.totals.drops[static_cast<std::size_t>(OutputDrop::egress_full)] = 2;
   rule.outputs.push_back(output);
   return {rule};
 }
