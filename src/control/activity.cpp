@@ -6,7 +6,7 @@
 
 namespace mcr {
 
-Relay::RuleActivity Relay::heard(std::uint32_t slot) const {
+Relay::RuleActivity Relay::activity(std::uint32_t slot) const {
   RuleActivity sum;
   std::uint64_t last_seen = 0;
   for (const auto& worker : workers_) {
@@ -22,7 +22,7 @@ Relay::RuleActivity Relay::heard(std::uint32_t slot) const {
 }
 
 Hearing Relay::hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const {
-  const auto sum = heard(slot);
+  const auto sum = activity(slot);
   return {.now = now,
           .listening = statuses_[at].state == RuleState::active,
           .pps = rates_[slot].pps,
@@ -32,22 +32,22 @@ Hearing Relay::hearing(std::size_t at, std::uint32_t slot, Clock::time_point now
 
 /// Silence is the fault that people most want to be told of: one line when it begins, one when it
 /// ends.
-void Relay::watch(Clock::time_point now) {
+void Relay::update_silence_alarms(Clock::time_point now) {
   for (std::size_t i = 0; i < config_.rules.size(); ++i) {
     const auto& rule = config_.rules[i];
     if (!rule.expect) continue;
     const auto slot = *slots_.rules.find(rule.name);
-    auto& alarm = alarms_[slot];
+    auto& alarm = silence_alarms_[slot];
     const auto heard_now = hearing(i, slot, now);
     const auto lacking = alarm.lacking_for(now);
-    switch (alarm.look(*rule.expect, heard_now)) {
-      case Alarm::Event::none:
+    switch (alarm.update(*rule.expect, heard_now)) {
+      case SilenceAlarm::Event::none:
         break;
-      case Alarm::Event::fell_silent:
+      case SilenceAlarm::Event::fell_silent:
         log::warning("rule silent: rule={} reason={}", log::value(rule.name),
                      log::value(alarm.reason(*rule.expect, heard_now)));
         break;
-      case Alarm::Event::returned:
+      case SilenceAlarm::Event::returned:
         log::notice("rule heard again: rule={} silence={}s pps={:.0f} source={}",
                     log::value(rule.name), lacking.count(), heard_now.pps, heard_now.last_source);
         break;

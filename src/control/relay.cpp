@@ -92,7 +92,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
       sockets_(workers_),
       gro_(options.run_folder + "/gro"),
       rates_(slots::rules),
-      alarms_(slots::rules),
+      silence_alarms_(slots::rules),
       sampled_at_(Clock::now()) {
   config_.daemon = daemon;
   unsigned id = 0;
@@ -174,7 +174,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   log::info("{} rules compiled and published in {:.1f} ms", config_.rules.size(),
             std::chrono::duration<double, std::milli>(Clock::now() - compiling).count());
   report_changes(standings_before, config_before);
-  watch(now);
+  update_silence_alarms(now);
   sockets_.narrow(rules_.latest());
   port_guards_.release(rules_.latest());
   log_events(memberships_.leave(wanted_groups(config_), now));
@@ -227,7 +227,7 @@ void Relay::free_slots() {
     for (auto& worker : workers_)
       clear(worker->counters().rules[slot]);
     rates_[slot] = {};
-    alarms_[slot] = {};
+    silence_alarms_[slot] = {};
     return true;
   });
   slots_.outputs.remove_if([&](const OutputKey& key, std::uint32_t slot) {
@@ -266,10 +266,10 @@ void Relay::report_changes(const std::vector<RuleStatus>& before, const Config& 
 }
 
 void Relay::tick(Clock::time_point now) {
-  watch_workers();
+  sample_workers();
   sample_rates(std::chrono::duration<double>(now - sampled_at_).count());
   sampled_at_ = now;
-  watch(now);
+  update_silence_alarms(now);
   rejoin(now);
   sockets_.count();
   if (!clean_) clean_up();
@@ -290,7 +290,7 @@ void Relay::tick(Clock::time_point now) {
 
 /// Wakes all: an idle worker must go round to be known alive, and a port whose receive failed
 /// several times tries again.
-void Relay::watch_workers() {
+void Relay::sample_workers() {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto& worker = *workers_[i];
     if (watchdogs_[i].sample(worker.rounds())) {
@@ -311,7 +311,7 @@ bool Relay::progresses() const noexcept {
 void Relay::sample_rates(double seconds) {
   if (seconds <= 0) return;
   for (const auto& [rule, slot] : slots_.rules.entries()) {
-    const auto now = heard(slot);
+    const auto now = activity(slot);
     auto& rate = rates_[slot];
     rate.pps = static_cast<double>(now.datagrams - rate.datagrams_before) / seconds;
     rate.bps = 8 * static_cast<double>(now.bytes - rate.bytes_before) / seconds;

@@ -160,7 +160,7 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
 }
 
 RuleState Relay::state_of_rule(std::size_t at, std::uint32_t slot) const {
-  const bool silent = config_.rules[at].expect && alarms_[slot].silent();
+  const bool silent = config_.rules[at].expect && silence_alarms_[slot].silent();
   const auto state = statuses_[at].state;
   return silent && state == RuleState::active ? RuleState::silent : state;
 }
@@ -191,7 +191,7 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
     outputs.push_back(report_output(rule, i));
 
   const auto totals = totals_of(rule);
-  const auto sum = heard(slot);
+  const auto sum = activity(slot);
   json age;
   json source;
   if (sum.last_seen) {
@@ -201,7 +201,7 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   const auto state = state_of_rule(at, slot);
   auto reason = reason_of_rule(at);
   if (state == RuleState::silent) {
-    const auto silence = alarms_[slot].reason(*rule.expect, hearing(at, slot, now));
+    const auto silence = silence_alarms_[slot].reason(*rule.expect, hearing(at, slot, now));
     reason = reason.empty() ? silence : silence + "; " + reason;
   }
   return {{"name", rule.name},

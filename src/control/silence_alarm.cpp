@@ -27,7 +27,7 @@ std::chrono::seconds whole_seconds(Hearing::Time::duration time) {
 
 }  // namespace
 
-Alarm::Event Alarm::look(const Expectation& expect, const Hearing& hearing) {
+SilenceAlarm::Event SilenceAlarm::update(const Expectation& expect, const Hearing& hearing) {
   if (!hearing.listening) {
     state_ = State::off;
     return Event::none;
@@ -50,11 +50,11 @@ Alarm::Event Alarm::look(const Expectation& expect, const Hearing& hearing) {
   return too_long ? Event::fell_silent : Event::none;
 }
 
-std::chrono::seconds Alarm::lacking_for(Hearing::Time now) const noexcept {
+std::chrono::seconds SilenceAlarm::lacking_for(Hearing::Time now) const noexcept {
   return whole_seconds(now - since_);
 }
 
-std::string Alarm::reason(const Expectation& expect, const Hearing& hearing) const {
+std::string SilenceAlarm::reason(const Expectation& expect, const Hearing& hearing) const {
   if (!hearing.last_seen)
     return fmt::format("no datagram since it became active, {} s ago",
                        lacking_for(hearing.now).count());

@@ -107,7 +107,7 @@ class Relay {
   void clean_up();
   void free_slots();
   void report_changes(const std::vector<RuleStatus>& before, const Config& config_before) const;
-  void watch_workers();
+  void sample_workers();
   void sample_rates(double seconds);
 
   // senders.cpp
@@ -122,9 +122,9 @@ class Relay {
   void rejoin(Clock::time_point now);
 
   // watch.cpp
-  [[nodiscard]] RuleActivity heard(std::uint32_t slot) const;
+  [[nodiscard]] RuleActivity activity(std::uint32_t slot) const;
   [[nodiscard]] Hearing hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const;
-  void watch(Clock::time_point now);
+  void update_silence_alarms(Clock::time_point now);
 
   // report.cpp
   [[nodiscard]] RuleTotals totals_of(const Rule& rule) const;
@@ -156,7 +156,7 @@ class Relay {
   bool senders_told_full_ = false;
   GroKeeper gro_;
   std::vector<Rate> rates_;    ///< by rule slot
-  std::vector<Alarm> alarms_;  ///< by rule slot
+  std::vector<SilenceAlarm> silence_alarms_;  ///< by rule slot
   Clock::time_point sampled_at_;
   Clock::time_point reported_at_;  ///< when memberships were last reported unasked
   bool rejoined_ = false;          ///< a retried join succeeded, and its rule does not run yet

@@ -23,12 +23,12 @@ struct Hearing {
 };
 
 /// See the picture in alarm.cpp.
-class Alarm {
+class SilenceAlarm {
  public:
   enum class State : std::uint8_t { off, content, lacking, silent };
   enum class Event : std::uint8_t { none, fell_silent, returned };
 
-  Event look(const Expectation& expect, const Hearing& hearing);
+  Event update(const Expectation& expect, const Hearing& hearing);
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] bool silent() const noexcept { return state_ == State::silent; }

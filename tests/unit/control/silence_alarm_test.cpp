@@ -6,8 +6,8 @@
 
 using namespace mcr;
 using namespace std::chrono_literals;
-using Event = Alarm::Event;
-using State = Alarm::State;
+using Event = SilenceAlarm::Event;
+using State = SilenceAlarm::State;
 
 namespace {
 
@@ -42,11 +42,11 @@ Hearing hearing(const Look& look) {
 }
 
 /// Plays the looks; returns the alarm after the last.
-Alarm play(const Expectation& expect, const std::vector<Look>& looks) {
-  Alarm alarm;
+SilenceAlarm play(const Expectation& expect, const std::vector<Look>& looks) {
+  SilenceAlarm alarm;
   for (const auto& look : looks) {
     INFO("at " << look.at << " s");
-    CHECK(alarm.look(expect, hearing(look)) == look.event);
+    CHECK(alarm.update(expect, hearing(look)) == look.event);
     CHECK(static_cast<int>(alarm.state()) == static_cast<int>(look.state));
   }
   return alarm;
@@ -68,8 +68,8 @@ TEST_CASE("alarm: a stream that stops and returns is told of once each") {
   CHECK(alarm.reason(expect, hearing({10, 0, 1.9, State::silent})) ==
         "no datagram for 8 s; last from 10.0.0.5:40000");
   CHECK(alarm.lacking_for(time_at(10)) == 8s);
-  CHECK(alarm.look(expect, hearing({10, 50, 9.9, State::content})) == Event::returned);
-  CHECK(alarm.look(expect, hearing({11, 50, 10.9, State::content})) == Event::none);
+  CHECK(alarm.update(expect, hearing({10, 50, 9.9, State::content})) == Event::returned);
+  CHECK(alarm.update(expect, hearing({11, 50, 10.9, State::content})) == Event::none);
 }
 
 TEST_CASE("alarm: a rule that never heard anything is silent, too") {
