@@ -36,7 +36,7 @@ void report(const Interface& interface, Family family, std::span<const GroupRepo
 
 }  // namespace
 
-void Relay::rejoin(Clock::time_point now) {
+void Relay::refresh_igmp(Clock::time_point now) {
   const auto interval = config_.daemon.rejoin;
   if (interval.count() == 0 || now - reported_at_ < interval - half_a_tick) return;
   reported_at_ = now;

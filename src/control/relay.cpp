@@ -173,7 +173,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   clean_ = false;
   log::info("{} rules compiled and published in {:.1f} ms", config_.rules.size(),
             std::chrono::duration<double, std::milli>(Clock::now() - compiling).count());
-  report_changes(standings_before, config_before);
+  log_rule_changes(standings_before, config_before);
   update_silence_alarms(now);
   sockets_.narrow(rules_.latest());
   port_guards_.release(rules_.latest());
@@ -243,7 +243,7 @@ void Relay::free_slots() {
   });
 }
 
-void Relay::report_changes(const std::vector<RuleStatus>& before, const Config& config_before) const {
+void Relay::log_rule_changes(const std::vector<RuleStatus>& before, const Config& config_before) const {
   std::map<std::string_view, const RuleStatus*> known;
   for (std::size_t i = 0; i < before.size(); ++i)
     known.emplace(config_before.rules[i].name, &before[i]);
@@ -270,20 +270,20 @@ void Relay::tick(Clock::time_point now) {
   sample_rates(std::chrono::duration<double>(now - sampled_at_).count());
   sampled_at_ = now;
   update_silence_alarms(now);
-  rejoin(now);
+  refresh_igmp(now);
   sockets_.count();
   if (!clean_) clean_up();
   port_guards_.retry();
   if (const auto due = memberships_.next_retry(); due && *due <= now) {
     const auto events = memberships_.retry(now);
     log_events(events);
-    rejoined_ = rejoined_ || std::ranges::any_of(events, [](const MembershipEvent& event) {
+    retried_join_succeeded_ = retried_join_succeeded_ || std::ranges::any_of(events, [](const MembershipEvent& event) {
                   return event.state == MembershipState::joined;
                 });
   }
-  if (rejoined_) {
+  if (retried_join_succeeded_) {
     apply(Config(config_), Interfaces(interfaces_), now);
-    rejoined_ = false;
+    retried_join_succeeded_ = false;
   }
   follow_senders(now);
 }

@@ -106,7 +106,7 @@ class Relay {
   void publish(std::unique_ptr<const RuleTable> table);
   void clean_up();
   void free_slots();
-  void report_changes(const std::vector<RuleStatus>& before, const Config& config_before) const;
+  void log_rule_changes(const std::vector<RuleStatus>& before, const Config& config_before) const;
   void sample_workers();
   void sample_rates(double seconds);
 
@@ -119,7 +119,7 @@ class Relay {
                                 Clock::time_point now);
 
   // rejoin.cpp
-  void rejoin(Clock::time_point now);
+  void refresh_igmp(Clock::time_point now);
 
   // watch.cpp
   [[nodiscard]] RuleActivity activity(std::uint32_t slot) const;
@@ -159,7 +159,7 @@ class Relay {
   std::vector<SilenceAlarm> silence_alarms_;  ///< by rule slot
   Clock::time_point sampled_at_;
   Clock::time_point reported_at_;  ///< when memberships were last reported unasked
-  bool rejoined_ = false;          ///< a retried join succeeded, and its rule does not run yet
+  bool retried_join_succeeded_ = false;          ///< a retried join succeeded, and its rule does not run yet
   bool clean_ = true;              ///< nothing of an earlier table is left to free
 };
 
