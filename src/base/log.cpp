@@ -32,7 +32,7 @@ std::string_view name_of(Level level) {
   return "?";
 }
 
-Repeats repeats;
+LogThrottle throttle;
 std::mutex repeats_lock;
 
 /// JOURNAL_STREAM names the stream's file as DEVICE:INODE; a redirected stderr is another.
@@ -71,16 +71,16 @@ void write(Level level, std::string_view kind, std::string_view message) {
   write_held();
   {
     const std::lock_guard lock(repeats_lock);
-    if (!repeats.admit(level, kind, message, Repeats::Clock::now())) return;
+    if (!throttle.admit(level, kind, message, LogThrottle::Clock::now())) return;
   }
   write(level, message);
 }
 
 void write_held(bool all) {
-  std::vector<Repeats::Line> lines;
+  std::vector<LogThrottle::Line> lines;
   {
     const std::lock_guard lock(repeats_lock);
-    lines = repeats.due(all ? Repeats::Clock::time_point::max() : Repeats::Clock::now());
+    lines = throttle.due(all ? LogThrottle::Clock::time_point::max() : LogThrottle::Clock::now());
   }
   for (const auto& [level, text] : lines)
     write(level, text);

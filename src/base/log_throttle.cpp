@@ -5,14 +5,14 @@
 namespace mcr::log {
 
 /// Null when there is no room for another.
-Repeats::Entry* Repeats::find_or_add(Entries& entries, std::string_view key, Level level,
+LogThrottle::Entry* LogThrottle::find_or_add(Entries& entries, std::string_view key, Level level,
                                      Clock::time_point now) {
   if (const auto known = entries.find(key); known != entries.end()) return &known->second;
   if (texts_.size() + kinds_.size() >= capacity) return nullptr;
   return &entries.emplace(key, Entry{level, now, 0, 0, {}}).first->second;
 }
 
-bool Repeats::admit(Level level, std::string_view kind, std::string_view text,
+bool LogThrottle::admit(Level level, std::string_view kind, std::string_view text,
                     Clock::time_point now) {
   if (const auto known = texts_.find(text); known != texts_.end()) {
     ++known->second.held;
@@ -29,7 +29,7 @@ bool Repeats::admit(Level level, std::string_view kind, std::string_view text,
   return true;
 }
 
-void Repeats::take_due(Entries& entries, Clock::time_point now, std::vector<Line>& lines) {
+void LogThrottle::take_due(Entries& entries, Clock::time_point now, std::vector<Line>& lines) {
   for (auto entry = entries.begin(); entry != entries.end();) {
     const auto& [level, since, written, held, last] = entry->second;
     if (now - since < window) {
@@ -43,7 +43,7 @@ void Repeats::take_due(Entries& entries, Clock::time_point now, std::vector<Line
   }
 }
 
-std::vector<Repeats::Line> Repeats::due(Clock::time_point now) {
+std::vector<LogThrottle::Line> LogThrottle::due(Clock::time_point now) {
   std::vector<Line> lines;
   take_due(texts_, now, lines);
   take_due(kinds_, now, lines);

@@ -41,7 +41,7 @@ bool pin(unsigned cpu) {
 
 }  // namespace
 
-Worker::Worker(Snapshot<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
+Worker::Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
                std::optional<unsigned> cpu, Tx::Mode mode)
     : id_(id),
       cpu_(cpu),

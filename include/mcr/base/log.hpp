@@ -1,5 +1,5 @@
 // Log lines on stderr, one write(2) each, safe from any thread: a text, then details as key=value.
-// What comes again and again is held back and counted (repeats.hpp).
+// What comes again and again is held back and counted (throttle.hpp).
 // Not for the packet path: what happens to a datagram is counted, not logged.
 #pragma once
 

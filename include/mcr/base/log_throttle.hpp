@@ -15,7 +15,7 @@ namespace mcr::log {
 
 enum class Level : int;
 
-class Repeats {
+class LogThrottle {
  public:
   using Clock = std::chrono::steady_clock;
 

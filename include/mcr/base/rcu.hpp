@@ -20,16 +20,16 @@
 namespace mcr {
 
 template <typename T>
-class Snapshot {
+class RcuPointer {
  public:
   class Reader;
 
   /// `readers`: how many Reader objects there will be, fixed for the life of the snapshot.
-  Snapshot(std::unique_ptr<const T> first, std::size_t readers)
+  RcuPointer(std::unique_ptr<const T> first, std::size_t readers)
       : current_(first.get()), owned_(std::move(first)), seen_(readers) {}
 
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
+  RcuPointer(const RcuPointer&) = delete;
+  RcuPointer& operator=(const RcuPointer&) = delete;
 
   /// Writer only. Replaces the value; the old one lives until reclaim() finds it unused.
   void publish(std::unique_ptr<const T> next) {
@@ -86,33 +86,33 @@ class Snapshot {
 
 /// One thread's way to read. Starts offline; every method is for that thread alone.
 template <typename T>
-class Snapshot<T>::Reader {
+class RcuPointer<T>::Reader {
  public:
   /// `index`: below the `readers` of the constructor, another for each Reader.
-  Reader(Snapshot& snapshot, std::size_t index) noexcept
-      : snapshot_(&snapshot), seen_(&snapshot.seen_[index].epoch) {}
+  Reader(RcuPointer& snapshot, std::size_t index) noexcept
+      : pointer_(&snapshot), seen_(&snapshot.seen_[index].epoch) {}
 
   /// From here on current() may be called. Sequentially consistent with publish(): either the
   /// writer sees this reader, or this reader sees the new value.
   void online() noexcept {
-    seen_->store(snapshot_->epoch_.load(std::memory_order_seq_cst), std::memory_order_seq_cst);
+    seen_->store(pointer_->epoch_.load(std::memory_order_seq_cst), std::memory_order_seq_cst);
   }
 
   /// The value, valid until the next quiescent() or offline().
   [[nodiscard]] const T& current() const noexcept {
-    return *snapshot_->current_.load(std::memory_order_seq_cst);
+    return *pointer_->current_.load(std::memory_order_seq_cst);
   }
 
   /// No reference from current() is held any more.
   void quiescent() noexcept {
-    seen_->store(snapshot_->epoch_.load(std::memory_order_acquire), std::memory_order_release);
+    seen_->store(pointer_->epoch_.load(std::memory_order_acquire), std::memory_order_release);
   }
 
   /// As quiescent(), and none will be taken before online().
   void offline() noexcept { seen_->store(offline_mark, std::memory_order_release); }
 
  private:
-  Snapshot* snapshot_;
+  RcuPointer* pointer_;
   std::atomic<std::uint64_t>* seen_;
 };
 

@@ -146,7 +146,7 @@ class Relay {
   std::vector<RuleStatus> statuses_;                ///< one per rule of config_
   SlotAllocators slots_;
   Memberships memberships_;
-  Snapshot<RuleTable> rules_;
+  RcuPointer<RuleTable> rules_;
   Mapping<RateLimiter> limiters_{slots::outputs};
   Sockets::Workers workers_;
   std::vector<WorkerWatchdog> watchdogs_;  ///< one per worker

@@ -28,7 +28,7 @@ class Worker {
   /// Allocates everything; starts nothing. `cpu`: where to pin the thread, if anywhere.
   /// Throws Failure (unavailable) without io_uring, OsError.
   /// `limiters`: by output slot, shared by all workers; outlives them.
-  Worker(Snapshot<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
+  Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
          std::optional<unsigned> cpu, Tx::Mode mode);
   /// Stops, if that has not been done.
   ~Worker();
@@ -88,7 +88,7 @@ class Worker {
   Buffers buffers_;
   Rx rx_;
   Tx tx_;
-  Snapshot<RuleTable>::Reader rules_;
+  RcuPointer<RuleTable>::Reader rules_;
   Mapping<RateLimiter>& limiters_;
   std::uint64_t table_in_use_ = ~std::uint64_t{0};  ///< generation
   std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch

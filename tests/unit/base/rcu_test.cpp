@@ -9,7 +9,7 @@
 
 #include "catch.hpp"
 
-using mcr::Snapshot;
+using mcr::RcuPointer;
 using namespace std::chrono_literals;
 
 namespace {
@@ -52,7 +52,7 @@ class Table {
   std::array<std::uint64_t, 64> parts_{};
 };
 
-using Tables = Snapshot<Table>;
+using Tables = RcuPointer<Table>;
 
 /// A reader that does at random what a reader may do, and counts what must not be.
 class RestlessReader {

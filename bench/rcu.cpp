@@ -15,8 +15,8 @@ struct Value {
 
 /// Once per batch of packets, by one worker.
 void snapshot_read(benchmark::State& state) {
-  Snapshot<Value> snapshot(std::make_unique<const Value>(), 1);
-  Snapshot<Value>::Reader reader(snapshot, 0);
+  RcuPointer<Value> snapshot(std::make_unique<const Value>(), 1);
+  RcuPointer<Value>::Reader reader(snapshot, 0);
   reader.online();
   for (auto _ : state) {
     benchmark::DoNotOptimize(reader.current().number);
@@ -28,8 +28,8 @@ BENCHMARK(snapshot_read);
 
 /// Around a sleep.
 void snapshot_online_offline(benchmark::State& state) {
-  Snapshot<Value> snapshot(std::make_unique<const Value>(), 1);
-  Snapshot<Value>::Reader reader(snapshot, 0);
+  RcuPointer<Value> snapshot(std::make_unique<const Value>(), 1);
+  RcuPointer<Value>::Reader reader(snapshot, 0);
   for (auto _ : state) {
     reader.online();
     benchmark::DoNotOptimize(reader.current().number);
@@ -40,7 +40,7 @@ BENCHMARK(snapshot_online_offline);
 
 /// With readers asleep: the writer's own part of a reload.
 void snapshot_publish(benchmark::State& state) {
-  Snapshot<Value> snapshot(std::make_unique<const Value>(),
+  RcuPointer<Value> snapshot(std::make_unique<const Value>(),
                            static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
     snapshot.publish(std::make_unique<const Value>());
