@@ -19,7 +19,7 @@
 namespace mcr {
 namespace {
 
-std::string flow_text(const Input& input) {
+std::string match_text(const Input& input) {
   auto text = fmt::format("{} on {}", input.destinations().str(), input.interface);
   if (input.vlan != 0) text += fmt::format(", VLAN {}", input.vlan);
   if (input.local) text += ", sent by this host";
@@ -65,7 +65,7 @@ void add_taker(Takers& takers, const Input& input, const Holder& holder) {
 
 class InputCheck {
  public:
-  explicit InputCheck(Mistakes& mistakes) : mistakes_(mistakes) {}
+  explicit InputCheck(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
   [[nodiscard]] bool too_many() const {
     return inputs_ > limits::lookup_entries || sources_ > limits::sources;
@@ -88,7 +88,7 @@ class InputCheck {
     if (too_many()) return true;
     for (std::size_t n = 0; n < destinations.size(); ++n) {
       Takers& takers =
-          flows_[Flow(input.interface, destinations.at(n), input.vlan)][input.local ? 1 : 0];
+          matches_[InputMatch(input.interface, destinations.at(n), input.vlan)][input.local ? 1 : 0];
       if (const Holder other = overlapping(takers, input); other.rule != nullptr) {
         refuse(input, holder, other);
         return false;
@@ -103,39 +103,39 @@ class InputCheck {
     const bool was_fine = sum <= most;
     sum += more;
     if (was_fine && sum > most)
-      mistakes_.add(at, fmt::format("more than {} {} in all, each counted once for every group and "
+      diagnostics_.add(at, fmt::format("more than {} {} in all, each counted once for every group and "
                                     "port",
                                     most, what));
   }
 
   void refuse(const Input& input, const Holder& holder, const Holder& other) {
-    const auto where = mistakes_.where(other.at);
-    mistakes_.add(holder.at,
+    const auto where = diagnostics_.where(other.at);
+    diagnostics_.add(holder.at,
                   other.rule == holder.rule
-                      ? fmt::format("the rule already takes {}, at {}", flow_text(input), where)
+                      ? fmt::format("the rule already takes {}, at {}", match_text(input), where)
                       : fmt::format("rule {} takes {} too, at {}; only rules with different "
                                     "sources can share an input",
-                                    quoted(other.rule->rule.name), flow_text(input), where));
+                                    quoted(other.rule->rule.name), match_text(input), where));
   }
 
-  Mistakes& mistakes_;
-  std::unordered_map<Flow, std::array<Takers, 2>, FlowHash> flows_;  // arriving, local
+  Diagnostics& diagnostics_;
+  std::unordered_map<InputMatch, std::array<Takers, 2>, InputMatchHash> matches_;  // arriving, local
   std::size_t inputs_ = 0;
   std::size_t sources_ = 0;
 };
 
 /// Two rules without names that have one input are told so once, by InputCheck.
 void check_names(std::span<const PlacedRule> rules, const std::vector<bool>& input_refused,
-                 Mistakes& mistakes) {
+                 Diagnostics& diagnostics) {
   std::unordered_map<std::string_view, const PlacedRule*> names;
   for (std::size_t r = 0; r < rules.size(); ++r) {
     const PlacedRule& placed = rules[r];
     if (placed.rule.name.empty()) continue;
     const auto [first, is_new] = names.try_emplace(placed.rule.name, &placed);
     if (is_new || (!placed.named && input_refused[r])) continue;
-    mistakes.add(placed.name_at,
+    diagnostics.add(placed.name_at,
                  fmt::format("a rule named {} is already at {}{}", quoted(placed.rule.name),
-                             mistakes.where(first->second->name_at),
+                             diagnostics.where(first->second->name_at),
                              placed.named ? "" : "; give this one a `name`"));
   }
 }
@@ -145,7 +145,7 @@ bool meet(const A& a, const B& b) {
   return a.interface == b.interface && a.destinations().overlaps(b.destinations());
 }
 
-void check_outputs(const PlacedRule& placed, Mistakes& mistakes) {
+void check_outputs(const PlacedRule& placed, Diagnostics& diagnostics) {
   const auto& outputs = placed.rule.outputs;
   for (std::size_t o = 0; o < outputs.size(); ++o) {
     const Output& output = outputs[o];
@@ -156,30 +156,30 @@ void check_outputs(const PlacedRule& placed, Mistakes& mistakes) {
     if (!placed.rule.allow_loop && std::ranges::any_of(placed.rule.inputs, [&](const auto& in) {
           return in.vlan == 0 && meet(in, output);
         }))
-      mistakes.add(at, fmt::format("the output is the rule's own input, {}: interface, group or "
+      diagnostics.add(at, fmt::format("the output is the rule's own input, {}: interface, group or "
                                    "port must differ",
                                    text()));
     const auto earlier = std::span(outputs).first(o);
     const auto first =
         std::ranges::find_if(earlier, [&](const Output& other) { return meet(other, output); });
     if (first != earlier.end())
-      mistakes.add(
+      diagnostics.add(
           at,
           fmt::format("the rule already has the output {}, at {}", text(),
-                      mistakes.where(
+                      diagnostics.where(
                           placed.outputs_at[static_cast<std::size_t>(first - earlier.begin())])));
   }
 }
 
 /// False if there are too many, which is told of.
-bool check_total(std::span<const PlacedRule> rules, Mistakes& mistakes) {
+bool check_total(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   std::size_t count = 0;
   for (const auto& placed : rules) {
     const auto each = mapped(placed.rule).size();
     for (std::size_t o = 0; o < placed.rule.outputs.size(); ++o) {
       count += each;
       if (count <= limits::outputs) continue;
-      mistakes.add(placed.outputs_at[o],
+      diagnostics.add(placed.outputs_at[o],
                    fmt::format("more than {} outputs in all, each counted once for every group and "
                                "port that its rule maps",
                                limits::outputs));
@@ -190,11 +190,11 @@ bool check_total(std::span<const PlacedRule> rules, Mistakes& mistakes) {
 }
 
 /// Each kind has sockets of its own (RxKey, TxKey).
-void check_kinds(std::span<const PlacedRule> rules, Mistakes& mistakes) {
+void check_kinds(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   const auto add = [&](auto& kinds, auto kind, std::size_t most, std::string_view what,
                        Position at) {
     if (kinds.size() > most || !kinds.insert(kind).second || kinds.size() <= most) return;
-    mistakes.add(at, fmt::format("more than {} kinds of {} in all", most, what));
+    diagnostics.add(at, fmt::format("more than {} kinds of {} in all", most, what));
   };
   std::set<std::pair<std::string_view, InputKind>> inputs;
   std::set<std::pair<std::string_view, TxKey>> outputs;
@@ -214,16 +214,16 @@ void check_kinds(std::span<const PlacedRule> rules, Mistakes& mistakes) {
 
 }  // namespace
 
-void check_rules(std::span<const PlacedRule> rules, Mistakes& mistakes) {
+void check_rules(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   std::vector<bool> input_refused(rules.size());
-  InputCheck inputs(mistakes);
+  InputCheck inputs(diagnostics);
   for (std::size_t r = 0; r < rules.size(); ++r)
     input_refused[r] = rules[r].rule.enabled && !inputs.add(rules[r]);
-  check_names(rules, input_refused, mistakes);
+  check_names(rules, input_refused, diagnostics);
   for (const auto& placed : rules)
-    check_outputs(placed, mistakes);
-  check_kinds(rules, mistakes);
-  if (check_total(rules, mistakes) && !inputs.too_many()) check_loops(rules, mistakes);
+    check_outputs(placed, diagnostics);
+  check_kinds(rules, diagnostics);
+  if (check_total(rules, diagnostics) && !inputs.too_many()) check_loops(rules, diagnostics);
 }
 
 }  // namespace mcr

@@ -9,6 +9,6 @@
 namespace mcr {
 
 /// Takes time linear in inputs, sources and outputs.
-void check_rules(std::span<const PlacedRule> rules, Mistakes& mistakes);
+void check_rules(std::span<const PlacedRule> rules, Diagnostics& diagnostics);
 
 }  // namespace mcr

@@ -1,10 +1,10 @@
 // From files to a Config in four steps, each in a file of its own:
 //   config_file      path -> text
 //   toml             text -> tree, with positions
-//   config_reader    tree -> what is written (config_keys, config_value: one key, one value)
-//   config_resolve   what is written -> rules in which every value is decided
+//   config_reader    tree -> what is raw (config_keys, config_value: one key, one value)
+//   config_resolve   what is raw -> rules in which every value is decided
 //   config_check     all rules together (config_loops: circles)
-// Each notes its mistakes in one list (config_mistakes) and goes on with what is left, so that the
+// Each notes its diagnostics in one list (config_mistakes) and goes on with what is left, so that the
 // user sees them all at once.
 #include "mcr/config/config.hpp"
 
@@ -26,42 +26,42 @@ namespace {
 
 class Loader {
  public:
-  Position add_file(const std::string& name) { return mistakes_.add_file(name); }
+  Position add_file(const std::string& name) { return diagnostics_.add_file(name); }
 
   /// False if there was no text.
   bool read_file(Position file) {
-    const auto text = read_config_file(file, mistakes_);
+    const auto text = read_config_file(file, diagnostics_);
     if (text) read_text(*text, file);
     return text.has_value();
   }
 
   void read_text(std::string_view text, Position file) {
-    if (const auto root = parse_toml(text, file, mistakes_))
-      read_config_tables(*root, file, main_file_, mistakes_, written_);
+    if (const auto root = parse_toml(text, file, diagnostics_))
+      read_config_tables(*root, file, main_file_, diagnostics_, raw_);
   }
 
   void read_conf_d(const std::string& main_path) {
-    for (const auto& path : list_conf_d(main_path, mistakes_))
+    for (const auto& path : list_conf_d(main_path, diagnostics_))
       read_file(add_file(path));
   }
 
   ConfigResult finish() && {
-    auto placed = resolve(written_, mistakes_);
-    check_rules(placed, mistakes_);
+    auto placed = resolve(raw_, diagnostics_);
+    check_rules(placed, diagnostics_);
     ConfigResult result;
-    result.config.daemon = std::move(written_.daemon);
-    result.config.interfaces = std::move(written_.interfaces);
+    result.config.daemon = std::move(raw_.daemon);
+    result.config.interfaces = std::move(raw_.interfaces);
     result.config.rules.reserve(placed.size());
     for (auto& each : placed)
       result.config.rules.push_back(std::move(each.rule));
-    result.errors = std::move(mistakes_).sorted();
+    result.errors = std::move(diagnostics_).sorted();
     return result;
   }
 
  private:
   static constexpr Position main_file_{};  // the first that is added
-  Mistakes mistakes_;
-  Written written_;
+  Diagnostics diagnostics_;
+  RawConfig raw_;
 };
 
 }  // namespace

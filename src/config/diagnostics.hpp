@@ -14,14 +14,14 @@ namespace mcr {
 
 /// Line 0: the file as a whole.
 struct Position {
-  std::uint32_t file = 0;  ///< index into the files of Mistakes
+  std::uint32_t file = 0;  ///< index into the files of Diagnostics
   std::uint32_t line = 0;
   std::uint32_t column = 0;
 
   friend auto operator<=>(const Position&, const Position&) = default;
 };
 
-class Mistakes {
+class Diagnostics {
  public:
   /// Opens the next file; the order of these calls is the order of the report.
   Position add_file(const std::string& name);
@@ -34,12 +34,12 @@ class Mistakes {
   [[nodiscard]] std::vector<ConfigError> sorted() &&;
 
  private:
-  struct Mistake {
+  struct Diagnostic {
     Position at;
     std::string message;
   };
   std::vector<std::string> files_;
-  std::vector<Mistake> mistakes_;
+  std::vector<Diagnostic> diagnostics_;
 };
 
 /// Text of the user's as it can be shown: without control characters, cut when long.

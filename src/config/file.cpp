@@ -52,19 +52,19 @@ std::optional<std::string> read_all(Fd fd, std::size_t expected) {
 
 }  // namespace
 
-std::optional<std::string> read_config_file(Position file, Mistakes& mistakes) {
+std::optional<std::string> read_config_file(Position file, Diagnostics& diagnostics) {
   const auto fail = [&](int code) {
-    mistakes.add(file, "cannot read: " + errno_text(code));
+    diagnostics.add(file, "cannot read: " + errno_text(code));
     return std::nullopt;
   };
   // O_NONBLOCK: a FIFO without a writer would hold us here for ever.
   const UniqueFd fd(
-      ::open(mistakes.file_name(file).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+      ::open(diagnostics.file_name(file).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid()) return fail(errno);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return fail(errno);
   if (auto message = refusal(status); !message.empty()) {
-    mistakes.add(file, std::move(message));
+    diagnostics.add(file, std::move(message));
     return std::nullopt;
   }
   auto text = read_all(fd, static_cast<std::size_t>(status.st_size));
@@ -72,13 +72,13 @@ std::optional<std::string> read_config_file(Position file, Mistakes& mistakes) {
   return text;
 }
 
-std::vector<std::string> list_conf_d(const std::string& main_path, Mistakes& mistakes) {
+std::vector<std::string> list_conf_d(const std::string& main_path, Diagnostics& diagnostics) {
   // npos + 1 is 0: no directory in the path, none in those beside it.
   const std::string folder = main_path.substr(0, main_path.rfind('/') + 1) + "conf.d";
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(folder.c_str()), &::closedir);
   if (!directory) {
     if (errno != ENOENT)
-      mistakes.add(mistakes.add_file(folder), "cannot read: " + errno_text(errno));
+      diagnostics.add(diagnostics.add_file(folder), "cannot read: " + errno_text(errno));
     return {};
   }
   std::vector<std::string> paths;

@@ -10,20 +10,20 @@
 namespace mcr {
 
 /// Borrows the interface's name.
-struct Flow {
+struct InputMatch {
   std::string_view interface;
   IpAddress destination;
   std::uint16_t port = 0;
   std::uint16_t vlan = 0;
 
-  Flow(std::string_view on, const Endpoint& endpoint, std::uint16_t in_vlan = 0)
+  InputMatch(std::string_view on, const Endpoint& endpoint, std::uint16_t in_vlan = 0)
       : interface(on), destination(endpoint.address), port(endpoint.port), vlan(in_vlan) {}
 
-  friend bool operator==(const Flow&, const Flow&) = default;
+  friend bool operator==(const InputMatch&, const InputMatch&) = default;
 };
 
-struct FlowHash {
-  std::size_t operator()(const Flow& flow) const noexcept {
+struct InputMatchHash {
+  std::size_t operator()(const InputMatch& flow) const noexcept {
     std::size_t hash = std::hash<std::string_view>{}(flow.interface);
     hash = hash * 31 + std::hash<IpAddress>{}(flow.destination);
     return (hash * 31 + flow.port) * 31 + flow.vlan;

@@ -30,18 +30,18 @@ struct Key {
 /// `where` says for messages what has these keys: "an input".
 template <typename Target>
 void read_keys(const toml::table& table, std::string_view where, std::span<const Key<Target>> keys,
-               Target& target, Position file, Mistakes& mistakes) {
+               Target& target, Position file, Diagnostics& diagnostics) {
   for (const auto& [key, node] : table) {
     const Position key_at = position_of(key.source(), file);
     const auto known = std::ranges::find(keys, key.str(), &Key<Target>::name);
     if (known != keys.end()) {
-      known->read(Value(known->name, node, key_at, mistakes), target);
+      known->read(Value(known->name, node, key_at, diagnostics), target);
       continue;
     }
     std::vector<std::string_view> names;
     for (const auto& entry : keys)
       names.push_back(entry.name);
-    mistakes.add(key_at, unknown_key_message(key.str(), where, names));
+    diagnostics.add(key_at, unknown_key_message(key.str(), where, names));
   }
 }
 

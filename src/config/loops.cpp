@@ -24,8 +24,8 @@ constexpr std::size_t most_names = 20;  // of a circle, in its message
 
 class LoopSearch {
  public:
-  LoopSearch(std::span<const PlacedRule> rules, Mistakes& mistakes)
-      : rules_(rules), mistakes_(mistakes) {
+  LoopSearch(std::span<const PlacedRule> rules, Diagnostics& diagnostics)
+      : rules_(rules), diagnostics_(diagnostics) {
     add_flows();
     add_outputs();
     state_.resize(edges_.size());
@@ -60,8 +60,8 @@ class LoopSearch {
 
   Node flow_of(const Input& input, std::size_t n) {
     const auto fresh = static_cast<Node>(edges_.size());
-    const Flow flow(input.interface, input.destinations().at(n), input.vlan);
-    const auto [place, is_new] = flows_.try_emplace(flow, fresh);
+    const InputMatch flow(input.interface, input.destinations().at(n), input.vlan);
+    const auto [place, is_new] = matches_.try_emplace(flow, fresh);
     if (is_new) edges_.emplace_back();
     return place->second;
   }
@@ -83,7 +83,7 @@ class LoopSearch {
     });
     if (own) return;
     for (std::size_t n = 0; n < to.size(); ++n)
-      if (const auto flow = flows_.find(Flow(output.interface, to.at(n))); flow != flows_.end())
+      if (const auto flow = matches_.find(InputMatch(output.interface, to.at(n))); flow != matches_.end())
         edges_[r].push_back({flow->second, o});
   }
 
@@ -130,7 +130,7 @@ class LoopSearch {
     if (circle.size() > most_names)
       names += fmt::format("({} more) -> ", circle.size() - most_names);
     const PlacedRule& first = rules_[circle.front().node];
-    mistakes_.add(
+    diagnostics_.add(
         first.outputs_at[edges_[circle.front().node][circle.front().next_edge - 1].output],
         fmt::format(
             "rules feed each other in a circle: {}{}; `allow_loop = true` in one of them lets "
@@ -139,8 +139,8 @@ class LoopSearch {
   }
 
   std::span<const PlacedRule> rules_;
-  Mistakes& mistakes_;
-  std::unordered_map<Flow, Node, FlowHash> flows_;
+  Diagnostics& diagnostics_;
+  std::unordered_map<InputMatch, Node, InputMatchHash> matches_;
   std::vector<std::vector<Edge>> edges_;  // of rules, then of flows
   std::vector<State> state_;
   std::vector<bool> reported_;  // of rules: in a circle that was reported
@@ -149,8 +149,8 @@ class LoopSearch {
 
 }  // namespace
 
-void check_loops(std::span<const PlacedRule> rules, Mistakes& mistakes) {
-  LoopSearch(rules, mistakes).run();
+void check_loops(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
+  LoopSearch(rules, diagnostics).run();
 }
 
 }  // namespace mcr

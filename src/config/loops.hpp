@@ -10,6 +10,6 @@ namespace mcr {
 /// Notes a mistake for every circle of two or more rules, at the output of its first rule;
 /// of circles that share rules, at least one. Takes time linear in inputs and outputs as long as
 /// circles are few.
-void check_loops(std::span<const PlacedRule> rules, Mistakes& mistakes);
+void check_loops(std::span<const PlacedRule> rules, Diagnostics& diagnostics);
 
 }  // namespace mcr

@@ -18,7 +18,7 @@ namespace {
 
 // [daemon]
 
-struct WrittenDaemon {
+struct RawDaemon {
   Field<unsigned> workers;
   Field<std::vector<unsigned>> cpus;
   Field<Fanout> fanout;
@@ -91,34 +91,34 @@ std::optional<log::Level> read_log_level(const Value& value) {
   return level;
 }
 
-constexpr Key<WrittenDaemon> daemon_keys[] = {
-    {"workers", [](const Value& v, WrittenDaemon& d) { d.workers.set(v.at(), read_workers(v)); }},
-    {"cpus", [](const Value& v, WrittenDaemon& d) { d.cpus.set(v.at(), read_cpus(v)); }},
-    {"fanout", [](const Value& v, WrittenDaemon& d) { d.fanout.set(v.at(), read_fanout(v)); }},
+constexpr Key<RawDaemon> daemon_keys[] = {
+    {"workers", [](const Value& v, RawDaemon& d) { d.workers.set(v.at(), read_workers(v)); }},
+    {"cpus", [](const Value& v, RawDaemon& d) { d.cpus.set(v.at(), read_cpus(v)); }},
+    {"fanout", [](const Value& v, RawDaemon& d) { d.fanout.set(v.at(), read_fanout(v)); }},
     {"log_level",
-     [](const Value& v, WrittenDaemon& d) { d.log_level.set(v.at(), read_log_level(v)); }},
+     [](const Value& v, RawDaemon& d) { d.log_level.set(v.at(), read_log_level(v)); }},
     {"batch_wait",
-     [](const Value& v, WrittenDaemon& d) {
+     [](const Value& v, RawDaemon& d) {
        d.batch_wait.set(v.at(), v.duration(limits::batch_wait));
      }},
-    {"metrics", [](const Value& v, WrittenDaemon& d) { d.metrics.set(v.at(), v.listener()); }},
+    {"metrics", [](const Value& v, RawDaemon& d) { d.metrics.set(v.at(), v.listener()); }},
     {"rejoin",
-     [](const Value& v, WrittenDaemon& d) {
+     [](const Value& v, RawDaemon& d) {
        d.rejoin.set(v.at(), v.duration(limits::rejoin_max, limits::rejoin_min));
      }},
 };
 
-Daemon settle(const WrittenDaemon& written, Mistakes& mistakes) {
+Daemon settle(const RawDaemon& raw, Diagnostics& diagnostics) {
   Daemon daemon;
-  daemon.workers = written.workers.value;
-  daemon.cpus = written.cpus.value.value_or(daemon.cpus);
-  daemon.fanout = written.fanout.value.value_or(daemon.fanout);
-  daemon.log_level = written.log_level.value.value_or(daemon.log_level);
-  daemon.batch_wait = written.batch_wait.value.value_or(daemon.batch_wait);
-  daemon.metrics = written.metrics.value;
-  daemon.rejoin = written.rejoin.value.value_or(daemon.rejoin);
-  if (daemon.workers && written.cpus.value && *daemon.workers != daemon.cpus.size())
-    mistakes.add(written.cpus.at,
+  daemon.workers = raw.workers.value;
+  daemon.cpus = raw.cpus.value.value_or(daemon.cpus);
+  daemon.fanout = raw.fanout.value.value_or(daemon.fanout);
+  daemon.log_level = raw.log_level.value.value_or(daemon.log_level);
+  daemon.batch_wait = raw.batch_wait.value.value_or(daemon.batch_wait);
+  daemon.metrics = raw.metrics.value;
+  daemon.rejoin = raw.rejoin.value.value_or(daemon.rejoin);
+  if (daemon.workers && raw.cpus.value && *daemon.workers != daemon.cpus.size())
+    diagnostics.add(raw.cpus.at,
                  fmt::format("cpus: {} workers need {} CPUs, one each, found {}", *daemon.workers,
                              *daemon.workers, daemon.cpus.size()));
   return daemon;
@@ -189,72 +189,72 @@ std::optional<std::uint16_t> read_vlan(const Value& value) {
   return static_cast<std::uint16_t>(*number);
 }
 
-constexpr Key<WrittenInput> input_keys[] = {
-    {"interface", [](const Value& v, WrittenInput& i) { i.interface.set(v.at(), v.interface()); }},
+constexpr Key<RawInput> input_keys[] = {
+    {"interface", [](const Value& v, RawInput& i) { i.interface.set(v.at(), v.interface()); }},
     {"group",
-     [](const Value& v, WrittenInput& i) {
-       i.group.set(v.at(), v.groups("; an address of this host is written as `address`"));
+     [](const Value& v, RawInput& i) {
+       i.group.set(v.at(), v.groups("; an address of this host is raw as `address`"));
      }},
     {"address",
-     [](const Value& v, WrittenInput& i) {
-       i.address.set(v.at(), v.host("; a group is written as `group`"));
+     [](const Value& v, RawInput& i) {
+       i.address.set(v.at(), v.host("; a group is raw as `group`"));
      }},
-    {"port", [](const Value& v, WrittenInput& i) { i.port.set(v.at(), v.ports()); }},
-    {"sources", [](const Value& v, WrittenInput& i) { i.sources.set(v.at(), read_sources(v)); }},
-    {"vlan", [](const Value& v, WrittenInput& i) { i.vlan.set(v.at(), read_vlan(v)); }},
-    {"local", [](const Value& v, WrittenInput& i) { i.local.set(v.at(), v.boolean()); }},
+    {"port", [](const Value& v, RawInput& i) { i.port.set(v.at(), v.ports()); }},
+    {"sources", [](const Value& v, RawInput& i) { i.sources.set(v.at(), read_sources(v)); }},
+    {"vlan", [](const Value& v, RawInput& i) { i.vlan.set(v.at(), read_vlan(v)); }},
+    {"local", [](const Value& v, RawInput& i) { i.local.set(v.at(), v.boolean()); }},
 };
 
 // outputs = [ { ... } ] and [defaults]
 
 /// The keys that say how to send, not where to: `[defaults]` may have them too.
-constexpr Key<WrittenOutput> default_keys[] = {
-    {"ttl", [](const Value& v, WrittenOutput& o) { o.ttl.set(v.at(), v.ttl()); }},
+constexpr Key<RawOutput> default_keys[] = {
+    {"ttl", [](const Value& v, RawOutput& o) { o.ttl.set(v.at(), v.ttl()); }},
     {"max_pps", [](const Value& v,
-                   WrittenOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
-    {"max_bps", [](const Value& v, WrittenOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); }},
-    {"dscp", [](const Value& v, WrittenOutput& o) { o.dscp.set(v.at(), v.dscp()); }},
-    {"source", [](const Value& v, WrittenOutput& o) { o.source.set(v.at(), v.source()); }},
-    {"source_port", [](const Value& v, WrittenOutput& o) { o.source_port.set(v.at(), v.port()); }},
-    {"loopback", [](const Value& v, WrittenOutput& o) { o.loopback.set(v.at(), v.boolean()); }},
+                   RawOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
+    {"max_bps", [](const Value& v, RawOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); }},
+    {"dscp", [](const Value& v, RawOutput& o) { o.dscp.set(v.at(), v.dscp()); }},
+    {"source", [](const Value& v, RawOutput& o) { o.source.set(v.at(), v.source()); }},
+    {"source_port", [](const Value& v, RawOutput& o) { o.source_port.set(v.at(), v.port()); }},
+    {"loopback", [](const Value& v, RawOutput& o) { o.loopback.set(v.at(), v.boolean()); }},
 };
 
-constexpr Key<WrittenOutput> destination_keys[] = {
-    {"interface", [](const Value& v, WrittenOutput& o) { o.interface.set(v.at(), v.interface()); }},
+constexpr Key<RawOutput> destination_keys[] = {
+    {"interface", [](const Value& v, RawOutput& o) { o.interface.set(v.at(), v.interface()); }},
     {"group",
-     [](const Value& v, WrittenOutput& o) {
-       o.group.set(v.at(), v.groups("; a host is written as `address`"));
+     [](const Value& v, RawOutput& o) {
+       o.group.set(v.at(), v.groups("; a host is raw as `address`"));
      }},
     {"address",
-     [](const Value& v, WrittenOutput& o) {
-       o.address.set(v.at(), v.host("; a group is written as `group`"));
+     [](const Value& v, RawOutput& o) {
+       o.address.set(v.at(), v.host("; a group is raw as `group`"));
      }},
-    {"port", [](const Value& v, WrittenOutput& o) { o.port.set(v.at(), v.ports()); }},
+    {"port", [](const Value& v, RawOutput& o) { o.port.set(v.at(), v.ports()); }},
 };
 
 constexpr auto output_keys = [] {
-  std::array<Key<WrittenOutput>, std::size(destination_keys) + std::size(default_keys)> all{};
+  std::array<Key<RawOutput>, std::size(destination_keys) + std::size(default_keys)> all{};
   std::ranges::copy(default_keys, std::ranges::copy(destination_keys, all.begin()).out);
   return all;
 }();
 
 // [[rule]]
 
-std::optional<WrittenInput> read_input(const Value& value) {
+std::optional<RawInput> read_input(const Value& value) {
   const auto* table = value.table();
   if (table == nullptr) return std::nullopt;
-  WrittenInput input;
+  RawInput input;
   input.at = value.at();
-  read_keys<WrittenInput>(*table, "an input", input_keys, input, value.at(), value.mistakes());
+  read_keys<RawInput>(*table, "an input", input_keys, input, value.at(), value.diagnostics());
   return input;
 }
 
-std::optional<WrittenOutput> read_output(const Value& value) {
+std::optional<RawOutput> read_output(const Value& value) {
   const auto* table = value.table();
   if (table == nullptr) return std::nullopt;
-  WrittenOutput output;
+  RawOutput output;
   output.at = value.at();
-  read_keys<WrittenOutput>(*table, "an output", output_keys, output, value.at(), value.mistakes());
+  read_keys<RawOutput>(*table, "an output", output_keys, output, value.at(), value.diagnostics());
   return output;
 }
 
@@ -280,18 +280,18 @@ std::optional<std::vector<T>> read_list(const Value& value, std::optional<T> (*r
   return list;
 }
 
-struct WrittenExpectation {
+struct RawExpectation {
   Field<std::uint64_t> min_pps;
   Field<std::chrono::microseconds> silent_after;
 };
 
-constexpr Key<WrittenExpectation> expect_keys[] = {
+constexpr Key<RawExpectation> expect_keys[] = {
     {"min_pps",
-     [](const Value& v, WrittenExpectation& e) {
+     [](const Value& v, RawExpectation& e) {
        e.min_pps.set(v.at(), v.integer(1, limits::max_pps));
      }},
     {"silent_after",
-     [](const Value& v, WrittenExpectation& e) {
+     [](const Value& v, RawExpectation& e) {
        e.silent_after.set(v.at(), v.duration(limits::silent_after_max, limits::silent_after_min));
      }},
 };
@@ -299,42 +299,42 @@ constexpr Key<WrittenExpectation> expect_keys[] = {
 std::optional<Expectation> read_expect(const Value& value) {
   const auto* table = value.table();
   if (table == nullptr) return std::nullopt;
-  WrittenExpectation written;
-  read_keys<WrittenExpectation>(*table, "`expect`", expect_keys, written, value.at(),
-                                value.mistakes());
+  RawExpectation raw;
+  read_keys<RawExpectation>(*table, "`expect`", expect_keys, raw, value.at(),
+                                value.diagnostics());
   if (table->empty()) value.refuse("needs `min_pps`, `silent_after` or both");
   return Expectation{
-      .min_pps = written.min_pps.value.value_or(0),
-      .silent_after = written.silent_after.value.value_or(Expectation::default_silent_after)};
+      .min_pps = raw.min_pps.value.value_or(0),
+      .silent_after = raw.silent_after.value.value_or(Expectation::default_silent_after)};
 }
 
-constexpr Key<WrittenRule> rule_keys[] = {
-    {"name", [](const Value& v, WrittenRule& r) { r.name.set(v.at(), v.rule_name()); }},
-    {"input", [](const Value& v, WrittenRule& r) { r.input.set(v.at(), read_input(v)); }},
+constexpr Key<RawRule> rule_keys[] = {
+    {"name", [](const Value& v, RawRule& r) { r.name.set(v.at(), v.rule_name()); }},
+    {"input", [](const Value& v, RawRule& r) { r.input.set(v.at(), read_input(v)); }},
     {"inputs",
-     [](const Value& v, WrittenRule& r) {
+     [](const Value& v, RawRule& r) {
        r.inputs.set(v.at(), read_list(v, read_input, "inputs", limits::inputs_per_rule));
      }},
     {"outputs",
-     [](const Value& v, WrittenRule& r) {
+     [](const Value& v, RawRule& r) {
        r.outputs.set(v.at(), read_list(v, read_output, "outputs", limits::outputs_per_rule));
      }},
-    {"enabled", [](const Value& v, WrittenRule& r) { r.enabled.set(v.at(), v.boolean()); }},
-    {"comment", [](const Value& v, WrittenRule& r) { r.comment.set(v.at(), v.comment()); }},
-    {"expect", [](const Value& v, WrittenRule& r) { r.expect.set(v.at(), read_expect(v)); }},
-    {"allow_loop", [](const Value& v, WrittenRule& r) { r.allow_loop.set(v.at(), v.boolean()); }},
+    {"enabled", [](const Value& v, RawRule& r) { r.enabled.set(v.at(), v.boolean()); }},
+    {"comment", [](const Value& v, RawRule& r) { r.comment.set(v.at(), v.comment()); }},
+    {"expect", [](const Value& v, RawRule& r) { r.expect.set(v.at(), read_expect(v)); }},
+    {"allow_loop", [](const Value& v, RawRule& r) { r.allow_loop.set(v.at(), v.boolean()); }},
 };
 
 // The file
 
 struct File {
-  Written& written;
+  RawConfig& raw;
   Position main_file;
 
   [[nodiscard]] bool refuse_in_conf_d(const Value& value, std::string_view header) const {
     if (value.at().file == main_file.file) return false;
-    value.mistakes().add(value.key_at(), fmt::format("{} belongs in the main file, {}", header,
-                                                     value.mistakes().file_name(main_file)));
+    value.diagnostics().add(value.key_at(), fmt::format("{} belongs in the main file, {}", header,
+                                                     value.diagnostics().file_name(main_file)));
     return true;
   }
 };
@@ -343,17 +343,17 @@ void read_daemon(const Value& value, File& file) {
   if (file.refuse_in_conf_d(value, "[daemon]")) return;
   const auto* table = value.table();
   if (table == nullptr) return;
-  WrittenDaemon daemon;
-  read_keys<WrittenDaemon>(*table, "[daemon]", daemon_keys, daemon, value.at(), value.mistakes());
-  file.written.daemon = settle(daemon, value.mistakes());
+  RawDaemon daemon;
+  read_keys<RawDaemon>(*table, "[daemon]", daemon_keys, daemon, value.at(), value.diagnostics());
+  file.raw.daemon = settle(daemon, value.diagnostics());
 }
 
 void read_defaults(const Value& value, File& file) {
   if (file.refuse_in_conf_d(value, "[defaults]")) return;
   const auto* table = value.table();
   if (table == nullptr) return;
-  read_keys<WrittenOutput>(*table, "[defaults]", default_keys, file.written.defaults, value.at(),
-                           value.mistakes());
+  read_keys<RawOutput>(*table, "[defaults]", default_keys, file.raw.defaults, value.at(),
+                           value.diagnostics());
 }
 
 /// [interface.eth0.100] is a table in a table to TOML; people mean the interface eth0.100.
@@ -361,7 +361,7 @@ bool refuse_unquoted_dot(const Value& value, std::string_view name, const toml::
   bool refused = false;
   for (const auto& [key, node] : tuning) {
     if (!node.is_table()) continue;
-    value.mistakes().add(position_of(key.source(), value.at()),
+    value.diagnostics().add(position_of(key.source(), value.at()),
                          fmt::format("[interface.{0}.{1}]: a name with a dot needs quotes: "
                                      "[interface.\"{0}.{1}\"]",
                                      excerpt(name), excerpt(key.str())));
@@ -377,19 +377,19 @@ void read_interfaces(const Value& value, File& file) {
   for (const auto& [key, node] : *interfaces) {
     const Position key_at = position_of(key.source(), value.at());
     const auto header = fmt::format("[interface.{}]", excerpt(key.str()));
-    const auto* table = Value(header, node, key_at, value.mistakes()).table();
+    const auto* table = Value(header, node, key_at, value.diagnostics()).table();
     if (table == nullptr || refuse_unquoted_dot(value, key.str(), *table)) continue;
-    if (const auto fault = interface_name_fault(key.str())) value.mistakes().add(key_at, *fault);
+    if (const auto fault = interface_name_fault(key.str())) value.diagnostics().add(key_at, *fault);
     read_keys<InterfaceTuning>(*table, header, interface_keys,
-                               file.written.interfaces[std::string(key.str())], value.at(),
-                               value.mistakes());
+                               file.raw.interfaces[std::string(key.str())], value.at(),
+                               value.diagnostics());
   }
 }
 
 void read_rules(const Value& value, File& file) {
   const auto* array = value.array("tables; each rule begins with [[rule]]");
   if (array == nullptr) return;
-  auto& rules = file.written.rules;
+  auto& rules = file.raw.rules;
   for (const auto& node : *array) {
     const Value element = value.element(node);
     if (rules.size() == limits::rules) {
@@ -400,7 +400,7 @@ void read_rules(const Value& value, File& file) {
     if (table == nullptr) continue;
     auto& rule = rules.emplace_back();
     rule.at = element.at();
-    read_keys<WrittenRule>(*table, "a rule", rule_keys, rule, element.at(), value.mistakes());
+    read_keys<RawRule>(*table, "a rule", rule_keys, rule, element.at(), value.diagnostics());
   }
 }
 
@@ -414,9 +414,9 @@ constexpr Key<File> file_keys[] = {
 }  // namespace
 
 void read_config_tables(const toml::table& root, Position file, Position main_file,
-                        Mistakes& mistakes, Written& written) {
-  File target{written, main_file};
-  read_keys<File>(root, "the file", file_keys, target, file, mistakes);
+                        Diagnostics& diagnostics, RawConfig& raw) {
+  File target{raw, main_file};
+  read_keys<File>(root, "the file", file_keys, target, file, diagnostics);
 }
 
 }  // namespace mcr

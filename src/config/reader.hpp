@@ -28,7 +28,7 @@ struct Field {
   }
 };
 
-struct WrittenInput {
+struct RawInput {
   Position at;
   Field<std::string> interface;
   Field<Prefix> group;
@@ -39,7 +39,7 @@ struct WrittenInput {
   Field<bool> local;
 };
 
-struct WrittenOutput {
+struct RawOutput {
   Position at;
   Field<std::string> interface;
   Field<Prefix> group;
@@ -54,12 +54,12 @@ struct WrittenOutput {
   Field<bool> loopback;
 };
 
-struct WrittenRule {
+struct RawRule {
   Position at;
   Field<std::string> name;
-  Field<WrittenInput> input;
-  Field<std::vector<WrittenInput>> inputs;
-  Field<std::vector<WrittenOutput>> outputs;
+  Field<RawInput> input;
+  Field<std::vector<RawInput>> inputs;
+  Field<std::vector<RawOutput>> outputs;
   Field<Expectation> expect;
   Field<bool> enabled;
   Field<std::string> comment;
@@ -67,15 +67,15 @@ struct WrittenRule {
 };
 
 /// What all the files say together.
-struct Written {
+struct RawConfig {
   Daemon daemon;
-  WrittenOutput defaults;
+  RawOutput defaults;
   std::map<std::string, InterfaceTuning> interfaces;
-  std::vector<WrittenRule> rules;  ///< at most limits::rules: a mistake tells of the first too many
+  std::vector<RawRule> rules;  ///< at most limits::rules: a mistake tells of the first too many
 };
 
-/// Adds one file to what is written. Any but the main file may have only rules.
+/// Adds one file to what is raw. Any but the main file may have only rules.
 void read_config_tables(const toml::table& root, Position file, Position main_file,
-                        Mistakes& mistakes, Written& written);
+                        Diagnostics& diagnostics, RawConfig& raw);
 
 }  // namespace mcr

@@ -1,4 +1,4 @@
-// From what was written to rules in which every value is decided.
+// From what was raw to rules in which every value is decided.
 #pragma once
 
 #include <vector>
@@ -17,6 +17,6 @@ struct PlacedRule {
 };
 
 /// Fills in defaults and what outputs take from their input; what is missing is a mistake.
-[[nodiscard]] std::vector<PlacedRule> resolve(const Written& written, Mistakes& mistakes);
+[[nodiscard]] std::vector<PlacedRule> resolve(const RawConfig& raw, Diagnostics& diagnostics);
 
 }  // namespace mcr

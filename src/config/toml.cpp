@@ -105,7 +105,7 @@ Position position_of(const toml::source_region& region, Position file) {
   return {.file = file.file, .line = region.begin.line, .column = region.begin.column};
 }
 
-std::optional<toml::table> parse_toml(std::string_view text, Position file, Mistakes& mistakes) {
+std::optional<toml::table> parse_toml(std::string_view text, Position file, Diagnostics& diagnostics) {
   constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   Scanner scanner(text);
@@ -114,9 +114,9 @@ std::optional<toml::table> parse_toml(std::string_view text, Position file, Mist
     // What stands above a fault may have a mistake of its own, which is then the first.
     auto root = toml::parse(faulty ? text.substr(0, scanner.statement()) : text);
     if (!faulty) return root;
-    mistakes.add(position_at(text, scanner.offset(), file), scanner.fault());
+    diagnostics.add(position_at(text, scanner.offset(), file), scanner.fault());
   } catch (const toml::parse_error& error) {
-    mistakes.add(position_of(error.source(), file), excerpt(error.description()));
+    diagnostics.add(position_of(error.source(), file), excerpt(error.description()));
   }
   return std::nullopt;
 }

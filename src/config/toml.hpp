@@ -16,6 +16,6 @@ namespace mcr {
 
 /// The tree of one file, or none and its first mistake of syntax.
 [[nodiscard]] std::optional<toml::table> parse_toml(std::string_view text, Position file,
-                                                    Mistakes& mistakes);
+                                                    Diagnostics& diagnostics);
 
 }  // namespace mcr

@@ -111,7 +111,7 @@ std::optional<std::string> interface_name_fault(std::string_view name) {
 }
 
 void Value::refuse(std::string_view message) const {
-  mistakes_.add(at(), fmt::format("{}: {}", name_, message));
+  diagnostics_.add(at(), fmt::format("{}: {}", name_, message));
 }
 
 void Value::refuse_type(std::string_view expected) const {
@@ -119,7 +119,7 @@ void Value::refuse_type(std::string_view expected) const {
 }
 
 Value Value::element(const toml::node& node) const {
-  return {name_, node, key_at_, mistakes_};
+  return {name_, node, key_at_, diagnostics_};
 }
 
 const toml::table* Value::table() const {

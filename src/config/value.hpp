@@ -24,13 +24,13 @@ struct PortRange {
 class Value {
  public:
   /// All are borrowed; `name` is what the value is called in messages: "port".
-  Value(std::string_view name, const toml::node& node, Position key_at, Mistakes& mistakes)
-      : name_(name), node_(node), key_at_(key_at), mistakes_(mistakes) {}
+  Value(std::string_view name, const toml::node& node, Position key_at, Diagnostics& diagnostics)
+      : name_(name), node_(node), key_at_(key_at), diagnostics_(diagnostics) {}
 
   [[nodiscard]] Position at() const { return position_of(node_.source(), key_at_); }
   [[nodiscard]] Position key_at() const { return key_at_; }
   [[nodiscard]] std::string_view name() const { return name_; }
-  [[nodiscard]] Mistakes& mistakes() const { return mistakes_; }
+  [[nodiscard]] Diagnostics& diagnostics() const { return diagnostics_; }
   [[nodiscard]] bool is_string() const { return node_.is_string(); }
 
   [[nodiscard]] const toml::table* table() const;
@@ -86,7 +86,7 @@ class Value {
   std::string_view name_;
   const toml::node& node_;
   Position key_at_;
-  Mistakes& mistakes_;
+  Diagnostics& diagnostics_;
 };
 
 /// What is wrong with a network interface's name, as Linux judges it (dev_valid_name()), or
