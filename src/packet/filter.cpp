@@ -107,57 +107,57 @@ void append(Ranges& ranges, const Range& next) {
   }
 }
 
-struct Wish {
+struct Match {
   std::array<std::uint32_t, 4> address{};  // an IPv4 address is one word
   std::uint16_t port = 0;
 
   // NOLINTNEXTLINE(modernize-use-nullptr): mistaken about a defaulted comparison
-  friend auto operator<=>(const Wish&, const Wish&) = default;
+  friend auto operator<=>(const Match&, const Match&) = default;
 };
-using Wishes = std::vector<Wish>;
+using Wishes = std::vector<Match>;
 
 Wishes sorted_wishes(std::span<const FilterDestination> destinations, Family family) {
-  Wishes wishes;
-  wishes.reserve(destinations.size());
+  Wishes matches;
+  matches.reserve(destinations.size());
   for (const auto& destination : destinations) {
     if (destination.address.family() != family) continue;
-    auto& wish = wishes.emplace_back();
+    auto& wish = matches.emplace_back();
     const auto bytes = destination.address.bytes();
     for (std::size_t i = 0; i < bytes.size(); ++i)
       wish.address[i / 4] = wish.address[i / 4] << 8U | bytes[i];
     wish.port = destination.port;
   }
-  std::ranges::sort(wishes);
-  return wishes;
+  std::ranges::sort(matches);
+  return matches;
 }
 
 /// Makes checks of the first `levels` of: the words of the address, the port.
-class Gatherer {
+class TreeBuilder {
  public:
-  Gatherer(const Layout& layout, std::size_t levels) : words_(layout.address_words) {
+  TreeBuilder(const Layout& layout, std::size_t levels) : words_(layout.address_words) {
     wanted_.levels = levels;
   }
 
-  [[nodiscard]] Wanted gather(std::span<const Wish> wishes) && {
-    wanted_.checks.push_back({0, ranges_of(wishes, 0)});
+  [[nodiscard]] Wanted gather(std::span<const Match> matches) && {
+    wanted_.checks.push_back({0, ranges_of(matches, 0)});
     return std::move(wanted_);
   }
 
  private:
-  Ranges ranges_of(std::span<const Wish> wishes, std::size_t level) {
+  Ranges ranges_of(std::span<const Match> matches, std::size_t level) {
     Ranges ranges;
-    for (std::size_t first = 0, next = 0; first < wishes.size(); first = next) {
-      const auto word = wishes[first].address[level];
-      while (next < wishes.size() && wishes[next].address[level] == word)
+    for (std::size_t first = 0, next = 0; first < matches.size(); first = next) {
+      const auto word = matches[first].address[level];
+      while (next < matches.size() && matches[next].address[level] == word)
         ++next;
-      append(ranges, {word, word, target_of(wishes.subspan(first, next - first), level + 1)});
+      append(ranges, {word, word, target_of(matches.subspan(first, next - first), level + 1)});
     }
     return ranges;
   }
 
-  std::size_t target_of(std::span<const Wish> wishes, std::size_t level) {
+  std::size_t target_of(std::span<const Match> matches, std::size_t level) {
     if (level == wanted_.levels) return to_pass;
-    Check check{level, level < words_ ? ranges_of(wishes, level) : ports_of(wishes)};
+    Check check{level, level < words_ ? ranges_of(matches, level) : ports_of(matches)};
     if (check.ranges.empty()) return to_pass;
     const auto [known, is_new] = known_.try_emplace(std::move(check), wanted_.checks.size());
     if (is_new) wanted_.checks.push_back(known->first);
@@ -165,9 +165,9 @@ class Gatherer {
   }
 
   /// None if any will do: port 0 sorts before the others.
-  static Ranges ports_of(std::span<const Wish> wishes) {
+  static Ranges ports_of(std::span<const Match> matches) {
     Ranges ports;
-    for (const auto& wish : wishes) {
+    for (const auto& wish : matches) {
       if (wish.port == 0) return {};
       append(ports, {wish.port, wish.port, to_pass});
     }
@@ -229,7 +229,7 @@ Wanted with_gaps(const Wanted& wanted, std::size_t count) {
 }
 
 /// A jump target: an index counted from the program's end.
-struct Place {
+struct Label {
   std::size_t origin;   // the code itself
   std::size_t nearest;  // the code, or its last relay
 };
@@ -237,15 +237,15 @@ struct Place {
 /// A program written from its end to its beginning.
 class BackwardProgram {
  public:
-  Place emit(std::uint16_t code, std::uint32_t k) {
+  Label emit(std::uint16_t code, std::uint32_t k) {
     code_.push_back({code, 0, 0, k});
     return beginning();
   }
 
   /// A conditional jump on A and `k`; gives the targets relays as needed.
-  Place branch(std::uint16_t condition, std::uint32_t k, Place& yes, Place& no) {
+  Label branch(std::uint16_t condition, std::uint32_t k, Label& yes, Label& no) {
     while (distance(yes) > reach || distance(no) > reach) {
-      relay(distance(yes) > reach ? yes : no);
+      trampoline(distance(yes) > reach ? yes : no);
     }
     auto yes_offset = static_cast<std::uint8_t>(distance(yes));
     auto no_offset = static_cast<std::uint8_t>(distance(no));
@@ -256,12 +256,12 @@ class BackwardProgram {
   }
 
   /// Makes the next instruction to be written continue at `place`.
-  void continue_at(Place& place) {
-    if (distance(place) != 0) relay(place);
+  void continue_at(Label& place) {
+    if (distance(place) != 0) trampoline(place);
   }
 
   /// What was written last.
-  [[nodiscard]] Place beginning() const { return {code_.size() - 1, code_.size() - 1}; }
+  [[nodiscard]] Label beginning() const { return {code_.size() - 1, code_.size() - 1}; }
 
   [[nodiscard]] std::vector<sock_filter> finish() && {
     std::ranges::reverse(code_);
@@ -272,11 +272,11 @@ class BackwardProgram {
   static constexpr std::size_t reach = std::numeric_limits<std::uint8_t>::max();
 
   /// Instructions to skip from one written now.
-  [[nodiscard]] std::size_t distance(const Place& place) const {
+  [[nodiscard]] std::size_t distance(const Label& place) const {
     return code_.size() - place.nearest - 1;
   }
 
-  void relay(Place& place) {
+  void trampoline(Label& place) {
     auto target = code_[place.origin];
     if (BPF_CLASS(target.code) == BPF_RET) {
       code_.push_back(target);
@@ -322,13 +322,13 @@ class Compiler {
   }
 
  private:
-  Place load(std::uint16_t size, std::size_t offset) {
+  Label load(std::uint16_t size, std::size_t offset) {
     return program_.emit(static_cast<std::uint16_t>(BPF_LD | size | BPF_ABS),
                          header_ + static_cast<std::uint32_t>(offset));
   }
 
   /// Where A leads, which is known to lie in `bounds`: the target of its range, or `otherwise`.
-  Place search(std::span<const Range> ranges, const Range& bounds, Place& otherwise) {
+  Label search(std::span<const Range> ranges, const Range& bounds, Label& otherwise) {
     if (ranges.size() == 1) return compare(ranges.front(), bounds, otherwise);
     auto upper = ranges.subspan(ranges.size() / 2);
     auto pivot = upper.front().first;
@@ -338,7 +338,7 @@ class Compiler {
     return program_.branch(BPF_JGE, pivot, right, left);
   }
 
-  Place compare(const Range& range, const Range& bounds, Place& otherwise) {
+  Label compare(const Range& range, const Range& bounds, Label& otherwise) {
     auto& hit = target(range.target);
     if (range.first == range.last && bounds.first < bounds.last) {
       return program_.branch(BPF_JEQ, range.first, hit, otherwise);
@@ -354,14 +354,14 @@ class Compiler {
   }
 
   /// The code of a check, written where it is needed first.
-  Place& target(std::size_t check) {
+  Label& target(std::size_t check) {
     if (check == to_pass) return pass_;
-    auto [found, is_new] = written_.try_emplace(check, Place{});
+    auto [found, is_new] = written_.try_emplace(check, Label{});
     if (is_new) found->second = write(wanted_.checks[check]);
     return found->second;
   }
 
-  Place write(const Check& check) {
+  Label write(const Check& check) {
     const bool of_ports = check.level == layout_.address_words;
     auto entry = of_ports ? search(check.ranges, {0, no_port, to_pass}, wrong_port_)
                           : search(check.ranges, {0, any_word, to_pass}, drop_);
@@ -371,7 +371,7 @@ class Compiler {
   }
 
   /// X = port, which stands in its usual place; a frame that ends too early has none.
-  Place read_port(Place& lookup) {
+  Label read_port(Label& lookup) {
     program_.emit(BPF_MISC | BPF_TAX, 0);
     auto complete = load(BPF_H, layout_.port);
     program_.branch(BPF_JGE, header_ + layout_.port + 2, complete, lookup);
@@ -380,7 +380,7 @@ class Compiler {
 
   /// X = port; a header with options or a fragment has none.
   /// 0x3FFF: the offset and "more fragments".
-  void find_ipv4_port(Place& lookup) {
+  void find_ipv4_port(Label& lookup) {
     auto unfragmented = read_port(lookup);
     program_.branch(BPF_JSET, IP_MF | IP_OFFMASK, lookup, unfragmented);
     auto plain = load(BPF_H, ipv4_fragment_offset);
@@ -392,7 +392,7 @@ class Compiler {
   }
 
   /// X = port, or none behind extension headers; what cannot be UDP is dropped.
-  void check_ipv6(Place& lookup) {
+  void check_ipv6(Label& lookup) {
     auto udp = has_ports_ ? read_port(lookup) : lookup;
     auto other = drop_;
     for (const auto extension : ipv6_extensions)
@@ -403,7 +403,7 @@ class Compiler {
     check_version(protocol);
   }
 
-  void check_version(Place& rest) {
+  void check_version(Label& rest) {
     program_.branch(BPF_JEQ, layout_.version, rest, drop_);
     program_.emit(BPF_ALU | BPF_AND | BPF_K, 0xF0);
     load(BPF_B, 0);
@@ -461,11 +461,11 @@ class Compiler {
   bool has_ports_ = std::ranges::any_of(
       wanted_.checks, [this](const Check& check) { return check.level == layout_.address_words; });
   BackwardProgram program_;
-  Place drop_ = program_.emit(BPF_RET | BPF_K, 0);
-  Place pass_ = program_.emit(BPF_RET | BPF_K, pass_whole_frame);
+  Label drop_ = program_.emit(BPF_RET | BPF_K, 0);
+  Label pass_ = program_.emit(BPF_RET | BPF_K, pass_whole_frame);
   /// Not a port of the set: drop, unless there is none to look at.
-  Place wrong_port_ = has_ports_ ? program_.branch(BPF_JEQ, no_port, pass_, drop_) : drop_;
-  std::map<std::size_t, Place> written_;
+  Label wrong_port_ = has_ports_ ? program_.branch(BPF_JEQ, no_port, pass_, drop_) : drop_;
+  std::map<std::size_t, Label> written_;
 };
 
 /// With as many gaps of the last level as fit; without any it may still be too long.
@@ -493,14 +493,14 @@ std::vector<sock_filter> compile_filter(std::span<const FilterDestination> desti
   const auto family = key.kind.family;
   const auto limit = std::min<std::size_t>(max_instructions, BPF_MAXINSNS);
   const auto& layout = family == Family::ipv6 ? ipv6_layout : ipv4_layout;
-  const auto wishes = sorted_wishes(destinations, family);
-  if (wishes.empty()) return drop_all_filter();
+  const auto matches = sorted_wishes(destinations, family);
+  if (matches.empty()) return drop_all_filter();
 
   auto levels = layout.address_words + 1;
-  const auto whole = Gatherer(layout, levels).gather(wishes);
+  const auto whole = TreeBuilder(layout, levels).gather(matches);
   auto program = Compiler(whole, layout, key, link_header_bytes).compile();
   while (program.size() > limit && --levels > 0)
-    program = compile_short(Gatherer(layout, levels).gather(wishes), layout, key, link_header_bytes,
+    program = compile_short(TreeBuilder(layout, levels).gather(matches), layout, key, link_header_bytes,
                             limit);
   if (program.size() > limit)
     return Compiler(Wanted{}, layout, key, link_header_bytes).compile_kind();
