@@ -80,21 +80,21 @@ std::string_view on_off(bool on) {
 
 }  // namespace
 
-GroKeeper::GroKeeper(std::string folder)
+GroSwitch::GroSwitch(std::string folder)
     : folder_(std::move(folder)), prefix_(namespace_name() + "-") {
   restore_left_behind();
 }
 
-GroKeeper::~GroKeeper() {
+GroSwitch::~GroSwitch() {
   while (!records_.empty())
     put_back(std::string(records_.begin()->first));
 }
 
-std::string GroKeeper::path_of(const std::string& interface) const {
+std::string GroSwitch::path_of(const std::string& interface) const {
   return folder_ + "/" + prefix_ + interface;
 }
 
-void GroKeeper::apply(const Config& config, const Interfaces& interfaces) {
+void GroSwitch::apply(const Config& config, const Interfaces& interfaces) {
   std::set<std::string> inputs;
   for (const auto& rule : config.rules)
     for (const auto& input : rule.inputs)
@@ -118,7 +118,7 @@ void GroKeeper::apply(const Config& config, const Interfaces& interfaces) {
   }
 }
 
-void GroKeeper::enable_for(const std::string& interface, Gro wish) {
+void GroSwitch::enable_for(const std::string& interface, Gro wish) {
   const auto now = read_gro(interface);
   if (wish == Gro::leave || !now) return;
   if (wish != Gro::off && !superframes_are_described()) {
@@ -141,12 +141,12 @@ void GroKeeper::enable_for(const std::string& interface, Gro wish) {
       on_off(now->merging), on_off(now->udp_forwarding));
 }
 
-void GroKeeper::put_back(const std::string& interface) {
+void GroSwitch::put_back(const std::string& interface) {
   auto record = records_.extract(interface);
   if (record) release(interface, record.mapped());
 }
 
-GroKeeper::Record GroKeeper::hold(const std::string& interface) const {
+GroSwitch::Record GroSwitch::hold(const std::string& interface) const {
   std::error_code ignored;
   std::filesystem::create_directories(folder_, ignored);
   const auto path = path_of(interface);
@@ -168,7 +168,7 @@ GroKeeper::Record GroKeeper::hold(const std::string& interface) const {
   }
 }
 
-void GroKeeper::release(const std::string& interface, Record& record) const {
+void GroSwitch::release(const std::string& interface, Record& record) const {
   if (!lock(record.lock, LOCK_EX | LOCK_NB)) return;  // another instance still uses it
   try {
     if (const auto now = read_gro(interface); now && *now != record.original)
@@ -180,7 +180,7 @@ void GroKeeper::release(const std::string& interface, Record& record) const {
   ::unlink(path_of(interface).c_str());
 }
 
-void GroKeeper::restore_left_behind() const {
+void GroSwitch::restore_left_behind() const {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
     const auto name = entry.path().filename().string();

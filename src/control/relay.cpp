@@ -98,7 +98,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
   unsigned id = 0;
   for (const auto& cpu : place_workers(daemon))
     workers_.push_back(std::make_unique<Worker>(
-        rules_, limiters_, id++, cpu, options.plain ? Tx::Mode::plain : Tx::Mode::bulk));
+        rules_, limiters_, id++, cpu, options.plain ? Tx::Mode::baseline : Tx::Mode::bulk));
   watchdogs_.resize(workers_.size());
 }
 

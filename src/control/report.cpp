@@ -104,7 +104,7 @@ std::string_view gro_state(const std::string& interface) {
 
 /// The sum over all workers of what `counter_of` finds in each block.
 template <typename CounterOf>
-std::uint64_t sum(const Sockets::Workers& workers, CounterOf&& counter_of) {
+std::uint64_t sum(const SocketPool::Workers& workers, CounterOf&& counter_of) {
   return std::accumulate(workers.begin(), workers.end(), std::uint64_t{0},
                          [&](std::uint64_t total, const auto& worker) {
                            return total + counter_of(worker->counters()).get();

@@ -48,12 +48,12 @@ void do_for(const std::string& interface, Action&& action) {
 
 }  // namespace
 
-bool Sockets::hold_source_port(std::uint16_t port) {
+bool SocketPool::hold_source_port(std::uint16_t port) {
   if (port == source_port_.number()) return true;
   return fixed_ports_.try_emplace(port, port).first->second.held();
 }
 
-void Sockets::open(const RuleTable& table, const Config& config) {
+void SocketPool::open(const RuleTable& table, const Config& config) {
   refuse_restart_keys(table, config);
   std::vector<std::uint16_t> new_rx;
   std::vector<std::uint16_t> new_tx;
@@ -82,7 +82,7 @@ void Sockets::open(const RuleTable& table, const Config& config) {
 }
 
 /// A ring is made before its socket is used, or not at all.
-void Sockets::refuse_restart_keys(const RuleTable& table, const Config& config) const {
+void SocketPool::refuse_restart_keys(const RuleTable& table, const Config& config) const {
   for (const auto& wanted : table.rx()) {
     const auto known = rx_.find(wanted.slot);
     if (known == rx_.end()) continue;
@@ -98,7 +98,7 @@ void Sockets::refuse_restart_keys(const RuleTable& table, const Config& config) 
   }
 }
 
-void Sockets::open_rx_slot(const TableRx& wanted, const Config& config) {
+void SocketPool::open_rx_slot(const TableRx& wanted, const Config& config) {
   Rx rx;
   rx.interface = wanted.interface;
   rx.key = wanted.key;
@@ -123,7 +123,7 @@ void Sockets::open_rx_slot(const TableRx& wanted, const Config& config) {
   rx_.emplace(wanted.slot, std::move(rx));
 }
 
-void Sockets::tune(Rx& rx, const Config& config) {
+void SocketPool::tune(Rx& rx, const Config& config) {
   const auto tuning = tuning_of(config, rx.interface);
   const auto asked = receive_buffer(tuning);
   if (rx.mode == IngressMode::mmap ||
@@ -136,7 +136,7 @@ void Sockets::tune(Rx& rx, const Config& config) {
                  "net.core.rmem_max");
 }
 
-void Sockets::open_tx_slot(const TableTx& wanted) {
+void SocketPool::open_tx_slot(const TableTx& wanted) {
   Tx tx;
   tx.interface = wanted.interface;
   tx.source_port = wanted.key.source_port;
@@ -149,7 +149,7 @@ void Sockets::open_tx_slot(const TableTx& wanted) {
   tx_.emplace(wanted.slot, std::move(tx));
 }
 
-void Sockets::tune(std::uint16_t slot, Tx& tx, const Config& config) {
+void SocketPool::tune(std::uint16_t slot, Tx& tx, const Config& config) {
   const auto wanted = tuning_of(config, tx.interface).send_buffer;
   const auto asked = wanted.value_or(default_send_buffer);
   if (std::exchange(tx.send_buffer_asked, asked) == asked) return;
@@ -162,7 +162,7 @@ void Sockets::tune(std::uint16_t slot, Tx& tx, const Config& config) {
     warn_if_less("send buffer", tx.interface, asked, tx.send_buffer, "net.core.wmem_max");
 }
 
-void Sockets::pass(Rx& rx, std::vector<Endpoint> destinations) {
+void SocketPool::pass(Rx& rx, std::vector<Endpoint> destinations) {
   if (rx.exact && destinations == rx.passing) return;
   std::vector<Fd> sockets;
   for (const auto& each : rx.sockets)
@@ -173,7 +173,7 @@ void Sockets::pass(Rx& rx, std::vector<Endpoint> destinations) {
   rx.passing = std::move(destinations);
 }
 
-void Sockets::widen(const RuleTable& table) {
+void SocketPool::widen(const RuleTable& table) {
   for (const auto& wanted : table.rx()) {
     auto& rx = rx_.at(wanted.slot);
     std::vector<Endpoint> both;
@@ -182,7 +182,7 @@ void Sockets::widen(const RuleTable& table) {
   }
 }
 
-void Sockets::narrow(const RuleTable& table) noexcept {
+void SocketPool::narrow(const RuleTable& table) noexcept {
   std::map<std::uint16_t, const std::vector<Endpoint>*> wanted;
   for (const auto& rx : table.rx())
     wanted[rx.slot] = &rx.destinations;
@@ -197,7 +197,7 @@ void Sockets::narrow(const RuleTable& table) noexcept {
   }
 }
 
-bool Sockets::retire(const RuleTable& table, SlotAllocators& allocators) {
+bool SocketPool::retire(const RuleTable& table, SlotAllocators& allocators) {
   std::set<std::uint16_t> rx_wanted;
   std::set<std::uint16_t> tx_wanted;
   for (const auto& wanted : table.rx())
@@ -234,13 +234,13 @@ bool Sockets::retire(const RuleTable& table, SlotAllocators& allocators) {
   return rx_.size() == rx_wanted.size() && tx_.size() == tx_wanted.size();
 }
 
-bool Sockets::receiving(std::uint16_t slot) const noexcept {
+bool SocketPool::receiving(std::uint16_t slot) const noexcept {
   return std::ranges::any_of(workers_, [slot](const auto& worker) {
     return worker->sockets().rx[slot].busy.load(std::memory_order_acquire);
   });
 }
 
-Received Sockets::received(std::uint16_t slot) const noexcept {
+Received SocketPool::received(std::uint16_t slot) const noexcept {
   Received sum;
   for (const auto& worker : workers_) {
     const auto& counters = worker->counters().rx[slot];
@@ -250,7 +250,7 @@ Received Sockets::received(std::uint16_t slot) const noexcept {
   return sum;
 }
 
-Received Sockets::received(const std::string& interface) const {
+Received SocketPool::received(const std::string& interface) const {
   const auto closed = received_.find(interface);
   Received sum = closed == received_.end() ? Received{} : closed->second;
   for (const auto& [slot, rx] : rx_) {
@@ -263,7 +263,7 @@ Received Sockets::received(const std::string& interface) const {
 }
 
 /// What the kernel had taken for us and nobody read is lost with the socket: counted as its drops.
-void Sockets::close(std::uint16_t slot, Rx& rx) {
+void SocketPool::close(std::uint16_t slot, Rx& rx) {
   count(rx);
   const auto now = received(slot);
   const auto frames = now.frames - rx.before.frames;
@@ -272,7 +272,7 @@ void Sockets::close(std::uint16_t slot, Rx& rx) {
   received_[rx.interface].datagrams += now.datagrams - rx.before.datagrams;
 }
 
-void Sockets::count(Rx& rx) {
+void SocketPool::count(Rx& rx) {
   auto& total = counted_[rx.interface];
   for (const auto& [socket, ring] : rx.sockets) {
     const auto statistics = take_statistics(socket);
@@ -283,12 +283,12 @@ void Sockets::count(Rx& rx) {
   }
 }
 
-void Sockets::count() {
+void SocketPool::count() {
   for (auto& [slot, rx] : rx_)
     count(rx);
 }
 
-std::map<std::string, GrantedBuffers> Sockets::granted() const {
+std::map<std::string, GrantedBuffers> SocketPool::granted() const {
   std::map<std::string, GrantedBuffers> result;
   for (const auto& [slot, rx] : rx_)
     result[rx.interface].receive = rx.receive_buffer;
@@ -297,7 +297,7 @@ std::map<std::string, GrantedBuffers> Sockets::granted() const {
   return result;
 }
 
-void Sockets::close_all() {
+void SocketPool::close_all() {
   for (auto& [slot, rx] : rx_)
     close(slot, rx);
   rx_.clear();

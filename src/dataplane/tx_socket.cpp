@@ -12,7 +12,7 @@ namespace {
 
 /// What is bound to it is sent nothing: RFC 7600 (a dummy, never a destination), RFC 6666
 /// (discard).
-IpAddress nobody(Family family) {
+IpAddress blackhole_address(Family family) {
   return *IpAddress::parse(family == Family::ipv6 ? "100::1" : "192.0.0.8");
 }
 
@@ -42,7 +42,7 @@ void set_ipv6_options(Fd socket, const TxKey& key, const std::string& whose) {
 void bind_source_port(Fd socket, const TxKey& key, const std::string& whose) {
   if (key.source_port == 0 && !key.raw) return;
   set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1, "share a source port", whose);
-  const SocketAddress local({nobody(key.family), key.source_port});
+  const SocketAddress local({blackhole_address(key.family), key.source_port});
   if (::bind(socket.get(), &local.generic, local.length) != 0)
     throw_errno(fmt::format("bind source port {}", key.source_port), whose);
 }

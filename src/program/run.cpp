@@ -350,7 +350,7 @@ void add_run_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
   command->add_flag("--plain", options->plain,
-                    "Send each datagram alone and copied: a yardstick for measurements");
+                    "Send each datagram alone and copied: a baseline for measurements");
   command->footer("SIGTERM, SIGINT: stop. SIGHUP: reload. SIGUSR1: totals to the log.");
   command->callback([options, &exit_code] {
     ::signal(SIGPIPE, SIG_IGN);

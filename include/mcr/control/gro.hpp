@@ -13,15 +13,15 @@
 
 namespace mcr {
 
-class GroKeeper {
+class GroSwitch {
  public:
   /// `folder`: where records are kept, made when it is needed. Puts back what a killed process left
   /// behind in this network namespace, if nobody uses it.
-  explicit GroKeeper(std::string folder);
+  explicit GroSwitch(std::string folder);
   /// Puts everything back.
-  ~GroKeeper();
-  GroKeeper(const GroKeeper&) = delete;
-  GroKeeper& operator=(const GroKeeper&) = delete;
+  ~GroSwitch();
+  GroSwitch(const GroSwitch&) = delete;
+  GroSwitch& operator=(const GroSwitch&) = delete;
 
   /// Brings the interfaces of all inputs to what the configuration asks for, and puts back those
   /// that no input uses any more. What cannot be done is logged once an interface, and left.

@@ -148,13 +148,13 @@ class Relay {
   Memberships memberships_;
   RcuPointer<RuleTable> rules_;
   Mapping<RateLimiter> limiters_{slots::outputs};
-  Sockets::Workers workers_;
+  SocketPool::Workers workers_;
   std::vector<WorkerWatchdog> watchdogs_;  ///< one per worker
-  Sockets sockets_;
+  SocketPool sockets_;
   PortGuards port_guards_;
   SenderPorts senders_;
   bool senders_told_full_ = false;
-  GroKeeper gro_;
+  GroSwitch gro_;
   std::vector<Rate> rates_;    ///< by rule slot
   std::vector<SilenceAlarm> silence_alarms_;  ///< by rule slot
   Clock::time_point sampled_at_;

@@ -50,12 +50,12 @@ class InterfaceError : public OsError {
   std::string interface_;
 };
 
-class Sockets {
+class SocketPool {
  public:
   using Workers = std::vector<std::unique_ptr<Worker>>;
 
   /// `workers` must outlive this.
-  explicit Sockets(Workers& workers) : workers_(workers) {}
+  explicit SocketPool(Workers& workers) : workers_(workers) {}
 
   /// What datagrams are sent from where the user wishes no other: one of this run.
   [[nodiscard]] std::uint16_t source_port() const noexcept { return source_port_.number(); }

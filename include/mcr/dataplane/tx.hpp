@@ -40,7 +40,7 @@ class Tx {
   /// Pieces below this size are gathered to be copied, as many as fit, bytes.
   static constexpr std::uint32_t zerocopy_piece_minimum = 512;
 
-  /// `plain` sends each datagram alone and copied: the yardstick for what `bulk` brings.
+  /// `plain` sends each datagram alone and copied: the baseline that shows what `bulk` brings.
   enum class Mode : std::uint8_t { bulk, plain };
 
   Tx(Ring& ring, Buffers& buffers, WorkerSockets\& sockets, CounterBlock& counters, Mode mode);
