@@ -18,11 +18,11 @@ void plan_singles(benchmark::State& state) {
   for (auto _ : state) {
     Run run{size, size, 1, 1};
     benchmark::DoNotOptimize(run);
-    if (!can_append(message, run, pages)) {
+    if (!mcr::gso::can_append(message, run, pages)) {
       message = {};
       ++messages;
     }
-    append(message, run);
+    mcr::gso::append(message, run);
     benchmark::DoNotOptimize(message);
   }
   state.SetItemsProcessed(state.iterations());
@@ -40,12 +40,12 @@ void plan_superframe(benchmark::State& state) {
   for (auto _ : state) {
     auto size = segment;
     benchmark::DoNotOptimize(size);
-    const auto datagrams = datagrams_per_message(size);
+    const auto datagrams = mcr::gso::datagrams_per_message(size);
     GsoBatch message;
-    append(message, {size, size * datagrams, datagrams, gso_limits::pages});
+    mcr::gso::append(message, {size, size * datagrams, datagrams, gso_limits::pages});
     benchmark::DoNotOptimize(message);
   }
-  state.SetItemsProcessed(state.iterations() * datagrams_per_message(segment));
+  state.SetItemsProcessed(state.iterations() * mcr::gso::datagrams_per_message(segment));
 }
 BENCHMARK(plan_superframe);
 

@@ -41,7 +41,7 @@ BENCHMARK(snapshot_online_offline);
 /// With readers asleep: the writer's own part of a reload.
 void snapshot_publish(benchmark::State& state) {
   RcuPointer<Value> snapshot(std::make_unique<const Value>(),
-                           static_cast<std::size_t>(state.range(0)));
+                             static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
     snapshot.publish(std::make_unique<const Value>());
     if (!snapshot.reclaim()) state.SkipWithError("a sleeping reader was waited for");

@@ -6,14 +6,14 @@ namespace mcr::log {
 
 /// Null when there is no room for another.
 LogThrottle::Entry* LogThrottle::find_or_add(Entries& entries, std::string_view key, Level level,
-                                     Clock::time_point now) {
+                                             Clock::time_point now) {
   if (const auto known = entries.find(key); known != entries.end()) return &known->second;
   if (texts_.size() + kinds_.size() >= capacity) return nullptr;
   return &entries.emplace(key, Entry{level, now, 0, 0, {}}).first->second;
 }
 
 bool LogThrottle::admit(Level level, std::string_view kind, std::string_view text,
-                    Clock::time_point now) {
+                        Clock::time_point now) {
   if (const auto known = texts_.find(text); known != texts_.end()) {
     ++known->second.held;
     return false;

@@ -87,8 +87,8 @@ class InputCheck {
           holder.at);
     if (too_many()) return true;
     for (std::size_t n = 0; n < destinations.size(); ++n) {
-      Takers& takers =
-          matches_[InputMatch(input.interface, destinations.at(n), input.vlan)][input.local ? 1 : 0];
+      Takers& takers = matches_[InputMatch(input.interface, destinations.at(n), input.vlan)]
+                               [input.local ? 1 : 0];
       if (const Holder other = overlapping(takers, input); other.rule != nullptr) {
         refuse(input, holder, other);
         return false;
@@ -103,23 +103,25 @@ class InputCheck {
     const bool was_fine = sum <= most;
     sum += more;
     if (was_fine && sum > most)
-      diagnostics_.add(at, fmt::format("more than {} {} in all, each counted once for every group and "
-                                    "port",
-                                    most, what));
+      diagnostics_.add(at,
+                       fmt::format("more than {} {} in all, each counted once for every group and "
+                                   "port",
+                                   most, what));
   }
 
   void refuse(const Input& input, const Holder& holder, const Holder& other) {
     const auto where = diagnostics_.where(other.at);
     diagnostics_.add(holder.at,
-                  other.rule == holder.rule
-                      ? fmt::format("the rule already takes {}, at {}", match_text(input), where)
-                      : fmt::format("rule {} takes {} too, at {}; only rules with different "
-                                    "sources can share an input",
-                                    quoted(other.rule->rule.name), match_text(input), where));
+                     other.rule == holder.rule
+                         ? fmt::format("the rule already takes {}, at {}", match_text(input), where)
+                         : fmt::format("rule {} takes {} too, at {}; only rules with different "
+                                       "sources can share an input",
+                                       quoted(other.rule->rule.name), match_text(input), where));
   }
 
   Diagnostics& diagnostics_;
-  std::unordered_map<InputMatch, std::array<Takers, 2>, InputMatchHash> matches_;  // arriving, local
+  std::unordered_map<InputMatch, std::array<Takers, 2>, InputMatchHash>
+      matches_;  // arriving, local
   std::size_t inputs_ = 0;
   std::size_t sources_ = 0;
 };
@@ -134,9 +136,9 @@ void check_names(std::span<const PlacedRule> rules, const std::vector<bool>& inp
     const auto [first, is_new] = names.try_emplace(placed.rule.name, &placed);
     if (is_new || (!placed.named && input_refused[r])) continue;
     diagnostics.add(placed.name_at,
-                 fmt::format("a rule named {} is already at {}{}", quoted(placed.rule.name),
-                             diagnostics.where(first->second->name_at),
-                             placed.named ? "" : "; give this one a `name`"));
+                    fmt::format("a rule named {} is already at {}{}", quoted(placed.rule.name),
+                                diagnostics.where(first->second->name_at),
+                                placed.named ? "" : "; give this one a `name`"));
   }
 }
 
@@ -157,8 +159,8 @@ void check_outputs(const PlacedRule& placed, Diagnostics& diagnostics) {
           return in.vlan == 0 && meet(in, output);
         }))
       diagnostics.add(at, fmt::format("the output is the rule's own input, {}: interface, group or "
-                                   "port must differ",
-                                   text()));
+                                      "port must differ",
+                                      text()));
     const auto earlier = std::span(outputs).first(o);
     const auto first =
         std::ranges::find_if(earlier, [&](const Output& other) { return meet(other, output); });
@@ -179,10 +181,11 @@ bool check_total(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
     for (std::size_t o = 0; o < placed.rule.outputs.size(); ++o) {
       count += each;
       if (count <= limits::outputs) continue;
-      diagnostics.add(placed.outputs_at[o],
-                   fmt::format("more than {} outputs in all, each counted once for every group and "
-                               "port that its rule maps",
-                               limits::outputs));
+      diagnostics.add(
+          placed.outputs_at[o],
+          fmt::format("more than {} outputs in all, each counted once for every group and "
+                      "port that its rule maps",
+                      limits::outputs));
       return false;
     }
   }

@@ -1,11 +1,11 @@
 // From files to a Config in four steps, each in a file of its own:
-//   config_file      path -> text
+//   file      path -> text
 //   toml             text -> tree, with positions
-//   config_reader    tree -> what is raw (config_keys, config_value: one key, one value)
-//   config_resolve   what is raw -> rules in which every value is decided
-//   config_check     all rules together (config_loops: circles)
-// Each notes its diagnostics in one list (config_mistakes) and goes on with what is left, so that the
-// user sees them all at once.
+//   reader    tree -> raw values (keys, value: one key, one value)
+//   resolve   raw values -> rules in which every value is decided
+//   check     all rules together (loops: circles)
+// Each notes its diagnostics in one list (diagnostics) and goes on with what is left, so that
+// the user sees them all at once.
 #include "mcr/config/config.hpp"
 
 #include <fmt/format.h>
@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "check.hpp"
-#include "file.hpp"
 #include "diagnostics.hpp"
+#include "file.hpp"
 #include "reader.hpp"
 #include "resolve.hpp"
 #include "toml.hpp"

@@ -83,7 +83,8 @@ class LoopSearch {
     });
     if (own) return;
     for (std::size_t n = 0; n < to.size(); ++n)
-      if (const auto flow = matches_.find(InputMatch(output.interface, to.at(n))); flow != matches_.end())
+      if (const auto flow = matches_.find(InputMatch(output.interface, to.at(n)));
+          flow != matches_.end())
         edges_[r].push_back({flow->second, o});
   }
 

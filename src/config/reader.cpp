@@ -1,5 +1,5 @@
 // The lists of keys are here, one for each kind of table. A later key is a line in its list,
-// a field of what it is read into, and its meaning in config_resolve.cpp.
+// a field of what it is read into, and its meaning in resolve.cpp.
 #include "reader.hpp"
 
 #include <fmt/format.h>
@@ -95,12 +95,9 @@ constexpr Key<RawDaemon> daemon_keys[] = {
     {"workers", [](const Value& v, RawDaemon& d) { d.workers.set(v.at(), read_workers(v)); }},
     {"cpus", [](const Value& v, RawDaemon& d) { d.cpus.set(v.at(), read_cpus(v)); }},
     {"fanout", [](const Value& v, RawDaemon& d) { d.fanout.set(v.at(), read_fanout(v)); }},
-    {"log_level",
-     [](const Value& v, RawDaemon& d) { d.log_level.set(v.at(), read_log_level(v)); }},
-    {"batch_wait",
-     [](const Value& v, RawDaemon& d) {
-       d.batch_wait.set(v.at(), v.duration(limits::batch_wait));
-     }},
+    {"log_level", [](const Value& v, RawDaemon& d) { d.log_level.set(v.at(), read_log_level(v)); }},
+    {"batch_wait", [](const Value& v,
+                      RawDaemon& d) { d.batch_wait.set(v.at(), v.duration(limits::batch_wait)); }},
     {"metrics", [](const Value& v, RawDaemon& d) { d.metrics.set(v.at(), v.listener()); }},
     {"rejoin",
      [](const Value& v, RawDaemon& d) {
@@ -118,9 +115,8 @@ Daemon settle(const RawDaemon& raw, Diagnostics& diagnostics) {
   daemon.metrics = raw.metrics.value;
   daemon.rejoin = raw.rejoin.value.value_or(daemon.rejoin);
   if (daemon.workers && raw.cpus.value && *daemon.workers != daemon.cpus.size())
-    diagnostics.add(raw.cpus.at,
-                 fmt::format("cpus: {} workers need {} CPUs, one each, found {}", *daemon.workers,
-                             *daemon.workers, daemon.cpus.size()));
+    diagnostics.add(raw.cpus.at, fmt::format("cpus: {} workers need {} CPUs, one each, found {}",
+                                             *daemon.workers, *daemon.workers, daemon.cpus.size()));
   return daemon;
 }
 
@@ -195,10 +191,8 @@ constexpr Key<RawInput> input_keys[] = {
      [](const Value& v, RawInput& i) {
        i.group.set(v.at(), v.groups("; an address of this host is raw as `address`"));
      }},
-    {"address",
-     [](const Value& v, RawInput& i) {
-       i.address.set(v.at(), v.host("; a group is raw as `group`"));
-     }},
+    {"address", [](const Value& v,
+                   RawInput& i) { i.address.set(v.at(), v.host("; a group is raw as `group`")); }},
     {"port", [](const Value& v, RawInput& i) { i.port.set(v.at(), v.ports()); }},
     {"sources", [](const Value& v, RawInput& i) { i.sources.set(v.at(), read_sources(v)); }},
     {"vlan", [](const Value& v, RawInput& i) { i.vlan.set(v.at(), read_vlan(v)); }},
@@ -210,8 +204,8 @@ constexpr Key<RawInput> input_keys[] = {
 /// The keys that say how to send, not where to: `[defaults]` may have them too.
 constexpr Key<RawOutput> default_keys[] = {
     {"ttl", [](const Value& v, RawOutput& o) { o.ttl.set(v.at(), v.ttl()); }},
-    {"max_pps", [](const Value& v,
-                   RawOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
+    {"max_pps",
+     [](const Value& v, RawOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
     {"max_bps", [](const Value& v, RawOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); }},
     {"dscp", [](const Value& v, RawOutput& o) { o.dscp.set(v.at(), v.dscp()); }},
     {"source", [](const Value& v, RawOutput& o) { o.source.set(v.at(), v.source()); }},
@@ -221,14 +215,10 @@ constexpr Key<RawOutput> default_keys[] = {
 
 constexpr Key<RawOutput> destination_keys[] = {
     {"interface", [](const Value& v, RawOutput& o) { o.interface.set(v.at(), v.interface()); }},
-    {"group",
-     [](const Value& v, RawOutput& o) {
-       o.group.set(v.at(), v.groups("; a host is raw as `address`"));
-     }},
-    {"address",
-     [](const Value& v, RawOutput& o) {
-       o.address.set(v.at(), v.host("; a group is raw as `group`"));
-     }},
+    {"group", [](const Value& v,
+                 RawOutput& o) { o.group.set(v.at(), v.groups("; a host is raw as `address`")); }},
+    {"address", [](const Value& v,
+                   RawOutput& o) { o.address.set(v.at(), v.host("; a group is raw as `group`")); }},
     {"port", [](const Value& v, RawOutput& o) { o.port.set(v.at(), v.ports()); }},
 };
 
@@ -286,10 +276,8 @@ struct RawExpectation {
 };
 
 constexpr Key<RawExpectation> expect_keys[] = {
-    {"min_pps",
-     [](const Value& v, RawExpectation& e) {
-       e.min_pps.set(v.at(), v.integer(1, limits::max_pps));
-     }},
+    {"min_pps", [](const Value& v,
+                   RawExpectation& e) { e.min_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
     {"silent_after",
      [](const Value& v, RawExpectation& e) {
        e.silent_after.set(v.at(), v.duration(limits::silent_after_max, limits::silent_after_min));
@@ -300,8 +288,7 @@ std::optional<Expectation> read_expect(const Value& value) {
   const auto* table = value.table();
   if (table == nullptr) return std::nullopt;
   RawExpectation raw;
-  read_keys<RawExpectation>(*table, "`expect`", expect_keys, raw, value.at(),
-                                value.diagnostics());
+  read_keys<RawExpectation>(*table, "`expect`", expect_keys, raw, value.at(), value.diagnostics());
   if (table->empty()) value.refuse("needs `min_pps`, `silent_after` or both");
   return Expectation{
       .min_pps = raw.min_pps.value.value_or(0),
@@ -334,7 +321,7 @@ struct File {
   [[nodiscard]] bool refuse_in_conf_d(const Value& value, std::string_view header) const {
     if (value.at().file == main_file.file) return false;
     value.diagnostics().add(value.key_at(), fmt::format("{} belongs in the main file, {}", header,
-                                                     value.diagnostics().file_name(main_file)));
+                                                        value.diagnostics().file_name(main_file)));
     return true;
   }
 };
@@ -353,7 +340,7 @@ void read_defaults(const Value& value, File& file) {
   const auto* table = value.table();
   if (table == nullptr) return;
   read_keys<RawOutput>(*table, "[defaults]", default_keys, file.raw.defaults, value.at(),
-                           value.diagnostics());
+                       value.diagnostics());
 }
 
 /// [interface.eth0.100] is a table in a table to TOML; people mean the interface eth0.100.
@@ -362,9 +349,9 @@ bool refuse_unquoted_dot(const Value& value, std::string_view name, const toml::
   for (const auto& [key, node] : tuning) {
     if (!node.is_table()) continue;
     value.diagnostics().add(position_of(key.source(), value.at()),
-                         fmt::format("[interface.{0}.{1}]: a name with a dot needs quotes: "
-                                     "[interface.\"{0}.{1}\"]",
-                                     excerpt(name), excerpt(key.str())));
+                            fmt::format("[interface.{0}.{1}]: a name with a dot needs quotes: "
+                                        "[interface.\"{0}.{1}\"]",
+                                        excerpt(name), excerpt(key.str())));
     refused = true;
   }
   return refused;

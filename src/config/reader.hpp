@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "diagnostics.hpp"
-#include "value.hpp"
 #include "toml.hpp"
+#include "value.hpp"
 
 namespace mcr {
 
@@ -74,7 +74,7 @@ struct RawConfig {
   std::vector<RawRule> rules;  ///< at most limits::rules: a mistake tells of the first too many
 };
 
-/// Adds one file to what is raw. Any but the main file may have only rules.
+/// Adds one file to raw values. Any but the main file may have only rules.
 void read_config_tables(const toml::table& root, Position file, Position main_file,
                         Diagnostics& diagnostics, RawConfig& raw);
 

@@ -16,8 +16,7 @@ class Resolver {
 
   PlacedRule rule(const RawRule& raw) {
     PlacedRule placed;
-    if (!raw.input.present && !raw.inputs.present)
-      missing(raw.at, "a rule", "an `input`");
+    if (!raw.input.present && !raw.inputs.present) missing(raw.at, "a rule", "an `input`");
     if (raw.input.present && raw.inputs.present)
       diagnostics_.add(raw.inputs.at, "a rule has an `input` or `inputs`, not both");
     if (!raw.outputs.present) missing(raw.at, "a rule", "`outputs`");
@@ -49,8 +48,7 @@ class Resolver {
     const auto destination = input_destination(raw);
     const bool sources_fit = input_sources_fit(raw, destination);
     const bool kind_fits = input_kind_fits(raw);
-    if (!raw.interface.value || !destination || !raw.port.value || !sources_fit ||
-        !kind_fits)
+    if (!raw.interface.value || !destination || !raw.port.value || !sources_fit || !kind_fits)
       return;
     placed.rule.inputs.push_back({.interface = *raw.interface.value,
                                   .destination = destination->first(),
@@ -73,12 +71,12 @@ class Resolver {
 
   bool input_kind_fits(const RawInput& raw) {
     if (raw.vlan.value && raw.local.value.value_or(false)) {
-      diagnostics_.add(raw.vlan.at,
-                    "vlan: with `local` name the VLAN's own interface (such as eth0.100) instead");
+      diagnostics_.add(
+          raw.vlan.at,
+          "vlan: with `local` name the VLAN's own interface (such as eth0.100) instead");
       return false;
     }
-    return (!raw.vlan.present || raw.vlan.value) &&
-           (!raw.local.present || raw.local.value);
+    return (!raw.vlan.present || raw.vlan.value) && (!raw.local.present || raw.local.value);
   }
 
   bool input_sources_fit(const RawInput& raw, const std::optional<Prefix>& destination) {
@@ -88,8 +86,8 @@ class Resolver {
     for (const auto& source : *raw.sources.value) {
       if (!destination || source.first().family() == destination->first().family()) continue;
       diagnostics_.add(raw.sources.at,
-                    fmt::format("sources: {} cannot send to {}: one is IPv4, the other IPv6",
-                                source.str(), destination->first()));
+                       fmt::format("sources: {} cannot send to {}: one is IPv4, the other IPv6",
+                                   source.str(), destination->first()));
       fit = false;
     }
     return fit;
@@ -131,12 +129,12 @@ class Resolver {
 
   /// Whether what the output itself asks for could be read, and goes together.
   bool sends_as_asked(const RawOutput& raw, const IpAddress& to, const Rule& rule) {
-    bool fit = fits(raw.ttl) && fits(raw.dscp) && fits(raw.source) &&
-               fits(raw.source_port) && fits(raw.loopback);
+    bool fit = fits(raw.ttl) && fits(raw.dscp) && fits(raw.source) && fits(raw.source_port) &&
+               fits(raw.loopback);
     if (raw.source.value && !suits(*raw.source.value, to, rule)) {
       diagnostics_.add(raw.source.at,
-                    "source: the input, the source and the output's address are "
-                    "not all of one family, IPv4 or IPv6");
+                       "source: the input, the source and the output's address are "
+                       "not all of one family, IPv4 or IPv6");
       fit = false;
     }
     if (raw.loopback.value.value_or(false) && !to.is_multicast()) {
@@ -156,8 +154,7 @@ class Resolver {
   }
 
   /// One of `[defaults]` that is of another family is not meant.
-  [[nodiscard]] Source source(const RawOutput& raw, const IpAddress& to,
-                              const Rule& rule) const {
+  [[nodiscard]] Source source(const RawOutput& raw, const IpAddress& to, const Rule& rule) const {
     const auto wanted = chosen(raw.source, defaults_.source);
     return suits(wanted, to, rule) ? wanted : Source{};
   }
@@ -229,9 +226,10 @@ class Resolver {
     if (count == 1) return true;
     for (const auto& input : rule.inputs) {
       if (input.*member == count) continue;
-      diagnostics_.add(at, fmt::format("the output has {} {}s, the input {}: it must have as many, or "
-                                    "one",
-                                    count, key, input.*member));
+      diagnostics_.add(at,
+                       fmt::format("the output has {} {}s, the input {}: it must have as many, or "
+                                   "one",
+                                   count, key, input.*member));
       return false;
     }
     return true;

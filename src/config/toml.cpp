@@ -105,7 +105,8 @@ Position position_of(const toml::source_region& region, Position file) {
   return {.file = file.file, .line = region.begin.line, .column = region.begin.column};
 }
 
-std::optional<toml::table> parse_toml(std::string_view text, Position file, Diagnostics& diagnostics) {
+std::optional<toml::table> parse_toml(std::string_view text, Position file,
+                                      Diagnostics& diagnostics) {
   constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   Scanner scanner(text);

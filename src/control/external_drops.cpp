@@ -34,7 +34,8 @@ std::string describe(const std::string& interface, DropPlace place, std::uint64_
 
 }  // namespace
 
-std::vector<std::string> ExternalDrops::report(std::span<const ExternalDropCount> counts, Clock::time_point now) {
+std::vector<std::string> ExternalDrops::report(std::span<const ExternalDropCount> counts,
+                                               Clock::time_point now) {
   std::vector<std::string> lines;
   std::map<Key, Known> known;
   for (const auto& [interface, place, frames] : counts) {

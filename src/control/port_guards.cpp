@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
-#include "mcr/host/port_guard.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/host/port_guard.hpp"
 
 namespace mcr {
 
@@ -15,12 +15,12 @@ namespace {
 /// Of unicast inputs.
 std::set<PortGuards::Place> own_ports(const RuleTable& table) {
   std::set<PortGuards::Place> ports;
-  for (const auto\& rx : table.rx()) {
+  for (const auto& rx : table.rx()) {
     if (rx.key.kind.local) continue;
     for (const auto& destination : rx.destinations)
       if (!destination.address.is_multicast())
-        ports.insert({destination,
-                      destination.address.is_link_local_v6() ? rx.key.interface_index : 0});
+        ports.insert(
+            {destination, destination.address.is_link_local_v6() ? rx.key.interface_index : 0});
   }
   return ports;
 }

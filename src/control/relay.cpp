@@ -133,7 +133,8 @@ std::string Relay::join_refusal(const Input& input) const {
   return refusal;
 }
 
-std::vector<RuleStatus> Relay::rule_statuses(const Config& config, const Interfaces& interfaces) const {
+std::vector<RuleStatus> Relay::rule_statuses(const Config& config,
+                                             const Interfaces& interfaces) const {
   std::vector<RuleStatus> statuses;
   statuses.reserve(config.rules.size());
   for (const auto& rule : config.rules)
@@ -243,7 +244,8 @@ void Relay::free_slots() {
   });
 }
 
-void Relay::log_rule_changes(const std::vector<RuleStatus>& before, const Config& config_before) const {
+void Relay::log_rule_changes(const std::vector<RuleStatus>& before,
+                             const Config& config_before) const {
   std::map<std::string_view, const RuleStatus*> known;
   for (std::size_t i = 0; i < before.size(); ++i)
     known.emplace(config_before.rules[i].name, &before[i]);
@@ -277,9 +279,10 @@ void Relay::tick(Clock::time_point now) {
   if (const auto due = memberships_.next_retry(); due && *due <= now) {
     const auto events = memberships_.retry(now);
     log_events(events);
-    retried_join_succeeded_ = retried_join_succeeded_ || std::ranges::any_of(events, [](const MembershipEvent& event) {
-                  return event.state == MembershipState::joined;
-                });
+    retried_join_succeeded_ =
+        retried_join_succeeded_ || std::ranges::any_of(events, [](const MembershipEvent& event) {
+          return event.state == MembershipState::joined;
+        });
   }
   if (retried_join_succeeded_) {
     apply(Config(config_), Interfaces(interfaces_), now);

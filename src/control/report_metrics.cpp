@@ -36,8 +36,7 @@ std::vector<RuleMetrics> Relay::rule_metrics() const {
     for (std::size_t o = 0; o < rule.outputs.size(); ++o) {
       const auto& output = rule.outputs[o];
       metrics.outputs.push_back({output.interface, output.destinations(),
-                                 statuses_[i].output_reasons[o].empty(),
-                                 totals_of(rule, output)});
+                                 statuses_[i].output_reasons[o].empty(), totals_of(rule, output)});
     }
     rules.push_back(std::move(metrics));
   }

@@ -35,7 +35,7 @@ void Relay::note_use_of_senders(Clock::time_point now) {
 
 std::vector<TxKey> Relay::new_senders(Clock::time_point now) {
   std::vector<TxKey> added;
-  const auto\& tx = rules_.latest().tx();
+  const auto& tx = rules_.latest().tx();
   const auto take = [&](const SenderNotes::Note& note) {
     const auto known = std::ranges::find(tx, note.tx_slot, &TableTx::slot);
     if (known == tx.end() || !known->key.raw) return;  // of an earlier table
@@ -45,7 +45,7 @@ std::vector<TxKey> Relay::new_senders(Clock::time_point now) {
     if (add_sender(key, known->interface, now)) added.push_back(key);
   };
   for (const auto& worker : workers_)
-    worker->ports().sender_notes.drain(take);
+    worker->sockets().sender_notes.drain(take);
   return added;
 }
 

@@ -93,8 +93,8 @@ void SocketPool::refuse_restart_keys(const RuleTable& table, const Config& confi
         rx.mode == IngressMode::mmap && receive_buffer(tuning) != rx.receive_buffer_asked;
     if (other_mode || other_ring)
       throw Failure(ExitCode::config,
-                    fmt::format("[interface.{}] {} has changed: that needs a restart",
-                                rx.interface, other_mode ? "ingress" : "receive_buffer"));
+                    fmt::format("[interface.{}] {} has changed: that needs a restart", rx.interface,
+                                other_mode ? "ingress" : "receive_buffer"));
   }
 }
 
@@ -105,8 +105,8 @@ void SocketPool::open_rx_slot(const TableRx& wanted, const Config& config) {
   rx.link_header = wanted.link_header;
   const auto tuning = tuning_of(config, wanted.interface);
   rx.mode = tuning.ingress;
-  rx.sockets = open_rx_sockets(wanted.interface, wanted.key, config.daemon.fanout,
-                                 workers_.size(), ring_bytes(tuning));
+  rx.sockets = open_rx_sockets(wanted.interface, wanted.key, config.daemon.fanout, workers_.size(),
+                               ring_bytes(tuning));
   if (const auto& ring = rx.sockets.front().ring) {
     rx.receive_buffer_asked = receive_buffer(tuning);
     rx.receive_buffer = ring->blocks().count * Blocks::bytes;
@@ -126,14 +126,12 @@ void SocketPool::open_rx_slot(const TableRx& wanted, const Config& config) {
 void SocketPool::tune(Rx& rx, const Config& config) {
   const auto tuning = tuning_of(config, rx.interface);
   const auto asked = receive_buffer(tuning);
-  if (rx.mode == IngressMode::mmap ||
-      std::exchange(rx.receive_buffer_asked, asked) == asked)
+  if (rx.mode == IngressMode::mmap || std::exchange(rx.receive_buffer_asked, asked) == asked)
     return;
   for (const auto& [socket, ring] : rx.sockets)
     rx.receive_buffer = ask_for_buffer(socket, SocketBuffer::receive, asked);
   if (tuning.receive_buffer)
-    warn_if_less("receive buffer", rx.interface, asked, rx.receive_buffer,
-                 "net.core.rmem_max");
+    warn_if_less("receive buffer", rx.interface, asked, rx.receive_buffer, "net.core.rmem_max");
 }
 
 void SocketPool::open_tx_slot(const TableTx& wanted) {
@@ -155,11 +153,9 @@ void SocketPool::tune(std::uint16_t slot, Tx& tx, const Config& config) {
   if (std::exchange(tx.send_buffer_asked, asked) == asked) return;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     tx.send_buffer = ask_for_buffer(tx.sockets[i], SocketBuffer::send, asked);
-    workers_[i]->sockets().tx[slot].send_buffer.store(tx.send_buffer,
-                                                        std::memory_order_relaxed);
+    workers_[i]->sockets().tx[slot].send_buffer.store(tx.send_buffer, std::memory_order_relaxed);
   }
-  if (wanted)
-    warn_if_less("send buffer", tx.interface, asked, tx.send_buffer, "net.core.wmem_max");
+  if (wanted) warn_if_less("send buffer", tx.interface, asked, tx.send_buffer, "net.core.wmem_max");
 }
 
 void SocketPool::pass(Rx& rx, std::vector<Endpoint> destinations) {
@@ -191,8 +187,8 @@ void SocketPool::narrow(const RuleTable& table) noexcept {
       const auto known = wanted.find(slot);
       pass(rx, known == wanted.end() ? std::vector<Endpoint>{} : *known->second);
     } catch (const std::exception& error) {
-      log::warning("packet filter not narrowed: interface={} reason={}",
-                   log::value(rx.interface), log::value(error.what()));
+      log::warning("packet filter not narrowed: interface={} reason={}", log::value(rx.interface),
+                   log::value(error.what()));
     }
   }
 }

@@ -19,9 +19,9 @@
 #include <cstring>
 
 #include "mcr/base/error.hpp"
-#include "mcr/packet/filter.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/host/socket_options.hpp"
+#include "mcr/packet/filter.hpp"
 
 namespace mcr {
 
@@ -51,7 +51,7 @@ std::uint16_t protocol_of(const InputKind& kind) {
 }
 
 RxSocket open_one(const std::string& interface, const RxKey& key,
-                       std::optional<std::uint64_t> ring_bytes) {
+                  std::optional<std::uint64_t> ring_bytes) {
   const auto where = "on " + interface;
   UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) throw_errno("open packet socket", where);
@@ -112,9 +112,9 @@ void join_fanout(std::span<const RxSocket> sockets, Fanout fanout, const InputKi
 
 }  // namespace
 
-std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey& key,
-                                        Fanout fanout, std::size_t workers,
-                                        std::optional<std::uint64_t> ring_bytes) {
+std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey& key, Fanout fanout,
+                                      std::size_t workers,
+                                      std::optional<std::uint64_t> ring_bytes) {
   std::vector<RxSocket> sockets;
   for (std::size_t i = 0; i < workers; ++i)
     sockets.push_back(open_one(interface, key, ring_bytes));
@@ -123,8 +123,7 @@ std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey&
 }
 
 void pass_only(const std::string& interface, std::span<const Fd> sockets,
-               std::span<const Endpoint> destinations, const RxKey& key,
-               std::size_t link_header) {
+               std::span<const Endpoint> destinations, const RxKey& key, std::size_t link_header) {
   // What of the sockets' option memory a program takes is known only after its translation.
   const auto takes_one = [&] {
     return std::ranges::any_of(std::array{4096U, 1264U, 624U, 300U, 128U}, [&](std::size_t limit) {

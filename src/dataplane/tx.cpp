@@ -54,7 +54,7 @@ std::uint64_t charge_of(const GsoBatch& shape) noexcept {
 
 }  // namespace
 
-Tx::Tx(Ring& ring, Buffers& buffers, WorkerSockets\& sockets, CounterBlock& counters, Mode mode)
+Tx::Tx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& counters, Mode mode)
     : ring_(ring),
       buffers_(buffers),
       shared_(sockets),
@@ -88,7 +88,7 @@ void Tx::note_sender(const TxPath& path, const Packet& packet) noexcept {
 }
 
 bool Tx::gathers(const TableOutput& output, const TxPath& path,
-                     const Packet& packet) const noexcept {
+                 const Packet& packet) const noexcept {
   return mode_ == Mode::bulk && output.segmentation && !path.raw &&
          packet.segment <= output.unfragmented && packet.segment != 0;
 }
@@ -98,7 +98,7 @@ bool Tx::has_room(const TableOutput& output, const Packet& packet) const noexcep
   const auto path = path_of(output, packet);
   const auto& queue = queues_[path.tx_slot];
   const bool single = !gathers(output, path, packet) || outputs_[output.slot].unsegmented_left != 0;
-  const auto each = single ? 1 : datagrams_per_message(packet.segment);
+  const auto each = single ? 1 : gso::datagrams_per_message(packet.segment);
   const auto needed = (packet.datagrams + each - 1) / each;
   return needed <= free_count_ && queue.waiting.count + needed <= queue_limit;
 }
@@ -119,7 +119,7 @@ void Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buff
   auto& state = outputs_[output.slot];
   const bool gather = gathers(output, path, packet) && state.unsegmented_left == 0;
   if (state.unsegmented_left != 0) --state.unsegmented_left;
-  const auto each = gather ? datagrams_per_message(packet.segment) : 1;
+  const auto each = gather ? gso::datagrams_per_message(packet.segment) : 1;
   const auto* data = packet.payload.data();
   auto bytes = static_cast<std::uint32_t>(packet.payload.size());
   for (auto left = packet.datagrams; left != 0;) {
@@ -139,8 +139,8 @@ void Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buff
 }
 
 void Tx::add_run(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
-                     const Run& run, bool gather, const std::byte* data,
-                     std::uint16_t buffer) noexcept {
+                 const Run& run, bool gather, const std::byte* data,
+                 std::uint16_t buffer) noexcept {
   auto& state = outputs_[output.slot];
   const bool zerocopy =
       state.copies_left == 0 && run.segment >= zerocopy_piece_minimum && !Buffers::is_block(buffer);
@@ -149,7 +149,8 @@ void Tx::add_run(const TableOutput& output, const TxPath& path, const SendHeader
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
     if (gso::can_append(open.shape, run, page_limit) &&
-        (output.per_packet_fields == 0 || (open.tx_slot == path.tx_slot && same_header(open, send_header)))) {
+        (output.per_packet_fields == 0 ||
+         (open.tx_slot == path.tx_slot && same_header(open, send_header)))) {
       if (!over_quota(open.tx_slot)) return append(open, run, data, buffer);
       return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
     }
@@ -165,12 +166,13 @@ void Tx::add_run(const TableOutput& output, const TxPath& path, const SendHeader
 
 /// One datagram, never gathered.
 void Tx::add_raw(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
-                     const Run& run, const Endpoint& source, const std::byte* data,
-                     std::uint16_t buffer) noexcept {
+                 const Run& run, const Endpoint& source, const std::byte* data,
+                 std::uint16_t buffer) noexcept {
   auto* message = start(output, path, send_header, run);
   if (message == nullptr) return;
   message->raw = message->copy_only = true;
-  message->udp_header = make_udp_header(source, send_header.destination.endpoint(), {data, run.bytes});
+  message->udp_header =
+      make_udp_header(source, send_header.destination.endpoint(), {data, run.bytes});
   message->destination.v4.sin_port = 0;  // where IPv6's is, too: a raw socket takes no other
   append(*message, run, data, buffer);
   ++complete_;
@@ -180,8 +182,8 @@ void Tx::add_raw(const TableOutput& output, const TxPath& path, const SendHeader
 bool Tx::over_quota(std::uint16_t tx_slot) const noexcept {
   const auto& queue = queues_[tx_slot];
   return queue.blocked && (queue.waiting_pieces + slot_pinned_[tx_slot].buffers() >= held_by_slot ||
-                          !buffers_.has_spares() || buffers_.available() < buffers_.count() / 4 ||
-                          free_count_ < messages / 4);
+                           !buffers_.has_spares() || buffers_.available() < buffers_.count() / 4 ||
+                           free_count_ < messages / 4);
 }
 
 /// Whether the message's send_header is this one.
@@ -191,8 +193,8 @@ bool Tx::same_header(const Message& message, const SendHeader& send_header) noex
          message.destination == send_header.destination;
 }
 
-Tx::Message* Tx::start(const TableOutput& output, const TxPath& path,
-                               const SendHeader& send_header, const Run& run) noexcept {
+Tx::Message* Tx::start(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
+                       const Run& run) noexcept {
   auto& queue = queues_[path.tx_slot];
   if (queue.waiting.count >= queue_limit || over_quota(path.tx_slot)) {
     count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
@@ -215,14 +217,14 @@ Tx::Message* Tx::start(const TableOutput& output, const TxPath& path,
 }
 
 void Tx::append(Message& message, const Run& run, const std::byte* data,
-                    std::uint16_t buffer) noexcept {
+                std::uint16_t buffer) noexcept {
   const auto at = message.shape.pieces;
   message.pieces[at] = {const_cast<std::byte*>(data), run.bytes};
   message.buffers[at] = buffer;
   buffers_.retain(buffer);
   gso::append(message.shape, run);
   ++queues_[message.tx_slot].waiting_pieces;
-  counters_.outputs[message.slot].in_flight.add(run.datagrams);
+  counters_.outputs[message.output_slot].in_flight.add(run.datagrams);
   if (!Buffers::is_block(buffer)) return;
   message.copy_only = true;
   auto& queue = queues_[message.tx_slot];
@@ -319,7 +321,7 @@ void Tx::await_writable(std::uint16_t tx_slot) noexcept {
 bool Tx::is_trial(const Message& message) const noexcept {
   if (message.zerocopy && zerocopies_taken_ == 0) return true;
   return message.shape.datagrams > 1 && !queues_[message.tx_slot].takes_segments &&
-         !outputs_[message.slot].takes_segments;
+         !outputs_[message.output_slot].takes_segments;
 }
 
 bool Tx::worth_zerocopy(const Message& message) noexcept {
@@ -328,7 +330,7 @@ bool Tx::worth_zerocopy(const Message& message) noexcept {
   if (free_count_ < messages / 4) return false;
   if (message.shape.bytes < zerocopy_minimum || message.shape.pages > gso_limits::pages)
     return false;
-  auto& state = outputs_[message.slot];
+  auto& state = outputs_[message.output_slot];
   if (copies_left_ != 0 || state.copies_left != 0) {
     if (copies_left_ != 0) --copies_left_;
     if (state.copies_left != 0) --state.copies_left;
@@ -356,7 +358,7 @@ void Tx::unpin(const Message& message) noexcept {
 
 void Tx::send(Index index) noexcept {
   auto& message = pool_[index];
-  auto& state = outputs_[message.slot];
+  auto& state = outputs_[message.output_slot];
   if (state.open_plus_one == index + 1) state.open_plus_one = 0;
 
   auto control_bytes = message.control_bytes;
@@ -437,13 +439,13 @@ Tx::Index Tx::pop(MessageList& list) noexcept {
   return index;
 }
 
-Tx::Index Tx::allocate(std::uint16_t tx_slot, std::uint32_t slot) noexcept {
+Tx::Index Tx::allocate(std::uint16_t tx_slot, std::uint32_t output_slot) noexcept {
   if (free_count_ == 0) return none;
   const auto index = free_[--free_count_];
   auto& message = pool_[index];
   message.shape = {};
-  message.slot = slot;
-  message.slot = port;
+  message.output_slot = output_slot;
+  message.tx_slot = tx_slot;
   message.notifications = message.stale = 0;
   message.zerocopy = message.copy_only = message.retried = message.raw = false;
   message.answered = message.accepted = message.was_copied = false;

@@ -1,5 +1,5 @@
 // What the kernel answers to a send, and what comes of it: sent, sent again, cut apart, or dropped
-// with a reason; at last the buffers are given back. The whole life of a message: egress.cpp.
+// with a reason; at last the buffers are given back. The whole life of a message: tx.cpp.
 #include "mcr/dataplane/tx.hpp"
 
 #include <poll.h>
@@ -73,7 +73,7 @@ void Tx::complete(Token token, const io_uring_cqe& completion) noexcept {
 }
 
 void Tx::sent(Message& message) noexcept {
-  auto& counters = counters_.outputs[message.slot];
+  auto& counters = counters_.outputs[message.output_slot];
   counters.tx_datagrams.add(message.shape.datagrams);
   counters.tx_bytes.add(message.shape.bytes);
   counters_.worker.tx_datagrams.add(message.shape.datagrams);
@@ -87,7 +87,8 @@ void Tx::sent(Message& message) noexcept {
 void Tx::on_accepted(const Message& message) noexcept {
   if (message.zerocopy && ++zerocopies_taken_ == most_copies_before_retry)
     copies_next_time_ = copies_before_retry;
-  if (message.shape.datagrams == 1 || std::exchange(outputs_[message.slot].takes_segments, true))
+  if (message.shape.datagrams == 1 ||
+      std::exchange(outputs_[message.output_slot].takes_segments, true))
     return;
   // The path to a group begins and ends at the port; that to a host may be another for each.
   if (message.destination.endpoint().address.is_multicast())
@@ -138,13 +139,13 @@ void Tx::send_again(Index index) noexcept {
 /// Sends the datagrams of a message each on its own: the path takes no segmented one of this size.
 void Tx::split(Index index) noexcept {
   auto& message = pool_[index];
-  outputs_[message.slot].unsegmented_left = unsegmented_before_retry;
-  outputs_[message.slot].takes_segments = queues_[message.tx_slot].takes_segments = false;
+  outputs_[message.output_slot].unsegmented_left = unsegmented_before_retry;
+  outputs_[message.output_slot].takes_segments = queues_[message.tx_slot].takes_segments = false;
   std::uint32_t done = 0;
   for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece) {
     const auto* data = static_cast<const std::byte*>(message.pieces[piece].iov_base);
     for (auto left = message.pieces[piece].iov_len; left != 0; ++done) {
-      const auto part = allocate(message.tx_slot, message.slot);
+      const auto part = allocate(message.tx_slot, message.output_slot);
       if (part == none) break;
       auto& single = pool_[part];
       const auto bytes =
@@ -164,21 +165,21 @@ void Tx::split(Index index) noexcept {
     }
   }
   // The parts are in flight in its place; what found no message is lost.
-  counters_.outputs[message.slot].in_flight.subtract(message.shape.datagrams - done);
-  count_drop(message.slot, OutputDrop::no_memory, message.shape.datagrams - done);
+  counters_.outputs[message.output_slot].in_flight.subtract(message.shape.datagrams - done);
+  count_drop(message.output_slot, OutputDrop::no_memory, message.shape.datagrams - done);
   message.shape.datagrams = 0;
   on_result(message);
   activate(message.tx_slot);
 }
 
 void Tx::drop(Message& message, OutputDrop reason) noexcept {
-  count_drop(message.slot, reason, message.shape.datagrams);
+  count_drop(message.output_slot, reason, message.shape.datagrams);
   on_result(message);
 }
 
 void Tx::on_result(Message& message) noexcept {
   message.answered = true;
-  counters_.outputs[message.slot].in_flight.subtract(message.shape.datagrams);
+  counters_.outputs[message.output_slot].in_flight.subtract(message.shape.datagrams);
   auto& unresolved = shared_.tx[message.tx_slot].unresolved;
   unresolved.store(unresolved.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 }
@@ -188,7 +189,7 @@ void Tx::drop_overtaken(const Message& sent) noexcept {
   for (auto left = queue.returned.count; left != 0; --left) {
     const auto index = pop(queue.returned);
     auto& earlier = pool_[index];
-    if (earlier.slot != sent.slot || earlier.order >= sent.order) {
+    if (earlier.output_slot != sent.output_slot || earlier.order >= sent.order) {
       push(queue.returned, index);
       continue;
     }
@@ -209,8 +210,8 @@ void Tx::finish(Index index) noexcept {
 
 /// Whether zero-copy pays at this output: where the kernel copies all the same, it costs more.
 void Tx::learn(const Message& message) noexcept {
-  auto& counters = counters_.outputs[message.slot];
-  auto& state = outputs_[message.slot];
+  auto& counters = counters_.outputs[message.output_slot];
+  auto& state = outputs_[message.output_slot];
   const bool spared = message.zerocopy && !message.was_copied;
   (spared ? counters.zerocopy : counters.copied).add(message.shape.datagrams);
   if (!message.zerocopy) return;

@@ -2,8 +2,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "mcr/dataplane/tx.hpp"
 #include "mcr/base/error.hpp"
+#include "mcr/dataplane/tx.hpp"
 #include "mcr/host/socket_options.hpp"
 
 namespace mcr {

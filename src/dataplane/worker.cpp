@@ -212,7 +212,7 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
 }
 
 void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
-                  const RuleTable& table) noexcept {
+                     const RuleTable& table) noexcept {
   auto& counters = counters_->rules[entry.rule];
   counters.rx_datagrams.add(packet.datagrams);
   counters.rx_bytes.add(packet.payload.size());
@@ -238,7 +238,7 @@ Packet Worker::within_limit(const TableOutput& output, const Packet& packet,
   Packet part = packet;
   const auto& limit = table.limit(output);
   part.datagrams = limiters_[limit.limiter].admit(limit.rate, packet.datagrams, packet.segment,
-                                              packet.payload.size(), now_ns_);
+                                                  packet.payload.size(), now_ns_);
   if (part.datagrams == packet.datagrams) return part;
   part.payload = packet.payload.first(std::size_t{part.datagrams} * packet.segment);
   tx_.drop(output, OutputDrop::rate_limited, packet.datagrams - part.datagrams);

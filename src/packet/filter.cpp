@@ -469,9 +469,8 @@ class Compiler {
 };
 
 /// With as many gaps of the last level as fit; without any it may still be too long.
-std::vector<sock_filter> compile_short(const Wanted& wanted, const Layout& layout,
-                                       const RxKey& key, std::size_t link_header_bytes,
-                                       std::size_t limit) {
+std::vector<sock_filter> compile_short(const Wanted& wanted, const Layout& layout, const RxKey& key,
+                                       std::size_t link_header_bytes, std::size_t limit) {
   auto gaps = std::min(last_gaps(wanted).size(), limit / 2);
   while (true) {
     auto program = Compiler(with_gaps(wanted, gaps), layout, key, link_header_bytes).compile();
@@ -500,8 +499,8 @@ std::vector<sock_filter> compile_filter(std::span<const FilterDestination> desti
   const auto whole = TreeBuilder(layout, levels).gather(matches);
   auto program = Compiler(whole, layout, key, link_header_bytes).compile();
   while (program.size() > limit && --levels > 0)
-    program = compile_short(TreeBuilder(layout, levels).gather(matches), layout, key, link_header_bytes,
-                            limit);
+    program = compile_short(TreeBuilder(layout, levels).gather(matches), layout, key,
+                            link_header_bytes, limit);
   if (program.size() > limit)
     return Compiler(Wanted{}, layout, key, link_header_bytes).compile_kind();
   return program;

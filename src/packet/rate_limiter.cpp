@@ -20,8 +20,8 @@ std::uint32_t pass(std::atomic<std::uint64_t>& due, std::uint64_t rate, std::uin
 }  // namespace
 
 std::uint32_t RateLimiter::admit(const RateLimit& limit, std::uint32_t datagrams,
-                               std::uint32_t segment, std::size_t bytes,
-                               std::uint64_t now_ns) noexcept {
+                                 std::uint32_t segment, std::size_t bytes,
+                                 std::uint64_t now_ns) noexcept {
   const auto now = now_ns * rate_limit::ticks_per_ns;
   auto passing = datagrams;
   if (limit.pps != 0)

@@ -15,22 +15,21 @@ static_assert(SendHeader::control_most >=
 
 template <typename Value>
 void append(SendHeader& header, int level, int type, const Value& value) noexcept {
-  auto* header = reinterpret_cast<cmsghdr*>(header.control.data() + header.control_bytes);
-  header->cmsg_level = level;
-  header->cmsg_type = type;
-  header->cmsg_len = CMSG_LEN(sizeof value);
-  std::memcpy(CMSG_DATA(header), &value, sizeof value);
-  header.control_bytes =
-      static_cast<std::uint8_t>(header.control_bytes + CMSG_SPACE(sizeof value));
+  auto* message = reinterpret_cast<cmsghdr*>(header.control.data() + header.control_bytes);
+  message->cmsg_level = level;
+  message->cmsg_type = type;
+  message->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(message), &value, sizeof value);
+  header.control_bytes = static_cast<std::uint8_t>(header.control_bytes + CMSG_SPACE(sizeof value));
 }
 
 /// The value of a control message that the header has.
 std::byte* find(SendHeader& header, int type) noexcept {
-  auto* header = reinterpret_cast<cmsghdr*>(header.control.data());
-  while (header->cmsg_type != type)
-    header = reinterpret_cast<cmsghdr*>(reinterpret_cast<std::byte*>(header) +
-                                        CMSG_ALIGN(header->cmsg_len));
-  return reinterpret_cast<std::byte*>(CMSG_DATA(header));
+  auto* message = reinterpret_cast<cmsghdr*>(header.control.data());
+  while (message->cmsg_type != type)
+    message = reinterpret_cast<cmsghdr*>(reinterpret_cast<std::byte*>(message) +
+                                         CMSG_ALIGN(message->cmsg_len));
+  return reinterpret_cast<std::byte*>(CMSG_DATA(message));
 }
 
 void fill_in(SendHeader& header, int ipv4_type, int ipv6_type, int value) noexcept {
@@ -59,7 +58,7 @@ void fill_in_source(SendHeader& header, const IpAddress& source) noexcept {
 }  // namespace
 
 SendHeader make_send_header(const Output& output, unsigned interface_index,
-                       const IpAddress& source) noexcept {
+                            const IpAddress& source) noexcept {
   SendHeader header;
   header.destination = SocketAddress({output.destination, output.port}, interface_index);
   const bool says_ttl = output.ttl.mode != Ttl::Mode::system;

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "mcr/config/config.hpp"
 #include "mcr/base/error.hpp"
+#include "mcr/config/config.hpp"
 
 namespace mcr {
 namespace {

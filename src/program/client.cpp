@@ -13,9 +13,9 @@
 #include <thread>
 #include <utility>
 
+#include "mcr/base/error.hpp"
 #include "mcr/config/config.hpp"
 #include "mcr/program/control_socket.hpp"
-#include "mcr/base/error.hpp"
 #include "mcr/program/terminal.hpp"
 #include "mcr/status/text.hpp"
 #include "mcr/status/text_watch.hpp"

@@ -8,11 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "mcr/config/config.hpp"
-#include "mcr/status/doctor.hpp"
 #include "mcr/base/error.hpp"
-#include "mcr/status/host_facts.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/program/terminal.hpp"
+#include "mcr/status/doctor.hpp"
+#include "mcr/status/host_facts.hpp"
 
 namespace mcr {
 namespace {

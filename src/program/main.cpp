@@ -5,12 +5,12 @@
 #include <cstdio>
 #include <exception>
 
+#include "mcr/base/error.hpp"
 #include "mcr/program/check.hpp"
 #include "mcr/program/client.hpp"
 #include "mcr/program/doctor.hpp"
-#include "mcr/base/error.hpp"
-#include "mcr/traffic/gen.hpp"
 #include "mcr/program/run.hpp"
+#include "mcr/traffic/gen.hpp"
 #include "mcr/traffic/sink.hpp"
 
 namespace {

@@ -19,18 +19,18 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "mcr/config/config.hpp"
-#include "mcr/program/control_socket.hpp"
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/control/external_drops.hpp"
-#include "mcr/program/metrics_server.hpp"
-#include "mcr/host/netlink.hpp"
-#include "mcr/host/ethtool.hpp"
-#include "mcr/host/capabilities.hpp"
 #include "mcr/control/relay.hpp"
-#include "mcr/program/service_manager.hpp"
+#include "mcr/host/capabilities.hpp"
+#include "mcr/host/ethtool.hpp"
+#include "mcr/host/netlink.hpp"
 #include "mcr/host/softnet.hpp"
+#include "mcr/program/control_socket.hpp"
+#include "mcr/program/metrics_server.hpp"
+#include "mcr/program/service_manager.hpp"
 
 namespace mcr {
 
@@ -144,7 +144,7 @@ class Program {
       const std::optional<Endpoint>& wanted) const;
   void serve_metrics();
   void follow_interfaces();
-  void look_for_loss();
+  void report_external_drops();
 
   const Options options_;
   const Config config_;  ///< as it was at the start; the relay knows today's
@@ -155,8 +155,8 @@ class Program {
   Relay relay_;
   std::unique_ptr<MetricsServer> metrics_;  ///< null: none
   std::vector<LinkStats> links_;            ///< as last read
-  ExternalDrops loss_watch_;
-  Clock::time_point looked_for_loss_;
+  ExternalDrops external_drops_;
+  Clock::time_point external_drops_reported_at_;
   const Softnet softnet_before_ = read_softnet();
   Clock::time_point started_ = Clock::now();
   std::uint64_t generation_ = 1;  ///< of the configuration: grows with each successful reload
@@ -249,7 +249,7 @@ void Program::on_timer() {
   std::uint64_t expirations = 0;
   [[maybe_unused]] const auto count = ::read(timer_.get(), &expirations, sizeof expirations);
   survive([this] { relay_.tick(Clock::now()); });
-  survive([this] { look_for_loss(); });
+  survive([this] { report_external_drops(); });
   log::write_held();
   if (relay_.progresses()) service_manager::feed_watchdog();
   say_summary();
@@ -259,13 +259,13 @@ void Program::on_timer() {
 }
 
 /// Every few seconds: asking for all links costs more the more there are.
-void Program::look_for_loss() {
+void Program::report_external_drops() {
   constexpr auto pause = std::chrono::seconds(5);
-  if (Clock::now() - looked_for_loss_ < pause) return;
-  looked_for_loss_ = Clock::now();
+  if (Clock::now() - external_drops_reported_at_ < pause) return;
+  external_drops_reported_at_ = Clock::now();
   auto counts = relay_.external_drops(links());
   counts.push_back({"", DropPlace::backlog, read_softnet().dropped});
-  for (const auto& line : loss_watch_.look(counts, Clock::now()))
+  for (const auto& line : external_drops_.report(counts, Clock::now()))
     log::warning("{}", line);
 }
 

@@ -116,7 +116,8 @@ std::string_view name(RuleState state) noexcept {
   return names[static_cast<std::size_t>(state)];
 }
 
-RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces, const JoinRefusal& join_refusal) {
+RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
+                       const JoinRefusal& join_refusal) {
   RuleStatus status;
   if (!rule.enabled) {
     status.state = RuleState::disabled;
@@ -168,7 +169,7 @@ class TableCompiler {
   void add_input(const Rule& rule, const Input& input, std::uint32_t slot, const Layout& layout);
   void add_output(const Rule& rule, std::size_t at, bool usable, const Layout& layout);
   TableOutput make_output(const Output& output, bool usable);
-  TableRx\& rx(const Input& input, const Interface& interface);
+  TableRx& rx(const Input& input, const Interface& interface);
   std::uint16_t tx_slot_of(const Interface& interface, const TxKey& key);
   void add_sender(const TxKey& key);
   SendHeader header(const Output& output, const Interface& interface, const TxKey& key);

@@ -16,10 +16,10 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/host/netlink.hpp"
+#include "mcr/dataplane/ring.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/host/igmp_report_socket.hpp"
-#include "mcr/dataplane/ring.hpp"
+#include "mcr/host/netlink.hpp"
 #include "mcr/host/softnet.hpp"
 
 namespace mcr {

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <map>
 
-#include "values.hpp"
 #include "text_table.hpp"
+#include "values.hpp"
 
 namespace mcr {
 namespace {

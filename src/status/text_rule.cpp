@@ -1,5 +1,5 @@
-// One rule in full. The kinds of drop are those of the ledger (reason.hpp); one that is not in the
-// table (a newer daemon's) is shown without an explanation.
+// One rule in full. The kinds of drop are those of the ledger (drop_reason.hpp); one that is not in
+// the table (a newer daemon's) is shown without an explanation.
 
 #include <fmt/format.h>
 
@@ -10,8 +10,8 @@
 #include "mcr/packet/drop_reason.hpp"
 #include "mcr/status/text.hpp"
 #include "remedies.hpp"
-#include "values.hpp"
 #include "text_table.hpp"
+#include "values.hpp"
 
 namespace mcr {
 namespace {

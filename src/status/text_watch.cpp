@@ -7,8 +7,8 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "values.hpp"
 #include "text_table.hpp"
+#include "values.hpp"
 
 namespace mcr {
 namespace {

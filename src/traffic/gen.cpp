@@ -37,9 +37,9 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/traffic/test_datagram.hpp"
 #include "mcr/host/socket_buffer.hpp"
 #include "mcr/traffic/streams.hpp"
+#include "mcr/traffic/test_datagram.hpp"
 
 namespace mcr {
 

@@ -32,11 +32,11 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/host/group_join.hpp"
 #include "mcr/base/log.hpp"
-#include "mcr/traffic/test_datagram.hpp"
+#include "mcr/host/group_join.hpp"
 #include "mcr/host/socket_buffer.hpp"
 #include "mcr/traffic/streams.hpp"
+#include "mcr/traffic/test_datagram.hpp"
 
 namespace mcr {
 

@@ -1,5 +1,5 @@
 // What the user wrote: TOML files read into a Config, every mistake with its position.
-// What a worker reads is another type (rules.hpp).
+// What a worker reads is another type (rules/table.hpp).
 #pragma once
 
 #include <chrono>

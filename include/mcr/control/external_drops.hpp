@@ -43,7 +43,7 @@ class ExternalDrops {
   /// What is to be said now, each with what to do. The first look at a counter only remembers it;
   /// one that is not in `counts` is forgotten.
   [[nodiscard]] std::vector<std::string> report(std::span<const ExternalDropCount> counts,
-                                              Clock::time_point now);
+                                                Clock::time_point now);
 
  private:
   using Key = std::pair<std::string, DropPlace>;

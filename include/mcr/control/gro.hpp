@@ -6,10 +6,10 @@
 #include <set>
 #include <string>
 
-#include "mcr/config/config.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/host/interfaces.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/host/ethtool.hpp"
+#include "mcr/host/interfaces.hpp"
 
 namespace mcr {
 

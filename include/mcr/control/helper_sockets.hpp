@@ -13,7 +13,7 @@
 
 namespace mcr {
 
-/// The system calls behind memberships, as in join.hpp; tests put others here.
+/// The system calls behind memberships, as in group_join.hpp; tests put others here.
 struct MembershipCalls {
   std::function<UniqueFd(Family)> open = open_membership_socket;
   std::function<int(Fd, unsigned, const IpAddress&, const IpAddress&)> join = join_group;

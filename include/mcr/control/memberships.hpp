@@ -34,7 +34,7 @@ struct Group {
   [[nodiscard]] std::string str() const;
 };
 
-/// See the picture in membership.cpp.
+/// See the picture in memberships.cpp.
 enum class MembershipState : std::uint8_t { waiting_interface, joining, joined, failed, leaving };
 
 /// The name as status shows it.

@@ -12,23 +12,23 @@
 #include <string>
 #include <vector>
 
-#include "mcr/control/silence_alarm.hpp"
-#include "mcr/config/config.hpp"
-#include "mcr/rules/counters.hpp"
-#include "mcr/status/totals.hpp"
-#include "mcr/control/gro.hpp"
-#include "mcr/control/watchdog.hpp"
-#include "mcr/host/interfaces.hpp"
-#include "mcr/control/external_drops.hpp"
-#include "mcr/control/memberships.hpp"
-#include "mcr/status/metrics.hpp"
-#include "mcr/host/netlink.hpp"
-#include "mcr/control/port_guards.hpp"
-#include "mcr/rules/table.hpp"
-#include "mcr/control/sender_ports.hpp"
 #include "mcr/base/rcu.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/control/external_drops.hpp"
+#include "mcr/control/gro.hpp"
+#include "mcr/control/memberships.hpp"
+#include "mcr/control/port_guards.hpp"
+#include "mcr/control/sender_ports.hpp"
+#include "mcr/control/silence_alarm.hpp"
 #include "mcr/control/socket_pool.hpp"
+#include "mcr/control/watchdog.hpp"
 #include "mcr/dataplane/worker.hpp"
+#include "mcr/host/interfaces.hpp"
+#include "mcr/host/netlink.hpp"
+#include "mcr/rules/counters.hpp"
+#include "mcr/rules/table.hpp"
+#include "mcr/status/metrics.hpp"
+#include "mcr/status/totals.hpp"
 
 namespace mcr {
 
@@ -78,7 +78,8 @@ class Relay {
   /// The same as metrics for Prometheus. `process` has what belongs to the process.
   [[nodiscard]] std::string metrics(nlohmann::json process, const std::vector<LinkStats>& links);
   /// What the kernel lost on the interfaces in use. Of the sockets: as of the last tick().
-  [[nodiscard]] std::vector<ExternalDropCount> external_drops(const std::vector<LinkStats>& links) const;
+  [[nodiscard]] std::vector<ExternalDropCount> external_drops(
+      const std::vector<LinkStats>& links) const;
   /// One line of totals, for the log.
   [[nodiscard]] std::string totals();
 
@@ -101,7 +102,7 @@ class Relay {
 
   void refuse_restart_keys(const Config& config) const;
   [[nodiscard]] std::vector<RuleStatus> rule_statuses(const Config& config,
-                                                const Interfaces& interfaces) const;
+                                                      const Interfaces& interfaces) const;
   [[nodiscard]] std::string join_refusal(const Input& input) const;
   void publish(std::unique_ptr<const RuleTable> table);
   void clean_up();
@@ -143,7 +144,7 @@ class Relay {
   Config config_;
   Interfaces interfaces_;
   std::map<std::string, std::string> unfollowed_;  ///< interfaces, and what was refused of them
-  std::vector<RuleStatus> statuses_;                ///< one per rule of config_
+  std::vector<RuleStatus> statuses_;               ///< one per rule of config_
   SlotAllocators slots_;
   Memberships memberships_;
   RcuPointer<RuleTable> rules_;
@@ -155,12 +156,13 @@ class Relay {
   SenderPorts senders_;
   bool senders_told_full_ = false;
   GroSwitch gro_;
-  std::vector<Rate> rates_;    ///< by rule slot
+  std::vector<Rate> rates_;                   ///< by rule slot
   std::vector<SilenceAlarm> silence_alarms_;  ///< by rule slot
   Clock::time_point sampled_at_;
   Clock::time_point reported_at_;  ///< when memberships were last reported unasked
-  bool retried_join_succeeded_ = false;          ///< a retried join succeeded, and its rule does not run yet
-  bool clean_ = true;              ///< nothing of an earlier table is left to free
+  bool retried_join_succeeded_ =
+      false;           ///< a retried join succeeded, and its rule does not run yet
+  bool clean_ = true;  ///< nothing of an earlier table is left to free
 };
 
 /// How many workers, and where each is pinned: [daemon] workers and cpus, else the CPUs of our

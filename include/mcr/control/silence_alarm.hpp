@@ -22,7 +22,7 @@ struct Hearing {
   Endpoint last_source;           ///< whose it was
 };
 
-/// See the picture in alarm.cpp.
+/// See the picture in silence_alarm.cpp.
 class SilenceAlarm {
  public:
   enum class State : std::uint8_t { off, content, lacking, silent };

@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "mcr/config/config.hpp"
-#include "mcr/dataplane/tx.hpp"
 #include "mcr/base/error.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/dataplane/rx.hpp"
-#include "mcr/rules/table.hpp"
-#include "mcr/host/source_port.hpp"
+#include "mcr/dataplane/tx.hpp"
 #include "mcr/dataplane/worker.hpp"
+#include "mcr/host/source_port.hpp"
+#include "mcr/rules/table.hpp"
 
 namespace mcr {
 
@@ -115,11 +115,11 @@ class SocketPool {
   void refuse_restart_keys(const RuleTable& table, const Config& config) const;
   void open_rx_slot(const TableRx& wanted, const Config& config);
   void open_tx_slot(const TableTx& wanted);
-  void tune(Rx\& rx, const Config& config);
-  void tune(std::uint16_t slot, Tx\& tx, const Config& config);
-  void pass(Rx\& rx, std::vector<Endpoint> destinations);
-  void count(Rx\& rx);
-  void close(std::uint16_t slot, Rx\& rx);
+  void tune(Rx& rx, const Config& config);
+  void tune(std::uint16_t slot, Tx& tx, const Config& config);
+  void pass(Rx& rx, std::vector<Endpoint> destinations);
+  void count(Rx& rx);
+  void close(std::uint16_t slot, Rx& rx);
   [[nodiscard]] bool receiving(std::uint16_t slot) const noexcept;
   [[nodiscard]] Received received(std::uint16_t slot) const noexcept;
 

@@ -8,8 +8,8 @@ namespace mcr {
 
 class WorkerWatchdog {
  public:
-  /// So many samples in a row at the same count: the worker is stuck. Samples and not seconds, so that
-  /// a machine that was asleep as a whole accuses nobody.
+  /// So many samples in a row at the same count: the worker is stuck. Samples and not seconds, so
+  /// that a machine that was asleep as a whole accuses nobody.
   static constexpr unsigned patience = 3;
 
   /// `rounds`: of the worker's loop since it began. True if stuck() has changed by it.

@@ -1,6 +1,6 @@
 // The memory that frames are received into: a provided-buffer ring (io_uring_register_buf_ring(3))
 // and a reference count a buffer. Zero-copy sends read straight from here. Blocks of receive rings
-// (block_ring.hpp) and spare buffers are counted in the same way, under ids of their own.
+// (rx_ring.hpp) and spare buffers are counted in the same way, under ids of their own.
 #pragma once
 
 #include <cstddef>

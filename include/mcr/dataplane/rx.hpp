@@ -1,5 +1,5 @@
 // Where frames come in: AF_PACKET sockets (packet(7)), read by multishot recvmsg or, where asked
-// for, from a ring of blocks (block_ring.hpp).
+// for, from a ring of blocks (rx_ring.hpp).
 #pragma once
 
 #include <array>
@@ -10,14 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "mcr/dataplane/rx_ring.hpp"
-#include "mcr/dataplane/buffers.hpp"
-#include "mcr/config/config.hpp"
-#include "mcr/rules/counters.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/packet/parse.hpp"
-#include "mcr/dataplane/worker_sockets.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/dataplane/buffers.hpp"
 #include "mcr/dataplane/ring.hpp"
+#include "mcr/dataplane/rx_ring.hpp"
+#include "mcr/dataplane/worker_sockets.hpp"
+#include "mcr/packet/parse.hpp"
+#include "mcr/rules/counters.hpp"
 #include "mcr/rules/table.hpp"
 
 namespace mcr {
@@ -31,17 +31,15 @@ struct RxSocket {
 /// One socket per worker, all of one fanout group of its own. They pass nothing until pass_only().
 /// `interface` is only its name in errors. `ring_bytes`: of each socket's ring of blocks; none: it
 /// has a receive buffer. Throws OsError.
-[[nodiscard]] std::vector<RxSocket> open_rx_sockets(const std::string& interface,
-                                                      const RxKey& key, Fanout fanout,
-                                                      std::size_t workers,
-                                                      std::optional<std::uint64_t> ring_bytes);
+[[nodiscard]] std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey& key,
+                                                    Fanout fanout, std::size_t workers,
+                                                    std::optional<std::uint64_t> ring_bytes);
 
 /// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
 /// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError,
 /// with the sockets passing this, or at least what they passed before. `interface`: for errors.
 void pass_only(const std::string& interface, std::span<const Fd> sockets,
-               std::span<const Endpoint> destinations, const RxKey& key,
-               std::size_t link_header);
+               std::span<const Endpoint> destinations, const RxKey& key, std::size_t link_header);
 
 /// PACKET_STATISTICS since the last call, in frames.
 struct RxStatistics {

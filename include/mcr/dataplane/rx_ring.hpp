@@ -10,8 +10,8 @@
 #include <span>
 #include <string>
 
-#include "mcr/dataplane/buffers.hpp"
 #include "mcr/base/fd.hpp"
+#include "mcr/dataplane/buffers.hpp"
 #include "mcr/packet/parse.hpp"
 
 namespace mcr {

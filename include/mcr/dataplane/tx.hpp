@@ -1,5 +1,5 @@
 // Where copies go out: UDP sockets (udp(7)), one queue for each tx slot.
-// Theory in egress.cpp.
+// Theory in tx.cpp.
 #pragma once
 
 #include <sys/uio.h>
@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "mcr/base/address.hpp"
-#include "mcr/dataplane/buffers.hpp"
-#include "mcr/rules/counters.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/packet/gso_batch.hpp"
 #include "mcr/base/mapping.hpp"
-#include "mcr/packet/parse.hpp"
-#include "mcr/dataplane/worker_sockets.hpp"
+#include "mcr/dataplane/buffers.hpp"
 #include "mcr/dataplane/ring.hpp"
+#include "mcr/dataplane/worker_sockets.hpp"
+#include "mcr/packet/gso_batch.hpp"
+#include "mcr/packet/parse.hpp"
+#include "mcr/rules/counters.hpp"
 #include "mcr/rules/table.hpp"
 
 namespace mcr {
@@ -29,21 +29,21 @@ namespace mcr {
 /// One worker's sending side. Worker thread only; nothing here allocates after construction.
 class Tx {
  public:
-  /// Messages there are in all, and that may wait at one port that takes no more for now.
+  /// Messages there are in all, and that may wait at one slot that takes no more for now.
   static constexpr std::uint32_t messages = 4096;
   static constexpr std::uint32_t queue_limit = 1024;
   static constexpr std::uint32_t bulk_messages = 64;
-  /// Pieces that may wait at one port that takes no more for now, with the buffers it has pinned.
+  /// Pieces that may wait at one slot that takes no more for now, with the buffers it has pinned.
   static constexpr std::uint32_t held_by_slot = 256;
   /// Messages below this size are cheaper to copy, bytes.
   static constexpr std::uint32_t zerocopy_minimum = 1024;
   /// Pieces below this size are gathered to be copied, as many as fit, bytes.
   static constexpr std::uint32_t zerocopy_piece_minimum = 512;
 
-  /// `plain` sends each datagram alone and copied: the baseline that shows what `bulk` brings.
-  enum class Mode : std::uint8_t { bulk, plain };
+  /// `baseline` sends each datagram alone and copied, which shows what `bulk` brings.
+  enum class Mode : std::uint8_t { bulk, baseline };
 
-  Tx(Ring& ring, Buffers& buffers, WorkerSockets\& sockets, CounterBlock& counters, Mode mode);
+  Tx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& counters, Mode mode);
 
   /// A new table: what was gathered by the old one stays as it is.
   void use_table() noexcept { ++generation_; }
@@ -85,8 +85,8 @@ class Tx {
 
   struct Message {
     GsoBatch shape;
-    std::uint64_t order;  ///< among the messages of its port
-    std::uint32_t slot;
+    std::uint64_t order;        ///< among the messages of its slot
+    std::uint32_t output_slot;  ///< of its counters
     std::uint16_t tx_slot;
     std::uint8_t notifications;  ///< zero-copy: still to come
     std::uint8_t stale;          ///< of those, for attempts that were refused
@@ -118,7 +118,7 @@ class Tx {
 
   struct SlotQueue {
     MessageList waiting;
-    MessageList returned;                 ///< refused for now; go before `waiting`
+    MessageList returned;           ///< refused for now; go before `waiting`
     std::uint32_t with_kernel = 0;  ///< requests without their result
     std::uint64_t started = 0;      ///< messages so far
     std::uint64_t charged = 0;      ///< upper bound of what the socket's send buffer holds, bytes
@@ -149,9 +149,9 @@ class Tx {
     std::uint32_t generation;  ///< of the table that `open_plus_one` was gathered by
     Index open_plus_one;       ///< message that still gathers; 0: none
     std::uint8_t copied_in_a_row;
-    std::uint16_t copies_left;   ///< send so many without trying zero-copy
+    std::uint16_t copies_left;       ///< send so many without trying zero-copy
     std::uint16_t unsegmented_left;  ///< send so many datagrams each on its own
-    bool takes_segments;         ///< a segmented message was not refused as such
+    bool takes_segments;             ///< a segmented message was not refused as such
   };
 
   /// Where a packet leaves from an output.
@@ -172,7 +172,8 @@ class Tx {
                std::uint16_t buffer) noexcept;
   Message* start(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
                  const Run& run) noexcept;
-  [[nodiscard]] static bool same_header(const Message& message, const SendHeader& send_header) noexcept;
+  [[nodiscard]] static bool same_header(const Message& message,
+                                        const SendHeader& send_header) noexcept;
   void append(Message& message, const Run& run, const std::byte* data,
               std::uint16_t buffer) noexcept;
   std::uint32_t leave_blocks(Message& message) noexcept;
@@ -189,7 +190,7 @@ class Tx {
   void pin(const Message& message) noexcept;
   void unpin(const Message& message) noexcept;
 
-  // Hearing back (egress_answers.cpp).
+  // Hearing back (tx_completion.cpp).
   void sent(Message& message) noexcept;
   void on_accepted(const Message& message) noexcept;
   void refused(Index index, int error) noexcept;
@@ -205,7 +206,7 @@ class Tx {
   void activate(std::uint16_t tx_slot) noexcept;
   void push(MessageList& list, Index index) noexcept;
   Index pop(MessageList& list) noexcept;
-  Index allocate(std::uint16_t tx_slot, std::uint32_t slot) noexcept;
+  Index allocate(std::uint16_t tx_slot, std::uint32_t output_slot) noexcept;
 
   Ring& ring_;
   Buffers& buffers_;

@@ -9,17 +9,17 @@
 #include <thread>
 #include <vector>
 
-#include "mcr/dataplane/buffers.hpp"
-#include "mcr/rules/counters.hpp"
-#include "mcr/dataplane/tx.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/dataplane/rx.hpp"
 #include "mcr/base/mapping.hpp"
+#include "mcr/base/rcu.hpp"
+#include "mcr/dataplane/buffers.hpp"
+#include "mcr/dataplane/ring.hpp"
+#include "mcr/dataplane/rx.hpp"
+#include "mcr/dataplane/tx.hpp"
 #include "mcr/dataplane/worker_sockets.hpp"
 #include "mcr/packet/rate_limiter.hpp"
-#include "mcr/dataplane/ring.hpp"
+#include "mcr/rules/counters.hpp"
 #include "mcr/rules/table.hpp"
-#include "mcr/base/rcu.hpp"
 
 namespace mcr {
 
@@ -71,7 +71,7 @@ class Worker {
   bool receive(const Frame& frame, Packet& packet) noexcept;
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
   void deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
-            const RuleTable& table) noexcept;
+               const RuleTable& table) noexcept;
   void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
   [[nodiscard]] Packet within_limit(const TableOutput& output, const Packet& packet,
                                     const RuleTable& table) noexcept;
@@ -91,7 +91,7 @@ class Worker {
   RcuPointer<RuleTable>::Reader rules_;
   Mapping<RateLimiter>& limiters_;
   std::uint64_t table_in_use_ = ~std::uint64_t{0};  ///< generation
-  std::uint64_t now_ns_ = 0;                   ///< CLOCK_MONOTONIC at the start of this batch
+  std::uint64_t now_ns_ = 0;                        ///< CLOCK_MONOTONIC at the start of this batch
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;
   std::atomic<std::uint64_t> rounds_{0};

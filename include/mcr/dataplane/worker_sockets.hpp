@@ -8,9 +8,9 @@
 #include <atomic>
 #include <cstdint>
 
+#include "mcr/base/fd.hpp"
 #include "mcr/dataplane/rx_ring.hpp"
 #include "mcr/rules/counters.hpp"
-#include "mcr/base/fd.hpp"
 
 namespace mcr {
 

@@ -41,39 +41,43 @@ struct Run {
   return static_cast<std::uint32_t>(last - first + 1);
 }
 
-/// Whether the run may join the message, in order. `page_limit`: gso_limits::pages for a
-/// message that shall leave without a copy.
-[[nodiscard]] constexpr bool can_append(const GsoBatch& message, const Run& run,
-                                   std::uint32_t page_limit) noexcept {
-  if (message.closed || run.bytes == 0 || message.bytes == 0) return false;
+namespace gso {
+
+/// True if the run may be appended to the batch. `page_limit`: gso_limits::pages for a
+/// batch that shall leave without a copy.
+[[nodiscard]] constexpr bool can_append(const GsoBatch& batch, const Run& run,
+                                        std::uint32_t page_limit) noexcept {
+  if (batch.closed || run.bytes == 0 || batch.bytes == 0) return false;
   const bool same_size =
-      run.segment == message.segment || (run.datagrams == 1 && run.segment < message.segment);
-  return same_size && message.datagrams + run.datagrams <= gso_limits::segments &&
-         message.bytes + run.bytes <= gso_limits::bytes &&
-         message.pieces < gso_limits::pieces && message.pages + run.pages <= page_limit;
+      run.segment == batch.segment || (run.datagrams == 1 && run.segment < batch.segment);
+  return same_size && batch.datagrams + run.datagrams <= gso_limits::segments &&
+         batch.bytes + run.bytes <= gso_limits::bytes && batch.pieces < gso_limits::pieces &&
+         batch.pages + run.pages <= page_limit;
 }
 
-/// The message with the run in it.
-constexpr void append(GsoBatch& message, const Run& run) noexcept {
-  if (message.datagrams == 0) message.segment = run.segment;
-  message.bytes += run.bytes;
-  message.datagrams += run.datagrams;
-  ++message.pieces;
-  message.pages += run.pages;
-  message.closed = message.bytes != message.segment * message.datagrams;
+/// The batch with the run in it.
+constexpr void append(GsoBatch& batch, const Run& run) noexcept {
+  if (batch.datagrams == 0) batch.segment = run.segment;
+  batch.bytes += run.bytes;
+  batch.datagrams += run.datagrams;
+  ++batch.pieces;
+  batch.pages += run.pages;
+  batch.closed = batch.bytes != batch.segment * batch.datagrams;
 }
 
 /// Whether another datagram as large as the others may still join.
-[[nodiscard]] constexpr bool can_grow(const GsoBatch& message) noexcept {
-  return !message.closed && message.datagrams < gso_limits::segments &&
-         message.bytes + message.segment <= gso_limits::bytes;
+[[nodiscard]] constexpr bool can_grow(const GsoBatch& batch) noexcept {
+  return !batch.closed && batch.datagrams < gso_limits::segments &&
+         batch.bytes + batch.segment <= gso_limits::bytes;
 }
 
-/// How many datagrams of a superframe fit one message: at least 1.
+/// How many datagrams of a superframe fit one batch: at least 1.
 [[nodiscard]] constexpr std::uint32_t datagrams_per_message(std::uint32_t segment) noexcept {
   if (segment == 0) return 1;
   const auto by_bytes = gso_limits::bytes / segment;
   return by_bytes < 1 ? 1 : by_bytes < gso_limits::segments ? by_bytes : gso_limits::segments;
 }
+
+}  // namespace gso
 
 }  // namespace mcr

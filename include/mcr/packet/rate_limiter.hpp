@@ -64,8 +64,8 @@ class RateLimiter {
   /// How many of the frame's datagrams pass both limits: the first so many. `segment`: bytes of
   /// each datagram but the last, `bytes`: of all; `now_ns`: CLOCK_MONOTONIC.
   [[nodiscard]] std::uint32_t admit(const RateLimit& limit, std::uint32_t datagrams,
-                                   std::uint32_t segment, std::size_t bytes,
-                                   std::uint64_t now_ns) noexcept;
+                                    std::uint32_t segment, std::size_t bytes,
+                                    std::uint64_t now_ns) noexcept;
   /// For the next output that gets this place.
   void clear() noexcept;
 

@@ -12,8 +12,8 @@
 
 #include "mcr/base/address.hpp"
 #include "mcr/config/config.hpp"
-#include "mcr/packet/parse.hpp"
 #include "mcr/packet/drop_reason.hpp"
+#include "mcr/packet/parse.hpp"
 
 namespace mcr {
 
@@ -29,7 +29,8 @@ struct SendHeader {
   }
 };
 
-/// What can differ between envelopes of one output, as bits; 0: nothing, all its envelopes are one.
+/// What can differ between send headers of one output, as bits; 0: nothing, all its headers are
+/// one.
 namespace per_packet_fields {
 inline constexpr std::uint8_t ttl = 1;  ///< the packet's
 inline constexpr std::uint8_t decremented_ttl = 4;
@@ -37,10 +38,10 @@ inline constexpr std::uint8_t dscp = 8;     ///< the packet's
 inline constexpr std::uint8_t source = 16;  ///< the packet's
 }  // namespace per_packet_fields
 
-/// The header of an output by this interface from this address. What per_packet_fields is in it, to be
-/// filled in for each packet.
+/// The header of an output by this interface from this address. What per_packet_fields is in it, to
+/// be filled in for each packet.
 [[nodiscard]] SendHeader make_send_header(const Output& output, unsigned interface_index,
-                                     const IpAddress& source) noexcept;
+                                          const IpAddress& source) noexcept;
 /// Bits of `per_packet_fields`.
 [[nodiscard]] std::uint8_t per_packet_fields_of(const Output& output) noexcept;
 

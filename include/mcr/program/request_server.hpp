@@ -1,5 +1,5 @@
 // A small server on a stream socket: a client asks once, is answered once, and the server closes.
-// The protocol is its owner's (control.hpp, metrics_server.hpp).
+// The protocol is its owner's (control_socket.hpp, metrics_server.hpp).
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
 // What a worker counts: one writer, any reader, no lock.
-// Indexed by slot; slots are handed out by control (index_book.hpp) and outlive a table.
+// Indexed by slot; slots are handed out by control (slot_allocator.hpp) and outlive a table.
 #pragma once
 
 #include <array>

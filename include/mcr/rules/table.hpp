@@ -1,5 +1,5 @@
 // The rule table: what a worker reads. Compiled from Config and Interfaces, never changed after.
-// Counters and sockets are named by index (index_book.hpp), so that a table can be freed while
+// Counters and sockets are named by index (slot_allocator.hpp), so that a table can be freed while
 // sends of it are still in flight.
 #pragma once
 
@@ -15,11 +15,11 @@
 
 #include "mcr/base/address.hpp"
 #include "mcr/config/config.hpp"
-#include "mcr/rules/counters.hpp"
-#include "mcr/packet/send_header.hpp"
-#include "mcr/rules/slot_allocator.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/host/interfaces.hpp"
+#include "mcr/packet/send_header.hpp"
+#include "mcr/rules/counters.hpp"
+#include "mcr/rules/slot_allocator.hpp"
 
 namespace mcr {
 
@@ -56,7 +56,7 @@ struct RuleStatus {
 using JoinRefusal = std::function<std::string(const Input&)>;
 
 [[nodiscard]] RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
-                             const JoinRefusal& join_refusal);
+                                     const JoinRefusal& join_refusal);
 
 /// Of the kind of a raw tx slot, the one that sends from `source_port`: in bulk, which a raw
 /// one cannot.
@@ -69,13 +69,14 @@ struct SenderTx {
 struct TableOutput {
   static constexpr std::uint16_t no_tx_slot = std::numeric_limits<std::uint16_t>::max();
 
-  std::uint32_t slot = 0;            ///< of its counters
+  std::uint32_t slot = 0;              ///< of its counters
   std::uint16_t tx_slot = no_tx_slot;  ///< no_tx_slot: count output_down
-  std::uint16_t unfragmented = 0;    ///< largest UDP payload that fits the egress MTU, bytes
-  bool segmentation = false;         ///< several datagrams may leave as one message
-  std::uint8_t per_packet_fields = 0;           ///< what of the header (header.hpp, bits of per_packet_fields)
-  bool raw = false;                  ///< of `tx_slot`
-  std::uint32_t limit = 0;           ///< 0: none; else RuleTable::limit() knows it
+  std::uint16_t unfragmented = 0;      ///< largest UDP payload that fits the egress MTU, bytes
+  bool segmentation = false;           ///< several datagrams may leave as one message
+  std::uint8_t per_packet_fields =
+      0;                    ///< what of the header (header.hpp, bits of per_packet_fields)
+  bool raw = false;         ///< of `tx_slot`
+  std::uint32_t limit = 0;  ///< 0: none; else RuleTable::limit() knows it
   /// Where it is raw: what to send by instead, by source port, sorted. Lives as long as the table.
   std::span<const SenderTx> senders;
   SendHeader header;
@@ -83,7 +84,7 @@ struct TableOutput {
 
 /// The tx slot to send by from this source port, null: the output's own.
 [[nodiscard]] const SenderTx* sender_tx(const TableOutput& output,
-                                                std::uint16_t source_port) noexcept;
+                                        std::uint16_t source_port) noexcept;
 
 /// One input of one rule.
 struct TableEntry {
@@ -177,9 +178,9 @@ class RuleTable {
 };
 
 /// Compiles the active rules. Adds what it needs to `allocators`; removes nothing from there.
-/// `statuses`: one per rule, from rule_status(). `source_port`: of outputs that name none. `senders`:
-/// tx slots to have beside the raw ones of their kind, sorted; those without one are left out.
-/// Throws Failure (config) when a book of allocators is full.
+/// `statuses`: one per rule, from rule_status(). `source_port`: of outputs that name none.
+/// `senders`: tx slots to have beside the raw ones of their kind, sorted; those without one are
+/// left out. Throws Failure (config) when a book of allocators is full.
 [[nodiscard]] RuleTable compile(const Config& config, const Interfaces& interfaces,
                                 const std::vector<RuleStatus>& statuses, SlotAllocators& allocators,
                                 std::uint64_t generation, std::uint16_t source_port = 0,

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "mcr/config/destinations.hpp"
-#include "mcr/status/totals.hpp"
 #include "mcr/rules/table.hpp"
+#include "mcr/status/totals.hpp"
 
 namespace mcr {
 

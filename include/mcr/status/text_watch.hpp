@@ -1,5 +1,5 @@
 // The status as it changes: what `mcr status --watch` shows, frame by frame, from two statuses.
-// Forgiving and escaped as in status.hpp; pure text, no terminal sequences; ends with a newline.
+// Forgiving and escaped as in text.hpp; pure text, no terminal sequences; ends with a newline.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -1,4 +1,4 @@
-// `mcr gen`: sends streams of test datagrams (probe.hpp) for `mcr sink` to judge.
+// `mcr gen`: sends streams of test datagrams (test_datagram.hpp) for `mcr sink` to judge.
 #pragma once
 
 namespace CLI {

@@ -1,4 +1,4 @@
-// `mcr sink`: receives streams of test datagrams (probe.hpp) and judges them.
+// `mcr sink`: receives streams of test datagrams (test_datagram.hpp) and judges them.
 #pragma once
 
 namespace CLI {

@@ -2,8 +2,8 @@
 
 #include "catch.hpp"
 
-using mcr::ExternalDropCount;
 using mcr::DropPlace;
+using mcr::ExternalDropCount;
 using mcr::ExternalDrops;
 using namespace std::chrono_literals;
 
@@ -12,7 +12,7 @@ namespace {
 const ExternalDrops::Clock::time_point start = ExternalDrops::Clock::time_point{} + 1h;
 
 std::vector<std::string> report(ExternalDrops& watch, DropPlace place, std::uint64_t frames,
-                              std::chrono::seconds after) {
+                                std::chrono::seconds after) {
   const std::vector<ExternalDropCount> counts{{"eth0", place, frames}};
   return watch.report(counts, start + after);
 }
@@ -45,7 +45,8 @@ TEST_CASE("loss watch: steady loss is told once a minute, all of it") {
 TEST_CASE("loss watch: a trickle between driver and socket is other protocols") {
   ExternalDrops watch;
   for (int i = 0; i < 100; ++i)
-    CHECK(report(watch, DropPlace::stack, std::uint64_t(i) * (ExternalDrops::least_of_stack - 1), i * 10s)
+    CHECK(report(watch, DropPlace::stack, std::uint64_t(i) * (ExternalDrops::least_of_stack - 1),
+                 i * 10s)
               .empty());
   CHECK(report(watch, DropPlace::stack, 10'000, 2000s).size() == 1);
 }

@@ -2,8 +2,8 @@
 
 #include "catch.hpp"
 
-using mcr::TxKey;
 using mcr::SenderPorts;
+using mcr::TxKey;
 using Answer = SenderPorts::Answer;
 
 namespace {

@@ -18,8 +18,8 @@
 #include <numeric>
 
 #include "catch.hpp"
-#include "mcr/dataplane/tx.hpp"
 #include "mcr/dataplane/rx.hpp"
+#include "mcr/dataplane/tx.hpp"
 #include "mcr/host/ethtool.hpp"
 
 using namespace mcr;
@@ -49,7 +49,7 @@ RuleTable one_rule(bool segments = true) {
   auto out = link("out", 3);
   out.segments = segments;
   const Interfaces interfaces({link("in", 2), out});
-  const auto standing = judge(rule, interfaces, [](const Input&) { return std::string(); });
+  const auto standing = rule_status(rule, interfaces, [](const Input&) { return std::string(); });
   SlotAllocators allocators;
   return compile(config, interfaces, {standing}, allocators, 1);
 }
@@ -130,10 +130,10 @@ struct Sender {
   void answer(const Queue::Request& request, int result, bool notified, std::uint32_t usage = 0) {
     notified = notified && request.opcode == IORING_OP_SENDMSG_ZC;
     tx.complete(request.token,
-                    completion(request.token, result, notified ? IORING_CQE_F_MORE : 0U));
+                completion(request.token, result, notified ? IORING_CQE_F_MORE : 0U));
     if (!notified) return;
     tx.complete(request.token,
-                    completion(request.token, static_cast<int>(usage), IORING_CQE_F_NOTIF));
+                completion(request.token, static_cast<int>(usage), IORING_CQE_F_NOTIF));
   }
 
   /// Sends what is there; the first sends are answered by `results`, those after by success.
@@ -160,7 +160,7 @@ struct Sender {
     CHECK(counters_now.in_flight.get() == 0);
     CHECK_FALSE(tx.busy());
     CHECK(buffers.available() == all_buffers);
-    CHECK(sockets.tx[output.tx].unresolved.load() == 0);
+    CHECK(sockets.tx[output.tx_slot].unresolved.load() == 0);
   }
 };
 
@@ -294,7 +294,7 @@ TEST_CASE("messages that wait for their notifications leave some to the others")
           const bool zerocopy = opcode == IORING_OP_SENDMSG_ZC;
           if (zerocopy) unsettled.push_back(token);
           sender.tx.complete(token,
-                                 completion(token, int{size}, zerocopy ? IORING_CQE_F_MORE : 0U));
+                             completion(token, int{size}, zerocopy ? IORING_CQE_F_MORE : 0U));
         }
     }
     CHECK(unsettled.size() > 1000);
@@ -347,7 +347,7 @@ TEST_CASE("a wait for room that fails is over, too") {
     INFO("result " << result);
     with_sender([&](Sender& sender) {
       const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM, 0));
-      auto& port = sender.sockets.tx[sender.output.tx];
+      auto& port = sender.sockets.tx[sender.output.tx_slot];
       port.socket = socket;
       port.send_buffer.store(0);
       sender.add(1);
@@ -396,7 +396,7 @@ struct Receiver {
   void complete(int result, std::uint32_t flags = 0) {
     rx.complete(token, completion(token, result, flags));
   }
-  [[nodiscard]] RxSlot& port() const { return sockets.rx[table.rx().front().port]; }
+  [[nodiscard]] RxSlot& port() const { return sockets.rx[table.rx().front().slot]; }
 };
 
 /// A receiver that has armed its port.

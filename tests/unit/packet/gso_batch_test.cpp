@@ -14,7 +14,7 @@ namespace {
 GsoBatch message_of(std::uint32_t segment, std::uint32_t datagrams) {
   GsoBatch message;
   for (std::uint32_t i = 0; i < datagrams; ++i)
-    append(message, {segment, segment, 1, 1});
+    mcr::gso::append(message, {segment, segment, 1, 1});
   return message;
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("what may join a message") {
     bool expected;
   };
   auto closed = message_of(1400, 3);
-  append(closed, single(700));
+  mcr::gso::append(closed, single(700));
   const std::vector<Case> cases{
       {"same size", message_of(1400, 3), single(1400), true},
       {"shorter last", message_of(1400, 3), single(1), true},
@@ -53,13 +53,13 @@ TEST_CASE("what may join a message") {
   for (const auto& test : cases) {
     INFO(test.name);
     const auto pages = test.message.datagrams > 17 ? 1000 : limits::pages;
-    CHECK(can_append(test.message, test.run, pages) == test.expected);
+    CHECK(mcr::gso::can_append(test.message, test.run, pages) == test.expected);
   }
 }
 
 TEST_CASE("joining adds up") {
   GsoBatch message;
-  append(message, {1000, 19500, 20, 6});
+  mcr::gso::append(message, {1000, 19500, 20, 6});
   CHECK(message.segment == 1000);
   CHECK(message.bytes == 19500);
   CHECK(message.datagrams == 20);
@@ -69,19 +69,19 @@ TEST_CASE("joining adds up") {
 }
 
 TEST_CASE("a message has room while one more as large as the others may join") {
-  CHECK(can_grow(message_of(1400, 45)));
-  CHECK_FALSE(can_grow(message_of(1400, 46)));
-  CHECK_FALSE(can_grow(message_of(100, 64)));
+  CHECK(mcr::gso::can_grow(message_of(1400, 45)));
+  CHECK_FALSE(mcr::gso::can_grow(message_of(1400, 46)));
+  CHECK_FALSE(mcr::gso::can_grow(message_of(100, 64)));
   auto closed = message_of(1400, 2);
-  append(closed, single(700));
-  CHECK_FALSE(can_grow(closed));
+  mcr::gso::append(closed, single(700));
+  CHECK_FALSE(mcr::gso::can_grow(closed));
 }
 
 TEST_CASE("datagrams of one message") {
-  CHECK(mcr::datagrams_per_message(0) == 1);
-  CHECK(mcr::datagrams_per_message(1) == 64);
-  CHECK(mcr::datagrams_per_message(1023) == 64);
-  CHECK(mcr::datagrams_per_message(1400) == 46);
-  CHECK(mcr::datagrams_per_message(40000) == 1);
-  CHECK(mcr::datagrams_per_message(70000) == 1);
+  CHECK(mcr::gso::datagrams_per_message(0) == 1);
+  CHECK(mcr::gso::datagrams_per_message(1) == 64);
+  CHECK(mcr::gso::datagrams_per_message(1023) == 64);
+  CHECK(mcr::gso::datagrams_per_message(1400) == 46);
+  CHECK(mcr::gso::datagrams_per_message(40000) == 1);
+  CHECK(mcr::gso::datagrams_per_message(70000) == 1);
 }

@@ -6,8 +6,8 @@
 #include "catch.hpp"
 
 using namespace mcr;
-using rate_limit::burst;
 using rate_limit::admit;
+using rate_limit::burst;
 using rate_limit::ticks_per_second;
 
 namespace {

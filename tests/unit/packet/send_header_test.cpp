@@ -35,11 +35,11 @@ Packet arriving(std::uint8_t ttl) {
 using Controls = std::map<std::pair<int, int>, std::vector<std::byte>>;
 
 Controls controls(SendHeader header) {
-  msghdr header{};
-  header.msg_control = header.control.data();
-  header.msg_controllen = header.control_bytes;
+  msghdr message{};
+  message.msg_control = header.control.data();
+  message.msg_controllen = header.control_bytes;
   Controls result;
-  for (auto* at = CMSG_FIRSTHDR(&header); at != nullptr; at = CMSG_NXTHDR(&header, at)) {
+  for (auto* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
     const auto* data = reinterpret_cast<const std::byte*>(CMSG_DATA(at));
     result[{at->cmsg_level, at->cmsg_type}].assign(data, data + at->cmsg_len - CMSG_LEN(0));
   }

@@ -330,7 +330,8 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
   const auto without = [&](std::vector<IpAddress> addresses, IpAddress destination) {
     auto lone = one;
     lone.outputs = {{"out", destination, 6000, Ttl::of(16)}};
-    return rule_status(lone, Interfaces({up("in", 2), up("out", 3, std::move(addresses))}), never_refused)
+    return rule_status(lone, Interfaces({up("in", 2), up("out", 3, std::move(addresses))}),
+                       never_refused)
         .reason;
   };
   CHECK(without({link}, ip("ff02::2")).empty());
@@ -384,7 +385,7 @@ TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own 
   config.rules = {one};
   const auto result = compiled(config, two_interfaces());
   std::set<std::uint32_t> slots;
-  std::set<std::uint32_t> memories;
+  std::set<std::uint32_t> limiters;
   for (std::uint32_t group = 0; group < 4; ++group)
     for (std::uint16_t port = 0; port < 3; ++port) {
       const auto entries = result.table.lookup(
@@ -400,10 +401,10 @@ TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own 
       for (const auto& output : outputs)
         slots.insert(output.slot);
       REQUIRE(outputs[0].limit != 0);
-      memories.insert(result.table.limit(outputs[0]).memory);
+      limiters.insert(result.table.limit(outputs[0]).limiter);
     }
   CHECK(slots.size() == 4 + 3 + 1);
-  CHECK(memories.size() == 1);
+  CHECK(limiters.size() == 1);
   CHECK(result.table.lookup(0, {ip("239.1.0.4"), 5000}).empty());
   CHECK(result.table.lookup(0, {ip("239.1.0.0"), 5003}).empty());
   CHECK(result.table.rx().at(0).destinations.size() == 12);
@@ -415,7 +416,8 @@ TEST_CASE("slots stay with their rule across tables") {
   auto first = compiled(config, two_interfaces());
   const auto slot = first.table.lookup(0, {ip("239.1.1.2"), 5000})[0].rule;
   config.rules.erase(config.rules.begin());
-  const std::vector<RuleStatus> statuses{rule_status(config.rules[0], two_interfaces(), never_refused)};
+  const std::vector<RuleStatus> statuses{
+      rule_status(config.rules[0], two_interfaces(), never_refused)};
   const auto next = compile(config, two_interfaces(), statuses, first.allocators, 2);
   CHECK(next.lookup(0, {ip("239.1.1.2"), 5000})[0].rule == slot);
 }
