@@ -55,7 +55,7 @@ int HelperSockets::join_on_new(const IpAddress& group, const IpAddress& source) 
   return error;
 }
 
-void HelperSockets::install(SocketPool::iterator socket, const IpAddress& group,
+void HelperSockets::install(SocketList::iterator socket, const IpAddress& group,
                             const IpAddress& source) {
   auto& hold = socket->groups[group];
   if (source) ++hold.sources;
@@ -63,7 +63,7 @@ void HelperSockets::install(SocketPool::iterator socket, const IpAddress& group,
 }
 
 /// A socket that holds other sources of the group and takes one more, or the end.
-HelperSockets::SocketPool::iterator HelperSockets::beside_other_sources(const IpAddress& group) {
+HelperSockets::SocketList::iterator HelperSockets::beside_other_sources(const IpAddress& group) {
   for (auto entry = installed_.lower_bound({group, IpAddress()});
        entry != installed_.end() && entry->first.first == group; ++entry) {
     const auto& hold = entry->second->groups.at(group);
@@ -72,7 +72,7 @@ HelperSockets::SocketPool::iterator HelperSockets::beside_other_sources(const Ip
   return sockets_.end();
 }
 
-HelperSockets::SocketPool::iterator HelperSockets::with_room_for(const IpAddress& group) {
+HelperSockets::SocketList::iterator HelperSockets::with_room_for(const IpAddress& group) {
   return std::ranges::find_if(sockets_, [&](const Socket& socket) {
     return !socket.full && !socket.groups.contains(group);
   });
@@ -89,7 +89,7 @@ int HelperSockets::join(const IpAddress& group, const IpAddress& source) {
   }
 }
 
-void HelperSockets::remove(SocketPool::iterator socket, const IpAddress& group,
+void HelperSockets::remove(SocketList::iterator socket, const IpAddress& group,
                            const IpAddress& source) {
   installed_.erase({group, source});
   auto held = socket->groups.find(group);

@@ -30,7 +30,7 @@ class HelperSockets {
   HelperSockets& operator=(const HelperSockets&) = delete;
 
   /// Returns 0 or the errno value: of a first join on a fresh socket, or of opening one (EMFILE),
-  /// or one that has nothing to do with room. SocketPool found full on the way are no failure.
+  /// or one that has nothing to do with room. SocketList found full on the way are no failure.
   int join(const IpAddress& group, const IpAddress& source);
 
   /// Returns 0 or the errno value; after a failure the membership is still held, except where the
@@ -53,20 +53,20 @@ class HelperSockets {
     std::map<IpAddress, Hold> groups;
     bool full = false;  // refused one more group
   };
-  using SocketPool = std::list<Socket>;
+  using SocketList = std::list<Socket>;
 
-  SocketPool::iterator beside_other_sources(const IpAddress& group);
-  SocketPool::iterator with_room_for(const IpAddress& group);
+  SocketList::iterator beside_other_sources(const IpAddress& group);
+  SocketList::iterator with_room_for(const IpAddress& group);
   int join_on(Socket& socket, const IpAddress& group, const IpAddress& source);
   int join_on_new(const IpAddress& group, const IpAddress& source);
-  void install(SocketPool::iterator socket, const IpAddress& group, const IpAddress& source);
-  void remove(SocketPool::iterator socket, const IpAddress& group, const IpAddress& source);
+  void install(SocketList::iterator socket, const IpAddress& group, const IpAddress& source);
+  void remove(SocketList::iterator socket, const IpAddress& group, const IpAddress& source);
 
   const MembershipCalls& calls_;
   Family family_;
   unsigned interface_index_;
-  SocketPool sockets_;
-  std::map<std::pair<IpAddress, IpAddress>, SocketPool::iterator> installed_;
+  SocketList sockets_;
+  std::map<std::pair<IpAddress, IpAddress>, SocketList::iterator> installed_;
 };
 
 }  // namespace mcr
