@@ -1,19 +1,16 @@
 """The demo's stage: generator, relay and sink in network namespaces, and a live table.
 
-    demo.py [SECONDS]     MCR names the program (tools/demo builds it first)
+    demo.py [SECONDS]     MCR names the program, PYTHONPATH has tests/ (tools/demo sees to both)
 """
 
-import os
 import subprocess
 import sys
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(TOP, "tests", "net"))
-
-from daemon import Daemon  # noqa: E402
-from traffic import Gen, Sink  # noqa: E402
-from world import PATIENCE, Failure, Skip, inside, scaled, until  # noqa: E402
+from netlab.daemon import Daemon
+from netlab.expect import PATIENCE, Failure, Skip, scaled, until
+from netlab.traffic import Gen, Sink
+from netlab.world import inside
 
 STREAMS = 4
 RATE = 8000  # datagrams a second in all

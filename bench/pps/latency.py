@@ -7,7 +7,7 @@ at random: enough for percentiles, few enough to cost that core little. Loss is 
 import json
 import signal
 
-from world import Failure, until
+from netlab.expect import Failure, until
 
 from .trial import gen_args, gso_of, rest
 

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 
-from world import Failure, Skip
+from netlab.expect import Failure, Skip
 
 from . import search
 from .cases import CASES, Cell

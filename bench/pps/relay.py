@@ -14,9 +14,9 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from daemon import Daemon
-from ledger import internal
-from world import Failure, until
+from netlab.daemon import Daemon
+from netlab.expect import Failure, until
+from netlab.ledger import internal
 
 from .cases import IN_PORT, OUT_PORT, idle_group, in_group, out_group
 from .topology import MOST_DATAGRAMS

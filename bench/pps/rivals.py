@@ -11,7 +11,8 @@ frames that come and frames that go share one backlog (net.core.netdev_max_backl
 
 import shutil
 
-from world import Process, Skip, until
+from netlab.expect import Skip, until
+from netlab.process import Process
 
 from .cases import IN_PORT, OUT_PORT, in_group, out_group
 from .topology import MOST_DATAGRAMS

@@ -15,7 +15,8 @@ import os
 import sys
 from dataclasses import dataclass, field
 
-from counters import Count
+from netlab.counters import Count
+from netlab.world import INSIDE
 
 from .cases import IN_NET
 
@@ -47,12 +48,10 @@ def enter():
     Root keeps its user namespace: only there the kernel grants large socket buffers. Others go the
     way of the network tests; the report says which it was.
     """
-    import world
-
-    if world.INSIDE in os.environ or os.geteuid() != 0:
+    if INSIDE in os.environ or os.geteuid() != 0:
         return
     path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
-    environment = dict(os.environ, LC_ALL="C", PATH=path, **{world.INSIDE: "1"})
+    environment = dict(os.environ, LC_ALL="C", PATH=path, **{INSIDE: "1"})
     os.execvpe(
         "unshare", ["unshare", "-nm", sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]],
         environment,

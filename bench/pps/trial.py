@@ -11,7 +11,8 @@ import sys
 import time
 from dataclasses import dataclass
 
-from world import Failure, Process, until
+from netlab.expect import Failure, until
+from netlab.process import Process
 
 from .bulk import segments_of
 from .cases import IN_PORT, in_group

@@ -5,12 +5,14 @@
         superframes, single frames
 """
 
-from counters import Counters
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from offload import is_on, switch
-from traffic import Gen, exact
-from world import Skip, check, equal, phase, play, scaled, superframes_are_described, until
+from netlab.counters import Counters
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import Skip, check, equal, phase, scaled, until
+from netlab.kernel import superframes_are_described
+from netlab.ledger import Ledger
+from netlab.offload import is_on, switch
+from netlab.traffic import Gen, exact
+from netlab.world import play
 
 TEXT = config(rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")]))
 FEATURE = "rx-udp-gro-forwarding"

@@ -9,8 +9,9 @@ import shlex
 import shutil
 import subprocess
 
-from daemon import Daemon, config, rule
-from world import Skip, check, equal, phase, play
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import Skip, check, equal, phase
+from netlab.world import play
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "completion")
 NAMES = ["studio-a", "studio b", "r0/239.1.1.3:5000"]

@@ -10,8 +10,9 @@ figures and reasons of a running relay's status.
 import os
 import re
 
-from daemon import Daemon, config, rule
-from world import check, equal, phase, play
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase
+from netlab.world import play
 
 TOOLS = os.path.join(os.path.dirname(__file__), "..", "..", "tools")
 RULE = rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")])

@@ -7,8 +7,9 @@
 
 import json
 
-from daemon import config, rule
-from world import Skip, check, equal, phase, play
+from netlab.daemon import config, rule
+from netlab.expect import Skip, check, equal, phase
+from netlab.world import play
 
 
 def findings(world, file, code=0):

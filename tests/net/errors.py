@@ -9,8 +9,9 @@ import re
 import socket
 import sys
 
-from daemon import Daemon, config, rule
-from world import check, equal, phase, play
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase
+from netlab.world import play
 
 NO_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 GOOD = config(rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")]))

@@ -13,11 +13,13 @@ VLANs and WireGuard are real where the kernel has them (the guest), else veth of
 import os
 import shutil
 
-from counters import Counters
-from daemon import Daemon
-from ledger import internal
-from traffic import FLAWLESS, Gen, Sink, faults
-from world import Skip, check, equal, needs_module, phase, play, scaled, until
+from netlab.counters import Counters
+from netlab.daemon import Daemon
+from netlab.expect import Skip, check, equal, phase, scaled, until
+from netlab.kernel import needs_module
+from netlab.ledger import internal
+from netlab.traffic import FLAWLESS, Gen, Sink, faults
+from netlab.world import play
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "examples")
 SIZE = 1316

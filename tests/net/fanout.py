@@ -5,10 +5,11 @@
         239.1.1.1:5000   ->   239.2.1.1:6001 ... 239.2.1.50:6050, and once more to a unicast address
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import exact
-from world import equal, phase, play, scaled
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import equal, phase, scaled
+from netlab.ledger import Ledger
+from netlab.traffic import exact
+from netlab.world import play
 
 OUTPUTS = 50
 

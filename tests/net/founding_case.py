@@ -8,10 +8,11 @@ The kernel drops such datagrams before any socket sees them (shown first, so tha
 proves something); the relay forwards both streams.
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import Gen, Sink, exact
-from world import equal, phase, play, scaled
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import equal, phase, scaled
+from netlab.ledger import Ledger
+from netlab.traffic import Gen, Sink, exact
+from netlab.world import play
 
 
 def story(world):

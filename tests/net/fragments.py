@@ -4,11 +4,12 @@
     gen (g0) ---- (r0) relay (r1) ---- (s0) sink      all with an MTU of 1500
 """
 
-from daemon import Daemon, config, rule
-from frames import fragments, tagged, udp
-from ledger import internal
-from traffic import FLAWLESS, Gen, Sink, faults
-from world import equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import equal, phase, scaled, until
+from netlab.frames import fragments, tagged, udp
+from netlab.ledger import internal
+from netlab.traffic import FLAWLESS, Gen, Sink, faults
+from netlab.world import play
 
 
 def rx(daemon, name):

@@ -12,11 +12,13 @@ start does it; while several instances live, the last one does it.
 import os
 import signal
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from offload import is_on, switch
-from traffic import exact
-from world import SANITIZED, check, equal, needs_superframes, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import SANITIZED, check, equal, phase, scaled, until
+from netlab.kernel import needs_superframes
+from netlab.ledger import Ledger
+from netlab.offload import is_on, switch
+from netlab.traffic import exact
+from netlab.world import play
 
 RULE = rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")])
 OFF, ON = (False, False), (True, True)

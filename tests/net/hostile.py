@@ -14,14 +14,15 @@ import struct
 import subprocess
 import sys
 
-from counters import Counters
-from daemon import Daemon, config, rule
-from frames import (
+from netlab.counters import Counters
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import equal, phase, until
+from netlab.frames import (
     FIELDS, FIELDS6, FRAGMENT, HOP_BY_HOP, MORE_FRAGMENTS, OPTIONS, SERVICE_VLAN, fragments,
     right_checksum, right_checksum6, tagged, udp, udp6, with_field, with_options,
 )
-from ledger import internal
-from world import equal, phase, play, until
+from netlab.ledger import internal
+from netlab.world import play
 
 COPIES = 3
 SOURCE, GROUP, PORT = "10.1.0.9", "239.1.1.1", 5000

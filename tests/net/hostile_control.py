@@ -18,9 +18,10 @@ import socket
 import stat
 import time
 
-from daemon import Daemon, config, rule
-from traffic import Steady
-from world import PATIENCE, SANITIZED, check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import PATIENCE, SANITIZED, check, equal, phase, until
+from netlab.traffic import Steady
+from netlab.world import play
 
 RULES = 300
 PROMPT = 2  # seconds for an answer; a client may stay for 10

@@ -8,10 +8,11 @@ What arrives at any of the inputs leaves at every output. A rule with enabled = 
 and relays nothing, but keeps its counters, and another rule may take its input meanwhile.
 """
 
-from daemon import Daemon, config
-from frames import udp
-from ledger import Ledger, internal
-from world import check, equal, phase, play, until
+from netlab.daemon import Daemon, config
+from netlab.expect import check, equal, phase, until
+from netlab.frames import udp
+from netlab.ledger import Ledger, internal
+from netlab.world import play
 
 INPUTS = """[
   { interface = "r0", group = "239.1.1.1", port = 5000 },

@@ -5,10 +5,11 @@
     gen (g2) ---- (r2) relay (r3) ---- (s3) sink      made while the daemon runs
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import exact
-from world import check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.ledger import Ledger
+from netlab.traffic import exact
+from netlab.world import play
 
 
 def state(daemon, name):

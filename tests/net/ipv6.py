@@ -12,12 +12,14 @@ is no whole datagram is counted by name, and nothing of it comes out.
 import struct
 import sys
 
-from daemon import Daemon, config, rule
-from frames import FRAGMENT, HOP_BY_HOP, OPTIONS, right_checksum6, udp6
-from ledger import Ledger
-from traffic import FLAWLESS, Gen, Sink, exact, faults
-from world import (SANITIZED, Process, check, equal, phase, play, scaled,
-                   superframes_are_described, until)
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import SANITIZED, check, equal, phase, scaled, until
+from netlab.frames import FRAGMENT, HOP_BY_HOP, OPTIONS, right_checksum6, udp6
+from netlab.kernel import superframes_are_described
+from netlab.ledger import Ledger
+from netlab.process import Process
+from netlab.traffic import FLAWLESS, Gen, Sink, exact, faults
+from netlab.world import play
 
 # Prints one line for each UDP datagram to the group: source, hop limit, UDP checksum.
 CAPTURE = """

@@ -9,9 +9,11 @@ Every other test trusts `mcr sink`; here it must name exactly what was done to t
 
 import sys
 
-from counters import Counters
-from traffic import FLAWLESS, Gen, Sink, faults
-from world import Process, check, equal, phase, play, scaled, until
+from netlab.counters import Counters
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.process import Process
+from netlab.traffic import FLAWLESS, Gen, Sink, faults
+from netlab.world import play
 
 STREAMS, EACH, SIZE = 3, 200, 100
 HARM = {"lose": 3 * STREAMS, "double": STREAMS, "swap": 1, "corrupt": 2 * STREAMS}  # what WIRE does

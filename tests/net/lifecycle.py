@@ -10,9 +10,10 @@
 import sys
 import time
 
-from daemon import Daemon, config, rule
-from traffic import Gen, Steady
-from world import PATIENCE, check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import PATIENCE, check, equal, phase, scaled, until
+from netlab.traffic import Gen, Steady
+from netlab.world import play
 
 STREAMS = 8  # so that each of two workers has some
 GROUPS = {f"239.1.2.{n}" for n in range(STREAMS)}

@@ -8,10 +8,12 @@ datagrams a second, one with as many bits, one with more than comes. What a limi
 counted, and what it lets pass is whole and in order.
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import Gen, Sink, exact
-from world import check, equal, phase, play, scaled, superframes_are_described
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled
+from netlab.kernel import superframes_are_described
+from netlab.ledger import Ledger
+from netlab.traffic import Gen, Sink, exact
+from netlab.world import play
 
 SIZE = 500
 RATE = 4000

@@ -9,11 +9,13 @@ without takes the reverse. What the relay itself sends is local traffic, too: a 
 `allow_loop` takes it, once, and it does not circle.
 """
 
-from counters import Counters
-from daemon import Daemon, config
-from ledger import internal
-from traffic import FLAWLESS, GSO, Gen, Sink, faults
-from world import check, equal, phase, play, scaled, superframes_are_described, until
+from netlab.counters import Counters
+from netlab.daemon import Daemon, config
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.kernel import superframes_are_described
+from netlab.ledger import internal
+from netlab.traffic import FLAWLESS, GSO, Gen, Sink, faults
+from netlab.world import play
 
 
 def rule(name, interface, group, to, out="r1", local=True, own=False):

@@ -9,9 +9,10 @@ import re
 import signal
 import subprocess
 
-from daemon import Daemon, config, rule
-from traffic import Gen
-from world import check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.traffic import Gen
+from netlab.world import play
 
 
 def rules(count, interface="r0"):

@@ -8,10 +8,11 @@
 What loops back is no input: a rule that takes the same group on r1 hears the wire only.
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import FLAWLESS, GSO, Gen, Sink, faults
-from world import equal, phase, play, scaled
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import equal, phase, scaled
+from netlab.ledger import Ledger
+from netlab.traffic import FLAWLESS, GSO, Gen, Sink, faults
+from netlab.world import play
 
 GROUPS = ("239.2.1.1", "239.2.1.2")
 

@@ -9,11 +9,13 @@ group arrives at r2 with our own source: dropped as own_source, counted, and the
 sender to the same group passes. With allow_loop it is taken.
 """
 
-from daemon import Daemon, config, rule
-from frames import udp
-from ledger import internal
-from offload import switch
-from world import check, equal, phase, play, superframes_are_described, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, until
+from netlab.frames import udp
+from netlab.kernel import superframes_are_described
+from netlab.ledger import internal
+from netlab.offload import switch
+from netlab.world import play
 
 COUNT = 50
 OUT = rule("out", "239.1.1.1", 5000, [("r1", "239.2.1.1")])

@@ -10,10 +10,11 @@ its rule inactive and says so, is tried again, and hurts no other.
 import errno
 import os
 
-from daemon import Daemon, config, rule
-from ledger import Ledger, internal
-from traffic import exact
-from world import check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.ledger import Ledger, internal
+from netlab.traffic import exact
+from netlab.world import play
 
 LIMIT = "net.ipv4.igmp_max_memberships"
 

@@ -10,10 +10,11 @@ import re
 import shutil
 import subprocess
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import exact
-from world import check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.ledger import Ledger
+from netlab.traffic import exact
+from netlab.world import play
 
 TOOLS = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "metrics")
 FETCH = """

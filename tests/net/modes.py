@@ -12,12 +12,15 @@ checksum offload, no segmentation offload, a smaller MTU.
 import hashlib
 import sys
 
-from daemon import Daemon, config, rule
-from frames import udp
-from ledger import Ledger
-from offload import is_on, switch
-from traffic import FLAWLESS, Gen, Sink, exact, faults
-from world import Process, check, equal, needs_superframes, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.frames import udp
+from netlab.kernel import needs_superframes
+from netlab.ledger import Ledger
+from netlab.offload import is_on, switch
+from netlab.process import Process
+from netlab.traffic import FLAWLESS, Gen, Sink, exact, faults
+from netlab.world import play
 
 STREAMS = 4
 GROUP, OUT = "239.1.1.1", "239.2.1.1"

@@ -10,13 +10,15 @@ and checksums to the kernel, so that s0 sees what would be on a wire, each check
 
 import json
 
-from capture import Capture
-from daemon import Daemon, config, rule
-from frames import udp
-from ledger import Ledger, internal
-from offload import switch
-from traffic import Gen
-from world import check, equal, phase, play, scaled, superframes_are_described, until
+from netlab.capture import Capture
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.frames import udp
+from netlab.kernel import superframes_are_described
+from netlab.ledger import Ledger, internal
+from netlab.offload import switch
+from netlab.traffic import Gen
+from netlab.world import play
 
 PORT = 5000
 

@@ -10,11 +10,13 @@ outputs and rules nothing; what is lost on it is counted, and the rest keeps its
 
 import time
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from offload import switch
-from traffic import FLAWLESS, Gen, Sink, exact, faults
-from world import PATIENCE, check, equal, phase, play, scaled, superframes_are_described, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import PATIENCE, check, equal, phase, scaled, until
+from netlab.kernel import superframes_are_described
+from netlab.ledger import Ledger
+from netlab.offload import switch
+from netlab.traffic import FLAWLESS, Gen, Sink, exact, faults
+from netlab.world import play
 
 OUTPUTS = 20
 SIZE = 1400

@@ -8,11 +8,12 @@ Every group is joined. Each datagram leaves for the group and port at the same d
 and what lies beside the block does not leave at all. One limit holds for all of an output.
 """
 
-from daemon import Daemon, config
-from frames import udp
-from ledger import Ledger, internal
-from traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
-from world import check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.frames import udp
+from netlab.ledger import Ledger, internal
+from netlab.traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
+from netlab.world import play
 
 BLOCK = "239.1.0.0/24"
 GROUPS = {f"239.1.0.{n}" for n in range(256)}

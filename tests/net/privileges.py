@@ -10,11 +10,12 @@ host's CAP_NET_ADMIN, so that buffers cannot be shown here.)
 
 import os
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from offload import is_on, switch
-from traffic import exact
-from world import check, equal, phase, play, scaled
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled
+from netlab.ledger import Ledger
+from netlab.offload import is_on, switch
+from netlab.traffic import exact
+from netlab.world import play
 
 NET_BIND_SERVICE, NET_ADMIN, NET_RAW = 1 << 10, 1 << 12, 1 << 13  # linux/capability.h
 RULE = rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")])

@@ -29,13 +29,14 @@ import socket
 import time
 from typing import NamedTuple
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from offload import is_on, switch
-from seccomp import UNSUPPORTED, Seccomp
-from traffic import FLAWLESS, Gen, Sink, exact, faults
-from world import (SANITIZED, Skip, check, equal, phase, play, scaled, superframes_are_described,
-                   until)
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import SANITIZED, Skip, check, equal, phase, scaled, until
+from netlab.kernel import superframes_are_described
+from netlab.ledger import Ledger
+from netlab.offload import is_on, switch
+from netlab.seccomp import UNSUPPORTED, Seccomp
+from netlab.traffic import FLAWLESS, Gen, Sink, exact, faults
+from netlab.world import play
 
 # bits of linux/if_packet.h, linux/io_uring.h, linux/in.h, linux/sockios.h, asm/socket.h
 SOL_PACKET, PACKET_RX_RING, PACKET_VNET_HDR, PACKET_FANOUT = 263, 5, 15, 18

@@ -12,9 +12,10 @@ speaks that.
 import re
 import sys
 
-from daemon import Daemon, config, rule
-from traffic import FLAWLESS, Gen, Sink, faults
-from world import Failure, Skip, check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import Failure, Skip, check, equal, phase, scaled, until
+from netlab.traffic import FLAWLESS, Gen, Sink, faults
+from netlab.world import play
 
 GROUPS = {f"239.1.1.{n}" for n in range(1, 4)}
 BRIDGE = ("mcast_snooping 1 mcast_igmp_version 3 mcast_querier 1 mcast_query_interval 30000 mcast_startup_query_count 1"

@@ -11,10 +11,12 @@ refused reload changes nothing; SIGHUP reloads too.
 import re
 import signal
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import FLAWLESS, Gen, Sink, faults
-from world import SANITIZED, check, equal, huge_page_kib, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import SANITIZED, check, equal, phase, scaled, until
+from netlab.kernel import huge_page_kib
+from netlab.ledger import Ledger
+from netlab.traffic import FLAWLESS, Gen, Sink, faults
+from netlab.world import play
 
 RELOADS = 60 if SANITIZED else 200
 SETTLING = 1024 + huge_page_kib()

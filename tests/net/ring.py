@@ -8,10 +8,11 @@ What waits for a stalled egress leaves its blocks: the other egress is not starv
 lost uncounted. The ring outlives its link; a reload cannot change it.
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import Gen, Sink, exact
-from world import EMULATED, check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import EMULATED, check, equal, phase, scaled, until
+from netlab.ledger import Ledger
+from netlab.traffic import Gen, Sink, exact
+from netlab.world import play
 
 
 def text(ingress="mmap", size="8 MiB"):

@@ -16,14 +16,16 @@ told from the other at the sink. An output with a fixed source port is beside it
 import json
 import sys
 
-from capture import Capture
-from daemon import Daemon, config, rule
-from frames import udp, udp6
-from ledger import Ledger, internal
-from offload import switch
-from traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
-from world import (EMULATED, Process, check, equal, phase, play, scaled,
-                   superframes_are_described, until)
+from netlab.capture import Capture
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import EMULATED, check, equal, phase, scaled, until
+from netlab.frames import udp, udp6
+from netlab.kernel import superframes_are_described
+from netlab.ledger import Ledger, internal
+from netlab.offload import switch
+from netlab.process import Process
+from netlab.traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
+from netlab.world import play
 
 PORT = 5000
 SENDERS = [("10.1.0.2", 30001), ("203.0.113.7", 30002), ("203.0.113.7", 1), ("10.1.0.2", 65535)]

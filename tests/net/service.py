@@ -13,8 +13,9 @@ import os
 import socket
 import time
 
-from daemon import Daemon, config, rule
-from world import PATIENCE, Skip, check, equal, phase, play, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import PATIENCE, Skip, check, equal, phase, until
+from netlab.world import play
 
 RULES = [
     rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")]),

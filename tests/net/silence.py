@@ -7,9 +7,10 @@ One line in the log when the silence begins and one when it ends; meanwhile the 
 and says why. A rule that waits for its interface is not silent.
 """
 
-from daemon import Daemon, config, rule
-from traffic import Gen
-from world import check, equal, phase, play, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, until
+from netlab.traffic import Gen
+from netlab.world import play
 
 
 def expecting(name, group, expect):

@@ -8,11 +8,12 @@
 lengths, a denied source: counted by name, and nothing of them at the sink.
 """
 
-from daemon import Daemon, config, rule
-from frames import right_checksum, udp
-from ledger import Ledger
-from traffic import FLAWLESS, Gen, Sink, exact, faults
-from world import check, equal, phase, play, scaled
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled
+from netlab.frames import right_checksum, udp
+from netlab.ledger import Ledger
+from netlab.traffic import FLAWLESS, Gen, Sink, exact, faults
+from netlab.world import play
 
 
 def big_to_small_mtu(world, daemon):

@@ -6,10 +6,11 @@
 What the sink misses is exactly what the counters name; the other egress loses nothing.
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import Gen, Sink
-from world import check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.ledger import Ledger
+from netlab.traffic import Gen, Sink
+from netlab.world import play
 
 
 def story(world):

@@ -4,10 +4,11 @@
     gen (g0) ---- (r0) relay (r1) ---- (s0) sink
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import exact
-from world import check, equal, phase, play, scaled
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled
+from netlab.ledger import Ledger
+from netlab.traffic import exact
+from netlab.world import play
 
 
 def story(world):

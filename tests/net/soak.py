@@ -6,7 +6,7 @@
         239.1.1.1 ... 239.1.1.16 : 5000   ->   239.2.1.1 ... 239.2.1.16 : 5000
         the first also by r2, whose link stands: so its rule runs while r1 is down
 
-    MCR=build/mcr tests/net/soak.py [SECONDS] [SEED]
+    PYTHONPATH=tests python3 tests/net/soak.py [SECONDS] [SEED]
 
 8 s by default; 600 for a soak, 86400 for a day. The seed is printed, and repeats the choices.
 
@@ -23,11 +23,13 @@ import signal
 import sys
 import time
 
-from daemon import Daemon, config, rule
-from ledger import Ledger, internal
-from traffic import GSO, Gen
-from world import (PATIENCE, SANITIZED, Process, check, equal, huge_page_kib,
-                   kernel_is_at_least, phase, play, scaled, until)
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import PATIENCE, SANITIZED, check, equal, phase, scaled, until
+from netlab.kernel import huge_page_kib, kernel_is_at_least
+from netlab.ledger import Ledger, internal
+from netlab.process import Process
+from netlab.traffic import GSO, Gen
+from netlab.world import play
 
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 8
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)

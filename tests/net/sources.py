@@ -10,10 +10,11 @@ for any source of a group does not disturb those for single ones: /proc/net/mcfi
 
 import socket
 
-from daemon import Daemon, config, rule
-from frames import udp
-from ledger import Ledger, internal
-from world import check, equal, phase, play, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, until
+from netlab.frames import udp
+from netlab.ledger import Ledger, internal
+from netlab.world import play
 
 GROUP = "239.1.1.1"
 

@@ -6,10 +6,11 @@
 
 import json
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import Gen, exact
-from world import check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.ledger import Ledger
+from netlab.traffic import Gen, exact
+from netlab.world import play
 
 RX_DROPS = "not_ip not_udp truncated bad_length bad_checksum fragment own_source source_denied"
 TX_DROPS = ("ttl_expired rate_limited send_queue_full egress_full no_memory too_big output_down"

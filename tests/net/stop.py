@@ -10,10 +10,11 @@ import os
 import re
 import signal
 
-from counters import Counters
-from daemon import Daemon, config, rule
-from traffic import Gen
-from world import PATIENCE, check, equal, phase, play, scaled, until
+from netlab.counters import Counters
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import PATIENCE, check, equal, phase, scaled, until
+from netlab.traffic import Gen
+from netlab.world import play
 
 
 def rules():

@@ -8,10 +8,11 @@ Every datagram of every stream arrives once, in order, intact, at the right outp
 port; the kernel's list of joined groups, the daemon's and ours agree.
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import exact
-from world import equal, phase, play, scaled
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import equal, phase, scaled
+from netlab.ledger import Ledger
+from netlab.traffic import exact
+from netlab.world import play
 
 
 def group(prefix, n):

@@ -11,10 +11,13 @@ also from a sender whose last segment is shorter than the rest.
 import hashlib
 import sys
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import exact
-from world import SANITIZED, Process, check, equal, needs_superframes, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import SANITIZED, check, equal, phase, scaled, until
+from netlab.kernel import needs_superframes
+from netlab.ledger import Ledger
+from netlab.process import Process
+from netlab.traffic import exact
+from netlab.world import play
 
 SENDER = """
 import socket, sys

@@ -10,11 +10,13 @@ In by tun0, and out by tun0: multicast and unicast.
 import os
 import sys
 
-from daemon import Daemon, config, rule
-from frames import udp
-from ledger import internal
-from traffic import Gen, Sink
-from world import Process, Skip, check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import Skip, check, equal, phase, scaled, until
+from netlab.frames import udp
+from netlab.ledger import internal
+from netlab.process import Process
+from netlab.traffic import Gen, Sink
+from netlab.world import play
 
 # The program at the device: writes the packets given as lines of hex, prints those it reads.
 PROGRAM = """

@@ -7,10 +7,12 @@
 Multicast and unicast come in by a tunnel without link headers and leave by another.
 """
 
-from daemon import Daemon, config, rule
-from ledger import internal
-from traffic import FLAWLESS, GSO, Gen, Sink, faults
-from world import equal, needs_module, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import equal, phase, scaled, until
+from netlab.kernel import needs_module
+from netlab.ledger import internal
+from netlab.traffic import FLAWLESS, GSO, Gen, Sink, faults
+from netlab.world import play
 
 UNICAST = (
     '[[rule]]\nname = "unicast"\ninput = { interface = "t0", address = "10.8.0.1", port = 5001 }\n'

@@ -9,10 +9,12 @@ Refusals of a unicast output's destination disturb no other output.
 
 import sys
 
-from daemon import Daemon, config, rule
-from ledger import Ledger, internal
-from traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
-from world import Process, check, equal, phase, play, scaled, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled, until
+from netlab.ledger import Ledger, internal
+from netlab.process import Process
+from netlab.traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
+from netlab.world import play
 
 UNICAST = (
     '[[rule]]\nname = "in"\n'

@@ -8,11 +8,12 @@ What is tagged for a VLAN goes to the rule of that VLAN and to no other; the rul
 takes untagged frames, and those tagged with a priority only.
 """
 
-from counters import Counters
-from daemon import Daemon, config
-from frames import SERVICE_VLAN, tagged, udp
-from ledger import internal
-from world import check, equal, phase, play, until
+from netlab.counters import Counters
+from netlab.daemon import Daemon, config
+from netlab.expect import check, equal, phase, until
+from netlab.frames import SERVICE_VLAN, tagged, udp
+from netlab.ledger import internal
+from netlab.world import play
 
 GROUP, PORT = "239.1.1.1", 5000
 

@@ -7,10 +7,12 @@ VLAN 100 has an interface at the relay, VLAN 200 has none. The same group and po
 rule takes its own traffic, also that of a VLAN that is taken twice.
 """
 
-from daemon import Daemon, config
-from ledger import internal
-from traffic import FLAWLESS, GSO, Gen, Sink, faults
-from world import equal, needs_module, phase, play, scaled, until
+from netlab.daemon import Daemon, config
+from netlab.expect import equal, phase, scaled, until
+from netlab.kernel import needs_module
+from netlab.ledger import internal
+from netlab.traffic import FLAWLESS, GSO, Gen, Sink, faults
+from netlab.world import play
 
 GROUP, PORT = "239.1.1.1", 5000
 

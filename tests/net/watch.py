@@ -12,11 +12,11 @@ import signal
 import struct
 import subprocess
 import termios
-import time
 
-from daemon import Daemon, config, rule
-from traffic import Gen
-from world import PATIENCE, check, equal, phase, play, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import PATIENCE, check, equal, phase, until
+from netlab.traffic import Gen
+from netlab.world import play
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 

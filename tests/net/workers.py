@@ -8,10 +8,11 @@ Every worker carries some; nothing is lost or doubled; each stream keeps its ord
 hash). Two daemons with the same rules on the same interface both receive and forward all.
 """
 
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import Gen, exact
-from world import check, equal, phase, play, scaled
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, scaled
+from netlab.ledger import Ledger
+from netlab.traffic import Gen, exact
+from netlab.world import play
 
 STREAMS = 50
 SIZE = 400

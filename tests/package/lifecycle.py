@@ -14,7 +14,8 @@ import re
 import sys
 import time
 
-from machine import SLOWNESS, check, equal, play, run, until
+from machine import play, run
+from netlab.expect import PATIENCE, check, equal, phase, until
 
 CONFIG = """
 [interface.r0]
@@ -47,10 +48,6 @@ def files(machine):
     return found
 
 
-def phase(text):
-    print(f"-- {text}", flush=True)
-
-
 def unit(machine, what, name="mcr.service"):
     return machine.call("systemctl", "show", "--value", "-p", what, name).stdout.strip()
 
@@ -61,20 +58,20 @@ def status(machine, socket="/run/mcr/mcr.sock"):
 
 def active(machine, socket="/run/mcr/mcr.sock"):
     until(lambda: all(rule["state"] == "active" for rule in status(machine, socket)["rules"]),
-          lambda: f"all rules active: {status(machine, socket)['rules']}")
+          lambda: f"all rules active: {status(machine, socket)['rules']}", 15)
 
 
 def traffic(machine, ends=("gen", "g0", "sink", "s0"), count=2000):
     """Every datagram, once, in order, intact."""
     source, g, target, s = ends
     sink = machine.start(
-        f"ip netns exec {target} timeout -s INT {20 * SLOWNESS} mcr sink --interface {s} --group 239.2.1.1 --port 6000"
+        f"ip netns exec {target} timeout -s INT {20 * PATIENCE} mcr sink --interface {s} --group 239.2.1.1 --port 6000"
         f" --count {count} --strict --json"
     )
-    until(lambda: sink.stderr.readline(), "the sink is ready")
+    until(lambda: sink.stderr.readline(), "the sink is ready", 15)
     machine.sh(f"ip netns exec {source} mcr gen --interface {g} --group 239.1.1.1 --port 5000"
-               f" --count {count} --rate {10000 // SLOWNESS}")
-    out, error = sink.communicate(timeout=40 * SLOWNESS)
+               f" --count {count} --rate {10000 // PATIENCE}")
+    out, error = sink.communicate(timeout=40 * PATIENCE)
     equal(sink.returncode, 0, f"exit code of mcr sink --strict ({out}{error})")
 
 
@@ -127,7 +124,7 @@ def serves(machine):
     machine.write("/etc/mcr/mcr.toml", CONFIG)
     machine.sh("systemctl reload mcr.service")
     active(machine)
-    until(lambda: unit(machine, "StatusText") == "1 rules active", "the status line says so")
+    until(lambda: unit(machine, "StatusText") == "1 rules active", "the status line says so", 15)
     traffic(machine)
     r0 = {each["name"]: each for each in status(machine)["interfaces"]}["r0"]
     with open("/proc/sys/net/core/rmem_max", encoding="utf-8") as file:
@@ -200,7 +197,7 @@ def upgraded(machine, package):
     began = said["Stopping mcr.service - Multicast relay..."]
     ended = said["Started mcr.service - Multicast relay."]
     print(f"away for {(ended - began) / 1e6:.2f} s, of these {took / 1e6:.2f} s to start")
-    check(ended > began and ended - began < 1e6 * SLOWNESS, "the restart took a second or more")
+    check(ended > began and ended - began < 1e6 * PATIENCE, "the restart took a second or more")
     for name, pid in zip(("mcr.service", "mcr@east.service"), pids):
         equal(unit(machine, "ActiveState", name), "active", f"{name} after the upgrade")
         check(unit(machine, "MainPID", name) != pid, f"{name} is restarted")
@@ -220,9 +217,9 @@ def by_hand(machine):
     equal(unit(machine, "Result"), "success", "result of mcr.service")
     equal(machine.sh("ls /run/mcr"), "east.sock\ngro", "what is in /run/mcr")
     process = machine.start("exec mcr run")
-    until(lambda: machine.call("mcr", "status").returncode == 0, "it answers")
+    until(lambda: machine.call("mcr", "status").returncode == 0, "it answers", 15)
     machine.sh(f"kill -INT {status(machine)['pid']}")
-    equal(process.wait(10 * SLOWNESS), 0, "exit code of mcr run")
+    equal(process.wait(10 * PATIENCE), 0, "exit code of mcr run")
     machine.sh("systemctl start mcr.service")
     active(machine)
 

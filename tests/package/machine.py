@@ -11,74 +11,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
+
+from netlab.expect import PATIENCE, SKIP, Failure, Skip, until
 
 CACHE = os.path.join(
     os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "mcr-package"
 )
 PACKAGES = "systemd-sysv,iproute2"
 GUEST = os.environ.get("MCR_GUEST")
-SLOWNESS = 8 if GUEST == "emulated" else 1  # factor for deadlines, divisor for rates
-BOOT = r"""
-set -e
-mount --make-rprivate /
-cd "$1"
-mount -t proc proc proc
-mount -t sysfs -o ro sysfs sys
-mount -t cgroup2 cgroup2 sys/fs/cgroup
-mount -t tmpfs -o mode=755 tmpfs run
-mount -t tmpfs -o mode=755 tmpfs dev
-for each in null zero full random urandom tty; do
-  touch dev/$each
-  mount --bind /dev/$each dev/$each
-done
-mkdir dev/pts dev/shm old
-ln -s /proc/self/fd dev/fd
-ln -s pts/ptmx dev/ptmx
-mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
-mount -t tmpfs tmpfs dev/shm
-ip link set lo up
-pivot_root . old
-umount -l old
-rmdir old
-exec env -i container=mcr PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init --show-status=no \
-  </dev/null >/dev/null 2>&1
-"""
-
-
-class Failure(Exception):
-    """The package did not do what it must."""
-
-
-class Skip(Exception):
-    """This host cannot play the test; the text says why."""
-
-
-def check(condition, text):
-    if not condition:
-        raise Failure(text)
-
-
-def equal(actual, expected, what):
-    check(actual == expected, f"{what}: expected {expected!r}, actual {actual!r}")
-
-
-def until(condition, what, seconds=15):
-    """Waits until condition() is true (its value is returned); else fails with `what`."""
-    deadline = time.monotonic() + seconds * SLOWNESS
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise Failure(f"not within {seconds * SLOWNESS} s: {what() if callable(what) else what}")
-        time.sleep(0.05)
+BOOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boot")
 
 
 def run(*argv, ok=True, seconds=120, **options):
     done = subprocess.run(
         list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        errors="replace", timeout=seconds * SLOWNESS, check=False, **options,
+        errors="replace", timeout=seconds * PATIENCE, check=False, **options,
     )
     if ok and done.returncode != 0:
         raise Failure(f"`{' '.join(map(str, argv))}` exited {done.returncode}:\n"
@@ -217,7 +164,7 @@ class Contained(Machine):
         self._unshare = subprocess.Popen(
             ["sh", "-c",
              'echo $$ >"$0/cgroup.procs" && exec unshare --mount --uts --ipc --net --pid --cgroup'
-             ' --fork --kill-child bash -c "$1" boot "$2"', self._cgroup, BOOT, self.root],
+             ' --fork --kill-child "$1" "$2"', self._cgroup, BOOT, self.root],
             stdin=subprocess.DEVNULL,
         )
         children = f"/proc/{self._unshare.pid}/task/{self._unshare.pid}/children"
@@ -227,7 +174,7 @@ class Contained(Machine):
                 found = file.read().split()
             return int(found[0]) if found else None
 
-        process1 = until(init, "the machine starts")  # as this host numbers it
+        process1 = until(init, "the machine starts", 15)  # as this host numbers it
         self._enter = ["nsenter", "--all", "--target", str(process1)]
         until(lambda: self.call("systemctl", "is-system-running", "--wait").stdout.strip()
               in ("running", "degraded"), "systemd is up", 60)
@@ -239,7 +186,7 @@ class Contained(Machine):
             # What was killed is there for a moment still.
             until(lambda: run("find", self._cgroup, "-depth", "-type", "d", "-exec", "rmdir", "{}",
                               "+", ok=False).returncode == 0 or not os.path.exists(self._cgroup),
-                  f"{self._cgroup} is empty")
+                  f"{self._cgroup} is empty", 15)
         run("umount", "--recursive", "--lazy", self._work, ok=False)
         os.rmdir(self._work)
 
@@ -252,7 +199,7 @@ def play(story):
         story(machine)
     except Skip as skip:
         print(f"skipped: {skip}")
-        sys.exit(77)
+        sys.exit(SKIP)
     except Failure as failure:
         print(f"FAILED: {failure}")
         if machine and machine.booted:

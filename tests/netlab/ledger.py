@@ -7,8 +7,8 @@ test may check it phase by phase.
 
 from ipaddress import ip_address, ip_network
 
-from counters import Count, Counters
-from world import check, equal, until
+from netlab.counters import Count, Counters
+from netlab.expect import check, equal, until
 
 
 def destination(output):

@@ -11,9 +11,9 @@ rate where, and only where, such a counter moved; any other loss fails at once.
 import json
 import signal
 
-from ledger import Ledger
-from world import (PATIENCE, Failure, check, equal, phase, scaled,
-                   superframes_are_described, until)
+from netlab.expect import PATIENCE, Failure, check, equal, phase, scaled, until
+from netlab.kernel import superframes_are_described
+from netlab.ledger import Ledger
 
 
 # What a sender may do; before Linux 6.2 superframes cannot be read.

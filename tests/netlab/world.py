@@ -2,14 +2,12 @@
 
 A test runs as anybody: it starts itself again under `unshare -Urnm` (as root too, so that what
 passes for root passes for a user), mounts a tmpfs on /run and makes named network namespaces
-joined by veth pairs. Everything it starts dies with it. Nothing here sleeps for luck: `until`
-waits for a condition and has a deadline.
+joined by veth pairs. Everything it starts dies with it.
 
 A test is a function of a World, handed to `play`:  exit 0 passed, 77 skipped, else failed.
 """
 
 import atexit
-import ctypes
 import ipaddress
 import os
 import shutil
@@ -20,154 +18,10 @@ import tempfile
 import time
 import traceback
 
-SKIP = 77
+from netlab.expect import EMULATED, PATIENCE, SKIP, Failure, Skip, until
+from netlab.process import Process
+
 INSIDE = "MCR_TEST_WORLD"
-
-# Sanitized builds are slower: meson passes a factor for rates and counts (1 on the plain build).
-# An emulated guest (tools/guest without KVM) is slower still.
-EMULATED = os.environ.get("MCR_GUEST") == "emulated"
-SCALE = float(os.environ.get("MCR_TEST_SCALE", "1")) * (0.1 if EMULATED else 1)
-SANITIZED = os.environ.get("MCR_TEST_SANITIZE", "none") != "none"
-PATIENCE = (3 if SANITIZED else 1) * (8 if EMULATED else 1)  # factor for deadlines
-
-
-class Failure(Exception):
-    """The program did not do what it must."""
-
-
-class Skip(Exception):
-    """This host cannot play the test; the text says why."""
-
-
-def check(condition, text):
-    if not condition:
-        raise Failure(text)
-
-
-def equal(actual, expected, what):
-    check(actual == expected, f"{what}: expected {expected!r}, actual {actual!r}")
-
-
-# A kernel module -> a command that succeeds, in an empty network namespace, where the kernel has it.
-_MODULE_PROBES = {
-    "8021q": "ip link add t0 type veth && ip link add link t0 name t1 type vlan id 5",
-    "dummy": "ip link add t0 type dummy",
-    "ip_gre": "ip link add t0 type gre local 127.0.0.1 remote 127.0.0.2",
-    "ip6_gre": "ip link add t0 type ip6gre local ::1 remote ::2",
-    "ipip": "ip link add t0 type ipip local 127.0.0.1 remote 127.0.0.2",
-    "sch_netem": "ip link set lo up && tc qdisc add dev lo root netem delay 1ms",
-    "vrf": "ip link add t0 type vrf table 5",
-    "vxlan": "ip link add t0 type vxlan id 5 dstport 4789 local 127.0.0.1",
-    "wireguard": "ip link add t0 type wireguard",
-}
-
-
-def needs_module(*names):
-    """Skips the test where the kernel lacks one of these modules (and cannot load it)."""
-    for name in names:
-        probe = ["unshare", "-n", "sh", "-c", _MODULE_PROBES[name]]
-        if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
-            raise Skip(f"this kernel has no {name}; it runs in tools/guest")
-
-
-def kernel_is_at_least(*version):
-    release = os.uname().release.split("-")[0].split(".")
-    return tuple(map(int, release[:2])) >= version
-
-
-def huge_page_kib():
-    """By how much memory may grow at a touch, where the kernel gives huge pages unasked."""
-    setting = "/sys/kernel/mm/transparent_hugepage/enabled"
-    if not os.path.exists(setting):
-        return 0
-    with open(setting, encoding="utf-8") as file:
-        return 2048 if "[always]" in file.read() else 0
-
-
-def superframes_are_described():
-    """Whether PACKET_VNET_HDR can carry UDP superframes (Linux 6.2)."""
-    return kernel_is_at_least(6, 2)
-
-
-def needs_superframes():
-    """Skips the test on a kernel that cannot describe superframes; before_6_2.py has its rest."""
-    if not superframes_are_described():
-        raise Skip("kernel before 6.2: PACKET_VNET_HDR cannot carry UDP superframes")
-
-
-def phase(text):
-    print(f"-- {text}", flush=True)
-
-
-def scaled(number, least=1):
-    """A rate or count of the plain build, fitted to this one."""
-    return max(least, int(number * SCALE))
-
-
-def until(condition, what, seconds=10):
-    """Waits until condition() is true (its value is returned); else fails with `what`."""
-    deadline = time.monotonic() + seconds * PATIENCE
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            text = what() if callable(what) else what
-            raise Failure(f"not within {seconds * PATIENCE} s: {text}")
-        time.sleep(0.02)
-
-
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-
-
-class Process:
-    """A program running in a namespace; its output goes to files."""
-
-    def __init__(self, directory, name, argv):
-        self.name = name
-        self.argv = argv
-        self._out_path = os.path.join(directory, name + ".out")
-        self._err_path = os.path.join(directory, name + ".err")
-        with open(self._out_path, "wb") as out, open(self._err_path, "wb") as err:
-            self.popen = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=_die_with_parent
-            )
-
-    @property
-    def pid(self):
-        return self.popen.pid
-
-    @property
-    def running(self):
-        return self.popen.poll() is None
-
-    def out(self):
-        with open(self._out_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    def err(self):
-        with open(self._err_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    def signal(self, number):
-        if self.running:
-            self.popen.send_signal(number)
-
-    def wait(self, seconds):
-        """The exit code (negative: the signal it died of)."""
-        try:
-            return self.popen.wait(seconds * PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise Failure(
-                f"{self.name} still ran after {seconds * PATIENCE} s: {self.err()[-2000:]}"
-            ) from None
-
-    def kill(self):
-        if self.running:
-            self.popen.kill()
-            self.popen.wait()
 
 
 class World:

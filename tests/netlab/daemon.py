@@ -5,7 +5,7 @@ import re
 import signal
 import time
 
-from world import Failure, Skip, check, equal, until
+from netlab.expect import Failure, Skip, check, equal, until
 
 
 def rule(name, group, port, outputs, interface="r0", sources=None):

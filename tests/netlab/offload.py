@@ -1,6 +1,6 @@
 """An interface's offloads, as ethtool(8) names them."""
 
-from world import Failure
+from netlab.expect import Failure
 
 
 def switch(world, namespace, interface, **features):

@@ -4,8 +4,9 @@ import socket
 import struct
 import sys
 
-from frames import checksum_of
-from world import Process, check, until
+from netlab.expect import check, until
+from netlab.frames import checksum_of
+from netlab.process import Process
 
 LISTENER = """
 import socket, sys
