@@ -5,41 +5,28 @@
 """
 
 import os
-import shlex
 import shutil
 import subprocess
 
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import Skip, check, equal, phase
+from netlab.process import PROGRAMS
 from netlab.world import play
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "completion")
 NAMES = ["studio-a", "studio b", "r0/239.1.1.3:5000"]
-BASH = """
-source {library}; source {folder}/mcr.bash
-COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-COMP_LINE="${{COMP_WORDS[*]}}"; COMP_LINE=${{COMP_LINE// :/:}}; COMP_POINT=${{#COMP_LINE}}
-_mcr; printf '%s\\n' "${{COMPREPLY[@]}}"
-"""
-ZSH = """
-compadd() {{ [[ $1 == -a ]] && print -rl -- ${{(P)2}} || print -rl -- "$@" }}
-_describe() {{ print -rl -- ${{(P)2}} }}
-words=({words}); CURRENT=${{#words}}
-source {folder}/_mcr
-"""
 LIBRARY = "/usr/share/bash-completion/bash_completion"
 
 
 def offered(world, shell, words):
     """What a shell offers for the last of `words`."""
-    template = {"bash": BASH, "zsh": ZSH}[shell]
-    script = template.format(
-        library=LIBRARY, folder=FOLDER, words=" ".join(map(shlex.quote, words))
-    )
-    arguments = {"bash": ["bash", "--norc", "-c"], "zsh": ["zsh", "-fc"]}[shell]
+    command = {
+        "bash": ["bash", "--norc", f"{PROGRAMS}/complete.bash", LIBRARY, f"{FOLDER}/mcr.bash"],
+        "zsh": ["zsh", "-f", f"{PROGRAMS}/complete.zsh", f"{FOLDER}/_mcr"],
+    }[shell]
     path = os.path.dirname(world.mcr) + ":" + os.environ["PATH"]
     done = subprocess.run(
-        ["ip", "netns", "exec", "relay", *arguments, script], capture_output=True, text=True,
+        ["ip", "netns", "exec", "relay", *command, *words], capture_output=True, text=True,
         env=dict(os.environ, PATH=path), timeout=20, check=False,
     )
     equal(done.stderr, "", f"what {shell} complains of")

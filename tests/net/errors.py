@@ -7,28 +7,14 @@
 import os
 import re
 import socket
-import sys
 
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import check, equal, phase
+from netlab.process import program
 from netlab.world import play
 
 NO_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 GOOD = config(rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")]))
-
-# Runs a command with io_uring_setup(2) refused (EPERM), as container runtimes do by seccomp(2).
-NO_IO_URING = """
-import ctypes, errno, os, struct, sys
-IO_URING_SETUP, ALLOW, REFUSE = 425, 0x7fff0000, 0x00050000 | errno.EPERM
-program = b"".join(struct.pack("HBBI", *line) for line in (
-    (0x20, 0, 0, 0), (0x15, 0, 1, IO_URING_SETUP), (0x06, 0, 0, REFUSE), (0x06, 0, 0, ALLOW)))
-code = ctypes.create_string_buffer(program, len(program))
-filter = ctypes.create_string_buffer(struct.pack("HP", 4, ctypes.addressof(code)))
-libc = ctypes.CDLL(None, use_errno=True)
-if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, filter, 0, 0):
-    sys.exit("seccomp: " + os.strerror(ctypes.get_errno()))
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
 class Trial:
@@ -138,7 +124,7 @@ def story(world):
     trial.run("no CAP_NET_RAW, interface missing", 77, ("CAP_NET_RAW",), absent, NO_CAPABILITIES)
     phase("no io_uring")
     trial.run("io_uring forbidden", 69, ("io_uring", "seccomp"),
-              prefix=(sys.executable, "-c", NO_IO_URING))
+              prefix=program("without_io_uring"))
     phase("zero rules are valid")
     Daemon(world, "", name="idle").start().stop()
     trial.verdict()

@@ -12,7 +12,6 @@ Nothing comes out but what is whole.
 
 import struct
 import subprocess
-import sys
 
 from netlab.counters import Counters
 from netlab.daemon import Daemon, config, rule
@@ -22,6 +21,7 @@ from netlab.frames import (
     right_checksum, right_checksum6, tagged, udp, udp6, with_field, with_options,
 )
 from netlab.ledger import internal
+from netlab.process import program
 from netlab.world import play
 
 COPIES = 3
@@ -31,15 +31,6 @@ PAYLOAD = b"x" * 100
 FENCE = b"fence"
 GOOD, GOOD6 = udp(SOURCE, GROUP, PORT, PAYLOAD), udp6(SOURCE6, GROUP6, PORT, PAYLOAD)
 ROUTING, NO_NEXT_HEADER, TCP = 43, 59, 6
-
-# Sends each line's frames.
-INJECTOR = """
-import socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-s.bind(("g0", 0))
-for line in sys.stdin:
-    for frame in line.split(): s.send(bytes.fromhex(frame))
-"""
 
 
 def four(name, value, frame=GOOD):
@@ -197,7 +188,7 @@ class Injector:
     """A process in gen that sends a line of frames at a time."""
 
     def __init__(self):
-        argv = ["ip", "netns", "exec", "gen", sys.executable, "-c", INJECTOR]
+        argv = ["ip", "netns", "exec", "gen", *program("frame_injector", "g0")]
         self._popen = subprocess.Popen(argv, stdin=subprocess.PIPE, text=True)
 
     def send(self, frames):

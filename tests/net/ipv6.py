@@ -10,29 +10,15 @@ is no whole datagram is counted by name, and nothing of it comes out.
 """
 
 import struct
-import sys
 
+from netlab.capture import Capture
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import SANITIZED, check, equal, phase, scaled, until
 from netlab.frames import FRAGMENT, HOP_BY_HOP, OPTIONS, right_checksum6, udp6
 from netlab.kernel import superframes_are_described
 from netlab.ledger import Ledger
-from netlab.process import Process
 from netlab.traffic import FLAWLESS, Gen, Sink, exact, faults
 from netlab.world import play
-
-# Prints one line for each UDP datagram to the group: source, hop limit, UDP checksum.
-CAPTURE = """
-import socket, struct, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x86dd))
-s.bind((sys.argv[1], 0x86dd))
-print("ready", file=sys.stderr, flush=True)
-group = socket.inet_pton(socket.AF_INET6, sys.argv[2])
-while True:
-    frame = s.recv(65536)
-    if frame[20] == socket.IPPROTO_UDP and frame[38:54] == group:
-        print(socket.inet_ntop(socket.AF_INET6, frame[22:38]), frame[21], flush=True)
-"""
 
 OPTION_HEADER = bytes((0, 0, 1, 4, 0, 0, 0, 0))  # PadN
 PAYLOAD = b"x" * 100
@@ -100,32 +86,17 @@ def unicast(world, ledger, local):
           sinks=[("2001:db8:2::2", 5001, "sink", "s0")])
 
 
-def captured(world, group):
-    """(source, hop limit) of what the relay sends to a group, from one datagram put in."""
-    name = "capture-" + group.replace(":", "")
-    capture = Process(
-        world.directory, name,
-        ["ip", "netns", "exec", "sink", sys.executable, "-c", CAPTURE, "s0", group],
-    )
-    world.processes.append(capture)
-    until(lambda: "ready" in capture.err(), "our capture is ready")
-    yield
-    until(lambda: capture.out().count("\n") >= 1, f"a datagram to {group} is captured")
-    capture.kill()
-    source, hops = capture.out().split()[:2]
-    yield source, int(hops)
-
-
 def headers(world, ledger):
     phase("source address and hop limit of what leaves")
-    for group, out, source in (
-        ("ff15::1:1", "ff15::2:1", "2001:db8:2::1"),
-        ("ff02::1:5", "ff02::2:5", world.link_local("relay", "r1")),
+    for group, out, port, source in (
+        ("ff15::1:1", "ff15::2:1", 6000, "2001:db8:2::1"),
+        ("ff02::1:5", "ff02::2:5", 5000, world.link_local("relay", "r1")),
     ):
-        capture = captured(world, out)
-        next(capture)
+        capture = Capture(world, "sink", "s0")
         Gen(world, group, 5000, size=100, count=1).wait()
-        equal(next(capture), (source, 16), f"source and hop limit of {out}")
+        [packet] = capture.take(1, out, port, "a datagram")
+        equal((packet.source, packet.ttl), (source, 16), f"source and hop limit of {out}")
+        capture.close()
     ledger.settle()
 
 

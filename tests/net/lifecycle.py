@@ -7,7 +7,6 @@
                        away                           ... to this namespace
 """
 
-import sys
 import time
 
 from netlab.daemon import Daemon, config, rule
@@ -23,21 +22,6 @@ LINKS = {  # of rule `tried`: relay's end -> arguments of World.link
 }
 FAR = {"r2": ("gen", "g2"), "r3": ("sink", "s3")}
 ADDRESS = {"r2": "10.3.0.1/24", "r3": "10.4.0.1/24"}
-
-# Prints the sources of what comes out at s3, once a datagram of every stream has come.
-CAPTURE = f"""
-import socket
-s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
-s.bind(("s3", 0x0800))
-s.settimeout({5 * PATIENCE})
-streams, sources = set(), set()
-while len(streams) < {STREAMS}:
-    packet = s.recv(65536)
-    if packet[16:19] == bytes((239, 2, 2)):
-        streams.add(packet[19])
-        sources.add(socket.inet_ntoa(packet[12:16]))
-print(*sources)
-"""
 
 
 class Trial:
@@ -82,8 +66,8 @@ class Trial:
 
     def source(self):
         """Of what comes out, when all streams do."""
-        script = self.world.write("capture.py", CAPTURE)
-        return self.world.sh(f"{sys.executable} {script}", "sink").strip()
+        return self.world.run_program("source_collector", "s3", "239.2.2", STREAMS, 5 * PATIENCE,
+                                      namespace="sink").strip()
 
     def flows(self):
         equal(self.source(), "10.4.0.1", "source of what comes out of r3")

@@ -13,23 +13,17 @@ import subprocess
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import check, equal, phase, scaled, until
 from netlab.ledger import Ledger
+from netlab.process import program
 from netlab.traffic import exact
 from netlab.world import play
 
 TOOLS = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "metrics")
-FETCH = """
-import http.client, sys
-c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=10)
-c.request(sys.argv[2], sys.argv[3])
-r = c.getresponse()
-sys.stdout.write(f"{r.status}\\n{r.read().decode()}")
-"""
 
 
 def fetch(world, port=9464, method="GET", path="/metrics"):
     """Status code and body; 0 where nobody listens."""
     done = subprocess.run(
-        ["ip", "netns", "exec", "relay", "python3", "-c", FETCH, str(port), method, path],
+        ["ip", "netns", "exec", "relay", *program("http_client", port, method, path)],
         capture_output=True, text=True, timeout=30, check=False)
     if done.returncode != 0:
         return 0, done.stderr
@@ -119,8 +113,7 @@ def story(world):
     phase("anything else is refused, and does no harm")
     equal(fetch(world, path="/")[0], 404, "GET /")
     equal(fetch(world, method="POST")[0], 405, "POST /metrics")
-    world.sh("timeout 2 python3 -c 'import socket;s=socket.create_connection((\"127.0.0.1\",9464));"
-             "s.send(b\"x\"*5000);s.recv(1)' || true", "relay")
+    world.run_program("tcp_rubbish", 9464, namespace="relay", ok=False)
     equal(fetch(world)[0], 200, "GET after a client that sent rubbish")
 
     phase("a reload moves the endpoint, refuses one that is taken, and ends it")
@@ -132,16 +125,11 @@ def story(world):
     daemon.reload(text_of("127.0.0.1:9465", *rules))
     equal(fetch(world, 9465)[0], 200, "and on one again")
     daemon.configure(text_of("127.0.0.1:9466", *rules[:1]))
-    taken = subprocess.Popen(
-        ["ip", "netns", "exec", "relay", "python3", "-c",
-         "import socket,sys;s=socket.create_server((\"127.0.0.1\",9466));print('up',flush=True);sys.stdin.read()"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    taken.stdout.readline()
+    holder = world.start_program("tcp_port_holder", 9466, namespace="relay")
     refused = daemon.try_reload()
     equal(refused.returncode, 78, "exit code of a reload to an address that is taken")
     check("127.0.0.1:9466: Address already in use" in refused.stderr, refused.stderr)
-    taken.stdin.close()
-    taken.wait(10)
+    holder.kill()
     equal(len(daemon.status()["rules"]), 3, "rules after the refused reload")
     equal(fetch(world, 9465)[0], 200, "the endpoint stays")
     daemon.reload(text_of(None, *rules))

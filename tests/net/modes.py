@@ -10,7 +10,6 @@ checksum offload, no segmentation offload, a smaller MTU.
 """
 
 import hashlib
-import sys
 
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import check, equal, phase, scaled, until
@@ -18,7 +17,6 @@ from netlab.frames import udp
 from netlab.kernel import needs_superframes
 from netlab.ledger import Ledger
 from netlab.offload import is_on, switch
-from netlab.process import Process
 from netlab.traffic import FLAWLESS, Gen, Sink, exact, faults
 from netlab.world import play
 
@@ -37,31 +35,6 @@ MESSAGES = [
     (200, 12799), (700, 2099), (700, 700), (31, 100), (32, 100), (1472, 64768), (900, 40001),
     (1400, 2), (1400, 28000), (1400, 28000), (1399, 28000),
 ]
-
-SENDER = """
-import socket, sys, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.1.0.2"))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 16)
-for line in sys.stdin:
-    segment, data = line.split()
-    s.setsockopt(socket.IPPROTO_UDP, 103, int(segment))  # UDP_SEGMENT
-    s.sendto(bytes.fromhex(data), (sys.argv[1], 5000))
-    time.sleep(0.002)
-"""
-
-RECEIVER = """
-import hashlib, socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-s.bind((sys.argv[1], 5000))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
-             socket.inet_aton(sys.argv[1]) + socket.inet_aton("10.2.0.2"))
-print("ready", file=sys.stderr, flush=True)
-while True:
-    data = s.recv(65536)
-    print(len(data), hashlib.sha256(data).hexdigest(), flush=True)
-"""
 
 
 def text(gro, workers=1, daemon="", ingress="recvmsg"):
@@ -128,8 +101,7 @@ def send_messages(world):
         data = bytes((n * 7 + n // segment + number) % 251 for n in range(length))
         lines.append(f"{segment} {data.hex()}\n")
         datagrams += [data[at:at + segment] for at in range(0, length, segment)]
-    script, data = world.write("sender.py", SENDER), world.write("messages", "".join(lines))
-    world.sh(f"{sys.executable} {script} {MIXED} < {data}", "gen")
+    world.run_program("segment_sender", MIXED, 5000, namespace="gen", stdin="".join(lines))
     return datagrams
 
 
@@ -143,10 +115,7 @@ def inject_frames(world):
 
 def mixed_sizes(world, daemon, send, egress=("r1",)):
     """What one flow of ours brings to our own receiver, in its order."""
-    command = ["ip", "netns", "exec", "sink", sys.executable, "-c", RECEIVER, MIXED_OUT]
-    receiver = Process(world.directory, "receiver", command)
-    world.processes.append(receiver)
-    until(lambda: "ready" in receiver.err(), lambda: f"our receiver is ready {receiver.err()}")
+    receiver = world.start_program("datagram_hasher", MIXED_OUT, 5000, namespace="sink")
     ledger = Ledger(world, daemon, egress=egress)
     expected = [line_of(data) for data in send(world)]
     ledger.settle()

@@ -10,7 +10,6 @@ speaks that.
 """
 
 import re
-import sys
 
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import Failure, Skip, check, equal, phase, scaled, until
@@ -20,19 +19,6 @@ from netlab.world import play
 GROUPS = {f"239.1.1.{n}" for n in range(1, 4)}
 BRIDGE = ("mcast_snooping 1 mcast_igmp_version 3 mcast_querier 1 mcast_query_interval 30000 mcast_startup_query_count 1"
           " mcast_query_response_interval 10 mcast_membership_interval 200")
-
-# Prints the first IGMP packet from the relay that is of type argv[1].
-CAPTURE = """
-import socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
-s.bind(("p1", 0))
-s.settimeout(9)
-while True:
-    packet = s.recv(2048)
-    if packet[9] == 2 and packet[4 * (packet[0] & 15)] == int(sys.argv[1]):
-        print(packet.hex())
-        break
-"""
 
 
 def topology(world):
@@ -56,8 +42,7 @@ def known(world):
 
 def capture(world, kind):
     """The next packet of that IGMP type: (IP header, IGMP message)."""
-    script = world.write("capture.py", CAPTURE)
-    packet = bytes.fromhex(world.sh(f"{sys.executable} {script} {kind}", "bridge"))
+    packet = bytes.fromhex(world.run_program("igmp_capture", "p1", kind, namespace="bridge"))
     length = 4 * (packet[0] & 15)
     return packet[:length], packet[length:]
 

@@ -23,7 +23,6 @@ from netlab.frames import udp, udp6
 from netlab.kernel import superframes_are_described
 from netlab.ledger import Ledger, internal
 from netlab.offload import switch
-from netlab.process import Process
 from netlab.traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
 from netlab.world import play
 
@@ -31,29 +30,6 @@ PORT = 5000
 SENDERS = [("10.1.0.2", 30001), ("203.0.113.7", 30002), ("203.0.113.7", 1), ("10.1.0.2", 65535)]
 SENDERS6 = [("2001:db8:1::2", 30001), ("2001:db8:9::7", 30003)]
 MOST = 128  # source ports with sockets of their own, of one interface and family
-
-LISTENER = """
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("0.0.0.0", int(sys.argv[1])))
-print("ready", file=sys.stderr, flush=True)
-while True:
-    print(s.recv(100).decode(), flush=True)
-"""
-
-
-# 20 datagrams a superframe.
-SUPERFRAMES = """
-import socket, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.1.0.2"))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 16)
-s.setsockopt(socket.IPPROTO_UDP, 103, 1000)  # UDP_SEGMENT
-s.bind(("10.1.0.2", 30010))
-while True:
-    s.sendto(bytes(20000), ("239.1.1.1", 5000))
-    time.sleep(0.1)
-"""
 
 
 def to(group, **keys):
@@ -149,9 +125,7 @@ def bulk(world):
     """Superframes go on as such, all with the port of their sender."""
     switch(world, "relay", "r1", tx=True, tx_udp_segmentation=True)
     capture = Capture(world, "sink", "s0")
-    argv = ["ip", "netns", "exec", "gen", sys.executable, "-c", SUPERFRAMES]
-    sender = Process(world.directory, "superframes", argv)
-    world.processes.append(sender)
+    sender = world.start_program("superframe_stream", "239.1.1.1", PORT, 30010, namespace="gen")
 
     def seen():
         return capture.packets("239.2.1.1", PORT)
@@ -183,10 +157,7 @@ def reloads(world, daemon, workers):
 
 def foreign_port(world, daemon):
     """A program of this host has the port: it is left alone, and the sender's datagrams bear it."""
-    argv = ["ip", "netns", "exec", "relay", sys.executable, "-c", LISTENER, "4300"]
-    listener = Process(world.directory, f"listener-{id(daemon)}", argv)
-    world.processes.append(listener)
-    until(lambda: "ready" in listener.err(), lambda: f"our listener is ready {listener.err()}")
+    listener = world.start_program("udp_listener", "0.0.0.0", 4300, namespace="relay")
     capture = Capture(world, "sink", "s0")
     sender = [("203.0.113.8", 4300)]
     frames = frames_of(sender, "239.1.1.1", 5)
@@ -195,8 +166,7 @@ def foreign_port(world, daemon):
     world.inject("gen", "g0", frames)
     came(capture, sender, "239.2.1.1", 10)
     check(4300 not in own_ports(world, daemon), "no socket is bound to the program's port")
-    ask = 'import socket; socket.socket(2, 2).sendto(b"ask", ("10.1.0.1", 4300))'
-    world.sh(f"{sys.executable} -c '{ask}'", "gen")
+    world.run_program("udp_asker", "10.1.0.1", 4300, 1, namespace="gen")
     until(lambda: listener.out().split() == ["ask"], "the program hears what is sent to it")
     listener.kill()
     capture.close()

@@ -27,7 +27,6 @@ from netlab.daemon import Daemon, config, rule
 from netlab.expect import PATIENCE, SANITIZED, check, equal, phase, scaled, until
 from netlab.kernel import huge_page_kib, kernel_is_at_least
 from netlab.ledger import Ledger, internal
-from netlab.process import Process
 from netlab.traffic import GSO, Gen
 from netlab.world import play
 
@@ -40,33 +39,7 @@ DOWN_COUNTS = kernel_is_at_least(6, 11)  # what a link takes while it goes down:
 GROWTH = 1024 + huge_page_kib()  # KiB that allocators may settle by
 WARM = 3  # rounds before memory is looked at
 FILL = 200_000  # datagrams in superframes that touch every receive buffer of both workers
-METRICS = ("127.0.0.1", 9464)
-
-# Asks for status and metrics until it is told to stop; says a line whenever it has got both.
-ASK = f"""
-import http.client, json, signal, socket, sys, time
-
-def status():
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout({10 * PATIENCE})
-        client.connect(sys.argv[1])
-        client.sendall(b'{{"command":"status"}}\\n')
-        return json.load(client.makefile())
-
-def metrics():
-    connection = http.client.HTTPConnection(*{METRICS}, timeout={10 * PATIENCE})
-    connection.request("GET", "/metrics")
-    return connection.getresponse().read().decode()
-
-told = []
-signal.signal(signal.SIGTERM, lambda *_: told.append(True))
-while not told:
-    rules = [rule["name"] for rule in status()["rules"]]
-    assert "s1" in rules, rules
-    assert 'mcr_rule_state{{rule="s1"' in metrics()
-    print(len(rules), flush=True)
-    time.sleep(0.02)
-"""
+METRICS_PORT = 9464
 
 
 def stream(n, output):
@@ -78,10 +51,8 @@ class Asker:
     """Status and metrics, asked for all the time."""
 
     def __init__(self, world, daemon):
-        argv = ["ip", "netns", "exec", "relay", sys.executable, "-c", ASK, daemon.socket]
-        self.process = Process(world.directory, "asker", argv)
-        world.processes.append(self.process)
-        until(lambda: self.process.out() or not self.process.running, "status and metrics are there")
+        self.process = world.start_program("status_asker", daemon.socket, METRICS_PORT, "s1",
+                                           10 * PATIENCE, namespace="relay")
 
     def stop(self):
         """Returns how often both were given."""
@@ -102,7 +73,7 @@ class Soak:
                                    "datagrams", "kernel_drops", "link_drops"), 0)
 
     def text(self):
-        metrics = 'metrics = "%s:%d"' % METRICS
+        metrics = f'metrics = "127.0.0.1:{METRICS_PORT}"'
         return config(*(stream(n, output) for n, output in self.chosen.items()), workers=2,
                       extra=metrics)
 

@@ -9,58 +9,28 @@ also from a sender whose last segment is shorter than the rest.
 """
 
 import hashlib
-import sys
 
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import SANITIZED, check, equal, phase, scaled, until
 from netlab.kernel import needs_superframes
 from netlab.ledger import Ledger
-from netlab.process import Process
 from netlab.traffic import exact
 from netlab.world import play
-
-SENDER = """
-import socket, sys
-segment, lengths = int(sys.argv[1]), [int(n) for n in sys.argv[2:]]
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.1.0.2"))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 16)
-s.setsockopt(socket.IPPROTO_UDP, 103, segment)  # UDP_SEGMENT
-for length in lengths:
-    s.sendto(bytes((n // segment + n * 7) % 251 for n in range(length)), ("239.1.1.9", 5000))
-"""
-
-RECEIVER = """
-import hashlib, socket, struct, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 212992)
-s.bind(("239.2.1.9", 5000))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
-             socket.inet_aton("239.2.1.9") + socket.inet_aton("10.2.0.2"))
-print("ready", file=sys.stderr, flush=True)
-while True:
-    data = s.recv(65536)
-    print(len(data), hashlib.sha256(data).hexdigest(), flush=True)
-"""
 
 
 def short_tails(world):
     """Our own sender and receiver: what came out is compared byte by byte (by its hash)."""
     segment, lengths = 1000, [1000, 1001, 2500, 64 * 1000, 40 * 1000 + 1, 3 * 1000 - 1, 7]
-    expected = []
+    expected, messages = [], []
     for length in lengths:
         whole = bytes((n // segment + n * 7) % 251 for n in range(length))
+        messages.append(f"{segment} {whole.hex()}\n")
         for start in range(0, length, segment):
             part = whole[start:start + segment]
             expected.append(f"{len(part)} {hashlib.sha256(part).hexdigest()}")
-    receiver = Process(
-        world.directory, "receiver", ["ip", "netns", "exec", "sink", sys.executable, "-c", RECEIVER]
-    )
-    world.processes.append(receiver)
-    until(lambda: "ready" in receiver.err(), lambda: f"our receiver is ready {receiver.err()}")
-    script = world.write("sender.py", SENDER)
+    receiver = world.start_program("datagram_hasher", "239.2.1.9", 5000, namespace="sink")
     for index, length in enumerate(lengths):
-        world.sh(f"{sys.executable} {script} {segment} {length}", "gen")
+        world.run_program("segment_sender", "239.1.1.9", 5000, namespace="gen", stdin=messages[index])
         parts = sum(-(-n // segment) for n in lengths[:index + 1])
         until(lambda p=parts: len(receiver.out().splitlines()) >= p,
               lambda n=length: f"all segments of a frame of {n} B: {len(receiver.out())}")

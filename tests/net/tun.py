@@ -8,32 +8,13 @@ In by tun0, and out by tun0: multicast and unicast.
 """
 
 import os
-import sys
 
 from netlab.daemon import Daemon, config, rule
-from netlab.expect import Skip, check, equal, phase, scaled, until
+from netlab.expect import Skip, equal, phase, scaled, until
 from netlab.frames import udp
 from netlab.ledger import internal
-from netlab.process import Process
 from netlab.traffic import Gen, Sink
 from netlab.world import play
-
-# The program at the device: writes the packets given as lines of hex, prints those it reads.
-PROGRAM = """
-import fcntl, os, struct, sys, threading
-tun = os.open("/dev/net/tun", os.O_RDWR)
-fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", b"tun0", 0x1001))  # TUNSETIFF: TUN, NO_PI
-print("ready", file=sys.stderr, flush=True)
-def read():
-    while True:
-        packet = os.read(tun, 65536)
-        if packet[0] >> 4 == 4 and packet[9] == 17:
-            port = struct.unpack("!H", packet[22:24])[0]
-            print(".".join(map(str, packet[16:20])), port, len(packet) - 28, flush=True)
-threading.Thread(target=read, daemon=True).start()
-for line in open(sys.argv[1]):  # a FIFO
-    os.write(tun, bytes.fromhex(line))
-"""
 
 
 def packet(*arguments):
@@ -46,13 +27,7 @@ def story(world):
     world.line()
     fifo = world.path("packets")
     os.mkfifo(fifo)
-    program = Process(
-        world.directory, "tun",
-        ["ip", "netns", "exec", "relay", sys.executable, "-c", PROGRAM, fifo],
-    )
-    world.processes.append(program)
-    until(lambda: "ready" in program.err() or not program.running, "the program has its device")
-    check(program.running, f"the program with the device: {program.err()}")
+    program = world.start_program("tun_program", fifo, namespace="relay")
     world.sh("ip addr add 10.9.0.1 peer 10.9.0.2 dev tun0 && ip link set tun0 up", "relay")
     unicast = (
         '[[rule]]\nname = "unicast"\ninput = { interface = "tun0", address = "10.9.0.1", port = 5000 }\n'

@@ -7,12 +7,10 @@ An input may be an address of the relay: the host does not answer its senders wi
 Refusals of a unicast output's destination disturb no other output.
 """
 
-import sys
 
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import check, equal, phase, scaled, until
 from netlab.ledger import Ledger, internal
-from netlab.process import Process
 from netlab.traffic import FLAWLESS, GSO, Gen, Sink, exact, faults
 from netlab.world import play
 
@@ -21,33 +19,6 @@ UNICAST = (
     'input = { interface = "r0", address = "10.1.0.1", port = 5000 }\n'
     'outputs = [ { interface = "r1", group = "239.2.1.1", port = 5000 } ]\n\n'
 )
-
-# Sends three datagrams and says how the host there answered.
-ASK = """
-import socket, sys, time
-family, _, _, _, to = socket.getaddrinfo(sys.argv[1], sys.argv[2], type=socket.SOCK_DGRAM)[0]
-s = socket.socket(family, socket.SOCK_DGRAM)
-s.connect(to)
-s.settimeout(0.2)
-for _ in range(3):
-    try:
-        s.send(b"ask")
-        s.recv(100)
-    except TimeoutError:
-        pass
-    except ConnectionRefusedError:
-        sys.exit("refused")
-print("silent")
-"""
-
-LISTENER = """
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("10.1.0.1", 5000))
-print("ready", file=sys.stderr, flush=True)
-while True:
-    print(s.recv(65536)[:3].decode(), flush=True)
-"""
 
 
 def refusals(world, direction):
@@ -59,9 +30,8 @@ def refusals(world, direction):
 
 
 def answer(world, port=5000, address="10.1.0.1", namespace="gen"):
-    script = world.write("ask.py", ASK)
-    command = f"{sys.executable} {script} {address} {port}"
-    return world.sh(command, namespace, ok=False).strip() or "refused"
+    """How the host answers three datagrams to that port: "silent" or "refused"."""
+    return world.run_program("udp_asker", address, port, namespace=namespace).strip()
 
 
 def unicast_in(world, workers):
@@ -80,11 +50,7 @@ def unicast_in(world, workers):
 
 
 def another_program(world):
-    listener = Process(
-        world.directory, "listener", ["ip", "netns", "exec", "relay", sys.executable, "-c", LISTENER]
-    )
-    world.processes.append(listener)
-    until(lambda: "ready" in listener.err(), lambda: f"our listener is ready {listener.err()}")
+    listener = world.start_program("udp_listener", "10.1.0.1", 5000, namespace="relay")
     daemon = Daemon(world, config(UNICAST), name="beside").start()
     check("another program has the port" in daemon.log(), f"the log: {daemon.log()}")
     equal(answer(world), "silent", "the host's answer")

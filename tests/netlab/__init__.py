@@ -12,6 +12,7 @@
     offload   an interface's offloads
     seccomp   system calls of the relay that are made to fail
     kernel    what the running kernel has
+    programs/ small programs that stories run in a namespace (World.start_program, run_program)
 
 The stories of tests/net, the package's tests, tools/demo and tools/pps stand on it. PYTHONPATH names
 the folder above; meson and the tools set it. By hand: PYTHONPATH=tests python3 tests/net/STORY.py

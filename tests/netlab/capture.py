@@ -2,23 +2,9 @@
 
 import socket
 import struct
-import sys
 
 from netlab.expect import check, until
 from netlab.frames import checksum_of
-from netlab.process import Process
-
-LISTENER = """
-import socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-s.bind((sys.argv[1], 3))
-print("ready", file=sys.stderr, flush=True)
-while True:
-    data, (_, protocol, kind, *_) = s.recvfrom(65536)
-    if kind != 4 and {0x0800: data[9], 0x86DD: data[6]}.get(protocol) == 17:
-        print(data.hex(), flush=True)
-"""
 
 
 class Packet:
@@ -47,10 +33,7 @@ class Capture:
     """Everything that comes in (or goes out) at an interface while this lives."""
 
     def __init__(self, world, namespace, interface):
-        argv = ["ip", "netns", "exec", namespace, sys.executable, "-c", LISTENER, interface]
-        self._process = Process(world.directory, f"capture-{interface}-{id(self)}", argv)
-        world.processes.append(self._process)
-        until(lambda: "ready" in self._process.err(), "the capture listens")
+        self._process = world.start_program("udp_capture", interface, namespace=namespace)
 
     def packets(self, group, port):
         lines = self._process.out().split("\n")[:-1]

@@ -4,12 +4,20 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 
 from netlab.expect import PATIENCE, Failure
+
+PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
 
 
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+def program(name, *args):
+    """The command line of a Python program in netlab/programs."""
+    return [sys.executable, os.path.join(PROGRAMS, name + ".py"), *map(str, args)]
 
 
 class Process:

@@ -19,7 +19,7 @@ import time
 import traceback
 
 from netlab.expect import EMULATED, PATIENCE, SKIP, Failure, Skip, until
-from netlab.process import Process
+from netlab.process import Process, program
 
 INSIDE = "MCR_TEST_WORLD"
 
@@ -117,6 +117,29 @@ class World:
         self.processes.append(process)
         return process
 
+    def start_program(self, name, *args, namespace):
+        """A program of netlab/programs in the background; it has said that it is ready."""
+        self._serial += 1
+        argv = ["ip", "netns", "exec", namespace, *program(name, *args)]
+        process = Process(self.directory, f"{name}{self._serial}", argv)
+        self.processes.append(process)
+        until(lambda: "ready" in process.err() or not process.running, f"{name} is ready")
+        if not process.running:
+            raise Failure(f"{name} exited {process.wait(1)}: {process.err().strip()}")
+        return process
+
+    def run_program(self, name, *args, namespace, stdin="", ok=True, seconds=20):
+        """A program of netlab/programs to its end; returns its stdout."""
+        argv = ["ip", "netns", "exec", namespace, *program(name, *args)]
+        try:
+            done = subprocess.run(argv, input=stdin, capture_output=True, text=True,
+                                  timeout=seconds * PATIENCE, check=False)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{name} hangs") from None
+        if ok and done.returncode != 0:
+            raise Failure(f"{name} exited {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
     def path(self, name):
         return os.path.join(self.directory, name)
 
@@ -174,17 +197,8 @@ class World:
 
     def inject(self, namespace, interface, frames):
         """Sends raw Ethernet frames (bytes), in order, with no offload flags."""
-        code = (
-            "import socket,sys\n"
-            "s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,0)\n"
-            f"s.bind(({interface!r},0))\n"
-            "for l in sys.stdin: s.send(bytes.fromhex(l))\n"
-        )
-        subprocess.run(
-            ["ip", "netns", "exec", namespace, sys.executable, "-c", code],
-            input="\n".join(frame.hex() for frame in frames), text=True, check=True,
-            timeout=10 * PATIENCE,
-        )
+        text = "\n".join(frame.hex() for frame in frames)
+        self.run_program("frame_injector", interface, namespace=namespace, stdin=text)
 
     def mac(self, namespace, interface):
         return self.sh(f"cat /sys/class/net/{interface}/address", namespace).strip()
