@@ -2,8 +2,8 @@
 
     bulk.py INTERFACE_ADDRESS GROUP PORT STREAMS SIZE RATE SECONDS CPU
 
-An `mcr gen` without --burst paces datagrams, so that at a modest rate its superframes are small
-ones. This sender hands over what it has in bulk. Prints `sent` and `seconds` as JSON.
+`mcr gen` paces datagrams, so its superframes are small at a modest rate. This sender paces whole
+messages. Prints `sent`, `seconds` and `errors` as JSON, as `mcr gen` does.
 """
 
 import ctypes

@@ -67,7 +67,6 @@ class Line:
         world.line()
         for namespace in ("gen", "relay", "sink"):  # no frames but ours: they would be miscounted
             world.sysctl(namespace, "net.ipv6.conf.all.disable_ipv6", 1)
-        self.gen_bursts = "--burst" in world.call("gen", "--help").stdout
         for name in ("all", "r0"):
             world.sysctl("relay", f"net.ipv4.conf.{name}.rp_filter", 0)
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from netlab.expect import Failure, until
 from netlab.process import Process
 
-from .bulk import segments_of
 from .cases import IN_PORT, in_group
 from .topology import MOST_DATAGRAMS
 
@@ -79,12 +78,9 @@ def core_seconds(cpu):
 
 
 def gen_args(cell, line, rate, gso):
-    args = ["gen", "--interface", "g0", "--group", in_group(0), "--port", IN_PORT,
+    return ["gen", "--interface", "g0", "--group", in_group(0), "--port", IN_PORT,
             "--streams", cell.case.streams, "--size", cell.payload, "--ttl", 16, "--gso", gso,
             "--cpu", line.gen_cpu, "--json", "--rate", "max" if not rate else f"{rate:.0f}"]
-    if line.gen_bursts and cell.input == "superframe":
-        args += ["--burst", segments_of(cell.payload)]
-    return args
 
 
 def gso_of(cell):
@@ -93,8 +89,8 @@ def gso_of(cell):
 
 
 def offer(cell, line, rate, seconds):
-    """The generator at work."""
-    if not rate or cell.input != "superframe" or line.gen_bursts:
+    """The generator at work. Superframes at a given rate come from bulk.py: full ones."""
+    if not rate or cell.input != "superframe":
         args = gen_args(cell, line, rate, gso_of(cell)) + ["--duration", seconds]
         return line.world.start("gen", args, "gen")
     bulk = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bulk.py")
