@@ -4,7 +4,7 @@
     gen (g0) ---- (r0) relay (r1) ---- (s0) sink      as in bench/pps/topology.py
 
 An option of `mcr gen`, `sink` or `run`, a key or a field of status that the harness uses and the program
-does not have fails here, not in the next measurement. By hand it needs PYTHONPATH=tests:bench.
+does not have fails here, not in the next measurement. By hand it needs PYTHONPATH=bench.
 """
 
 import os

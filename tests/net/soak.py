@@ -6,7 +6,7 @@
         239.1.1.1 ... 239.1.1.16 : 5000   ->   239.2.1.1 ... 239.2.1.16 : 5000
         the first also by r2, whose link stands: so its rule runs while r1 is down
 
-    PYTHONPATH=tests python3 tests/net/soak.py [SECONDS] [SEED]
+    python3 tests/net/soak.py [SECONDS] [SEED]
 
 8 s by default; 600 for a soak, 86400 for a day. The seed is printed, and repeats the choices.
 

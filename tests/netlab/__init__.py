@@ -14,6 +14,8 @@
     kernel    what the running kernel has
     programs/ small programs that stories run in a namespace (World.start_program, run_program)
 
-The stories of tests/net, the package's tests, tools/demo and tools/pps stand on it. PYTHONPATH names
-the folder above; meson and the tools set it. By hand: PYTHONPATH=tests python3 tests/net/STORY.py
+The stories of tests/net, the package's tests, tools/demo and tools/pps stand on it. meson and the tools
+name the folder above in PYTHONPATH; by the link tests/net/netlab a story also runs without:
+
+    python3 tests/net/STORY.py     MCR=FILE names another program than build/mcr
 """

@@ -242,7 +242,7 @@ def _enter():
 def _find_mcr():
     path = os.environ.get("MCR")
     if not path:
-        top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
         path = os.path.join(top, "build", "mcr")
     if not os.access(path, os.X_OK):
         print(f"no mcr at {path}: build it, or name it in the environment variable MCR")
