@@ -22,6 +22,7 @@ from netlab.expect import EMULATED, PATIENCE, SKIP, Failure, Skip, until
 from netlab.process import Process, program
 
 INSIDE = "MCR_TEST_WORLD"
+HOLD = "MCR_TEST_HOLD"  # set: a test that fails keeps its world until Ctrl-C
 
 
 class World:
@@ -267,6 +268,18 @@ def inside(make):
     return make(world)
 
 
+def _hold(world):
+    """Keeps everything as it is, for whoever wants to look, until Ctrl-C."""
+    print(f"held until Ctrl-C; files are in {world.directory}. To look around:\n"
+          f"  nsenter --target {os.getpid()} --user --net --mount --preserve-credentials bash\n"
+          "  ip netns exec relay bash", flush=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
+
+
 def play(story, seconds=60):
     """Runs a test and ends the program with its verdict."""
 
@@ -288,6 +301,8 @@ def play(story, seconds=60):
             print(f"FAILED: {error}")
             world.report()
             print(f"FAILED: {error}", flush=True)
+            if HOLD in os.environ:
+                _hold(world)
             return 1
         print(f"passed in {time.monotonic() - began:.1f} s")
         return 0
