@@ -52,4 +52,4 @@ def story(world):
         measure(line, "mcr", kind)
 
 
-play(story, 60)
+play(story, 120)
