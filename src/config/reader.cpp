@@ -189,10 +189,12 @@ constexpr Key<RawInput> input_keys[] = {
     {"interface", [](const Value& v, RawInput& i) { i.interface.set(v.at(), v.interface()); }},
     {"group",
      [](const Value& v, RawInput& i) {
-       i.group.set(v.at(), v.groups("; an address of this host is raw as `address`"));
+       i.group.set(v.at(), v.groups("; an address of this host is written as `address`"));
      }},
-    {"address", [](const Value& v,
-                   RawInput& i) { i.address.set(v.at(), v.host("; a group is raw as `group`")); }},
+    {"address",
+     [](const Value& v, RawInput& i) {
+       i.address.set(v.at(), v.host("; a group is written as `group`"));
+     }},
     {"port", [](const Value& v, RawInput& i) { i.port.set(v.at(), v.ports()); }},
     {"sources", [](const Value& v, RawInput& i) { i.sources.set(v.at(), read_sources(v)); }},
     {"vlan", [](const Value& v, RawInput& i) { i.vlan.set(v.at(), read_vlan(v)); }},
@@ -215,10 +217,14 @@ constexpr Key<RawOutput> default_keys[] = {
 
 constexpr Key<RawOutput> destination_keys[] = {
     {"interface", [](const Value& v, RawOutput& o) { o.interface.set(v.at(), v.interface()); }},
-    {"group", [](const Value& v,
-                 RawOutput& o) { o.group.set(v.at(), v.groups("; a host is raw as `address`")); }},
-    {"address", [](const Value& v,
-                   RawOutput& o) { o.address.set(v.at(), v.host("; a group is raw as `group`")); }},
+    {"group",
+     [](const Value& v, RawOutput& o) {
+       o.group.set(v.at(), v.groups("; a host is written as `address`"));
+     }},
+    {"address",
+     [](const Value& v, RawOutput& o) {
+       o.address.set(v.at(), v.host("; a group is written as `group`"));
+     }},
     {"port", [](const Value& v, RawOutput& o) { o.port.set(v.at(), v.ports()); }},
 };
 
