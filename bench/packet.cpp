@@ -23,7 +23,7 @@ void parse_datagram(benchmark::State& state) {
   vnet.flags = VnetHeader::data_valid;
   for (auto _ : state) {
     Packet packet;
-    benchmark::DoNotOptimize(parse(bytes, vnet, 14, packet));
+    benchmark::DoNotOptimize(parse_frame(bytes, vnet, 14, packet));
     benchmark::DoNotOptimize(packet);
   }
   state.SetItemsProcessed(state.iterations());
@@ -39,7 +39,7 @@ void parse_superframe(benchmark::State& state) {
   vnet.gso_size = 1400;
   for (auto _ : state) {
     Packet packet;
-    benchmark::DoNotOptimize(parse(bytes, vnet, 14, packet));
+    benchmark::DoNotOptimize(parse_frame(bytes, vnet, 14, packet));
     benchmark::DoNotOptimize(packet);
     if (packet.datagrams != datagrams) state.SkipWithError("not read as a superframe");
   }
@@ -50,7 +50,7 @@ BENCHMARK(parse_superframe);
 void verify_checksum(benchmark::State& state) {
   const auto bytes = frame(state.range(0));
   Packet packet;
-  if (parse(bytes, {}, 14, packet) || packet.checksum_trusted)
+  if (parse_frame(bytes, {}, 14, packet) || packet.checksum_trusted)
     state.SkipWithError("nothing to verify");
   for (auto _ : state)
     benchmark::DoNotOptimize(checksum_holds(packet));

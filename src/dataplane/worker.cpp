@@ -177,7 +177,7 @@ void Worker::forward(const Frame& frame, const RuleTable& table) noexcept {
 
 /// Reads and counts the frame; false: it was dropped.
 bool Worker::receive(const Frame& frame, Packet& packet) noexcept {
-  auto drop = parse(frame.bytes, frame.vnet, sockets_.rx[frame.slot].link_header, packet);
+  auto drop = parse_frame(frame.bytes, frame.vnet, sockets_.rx[frame.slot].link_header, packet);
   if (!frame.whole) drop = InputDrop::truncated;
   const auto datagrams =
       drop ? claimed_datagrams(frame.bytes.size(), frame.vnet) : packet.datagrams;

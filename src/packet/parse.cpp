@@ -193,8 +193,8 @@ std::uint16_t ethertype_of(std::span<const std::byte> frame, std::size_t link_he
 
 }  // namespace
 
-std::optional<InputDrop> parse(std::span<const std::byte> frame, const VnetHeader& vnet,
-                               std::size_t link_header, Packet& packet) noexcept {
+std::optional<InputDrop> parse_frame(std::span<const std::byte> frame, const VnetHeader& vnet,
+                                     std::size_t link_header, Packet& packet) noexcept {
   if (frame.size() < link_header) return InputDrop::truncated;
   const auto ethertype = ethertype_of(frame, link_header);
   if (ethertype == ethertype_ipv4) return read_ipv4(frame.subspan(link_header), vnet, packet);

@@ -60,6 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   mcr::Packet packet;
   const auto claimed = mcr::claimed_datagrams(frame.size(), vnet);
   require(claimed >= 1 && claimed <= 128);
-  if (!mcr::parse(frame, vnet, link_header, packet)) check_accepted(frame, link_header, packet);
+  if (!mcr::parse_frame(frame, vnet, link_header, packet))
+    check_accepted(frame, link_header, packet);
   return 0;
 }

@@ -46,12 +46,12 @@ struct Packet {
 /// Reads one frame as AF_PACKET delivers it behind its vnet header.
 /// `link_header`: bytes before the IP header, 14 on Ethernet, 0 on tun.
 /// `packet` is filled as far as reading got; on success nothing is returned.
-[[nodiscard]] std::optional<InputDrop> parse(std::span<const std::byte> frame,
-                                             const VnetHeader& vnet, std::size_t link_header,
-                                             Packet& packet) noexcept;
+[[nodiscard]] std::optional<InputDrop> parse_frame(std::span<const std::byte> frame,
+                                                   const VnetHeader& vnet, std::size_t link_header,
+                                                   Packet& packet) noexcept;
 
-/// The UDP checksum of a datagram that parse() accepted and does not trust: a full pass over the
-/// payload. None at all, which only IPv4 allows, does not hold.
+/// The UDP checksum of a datagram that parse_frame() accepted and does not trust: a full pass over
+/// the payload. None at all, which only IPv4 allows, does not hold.
 [[nodiscard]] bool checksum_holds(const Packet& packet) noexcept;
 
 /// The UDP header of a datagram with this payload, its checksum included: a full pass over the
@@ -60,7 +60,7 @@ struct Packet {
                                                        const Endpoint& destination,
                                                        std::span<const std::byte> payload) noexcept;
 
-/// How many datagrams a frame stands for that parse() may have refused: its own word for it,
+/// How many datagrams a frame stands for that parse_frame() may have refused: its own word for it,
 /// bounded.
 [[nodiscard]] std::uint32_t claimed_datagrams(std::size_t frame_bytes,
                                               const VnetHeader& vnet) noexcept;

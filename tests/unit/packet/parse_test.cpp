@@ -25,7 +25,7 @@ VnetHeader superframe(std::uint16_t segment) {
 
 std::optional<InputDrop> drop_of(const FrameBuilder& frame, const VnetHeader& vnet = {}) {
   Packet packet;
-  return mcr::parse(frame.build(), vnet, frame.link_header, packet);
+  return mcr::parse_frame(frame.build(), vnet, frame.link_header, packet);
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ TEST_CASE("a plain datagram is read as it was sent") {
         frame.padding = size < 18 ? 18 - size : 0;
         const auto bytes = frame.build();
         Packet packet;
-        REQUIRE_FALSE(mcr::parse(bytes, {}, link_header, packet));
+        REQUIRE_FALSE(mcr::parse_frame(bytes, {}, link_header, packet));
         CHECK(packet.source == frame.source);
         CHECK(packet.destination == frame.destination);
         CHECK(packet.payload.size() == size);
@@ -58,7 +58,7 @@ TEST_CASE("a UDP header is made as it was sent") {
       frame.payload.assign(size, 0xA5);
       const auto bytes = frame.build();
       Packet packet;
-      REQUIRE_FALSE(mcr::parse(bytes, {}, frame.link_header, packet));
+      REQUIRE_FALSE(mcr::parse_frame(bytes, {}, frame.link_header, packet));
       const auto header = mcr::make_udp_header(frame.source, frame.destination, packet.payload);
       CHECK(std::ranges::equal(header, std::span(packet.payload.data() - 8, 8)));
     }
@@ -80,7 +80,7 @@ TEST_CASE("ttl and traffic class are the header's") {
     frame.traffic_class = 46 << 2 | 1;
     const auto bytes = frame.build();
     Packet packet;
-    REQUIRE_FALSE(mcr::parse(bytes, {}, frame.link_header, packet));
+    REQUIRE_FALSE(mcr::parse_frame(bytes, {}, frame.link_header, packet));
     CHECK(packet.ttl == 1);
     CHECK(packet.traffic_class == (46 << 2 | 1));
   }
@@ -133,7 +133,7 @@ TEST_CASE("a plain IPv6 datagram is read as it was sent") {
       frame.padding = 3;
       const auto bytes = frame.build();
       Packet packet;
-      REQUIRE_FALSE(mcr::parse(bytes, {}, link_header, packet));
+      REQUIRE_FALSE(mcr::parse_frame(bytes, {}, link_header, packet));
       CHECK(packet.source == frame.source);
       CHECK(packet.destination == frame.destination);
       CHECK(packet.payload.size() == size);
@@ -185,7 +185,7 @@ TEST_CASE("IPv6 extension headers are passed over, or are the reason of a drop")
     frame.extensions = test.headers;
     const auto bytes = frame.build();
     Packet packet;
-    CHECK(mcr::parse(bytes, {}, 14, packet) == test.expected);
+    CHECK(mcr::parse_frame(bytes, {}, 14, packet) == test.expected);
     if (test.expected) continue;
     CHECK(packet.destination == frame.destination);
     CHECK(packet.payload.size() == frame.payload.size());
@@ -240,7 +240,7 @@ TEST_CASE("IPv6 demands a checksum") {
     VnetHeader vnet;
     vnet.flags = flags;
     Packet packet;
-    REQUIRE_FALSE(mcr::parse(bytes, vnet, 14, packet));
+    REQUIRE_FALSE(mcr::parse_frame(bytes, vnet, 14, packet));
     CHECK_FALSE(packet.checksum_trusted);
     CHECK_FALSE(mcr::checksum_holds(packet));
   }
@@ -254,7 +254,7 @@ TEST_CASE("IPv6 demands a checksum") {
     sums_up[checksum + i] = std::byte{0};
   }
   Packet packet;
-  REQUIRE_FALSE(mcr::parse(sums_up, {}, 14, packet));
+  REQUIRE_FALSE(mcr::parse_frame(sums_up, {}, 14, packet));
   CHECK_FALSE(mcr::checksum_holds(packet));
 }
 
@@ -270,7 +270,7 @@ TEST_CASE("every cut-off frame is refused, and nothing behind its end is read") 
         const std::vector<std::byte> cut(whole.begin(),
                                          whole.begin() + static_cast<std::ptrdiff_t>(size));
         Packet packet;
-        CHECK(mcr::parse(cut, {}, link_header, packet));
+        CHECK(mcr::parse_frame(cut, {}, link_header, packet));
       }
     }
 }
@@ -280,20 +280,20 @@ TEST_CASE("the checksum is believed, absent or verified") {
   frame.break_checksum = true;
   auto bytes = frame.build();
   Packet packet;
-  REQUIRE_FALSE(mcr::parse(bytes, {}, 14, packet));
+  REQUIRE_FALSE(mcr::parse_frame(bytes, {}, 14, packet));
   CHECK_FALSE(packet.checksum_trusted);
   CHECK_FALSE(mcr::checksum_holds(packet));
 
   for (const auto flag : {VnetHeader::needs_checksum, VnetHeader::data_valid}) {
     VnetHeader vnet;
     vnet.flags = flag;
-    REQUIRE_FALSE(mcr::parse(bytes, vnet, 14, packet));
+    REQUIRE_FALSE(mcr::parse_frame(bytes, vnet, 14, packet));
     CHECK(packet.checksum_trusted);
   }
 
   frame.with_checksum = false;
   bytes = frame.build();
-  REQUIRE_FALSE(mcr::parse(bytes, {}, 14, packet));
+  REQUIRE_FALSE(mcr::parse_frame(bytes, {}, 14, packet));
   CHECK(packet.checksum_trusted);
 }
 
@@ -306,7 +306,7 @@ TEST_CASE("one flipped bit anywhere breaks the checksum") {
       byte = static_cast<std::uint8_t>(random());
     auto bytes = frame.build();
     Packet packet;
-    REQUIRE_FALSE(mcr::parse(bytes, {}, 14, packet));
+    REQUIRE_FALSE(mcr::parse_frame(bytes, {}, 14, packet));
     REQUIRE(mcr::checksum_holds(packet));
     const auto at = bytes.size() - 1 - random() % frame.payload.size();
     bytes[at] ^= std::byte{static_cast<std::uint8_t>(1U << random() % 8)};
@@ -326,7 +326,7 @@ TEST_CASE("a superframe is read as its datagrams") {
   for (const auto& test : {Case{100, 100, 10}, Case{300, 300, 4}, Case{999, 999, 2},
                            Case{1000, 1000, 1}, Case{1400, 1000, 1}}) {
     Packet packet;
-    REQUIRE_FALSE(mcr::parse(bytes, superframe(test.segment), 14, packet));
+    REQUIRE_FALSE(mcr::parse_frame(bytes, superframe(test.segment), 14, packet));
     CHECK(packet.segment == test.expected_segment);
     CHECK(packet.datagrams == test.datagrams);
     CHECK(packet.checksum_trusted);
