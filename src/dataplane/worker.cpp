@@ -193,7 +193,7 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
   const auto entries = table.lookup(frame.slot, packet.destination);
   if (entries.empty()) return counters.unmatched.add(packet.datagrams);
 
-  const bool intact = packet.checksum_trusted || checksum_holds(packet);
+  const bool intact = packet.checksum_trusted || udp_checksum_holds(packet);
   const bool own = table.is_own(packet.source);
   bool taken = false;
   for (const auto& entry : entries) {

@@ -202,7 +202,7 @@ std::optional<InputDrop> parse_frame(std::span<const std::byte> frame, const Vne
   return InputDrop::not_ip;
 }
 
-bool checksum_holds(const Packet& packet) noexcept {
+bool udp_checksum_holds(const Packet& packet) noexcept {
   const auto* header = packet.payload.data() - udp_header;
   const std::size_t length = udp_header + packet.payload.size();
   const auto sum = word_sum({header, length}) +

@@ -42,7 +42,7 @@ void check_accepted(std::span<const std::byte> frame, std::size_t link_header,
   require(packet.payload.size() <= std::size_t{packet.segment} * packet.datagrams);
   require(packet.datagrams == 1 ||
           packet.payload.size() > std::size_t{packet.segment} * (packet.datagrams - 1));
-  static_cast<void>(mcr::checksum_holds(packet));
+  static_cast<void>(mcr::udp_checksum_holds(packet));
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ struct Packet {
   std::uint32_t datagrams = 1;
   std::uint8_t ttl = 0;            ///< or IPv6 hop limit; superframes are made of equal ones
   std::uint8_t traffic_class = 0;  ///< DSCP << 2 | ECN (RFC 2474, RFC 3168)
-  bool checksum_trusted = true;    ///< false: call checksum_holds() before forwarding
+  bool checksum_trusted = true;    ///< false: call udp_checksum_holds() before forwarding
 };
 
 /// Reads one frame as AF_PACKET delivers it behind its vnet header.
@@ -52,7 +52,7 @@ struct Packet {
 
 /// The UDP checksum of a datagram that parse_frame() accepted and does not trust: a full pass over
 /// the payload. None at all, which only IPv4 allows, does not hold.
-[[nodiscard]] bool checksum_holds(const Packet& packet) noexcept;
+[[nodiscard]] bool udp_checksum_holds(const Packet& packet) noexcept;
 
 /// The UDP header of a datagram with this payload, its checksum included: a full pass over the
 /// payload.

@@ -48,7 +48,7 @@ TEST_CASE("a plain datagram is read as it was sent") {
         CHECK(packet.segment == size);
         CHECK(packet.datagrams == 1);
         CHECK_FALSE(packet.checksum_trusted);
-        CHECK(mcr::checksum_holds(packet));
+        CHECK(mcr::udp_checksum_holds(packet));
       }
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("a plain IPv6 datagram is read as it was sent") {
       CHECK(packet.segment == size);
       CHECK(packet.datagrams == 1);
       CHECK_FALSE(packet.checksum_trusted);
-      CHECK(mcr::checksum_holds(packet));
+      CHECK(mcr::udp_checksum_holds(packet));
     }
 }
 
@@ -189,7 +189,7 @@ TEST_CASE("IPv6 extension headers are passed over, or are the reason of a drop")
     if (test.expected) continue;
     CHECK(packet.destination == frame.destination);
     CHECK(packet.payload.size() == frame.payload.size());
-    CHECK(mcr::checksum_holds(packet));
+    CHECK(mcr::udp_checksum_holds(packet));
   }
 }
 
@@ -242,7 +242,7 @@ TEST_CASE("IPv6 demands a checksum") {
     Packet packet;
     REQUIRE_FALSE(mcr::parse_frame(bytes, vnet, 14, packet));
     CHECK_FALSE(packet.checksum_trusted);
-    CHECK_FALSE(mcr::checksum_holds(packet));
+    CHECK_FALSE(mcr::udp_checksum_holds(packet));
   }
   // A payload that makes the sum right with nothing in the checksum's place.
   frame.payload = {0, 0};
@@ -255,7 +255,7 @@ TEST_CASE("IPv6 demands a checksum") {
   }
   Packet packet;
   REQUIRE_FALSE(mcr::parse_frame(sums_up, {}, 14, packet));
-  CHECK_FALSE(mcr::checksum_holds(packet));
+  CHECK_FALSE(mcr::udp_checksum_holds(packet));
 }
 
 TEST_CASE("every cut-off frame is refused, and nothing behind its end is read") {
@@ -282,7 +282,7 @@ TEST_CASE("the checksum is believed, absent or verified") {
   Packet packet;
   REQUIRE_FALSE(mcr::parse_frame(bytes, {}, 14, packet));
   CHECK_FALSE(packet.checksum_trusted);
-  CHECK_FALSE(mcr::checksum_holds(packet));
+  CHECK_FALSE(mcr::udp_checksum_holds(packet));
 
   for (const auto flag : {VnetHeader::needs_checksum, VnetHeader::data_valid}) {
     VnetHeader vnet;
@@ -307,10 +307,10 @@ TEST_CASE("one flipped bit anywhere breaks the checksum") {
     auto bytes = frame.build();
     Packet packet;
     REQUIRE_FALSE(mcr::parse_frame(bytes, {}, 14, packet));
-    REQUIRE(mcr::checksum_holds(packet));
+    REQUIRE(mcr::udp_checksum_holds(packet));
     const auto at = bytes.size() - 1 - random() % frame.payload.size();
     bytes[at] ^= std::byte{static_cast<std::uint8_t>(1U << random() % 8)};
-    CHECK_FALSE(mcr::checksum_holds(packet));
+    CHECK_FALSE(mcr::udp_checksum_holds(packet));
   }
 }
 
