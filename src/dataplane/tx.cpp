@@ -110,7 +110,7 @@ void Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buff
   const auto* send_header = &output.header;
   if (output.per_packet_fields != 0) {
     send_header = &(filled_ = output.header);
-    if (const auto reason = fill(filled_, output.per_packet_fields, packet))
+    if (const auto reason = fill_per_packet_fields(filled_, output.per_packet_fields, packet))
       return count_drop(output.slot, *reason, packet.datagrams);
   }
 

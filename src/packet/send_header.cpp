@@ -90,8 +90,8 @@ std::uint8_t per_packet_fields_of(const Output& output) noexcept {
   return parts;
 }
 
-std::optional<OutputDrop> fill(SendHeader& header, std::uint8_t fields,
-                               const Packet& packet) noexcept {
+std::optional<OutputDrop> fill_per_packet_fields(SendHeader& header, std::uint8_t fields,
+                                                 const Packet& packet) noexcept {
   if ((fields & (per_packet_fields::ttl | per_packet_fields::decremented_ttl)) != 0) {
     const int ttl = packet.ttl - ((fields & per_packet_fields::decremented_ttl) != 0 ? 1 : 0);
     if (ttl <= 0) return OutputDrop::ttl_expired;

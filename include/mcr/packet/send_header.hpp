@@ -46,7 +46,8 @@ inline constexpr std::uint8_t source = 16;  ///< the packet's
 [[nodiscard]] std::uint8_t per_packet_fields_of(const Output& output) noexcept;
 
 /// Fills in what the output takes from the packet. Returns why the packet cannot leave, or nothing.
-[[nodiscard]] std::optional<OutputDrop> fill(SendHeader& header, std::uint8_t fields,
-                                             const Packet& packet) noexcept;
+[[nodiscard]] std::optional<OutputDrop> fill_per_packet_fields(SendHeader& header,
+                                                               std::uint8_t fields,
+                                                               const Packet& packet) noexcept;
 
 }  // namespace mcr

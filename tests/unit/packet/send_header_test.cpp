@@ -110,7 +110,7 @@ TEST_CASE("the ttl of a packet goes on, or one less; what runs out does not leav
     output.ttl = {mode};
     auto header = make_send_header(output, 3, ip(source));
     const auto before = controls(header).size();
-    const auto drop = fill(header, per_packet_fields_of(output), arriving(ttl));
+    const auto drop = fill_per_packet_fields(header, per_packet_fields_of(output), arriving(ttl));
     if (leaving == 0) {
       CHECK(drop == OutputDrop::ttl_expired);
     } else {
@@ -129,7 +129,7 @@ TEST_CASE("a dscp goes out without ECN bits, the output's own or the packet's") 
     auto header = make_send_header(output, 3, ip(source));
     auto packet = arriving(1);
     packet.traffic_class = 34 << 2 | 3;
-    CHECK_FALSE(fill(header, per_packet_fields_of(output), packet));
+    CHECK_FALSE(fill_per_packet_fields(header, per_packet_fields_of(output), packet));
     CHECK(integer(header, IPPROTO_IP, IP_TTL) + integer(header, IPPROTO_IPV6, IPV6_HOPLIMIT) ==
           9 - 1);
     return header;
@@ -150,7 +150,7 @@ TEST_CASE("a preserved source is the packet's, unless no host can have it") {
     header = make_send_header(output, 3, ip(own));
     Packet packet;
     packet.source = {ip(sender), 4000};
-    return fill(header, per_packet_fields_of(output), packet);
+    return fill_per_packet_fields(header, per_packet_fields_of(output), packet);
   };
   SendHeader header;
   REQUIRE_FALSE(filled("239.1.1.1", "0.0.0.0", "203.0.113.7", header));
