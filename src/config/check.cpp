@@ -177,7 +177,7 @@ void check_outputs(const PlacedRule& placed, Diagnostics& diagnostics) {
 bool check_total(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   std::size_t count = 0;
   for (const auto& placed : rules) {
-    const auto each = mapped(placed.rule).size();
+    const auto each = mapped_destinations(placed.rule).size();
     for (std::size_t o = 0; o < placed.rule.outputs.size(); ++o) {
       count += each;
       if (count <= limits::outputs) continue;

@@ -82,7 +82,7 @@ std::string ConfigError::str() const {
   return fmt::format("{}:{}:{}: {}", file, line, column, message);
 }
 
-Destinations mapped(const Rule& rule) {
+Destinations mapped_destinations(const Rule& rule) {
   Destinations result;
   for (const auto& output : rule.outputs) {
     result.addresses = std::max(result.addresses, output.addresses);

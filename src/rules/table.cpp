@@ -197,7 +197,7 @@ class TableCompiler {
 void TableCompiler::add(const Rule& rule, const RuleStatus& status) {
   // Also a rule that waits keeps its counters.
   const auto slot = index_of(slots_.rules, rule.name, "rules");
-  const Layout layout{table_.outputs_.size(), rule.outputs.size(), mapped(rule)};
+  const Layout layout{table_.outputs_.size(), rule.outputs.size(), mapped_destinations(rule)};
   table_.outputs_.resize(layout.first + layout.mapped.size() * layout.outputs);
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
     add_output(rule, i, rule.enabled && status.output_reasons[i].empty(), layout);

@@ -167,7 +167,7 @@ struct Rule {
 };
 
 /// The groups and ports by which a rule's outputs differ: its outputs are laid out once for each.
-[[nodiscard]] Destinations mapped(const Rule& rule);
+[[nodiscard]] Destinations mapped_destinations(const Rule& rule);
 
 struct Config {
   Daemon daemon;
