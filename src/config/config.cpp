@@ -107,7 +107,7 @@ std::string ConfigDifference::str() const {
   return fmt::format("+{} -{} ~{} ={}", added, removed, changed, unchanged);
 }
 
-ConfigDifference compare(const Config& before, const Config& after) {
+ConfigDifference compare_configs(const Config& before, const Config& after) {
   std::unordered_map<std::string_view, const Rule*> old_rules;
   for (const auto& rule : before.rules)
     old_rules.emplace(rule.name, &rule);

@@ -292,7 +292,7 @@ json Program::take_over_config() {
     log::error("reload refused: the running rules stay");
     return {{"ok", false}, {"errors", list_errors(result.errors)}};
   }
-  const auto difference = compare(relay_.config(), result.config);
+  const auto difference = compare_configs(relay_.config(), result.config);
   const auto& wanted = result.config.daemon.metrics;
   try {
     auto metrics = new_metrics_server(wanted);

@@ -1065,12 +1065,13 @@ TEST_CASE("config: files that cannot be read") {
 
 TEST_CASE("config: two configurations are compared rule by rule") {
   const Config before = good(hop("a", 1, 2) + hop("b", 3, 4) + hop("c", 5, 6));
-  CHECK(compare(before, before) == ConfigDifference{0, 0, 0, 3});
-  CHECK(compare(before, good(hop("c", 5, 6) + hop("a", 1, 2) + hop("b", 3, 4))).unchanged == 3);
+  CHECK(compare_configs(before, before) == ConfigDifference{0, 0, 0, 3});
+  CHECK(compare_configs(before, good(hop("c", 5, 6) + hop("a", 1, 2) + hop("b", 3, 4))).unchanged ==
+        3);
   const Config after = good(hop("a", 1, 2) + hop("b", 3, 9) + hop("d", 5, 6) + hop("e", 7, 8));
-  CHECK(compare(before, after).str() == "+2 -1 ~1 =1");
-  CHECK(compare(Config{}, before).str() == "+3 -0 ~0 =0");
-  CHECK(compare(before, Config{}).str() == "+0 -3 ~0 =0");
+  CHECK(compare_configs(before, after).str() == "+2 -1 ~1 =1");
+  CHECK(compare_configs(Config{}, before).str() == "+3 -0 ~0 =0");
+  CHECK(compare_configs(before, Config{}).str() == "+0 -3 ~0 =0");
 }
 
 }  // namespace mcr
