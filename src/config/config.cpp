@@ -46,7 +46,7 @@ class Loader {
   }
 
   ConfigResult finish() && {
-    auto placed = resolve(raw_, diagnostics_);
+    auto placed = resolve_rules(raw_, diagnostics_);
     check_rules(placed, diagnostics_);
     ConfigResult result;
     result.config.daemon = std::move(raw_.daemon);

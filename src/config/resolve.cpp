@@ -252,7 +252,7 @@ class Resolver {
 
 }  // namespace
 
-std::vector<PlacedRule> resolve(const RawConfig& raw, Diagnostics& diagnostics) {
+std::vector<PlacedRule> resolve_rules(const RawConfig& raw, Diagnostics& diagnostics) {
   Resolver resolver(raw.defaults, diagnostics);
   std::vector<PlacedRule> rules;
   rules.reserve(raw.rules.size());

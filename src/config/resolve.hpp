@@ -17,6 +17,6 @@ struct PlacedRule {
 };
 
 /// Fills in defaults and what outputs take from their input; what is missing is a mistake.
-[[nodiscard]] std::vector<PlacedRule> resolve(const RawConfig& raw, Diagnostics& diagnostics);
+[[nodiscard]] std::vector<PlacedRule> resolve_rules(const RawConfig& raw, Diagnostics& diagnostics);
 
 }  // namespace mcr
