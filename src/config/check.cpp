@@ -111,12 +111,13 @@ class InputCheck {
 
   void refuse(const Input& input, const Holder& holder, const Holder& other) {
     const auto where = diagnostics_.where(other.at);
-    diagnostics_.add(holder.at,
-                     other.rule == holder.rule
-                         ? fmt::format("the rule already takes {}, at {}", match_text(input), where)
-                         : fmt::format("rule {} takes {} too, at {}; only rules with different "
-                                       "sources can share an input",
-                                       quoted(other.rule->rule.name), match_text(input), where));
+    diagnostics_.add(
+        holder.at,
+        other.rule == holder.rule
+            ? fmt::format("the rule already takes {}, at {}", match_text(input), where)
+            : fmt::format("rule {} takes {} too, at {}; only rules with different "
+                          "sources can share an input",
+                          quoted_excerpt(other.rule->rule.name), match_text(input), where));
   }
 
   Diagnostics& diagnostics_;
@@ -135,10 +136,10 @@ void check_names(std::span<const PlacedRule> rules, const std::vector<bool>& inp
     if (placed.rule.name.empty()) continue;
     const auto [first, is_new] = names.try_emplace(placed.rule.name, &placed);
     if (is_new || (!placed.named && input_refused[r])) continue;
-    diagnostics.add(placed.name_at,
-                    fmt::format("a rule named {} is already at {}{}", quoted(placed.rule.name),
-                                diagnostics.where(first->second->name_at),
-                                placed.named ? "" : "; give this one a `name`"));
+    diagnostics.add(placed.name_at, fmt::format("a rule named {} is already at {}{}",
+                                                quoted_excerpt(placed.rule.name),
+                                                diagnostics.where(first->second->name_at),
+                                                placed.named ? "" : "; give this one a `name`"));
   }
 }
 

@@ -36,13 +36,13 @@ std::vector<ConfigError> Diagnostics::sorted() && {
   return errors;
 }
 
-std::string excerpt(std::string_view text) {
+std::string printable_excerpt(std::string_view text) {
   constexpr std::size_t longest = 200;
   return printable(text.substr(0, longest)) + (text.size() > longest ? "..." : "");
 }
 
-std::string quoted(std::string_view text) {
-  return '"' + excerpt(text) + '"';
+std::string quoted_excerpt(std::string_view text) {
+  return '"' + printable_excerpt(text) + '"';
 }
 
 }  // namespace mcr

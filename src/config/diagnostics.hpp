@@ -43,8 +43,8 @@ class Diagnostics {
 };
 
 /// Text of the user's as it can be shown: without control characters, cut when long.
-[[nodiscard]] std::string excerpt(std::string_view text);
+[[nodiscard]] std::string printable_excerpt(std::string_view text);
 /// The same in double quotes.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string quoted_excerpt(std::string_view text);
 
 }  // namespace mcr

@@ -53,9 +53,9 @@ std::string_view nearest_key(std::string_view key, std::span<const std::string_v
 
 std::string unknown_key_message(std::string_view key, std::string_view where,
                                 std::span<const std::string_view> known) {
-  const auto start = fmt::format("unknown key {} in {}", quoted(key), where);
+  const auto start = fmt::format("unknown key {} in {}", quoted_excerpt(key), where);
   const auto nearest = nearest_key(key, known);
-  if (!nearest.empty()) return fmt::format("{}; did you mean {}?", start, quoted(nearest));
+  if (!nearest.empty()) return fmt::format("{}; did you mean {}?", start, quoted_excerpt(nearest));
   return fmt::format("{}; known here: {}", start, fmt::join(known, ", "));
 }
 

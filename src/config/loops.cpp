@@ -127,7 +127,7 @@ class LoopSearch {
   void report(const std::vector<Step>& circle) {
     std::string names;
     for (std::size_t i = 0; i < std::min(circle.size(), most_names); ++i)
-      names += excerpt(rules_[circle[i].node].rule.name) + " -> ";
+      names += printable_excerpt(rules_[circle[i].node].rule.name) + " -> ";
     if (circle.size() > most_names)
       names += fmt::format("({} more) -> ", circle.size() - most_names);
     const PlacedRule& first = rules_[circle.front().node];
@@ -136,7 +136,7 @@ class LoopSearch {
         fmt::format(
             "rules feed each other in a circle: {}{}; `allow_loop = true` in one of them lets "
             "that be",
-            names, excerpt(first.rule.name)));
+            names, printable_excerpt(first.rule.name)));
   }
 
   std::span<const PlacedRule> rules_;

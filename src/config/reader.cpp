@@ -32,7 +32,7 @@ std::optional<unsigned> read_workers(const Value& value) {
   if (value.is_string()) {
     const auto text = value.string();
     if (*text != "auto")
-      value.refuse(fmt::format("{} is neither \"auto\" nor an integer", quoted(*text)));
+      value.refuse(fmt::format("{} is neither \"auto\" nor an integer", quoted_excerpt(*text)));
     return std::nullopt;
   }
   const auto number = value.integer(1, limits::workers);
@@ -72,7 +72,7 @@ std::optional<T> read_choice(const Value& value,
     if (*text == name) return choice;
     known += (known.empty() ? "" : ", ") + std::string(name);
   }
-  value.refuse(fmt::format("{} is none of {}", quoted(*text), known));
+  value.refuse(fmt::format("{} is none of {}", quoted_excerpt(*text), known));
   return std::nullopt;
 }
 
@@ -87,7 +87,8 @@ std::optional<log::Level> read_log_level(const Value& value) {
   if (!text) return std::nullopt;
   const auto level = log::parse_level(*text);
   if (!level)
-    value.refuse(fmt::format("{} is none of error, warning, notice, info, debug", quoted(*text)));
+    value.refuse(
+        fmt::format("{} is none of error, warning, notice, info, debug", quoted_excerpt(*text)));
   return level;
 }
 
@@ -357,7 +358,7 @@ bool refuse_unquoted_dot(const Value& value, std::string_view name, const toml::
     value.diagnostics().add(position_of(key.source(), value.at()),
                             fmt::format("[interface.{0}.{1}]: a name with a dot needs quotes: "
                                         "[interface.\"{0}.{1}\"]",
-                                        excerpt(name), excerpt(key.str())));
+                                        printable_excerpt(name), printable_excerpt(key.str())));
     refused = true;
   }
   return refused;
@@ -369,7 +370,7 @@ void read_interfaces(const Value& value, File& file) {
   if (interfaces == nullptr) return;
   for (const auto& [key, node] : *interfaces) {
     const Position key_at = position_of(key.source(), value.at());
-    const auto header = fmt::format("[interface.{}]", excerpt(key.str()));
+    const auto header = fmt::format("[interface.{}]", printable_excerpt(key.str()));
     const auto* table = Value(header, node, key_at, value.diagnostics()).table();
     if (table == nullptr || refuse_unquoted_dot(value, key.str(), *table)) continue;
     if (const auto fault = interface_name_fault(key.str())) value.diagnostics().add(key_at, *fault);

@@ -117,7 +117,7 @@ std::optional<toml::table> parse_toml(std::string_view text, Position file,
     if (!faulty) return root;
     diagnostics.add(position_at(text, scanner.offset(), file), scanner.fault());
   } catch (const toml::parse_error& error) {
-    diagnostics.add(position_of(error.source(), file), excerpt(error.description()));
+    diagnostics.add(position_of(error.source(), file), printable_excerpt(error.description()));
   }
   return std::nullopt;
 }

@@ -101,12 +101,13 @@ std::string_view scope_fault(const IpAddress& group) {
 std::optional<std::string> interface_name_fault(std::string_view name) {
   if (name.empty()) return "an interface name cannot be empty";
   if (name.size() > 15)
-    return fmt::format("{} is too long for an interface name (15 bytes)", quoted(name));
-  if (name == "." || name == "..") return fmt::format("{} is no interface name", quoted(name));
+    return fmt::format("{} is too long for an interface name (15 bytes)", quoted_excerpt(name));
+  if (name == "." || name == "..")
+    return fmt::format("{} is no interface name", quoted_excerpt(name));
   for (const char byte : name)
     if (byte == '/' || byte == ':' || is_control(byte) || is_kernel_space(byte))
       return fmt::format("{} is no interface name: '/', ':' and white space cannot be in one",
-                         quoted(name));
+                         quoted_excerpt(name));
   return std::nullopt;
 }
 
@@ -168,7 +169,7 @@ std::optional<Ttl> Value::ttl() const {
     if (text->get() == "preserve") return Ttl{Ttl::Mode::preserve};
     if (text->get() == "decrement") return Ttl{Ttl::Mode::decrement};
     refuse(fmt::format("{} is neither a number from 1 to 255 nor \"preserve\" or \"decrement\"",
-                       quoted(text->get())));
+                       quoted_excerpt(text->get())));
     return std::nullopt;
   }
   const auto number = integer(1, 255);
@@ -181,7 +182,7 @@ std::optional<Dscp> Value::dscp() const {
     if (text->get() == "preserve") return Dscp{.preserve = true};
     if (const auto value = parse_dscp(text->get())) return Dscp{.value = *value};
     refuse(fmt::format("{} is neither a number from 0 to {} nor \"preserve\" or one of {}",
-                       quoted(text->get()), dscp_most, dscp_names()));
+                       quoted_excerpt(text->get()), dscp_most, dscp_names()));
     return std::nullopt;
   }
   const auto number = integer(0, dscp_most);
@@ -215,7 +216,7 @@ std::optional<std::string> Value::line(std::size_t most_bytes) const {
   if (text->size() > most_bytes)
     refuse(fmt::format("is {} bytes long, at most {} are allowed", text->size(), most_bytes));
   else if (std::ranges::any_of(*text, is_control))
-    refuse(fmt::format("control characters cannot be in a {}: {}", name_, quoted(*text)));
+    refuse(fmt::format("control characters cannot be in a {}: {}", name_, quoted_excerpt(*text)));
   else
     return text;
   return std::nullopt;
@@ -241,9 +242,9 @@ std::optional<std::uint64_t> Value::buffer_size() const {
     refuse(
         fmt::format("{} is not a size: write \"512 KiB\", \"64 MiB\", \"1 GiB\" or a plain "
                     "number of bytes",
-                    quoted(*text)));
+                    quoted_excerpt(*text)));
   } else if (*size < limits::buffer_min || *size > limits::buffer_max) {
-    refuse(fmt::format("{} is not from 4 KiB to 1 GiB", quoted(*text)));
+    refuse(fmt::format("{} is not from 4 KiB to 1 GiB", quoted_excerpt(*text)));
   } else {
     return size;
   }
@@ -259,9 +260,9 @@ std::optional<std::uint64_t> Value::bit_rate() const {
     refuse(
         fmt::format("{} is not a rate: write \"64 kbit\", \"10 Mbit\", \"1 Gbit\" or a plain "
                     "number of bits a second",
-                    quoted(*text)));
+                    quoted_excerpt(*text)));
   else if (*rate < 1 || *rate > limits::max_bps)
-    refuse(fmt::format("{} is not from 1 bit to 1000 Gbit a second", quoted(*text)));
+    refuse(fmt::format("{} is not from 1 bit to 1000 Gbit a second", quoted_excerpt(*text)));
   else
     return rate;
   return std::nullopt;
@@ -273,11 +274,12 @@ std::optional<std::chrono::microseconds> Value::duration(std::chrono::microsecon
   if (!text) return std::nullopt;
   const auto time = parse_duration(*text);
   if (!time)
-    refuse(fmt::format("{} is not a time: write \"20us\", \"5ms\" or \"1s\"", quoted(*text)));
+    refuse(
+        fmt::format("{} is not a time: write \"20us\", \"5ms\" or \"1s\"", quoted_excerpt(*text)));
   else if (*time > longest)
-    refuse(fmt::format("{} is more than {}", quoted(*text), duration_text(longest)));
+    refuse(fmt::format("{} is more than {}", quoted_excerpt(*text), duration_text(longest)));
   else if (*time < shortest)
-    refuse(fmt::format("{} is less than {}", quoted(*text), duration_text(shortest)));
+    refuse(fmt::format("{} is less than {}", quoted_excerpt(*text), duration_text(shortest)));
   else
     return time;
   return std::nullopt;
@@ -290,9 +292,9 @@ std::optional<Endpoint> Value::listener() const {
   if (!endpoint)
     refuse(
         fmt::format("{} is not an address and a port: write \"127.0.0.1:9464\" or \"[::1]:9464\"",
-                    quoted(*text)));
+                    quoted_excerpt(*text)));
   else if (endpoint->address.is_multicast() || endpoint->address.is_broadcast())
-    refuse(fmt::format("{} is no address of a host", quoted(*text)));
+    refuse(fmt::format("{} is no address of a host", quoted_excerpt(*text)));
   else
     return endpoint;
   return std::nullopt;
@@ -306,12 +308,13 @@ std::optional<IpAddress> Value::address() const {
   const auto parsed = has_nul ? std::nullopt : IpAddress::parse(*text);
   const auto scope = text->find('%');
   if (!parsed && scope != std::string::npos && IpAddress::parse(text->substr(0, scope)))
-    refuse(fmt::format("{}: leave \"{}\" out; `interface` says which link is meant", quoted(*text),
-                       excerpt(text->substr(scope))));
+    refuse(fmt::format("{}: leave \"{}\" out; `interface` says which link is meant",
+                       quoted_excerpt(*text), printable_excerpt(text->substr(scope))));
   else if (!parsed)
-    refuse(fmt::format("{} is not an IP address", quoted(*text)));
+    refuse(fmt::format("{} is not an IP address", quoted_excerpt(*text)));
   else if (const auto inner = parsed->mapped_v4())
-    refuse(fmt::format("{} is an IPv4 address in IPv6 form: write \"{}\"", quoted(*text), *inner));
+    refuse(fmt::format("{} is an IPv4 address in IPv6 form: write \"{}\"", quoted_excerpt(*text),
+                       *inner));
   else
     return parsed;
   return std::nullopt;
@@ -354,12 +357,13 @@ std::optional<Prefix> Value::block() const {
   const bool has_nul = text.find('\0') != std::string_view::npos;
   const auto prefix = has_nul ? std::nullopt : Prefix::parse(text);
   if (!prefix)
-    refuse(fmt::format("{} is not a block of addresses, such as \"10.1.0.0/24\"", quoted(text)));
+    refuse(fmt::format("{} is not a block of addresses, such as \"10.1.0.0/24\"",
+                       quoted_excerpt(text)));
   else if (prefix->first().mapped_v4())
-    refuse(fmt::format("{} is a block of IPv4 addresses in IPv6 form", quoted(text)));
+    refuse(fmt::format("{} is a block of IPv4 addresses in IPv6 form", quoted_excerpt(text)));
   else if (prefix->first() != IpAddress::parse(text.substr(0, slash())))
-    refuse(fmt::format("{} has bits set behind its length: did you mean \"{}\"?", quoted(text),
-                       prefix->str()));
+    refuse(fmt::format("{} has bits set behind its length: did you mean \"{}\"?",
+                       quoted_excerpt(text), prefix->str()));
   else
     return prefix;
   return std::nullopt;
@@ -410,11 +414,11 @@ std::optional<PortRange> Value::ports() const {
   const auto rest = dashed ? std::from_chars(dash.ptr + 1, end, last) : dash;
   if (!dashed || rest.ec != std::errc() || rest.ptr != end)
     refuse(fmt::format("{} is neither a number nor a range of ports, such as \"5000-5010\"",
-                       quoted(text)));
+                       quoted_excerpt(text)));
   else if (first < 1 || last > 65535)
-    refuse(fmt::format("{} is not from 1 to 65535", quoted(text)));
+    refuse(fmt::format("{} is not from 1 to 65535", quoted_excerpt(text)));
   else if (last < first)
-    refuse(fmt::format("{} ends before it begins", quoted(text)));
+    refuse(fmt::format("{} ends before it begins", quoted_excerpt(text)));
   else
     return PortRange{static_cast<std::uint16_t>(first),
                      static_cast<std::uint16_t>(last - first + 1)};
