@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "mcr/rules/table.hpp"
+#include "mcr/rules/compiler.hpp"
 
 namespace mcr::bench {
 
@@ -59,7 +59,7 @@ inline RuleTable table(std::size_t count) {
   const auto config = rules(count);
   const auto interfaces = two_interfaces();
   SlotAllocators allocators;
-  return compile(config, interfaces, judged(config, interfaces), allocators, 1);
+  return compile_table(config, interfaces, judged(config, interfaces), allocators, 1);
 }
 
 }  // namespace mcr::bench

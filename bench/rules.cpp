@@ -1,5 +1,5 @@
 // The rule table: looking a destination up, and compiling the table.
-#include "mcr/rules/table.hpp"
+#include "mcr/rules/compiler.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -48,7 +48,7 @@ void compile_table(benchmark::State& state) {
   const auto statuses = bench::judged(config, interfaces);
   for (auto _ : state) {
     SlotAllocators allocators;
-    const auto table = compile(config, interfaces, statuses, allocators, 1);
+    const auto table = compile_table(config, interfaces, statuses, allocators, 1);
     benchmark::DoNotOptimize(table.generation());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -62,7 +62,7 @@ void recompile_table(benchmark::State& state) {
   SlotAllocators allocators;
   for (auto _ : state) {
     const auto statuses = bench::judged(config, interfaces);
-    const auto table = compile(config, interfaces, statuses, allocators, 1);
+    const auto table = compile_table(config, interfaces, statuses, allocators, 1);
     benchmark::DoNotOptimize(table.generation());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -8,6 +8,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/rules/compiler.hpp"
 
 namespace mcr {
 
@@ -152,8 +153,8 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   std::unique_ptr<RuleTable> table;
   try {
     const auto generation = rules_.latest().generation() + 1;
-    table = std::make_unique<RuleTable>(compile(config, interfaces, statuses, slots_, generation,
-                                                sockets_.source_port(), senders_.keys()));
+    table = std::make_unique<RuleTable>(compile_table(
+        config, interfaces, statuses, slots_, generation, sockets_.source_port(), senders_.keys()));
     sockets_.open(*table, config);
     port_guards_.hold(*table);
     sockets_.widen(*table);
@@ -262,7 +263,7 @@ void Relay::log_rule_changes(const std::vector<RuleStatus>& before,
     else if (now.state == RuleState::disabled)
       log::info("rule disabled: rule={}", log::value(name_of_rule));
     else
-      log::warning("rule {}: rule={} reason={}", name(now.state), log::value(name_of_rule),
+      log::warning("rule {}: rule={} reason={}", to_string(now.state), log::value(name_of_rule),
                    log::value(now.reason));
   }
 }

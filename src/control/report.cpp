@@ -205,7 +205,7 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
     reason = reason.empty() ? silence : silence + "; " + reason;
   }
   return {{"name", rule.name},
-          {"state", name(state)},
+          {"state", to_string(state)},
           {"reason", std::move(reason)},
           {"comment", rule.comment},
           {"expect", describe(rule.expect)},
@@ -343,7 +343,7 @@ std::string Relay::summary() const {
   std::string text;
   for (const auto& [state, count] : states)
     text += fmt::format("{}{}{} {}", text.empty() ? "" : ", ", count, text.empty() ? " rules" : "",
-                        name(state));
+                        to_string(state));
   return text;
 }
 

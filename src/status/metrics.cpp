@@ -262,7 +262,7 @@ void add_rules(Exposition& text, std::span<const RuleMetrics> rules,
   text.begin("mcr_rule_state", "1 for the state that the rule is in.");
   std::array<std::string, rule_states.size()> states;
   for (std::size_t i = 0; i < states.size(); ++i)
-    states[i] = label("state", name(rule_states[i]));
+    states[i] = label("state", to_string(rule_states[i]));
   for (std::size_t i = 0; i < rules.size(); ++i)
     for (std::size_t s = 0; s < states.size(); ++s)
       text.add(labelled[i].labels, states[s], rules[i].state == rule_states[s] ? "1" : "0");

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "mcr/config/config.hpp"
 #include "mcr/base/error.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/packet/filter.hpp"
-#include "mcr/rules/table.hpp"
+#include "mcr/rules/compiler.hpp"
 #include "require.hpp"
 
 using mcr::test::require;
@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     standings.push_back(judge(rule, host, [](const mcr::Input&) { return std::string(); }));
   mcr::SlotAllocators allocators;
   try {
-    check_table(compile(config, host, standings, allocators, 1));
+    check_table(compile_table(config, host, standings, allocators, 1));
   } catch (const mcr::Failure&) {  // a book of allocators is full
   }
   return 0;

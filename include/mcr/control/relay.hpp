@@ -26,6 +26,8 @@
 #include "mcr/host/interfaces.hpp"
 #include "mcr/host/netlink.hpp"
 #include "mcr/rules/counters.hpp"
+#include "mcr/rules/rule_state.hpp"
+#include "mcr/rules/slot_allocator.hpp"
 #include "mcr/rules/table.hpp"
 #include "mcr/status/metrics.hpp"
 #include "mcr/status/totals.hpp"

@@ -9,7 +9,8 @@
 #include <map>
 #include <vector>
 
-#include "mcr/rules/table.hpp"
+#include "mcr/config/socket_kind.hpp"
+#include "mcr/rules/counters.hpp"
 
 namespace mcr {
 

@@ -16,6 +16,7 @@
 #include "mcr/dataplane/tx.hpp"
 #include "mcr/dataplane/worker.hpp"
 #include "mcr/host/source_port.hpp"
+#include "mcr/rules/slot_allocator.hpp"
 #include "mcr/rules/table.hpp"
 
 namespace mcr {

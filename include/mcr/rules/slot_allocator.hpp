@@ -3,11 +3,17 @@
 // control has seen that nothing is in flight on it.
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
-#include <vector>
+#include <string>
+
+#include "mcr/base/address.hpp"
+#include "mcr/config/socket_kind.hpp"
+#include "mcr/rules/counters.hpp"
 
 namespace mcr {
 
@@ -55,6 +61,23 @@ class SlotAllocator {
   Index next_ = 0;
   std::set<Index> free_;
   std::map<Key, Index> entries_;
+};
+
+/// An output's counters begin with its identity: rule, interface, destination.
+struct OutputKey {
+  std::string rule;
+  std::string interface;
+  Endpoint destination;
+
+  auto operator<=>(const OutputKey&) const = default;
+};
+
+/// Every number a table refers to. Control thread only.
+struct SlotAllocators {
+  SlotAllocator<std::string> rules{slots::rules};
+  SlotAllocator<OutputKey> outputs{slots::outputs};
+  SlotAllocator<RxKey> rx{slots::rx};
+  SlotAllocator<TxKey> tx{slots::tx};
 };
 
 }  // namespace mcr

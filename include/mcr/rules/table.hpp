@@ -1,4 +1,4 @@
-// The rule table: what a worker reads. Compiled from Config and Interfaces, never changed after.
+// The rule table: what a worker reads. compiler.hpp makes it; nothing changes it.
 // Counters and sockets are named by index (slot_allocator.hpp), so that a table can be freed while
 // sends of it are still in flight.
 #pragma once
@@ -6,57 +6,17 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "mcr/base/address.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rate_limit.hpp"
 #include "mcr/config/socket_kind.hpp"
-#include "mcr/host/interfaces.hpp"
 #include "mcr/packet/send_header.hpp"
-#include "mcr/rules/counters.hpp"
-#include "mcr/rules/slot_allocator.hpp"
 
 namespace mcr {
-
-/// An output's counters begin with its identity: rule, interface, destination.
-struct OutputKey {
-  std::string rule;
-  std::string interface;
-  Endpoint destination;
-
-  auto operator<=>(const OutputKey&) const = default;
-};
-
-/// Every number a table refers to. Control thread only.
-struct SlotAllocators {
-  SlotAllocator<std::string> rules{slots::rules};
-  SlotAllocator<OutputKey> outputs{slots::outputs};
-  SlotAllocator<RxKey> rx{slots::rx};
-  SlotAllocator<TxKey> tx{slots::tx};
-};
-
-enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
-[[nodiscard]] std::string_view name(RuleState state) noexcept;
-
-/// What can be said of a rule from outside the packet path. Empty reason: usable. An active rule
-/// has a reason when only a part of its inputs or outputs can be used.
-struct RuleStatus {
-  RuleState state = RuleState::active;
-  std::string reason;
-  std::vector<std::string> input_reasons;   ///< one per input
-  std::vector<std::string> output_reasons;  ///< one per output
-};
-
-/// Why the kernel refused what an input must join; "" when it did not.
-using JoinRefusal = std::function<std::string(const Input&)>;
-
-[[nodiscard]] RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
-                                     const JoinRefusal& join_refusal);
 
 /// Of the kind of a raw tx slot, the one that sends from `source_port`: in bulk, which a raw
 /// one cannot.
@@ -160,6 +120,8 @@ class RuleTable {
     std::uint32_t count = 0;  ///< 0: empty
   };
 
+  [[nodiscard]] static std::uint64_t hash(std::uint16_t rx_slot,
+                                          const Endpoint& destination) noexcept;
   [[nodiscard]] bool at(const Bucket& bucket, std::uint16_t rx_slot,
                         const Endpoint& destination) const noexcept;
   [[nodiscard]] bool has_own(const Endpoint& source) const noexcept;
@@ -176,14 +138,5 @@ class RuleTable {
   std::vector<TableRx> rx_;
   std::vector<TableTx> tx_;
 };
-
-/// Compiles the active rules. Adds what it needs to `allocators`; removes nothing from there.
-/// `statuses`: one per rule, from rule_status(). `source_port`: of outputs that name none.
-/// `senders`: tx slots to have beside the raw ones of their kind, sorted; those without one are
-/// left out. Throws Failure (config) when a book of allocators is full.
-[[nodiscard]] RuleTable compile(const Config& config, const Interfaces& interfaces,
-                                const std::vector<RuleStatus>& statuses, SlotAllocators& allocators,
-                                std::uint64_t generation, std::uint16_t source_port = 0,
-                                std::span<const TxKey> senders = {});
 
 }  // namespace mcr

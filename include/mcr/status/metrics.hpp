@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "mcr/config/destinations.hpp"
-#include "mcr/rules/table.hpp"
+#include "mcr/rules/rule_state.hpp"
 #include "mcr/status/totals.hpp"
 
 namespace mcr {

@@ -21,6 +21,7 @@
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/dataplane/tx.hpp"
 #include "mcr/host/ethtool.hpp"
+#include "mcr/rules/compiler.hpp"
 
 using namespace mcr;
 
@@ -51,7 +52,7 @@ RuleTable one_rule(bool segments = true) {
   const Interfaces interfaces({link("in", 2), out});
   const auto standing = rule_status(rule, interfaces, [](const Input&) { return std::string(); });
   SlotAllocators allocators;
-  return compile(config, interfaces, {standing}, allocators, 1);
+  return compile_table(config, interfaces, {standing}, allocators, 1);
 }
 
 /// A ring whose requests are looked at, and never handed over.

@@ -1,0 +1,39 @@
+// The state of a rule as far as it can be told from outside the packet path: from the
+// configuration, the interfaces and the joins. Pure; control thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcr/base/address.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/host/interfaces.hpp"
+
+namespace mcr {
+
+enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
+[[nodiscard]] std::string_view to_string(RuleState state) noexcept;
+
+/// What can be said of a rule from outside the packet path. Empty reason: usable. An active rule
+/// has a reason when only a part of its inputs or outputs can be used.
+struct RuleStatus {
+  RuleState state = RuleState::active;
+  std::string reason;
+  std::vector<std::string> input_reasons;   ///< one per input
+  std::vector<std::string> output_reasons;  ///< one per output
+};
+
+/// Why the kernel refused what an input must join; "" when it did not.
+using JoinRefusal = std::function<std::string(const Input&)>;
+
+[[nodiscard]] RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
+                                     const JoinRefusal& join_refusal);
+
+/// The address that an output sends from, null if it has none. Not for an output that preserves
+/// its senders' addresses. `output.interface` exists. Valid as long as both arguments.
+[[nodiscard]] const IpAddress* source_address(const Output& output, const Interfaces& interfaces);
+
+}  // namespace mcr

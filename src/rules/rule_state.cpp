@@ -1,0 +1,114 @@
+#include "mcr/rules/rule_state.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace mcr {
+
+namespace {
+
+std::string why_unusable(const Interface* interface, const std::string& name) {
+  if (interface == nullptr) return fmt::format("interface {} does not exist", name);
+  if (!interface->up) return fmt::format("interface {} is down", name);
+  return {};
+}
+
+std::string why_unusable(const Input& input, const Interfaces& interfaces) {
+  const auto* interface = interfaces.find(input.interface);
+  auto reason = why_unusable(interface, input.interface);
+  if (!reason.empty()) return reason;
+  if (interface->enslaved)
+    return fmt::format("interface {0} is part of a bond: name the bond instead of {0}",
+                       input.interface);
+  if (!interface->link_header())
+    return fmt::format("interface {} is of a type that cannot be an input (ARPHRD {})",
+                       input.interface, interface->type);
+  if (!input.local && !input.destination.is_multicast() && !interfaces.has(input.destination))
+    return fmt::format("{} is no address of this host", input.destination);
+  return {};
+}
+
+std::string why_no_source(const Interface& interface, const IpAddress& destination) {
+  if (destination.is_v4())
+    return fmt::format("interface {} has no usable source address", interface.name);
+  const bool link_local = std::ranges::any_of(interface.addresses, &IpAddress::is_link_local_v6);
+  return link_local ? fmt::format(
+                          "interface {} has only a link-local IPv6 address, not good beyond "
+                          "its link, where {} may be",
+                          interface.name, destination)
+                    : fmt::format("interface {} has no usable IPv6 address", interface.name);
+}
+
+std::string why_unusable(const Output& output, const Interfaces& interfaces) {
+  auto reason = why_unusable(interfaces.find(output.interface), output.interface);
+  if (!reason.empty()) return reason;
+  if (output.source.mode == Source::Mode::preserve || source_address(output, interfaces) != nullptr)
+    return {};
+  if (output.source.mode == Source::Mode::address)
+    return fmt::format("source {} is no address of this host", output.source.address);
+  return why_no_source(*interfaces.find(output.interface), output.destination);
+}
+
+bool all_refused(const std::vector<std::string>& reasons) {
+  return std::ranges::none_of(reasons, &std::string::empty);
+}
+
+std::string first_refusal(const RuleStatus& status) {
+  for (const auto* reasons : {&status.input_reasons, &status.output_reasons})
+    for (const auto& reason : *reasons)
+      if (!reason.empty()) return reason;
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(RuleState state) noexcept {
+  static constexpr std::array<std::string_view, 5> names{"active", "waiting", "failed", "silent",
+                                                         "disabled"};
+  return names[static_cast<std::size_t>(state)];
+}
+
+RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
+                       const JoinRefusal& join_refusal) {
+  RuleStatus status;
+  if (!rule.enabled) {
+    status.state = RuleState::disabled;
+    status.input_reasons.resize(rule.inputs.size());
+    status.output_reasons.resize(rule.outputs.size());
+    return status;
+  }
+  std::string join_refused;
+  for (const auto& input : rule.inputs) {
+    auto reason = why_unusable(input, interfaces);
+    if (reason.empty()) {
+      reason = join_refusal(input);
+      if (join_refused.empty()) join_refused = reason;
+    }
+    status.input_reasons.push_back(std::move(reason));
+  }
+  for (const auto& output : rule.outputs)
+    status.output_reasons.push_back(why_unusable(output, interfaces));
+
+  if (all_refused(status.input_reasons)) {
+    status.state = join_refused.empty() ? RuleState::waiting : RuleState::failed;
+    status.reason = join_refused.empty() ? status.input_reasons.front() : join_refused;
+  } else if (all_refused(status.output_reasons)) {
+    status.state = RuleState::waiting;
+    status.reason = "no output can be used: " + status.output_reasons.front();
+  } else if (const auto refusal = first_refusal(status); !refusal.empty()) {
+    status.reason = "in part: " + refusal;
+  }
+  return status;
+}
+
+const IpAddress* source_address(const Output& output, const Interfaces& interfaces) {
+  const auto& source = output.source;
+  if (source.mode != Source::Mode::address)
+    return interfaces.find(output.interface)->source(output.destination);
+  return interfaces.has(source.address) ? &source.address : nullptr;
+}
+
+}  // namespace mcr

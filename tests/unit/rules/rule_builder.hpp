@@ -1,0 +1,64 @@
+// Small rules and hosts for the tests of this room.
+#pragma once
+
+#include <net/if_arp.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mcr/rules/compiler.hpp"
+
+namespace mcr {
+
+inline Interface up(std::string name, unsigned index, std::vector<IpAddress> addresses = {}) {
+  Interface interface;
+  interface.name = std::move(name);
+  interface.index = index;
+  interface.up = true;
+  interface.mtu = 1500;
+  interface.type = ARPHRD_ETHER;
+  interface.addresses = std::move(addresses);
+  return interface;
+}
+
+inline const auto source = *IpAddress::parse("10.1.0.1");
+
+inline Interfaces two_interfaces() {
+  return Interfaces({up("in", 2), up("out", 3, {source})});
+}
+
+inline IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
+
+inline Rule rule(std::string name, IpAddress group, std::uint16_t port,
+                 std::vector<Prefix> sources = {}) {
+  std::ranges::sort(sources);
+  Rule result;
+  result.name = std::move(name);
+  result.inputs = {{"in", group, port, std::move(sources)}};
+  result.outputs = {{"out", ip("239.9.9.9"), 6000, Ttl::of(16)}};
+  return result;
+}
+
+inline std::string never_refused(const Input&) {
+  return {};
+}
+
+struct Compiled {
+  SlotAllocators allocators;
+  RuleTable table;
+};
+
+inline Compiled compiled(const Config& config, const Interfaces& interfaces) {
+  std::vector<RuleStatus> statuses;
+  for (const auto& one : config.rules)
+    statuses.push_back(rule_status(one, interfaces, never_refused));
+  Compiled result;
+  result.table = compile_table(config, interfaces, statuses, result.allocators, 1);
+  return result;
+}
+
+}  // namespace mcr

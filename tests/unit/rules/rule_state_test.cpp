@@ -1,0 +1,73 @@
+#include "mcr/rules/rule_state.hpp"
+
+#include "catch.hpp"
+#include "rule_builder.hpp"
+
+using namespace mcr;
+
+TEST_CASE("a rule's status says what it waits for") {
+  const auto one = rule("a", ip("239.1.1.1"), 5000);
+  CHECK(rule_status(one, two_interfaces(), never_refused).state == RuleState::active);
+
+  const auto no_input = rule_status(one, Interfaces({up("out", 3, {source})}), never_refused);
+  CHECK(no_input.state == RuleState::waiting);
+  CHECK(no_input.reason == "interface in does not exist");
+
+  auto down = up("in", 2);
+  down.up = false;
+  CHECK(rule_status(one, Interfaces({down, up("out", 3, {source})}), never_refused).reason ==
+        "interface in is down");
+
+  const auto no_address = rule_status(one, Interfaces({up("in", 2), up("out", 3)}), never_refused);
+  CHECK(no_address.state == RuleState::waiting);
+  CHECK(no_address.reason == "no output can be used: interface out has no usable source address");
+
+  const auto refused =
+      rule_status(one, two_interfaces(), [](const Input&) { return std::string("join: no"); });
+  CHECK(refused.state == RuleState::failed);
+  CHECK(refused.reason == "join: no");
+
+  auto two_inputs = one;
+  two_inputs.inputs.insert(two_inputs.inputs.begin(), one.inputs.front());
+  two_inputs.inputs.front().interface = "gone";
+  CHECK(rule_status(two_inputs, two_interfaces(), [](const Input&) {
+          return std::string("join: no");
+        }).reason == "join: no");
+}
+
+TEST_CASE("a unicast input waits for its address") {
+  auto one = rule("a", ip("10.7.0.1"), 5000);
+  CHECK(rule_status(one, two_interfaces(), never_refused).state == RuleState::waiting);
+  CHECK(rule_status(one, two_interfaces(), never_refused).reason ==
+        "10.7.0.1 is no address of this host");
+  const Interfaces elsewhere({up("in", 2), up("out", 3, {source, ip("10.7.0.1")})});
+  CHECK(rule_status(one, elsewhere, never_refused).state == RuleState::active);
+  one.inputs[0].local = true;
+  CHECK(rule_status(one, two_interfaces(), never_refused).state == RuleState::active);
+}
+
+TEST_CASE("an input waits for a link that it can read") {
+  const auto one = rule("a", ip("239.1.1.1"), 5000);
+  auto odd = up("in", 2);
+  odd.type = ARPHRD_IEEE80211_RADIOTAP;
+  CHECK(rule_status(one, Interfaces({odd, up("out", 3, {source})}), never_refused).reason ==
+        "interface in is of a type that cannot be an input (ARPHRD 803)");
+  auto slave = up("in", 2);
+  slave.enslaved = true;
+  CHECK(rule_status(one, Interfaces({slave, up("out", 3, {source})}), never_refused).reason ==
+        "interface in is part of a bond: name the bond instead of in");
+}
+
+TEST_CASE("an output waits for a source address that it cannot have") {
+  auto one = rule("a", ip("239.1.1.1"), 5000);
+  auto& source = one.outputs[0].source;
+  source = {Source::Mode::address, ip("10.1.0.7")};
+  CHECK(rule_status(one, two_interfaces(), never_refused).reason ==
+        "no output can be used: source 10.1.0.7 is no address of this host");
+  const Interfaces elsewhere({up("in", 2, {ip("10.1.0.7")}), up("out", 3)});
+  CHECK(rule_status(one, elsewhere, never_refused).state == RuleState::active);
+
+  source = {Source::Mode::preserve, {}};
+  const Interfaces without_addresses({up("in", 2), up("out", 3)});
+  CHECK(rule_status(one, without_addresses, never_refused).state == RuleState::active);
+}
