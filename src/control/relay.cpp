@@ -123,13 +123,14 @@ void Relay::refuse_restart_keys(const Config& config) const {
   if (config.daemon.fanout != config_.daemon.fanout) refuse("fanout");
 }
 
-/// "" while at least one of the input's memberships stands.
-std::string Relay::join_refusal(const Input& input) const {
-  std::string refusal;
+/// Empty while at least one of the input's memberships stands.
+Reason Relay::join_refusal(const Input& input) const {
+  Reason refusal;
   for (const auto& group : memberships_of(input)) {
     const auto* membership = memberships_.find(group);
     if (membership == nullptr || membership->state != MembershipState::failed) return {};
-    refusal = fmt::format("join {}: {}", group.str(), errno_text(membership->error));
+    refusal = {fmt::format("join {}: {}", group.str(), errno_text(membership->error)),
+               membership->error};
   }
   return refusal;
 }
@@ -190,7 +191,7 @@ bool Relay::follow(const Interfaces& interfaces, Clock::time_point now) {
     try {
       apply(Config(config_), followed, now);
     } catch (const InterfaceError& error) {
-      if (!unfollowed_.emplace(error.interface(), error.what()).second) throw;
+      if (!unfollowed_.emplace(error.interface(), Reason(error.what(), error.code())).second) throw;
       log::error("a change not followed, trying again: interface={} reason={}",
                  log::value(error.interface()), log::value(error.what()));
       followed = followed.with(error.interface(), interfaces_);
@@ -259,12 +260,12 @@ void Relay::log_rule_changes(const std::vector<RuleStatus>& before,
     if (unchanged) continue;
     if (now.state == RuleState::active)
       log::info("rule active: rule={}{}", log::value(name_of_rule),
-                now.reason.empty() ? "" : " reason=" + log::value(now.reason));
+                now.reason.empty() ? "" : " reason=" + log::value(now.reason.text));
     else if (now.state == RuleState::disabled)
       log::info("rule disabled: rule={}", log::value(name_of_rule));
     else
       log::warning("rule {}: rule={} reason={}", to_string(now.state), log::value(name_of_rule),
-                   log::value(now.reason));
+                   log::value(now.reason.text));
   }
 }
 

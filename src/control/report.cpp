@@ -149,7 +149,7 @@ json Relay::report_output(const Rule& rule, std::size_t at) const {
           {"source_port", describe_source_port(output, sockets_.source_port())},
           {"loopback", output.loopback},
           {"state", reason.empty() ? "up" : "waiting"},
-          {"reason", reason},
+          {"reason", reason.text},
           {"matched", totals.matched},
           {"tx_datagrams", totals.tx_datagrams},
           {"tx_bytes", totals.tx_bytes},
@@ -167,7 +167,7 @@ RuleState Relay::state_of_rule(std::size_t at, std::uint32_t slot) const {
 
 /// Of a rule that cannot run in full: why an interface of its is not what it could be, if that is
 /// it.
-std::string Relay::reason_of_rule(std::size_t at) const {
+Reason Relay::reason_of_rule(std::size_t at) const {
   const auto& reason = statuses_[at].reason;
   if (reason.empty()) return reason;
   const auto& rule = config_.rules[at];
@@ -202,11 +202,11 @@ json Relay::report_rule(std::size_t at, Clock::time_point now) const {
   auto reason = reason_of_rule(at);
   if (state == RuleState::silent) {
     const auto silence = silence_alarms_[slot].reason(*rule.expect, hearing(at, slot, now));
-    reason = reason.empty() ? silence : silence + "; " + reason;
+    reason = reason.empty() ? Reason(silence) : reason.after(silence + "; ");
   }
   return {{"name", rule.name},
           {"state", to_string(state)},
-          {"reason", std::move(reason)},
+          {"reason", std::move(reason.text)},
           {"comment", rule.comment},
           {"expect", describe(rule.expect)},
           {"allow_loop", rule.allow_loop},

@@ -52,11 +52,11 @@ std::string why_unusable(const Output& output, const Interfaces& interfaces) {
   return why_no_source(*interfaces.find(output.interface), output.destination);
 }
 
-bool all_refused(const std::vector<std::string>& reasons) {
-  return std::ranges::none_of(reasons, &std::string::empty);
+bool all_refused(const std::vector<Reason>& reasons) {
+  return std::ranges::none_of(reasons, &Reason::empty);
 }
 
-std::string first_refusal(const RuleStatus& status) {
+Reason first_refusal(const RuleStatus& status) {
   for (const auto* reasons : {&status.input_reasons, &status.output_reasons})
     for (const auto& reason : *reasons)
       if (!reason.empty()) return reason;
@@ -80,9 +80,9 @@ RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
     status.output_reasons.resize(rule.outputs.size());
     return status;
   }
-  std::string join_refused;
+  Reason join_refused;
   for (const auto& input : rule.inputs) {
-    auto reason = why_unusable(input, interfaces);
+    Reason reason = why_unusable(input, interfaces);
     if (reason.empty()) {
       reason = join_refusal(input);
       if (join_refused.empty()) join_refused = reason;
@@ -97,9 +97,9 @@ RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
     status.reason = join_refused.empty() ? status.input_reasons.front() : join_refused;
   } else if (all_refused(status.output_reasons)) {
     status.state = RuleState::waiting;
-    status.reason = "no output can be used: " + status.output_reasons.front();
+    status.reason = status.output_reasons.front().after("no output can be used: ");
   } else if (const auto refusal = first_refusal(status); !refusal.empty()) {
-    status.reason = "in part: " + refusal;
+    status.reason = refusal.after("in part: ");
   }
   return status;
 }

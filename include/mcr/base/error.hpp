@@ -37,6 +37,11 @@ class OsError : public std::runtime_error {
 /// The text of an errno value; thread-safe.
 [[nodiscard]] std::string errno_text(int code);
 
+/// "ENOBUFS"; "" for 0 and for what this C library has no name for.
+[[nodiscard]] std::string_view errno_name(int code) noexcept;
+/// The errno value of a name; 0 for what is none.
+[[nodiscard]] int errno_named(std::string_view name);
+
 /// Ends the program with a message and the given exit code; caught in main().
 class Failure : public std::runtime_error {
  public:

@@ -105,7 +105,7 @@ class Relay {
   void refuse_restart_keys(const Config& config) const;
   [[nodiscard]] std::vector<RuleStatus> rule_statuses(const Config& config,
                                                       const Interfaces& interfaces) const;
-  [[nodiscard]] std::string join_refusal(const Input& input) const;
+  [[nodiscard]] Reason join_refusal(const Input& input) const;
   void publish(std::unique_ptr<const RuleTable> table);
   void clean_up();
   void free_slots();
@@ -136,7 +136,7 @@ class Relay {
   [[nodiscard]] nlohmann::json report_output(const Rule& rule, std::size_t at) const;
   [[nodiscard]] nlohmann::json report_workers() const;
   [[nodiscard]] nlohmann::json report_interfaces(const std::vector<LinkStats>& links) const;
-  [[nodiscard]] std::string reason_of_rule(std::size_t at) const;
+  [[nodiscard]] Reason reason_of_rule(std::size_t at) const;
   [[nodiscard]] RuleState state_of_rule(std::size_t at, std::uint32_t slot) const;
   [[nodiscard]] nlohmann::json report_joins() const;
   [[nodiscard]] nlohmann::json report_membership() const;
@@ -145,8 +145,8 @@ class Relay {
 
   Config config_;
   Interfaces interfaces_;
-  std::map<std::string, std::string> unfollowed_;  ///< interfaces, and what was refused of them
-  std::vector<RuleStatus> statuses_;               ///< one per rule of config_
+  std::map<std::string, Reason> unfollowed_;  ///< interfaces, and what was refused of them
+  std::vector<RuleStatus> statuses_;          ///< one per rule of config_
   SlotAllocators slots_;
   Memberships memberships_;
   RcuPointer<RuleTable> rules_;

@@ -11,6 +11,7 @@
 #include "mcr/base/address.hpp"
 #include "mcr/config/config.hpp"
 #include "mcr/host/interfaces.hpp"
+#include "mcr/rules/reason.hpp"
 
 namespace mcr {
 
@@ -21,13 +22,13 @@ enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled 
 /// has a reason when only a part of its inputs or outputs can be used.
 struct RuleStatus {
   RuleState state = RuleState::active;
-  std::string reason;
-  std::vector<std::string> input_reasons;   ///< one per input
-  std::vector<std::string> output_reasons;  ///< one per output
+  Reason reason;
+  std::vector<Reason> input_reasons;   ///< one per input
+  std::vector<Reason> output_reasons;  ///< one per output
 };
 
-/// Why the kernel refused what an input must join; "" when it did not.
-using JoinRefusal = std::function<std::string(const Input&)>;
+/// Why the kernel refused what an input must join; empty when it did not.
+using JoinRefusal = std::function<Reason(const Input&)>;
 
 [[nodiscard]] RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
                                      const JoinRefusal& join_refusal);

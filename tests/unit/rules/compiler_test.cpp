@@ -185,7 +185,7 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
     lone.outputs = {{"out", destination, 6000, Ttl::of(16)}};
     return rule_status(lone, Interfaces({up("in", 2), up("out", 3, std::move(addresses))}),
                        never_refused)
-        .reason;
+        .reason.text;
   };
   CHECK(without({link}, ip("ff02::2")).empty());
   CHECK(without({link}, ip("ff15::2")).find("only a link-local IPv6 address") != std::string::npos);

@@ -1,5 +1,7 @@
 #include "mcr/rules/rule_state.hpp"
 
+#include <cerrno>
+
 #include "catch.hpp"
 #include "rule_builder.hpp"
 
@@ -22,17 +24,22 @@ TEST_CASE("a rule's status says what it waits for") {
   CHECK(no_address.state == RuleState::waiting);
   CHECK(no_address.reason == "no output can be used: interface out has no usable source address");
 
-  const auto refused =
-      rule_status(one, two_interfaces(), [](const Input&) { return std::string("join: no"); });
+  const auto refuse = [](const Input&) { return Reason("join: no", ENOBUFS); };
+  const auto refused = rule_status(one, two_interfaces(), refuse);
   CHECK(refused.state == RuleState::failed);
-  CHECK(refused.reason == "join: no");
+  CHECK(refused.reason == Reason("join: no", ENOBUFS));
 
   auto two_inputs = one;
   two_inputs.inputs.insert(two_inputs.inputs.begin(), one.inputs.front());
   two_inputs.inputs.front().interface = "gone";
-  CHECK(rule_status(two_inputs, two_interfaces(), [](const Input&) {
-          return std::string("join: no");
-        }).reason == "join: no");
+  CHECK(rule_status(two_inputs, two_interfaces(), refuse).reason == Reason("join: no", ENOBUFS));
+  const auto refuse_one = [](const Input& input) {
+    return input.port == 5000 ? Reason() : Reason("join: no", ENOBUFS);
+  };
+  two_inputs.inputs.front() = one.inputs.front();
+  two_inputs.inputs.front().port = 5001;
+  CHECK(rule_status(two_inputs, two_interfaces(), refuse_one).reason ==
+        Reason("in part: join: no", ENOBUFS));
 }
 
 TEST_CASE("a unicast input waits for its address") {
