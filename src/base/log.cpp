@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "mcr/base/log_throttle.hpp"
+#include "mcr/base/log_writer.hpp"
 
 namespace mcr::log {
 
@@ -35,12 +36,25 @@ std::string_view name_of(Level level) {
 LogThrottle throttle;
 std::mutex repeats_lock;
 
+std::atomic<LogWriter*> background{nullptr};
+
 /// JOURNAL_STREAM names the stream's file as DEVICE:INODE; a redirected stderr is another.
 bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
   return stream != nullptr && ::fstat(STDERR_FILENO, &status) == 0 &&
          fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
+}
+
+/// The line as it is written: for the journal with its priority (sd-daemon(3)).
+std::string format_line(Level level, std::string_view message) {
+  static const bool journal = stderr_is_journal();
+  return journal ? fmt::format("<{}>{}\n", static_cast<int>(level), message)
+                 : fmt::format("mcr: {}: {}\n", name_of(level), message);
+}
+
+std::string describe_lost(std::uint64_t lines) {
+  return format_line(Level::warning, fmt::format("log lines that could not be written: {}", lines));
 }
 
 }  // namespace
@@ -60,9 +74,9 @@ bool enabled(Level level) noexcept {
 }
 
 void write(Level level, std::string_view message) {
-  static const bool journal = stderr_is_journal();
-  const auto line = journal ? fmt::format("<{}>{}\n", static_cast<int>(level), message)
-                            : fmt::format("mcr: {}: {}\n", name_of(level), message);
+  auto line = format_line(level, message);
+  auto* writer = background.load(std::memory_order_acquire);
+  if (writer != nullptr) return writer->write(std::move(line));
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
@@ -84,6 +98,14 @@ void write_held(bool all) {
   }
   for (const auto& [level, text] : lines)
     write(level, text);
+}
+
+Background::Background() : writer_(std::make_unique<LogWriter>(Fd(STDERR_FILENO), describe_lost)) {
+  background.store(writer_.get(), std::memory_order_release);
+}
+
+Background::~Background() {
+  background.store(nullptr, std::memory_order_release);
 }
 
 std::string value(std::string_view text) {

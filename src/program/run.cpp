@@ -71,6 +71,12 @@ UniqueFd block_signals() {
   return fd;
 }
 
+void unblock_signals() noexcept {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
 UniqueFd every_second() {
   UniqueFd fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!fd.valid()) throw_errno("create timerfd");
@@ -341,6 +347,17 @@ json Program::about_process() const {
             {"softnet_squeezed", softnet.squeezed - softnet_before_.squeezed}}}};
 }
 
+void run(const Options& options) try {
+  raise_limits();
+  keep_only(capabilities);           // before all else: what starts can reload, too
+  const log::Background background;  // after it: a thread takes the capabilities of its maker
+  Program(options).run();
+} catch (...) {
+  // main() writes the failure to a stderr that perhaps nobody reads: let signals end that.
+  unblock_signals();
+  throw;
+}
+
 }  // namespace
 
 void add_run_command(CLI::App& app, int& exit_code) {
@@ -354,9 +371,7 @@ void add_run_command(CLI::App& app, int& exit_code) {
   command->footer("SIGTERM, SIGINT: stop. SIGHUP: reload. SIGUSR1: totals to the log.");
   command->callback([options, &exit_code] {
     ::signal(SIGPIPE, SIG_IGN);
-    raise_limits();
-    keep_only(capabilities);  // before all else: what starts can reload, too
-    Program(*options).run();
+    run(*options);
     exit_code = static_cast<int>(ExitCode::ok);
   });
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The log: priorities for the journal, details as key=value, repeats counted, loss pointed at.
+"""The log: priorities for the journal, details as key=value, repeats counted, loss pointed at, and
+a reader that does not read.
 
     gen (g0) ---- (r0) relay (r1) ---- (s0) sink
 """
@@ -8,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import check, equal, phase, scaled, until
@@ -49,10 +51,76 @@ def text(world):
         return file.read()
 
 
+class FullPipe:
+    """A pipe that nobody reads, full from the start."""
+
+    def __init__(self):
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        self.fill()
+
+    def fill(self):
+        os.set_blocking(self.writer, False)
+        for size in (4096, 1):
+            try:
+                while True:
+                    os.write(self.writer, b"." * size)
+            except BlockingIOError:
+                pass
+        os.set_blocking(self.writer, True)
+
+    def read(self):
+        text = b""
+        try:
+            while True:
+                text += os.read(self.reader, 65536)
+        except BlockingIOError:
+            return text.decode().replace(".....", "")
+
+    def run(self, world, file, socket):
+        return subprocess.Popen(
+            ["ip", "netns", "exec", "relay", world.mcr, "run", "-c", file, "--socket", socket],
+            stderr=self.writer)
+
+
+def unread(world):
+    """stderr is a full pipe: the daemon starts, answers, reloads and stops all the same."""
+    file = world.write("unread.toml", config(*rules(1), extra='log_level = "debug"'))
+    socket = world.path("unread.sock")
+    pipe = FullPipe()
+    process = pipe.run(world, file, socket)
+
+    def asked(*command):
+        return world.call(*command, "--socket", socket)
+
+    until(lambda: asked("status", "--json").returncode == 0, "status answers")
+    for _ in range(3):
+        equal(asked("reload").returncode, 0, "exit code of reload")
+        process.send_signal(signal.SIGHUP)
+    equal(asked("status", "--json").returncode, 0, "exit code of status")
+    seen = []
+    until(lambda: seen.append(pipe.read()) or "reloaded" in "".join(seen),
+          lambda: f"the log comes when it is read: {''.join(seen)}")
+    pipe.fill()
+
+    phase("a start that fails, its message unread, is ended by SIGTERM")
+    second = pipe.run(world, file, socket)
+    time.sleep(0.5)
+    second.send_signal(signal.SIGTERM)
+    check(second.wait(5) in (-signal.SIGTERM, 69), f"exit code {second.returncode}")
+
+    phase("SIGTERM ends a daemon whose log nobody reads")
+    process.send_signal(signal.SIGTERM)
+    equal(process.wait(5), 0, "exit code")
+
+
 def story(world):
     world.line()
     phase("priorities where, and only where, stderr is the journal")
     in_the_journal(world)
+
+    phase("stderr is a full pipe")
+    unread(world)
 
     phase("thousands of lines of a kind are held back and counted")
     world.sysctl("relay", "net.ipv4.igmp_max_memberships", 0)

@@ -1,15 +1,19 @@
 // Log lines on stderr, one write(2) each, safe from any thread: a text, then details as key=value.
-// What comes again and again is held back and counted (throttle.hpp).
+// Lines that come again and again are held back and counted (log_throttle.hpp). While a Background
+// lives, no caller waits for the reader of stderr (log_writer.hpp).
 // Not for the packet path: what happens to a datagram is counted, not logged.
 #pragma once
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace mcr::log {
+
+class LogWriter;
 
 /// Severity, numbered as in syslog(3).
 enum class Level : int { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
@@ -30,6 +34,21 @@ void write(Level level, std::string_view message);
 /// Writes how many lines were held back, of those whose time is over; `all`: of all. Call it now
 /// and then.
 void write_held(bool all = false);
+
+/// While it lives, lines are queued and written by a thread of its own; without it, each caller
+/// writes its line itself, and waits if stderr is a full pipe. One at a time. It ends when no other
+/// thread logs any more, and waits up to LogWriter::last_wait for what is queued.
+class Background {
+ public:
+  /// Throws std::system_error.
+  Background();
+  ~Background();
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+ private:
+  std::unique_ptr<LogWriter> writer_;
+};
 
 /// A value as it stands after key=: in quotes where it would not be one word.
 [[nodiscard]] std::string value(std::string_view text);
