@@ -1,3 +1,5 @@
+// An IPv6 address uses all 16 bytes of the array, an IPv4 one the first 4 and leaves the rest zero:
+// so the defaulted comparison is right for both. Only inet_pton(3) and inet_ntop(3) know the text.
 #include "mcr/base/address.hpp"
 
 #include <arpa/inet.h>
