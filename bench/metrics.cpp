@@ -1,28 +1,21 @@
-// What a scrape by Prometheus costs the control thread, after the totals are collected.
+// What a scrape by Prometheus costs the control thread, after the figures are collected.
 #include "mcr/status/metrics.hpp"
 
 #include <benchmark/benchmark.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
+
+#include "status/status_builder.hpp"
 
 namespace {
 
 void render_metrics(benchmark::State& state) {
-  const auto count = static_cast<std::size_t>(state.range(0));
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < count; ++i)
-    names.push_back("rule-" + std::to_string(i));
-  std::vector<mcr::RuleMetrics> rules;
-  for (const auto& name : names)
-    rules.push_back({name,
-                     mcr::RuleState::active,
-                     {1234567, 1728393800, {}},
-                     {{"eth1", {*mcr::IpAddress::parse("239.2.2.2"), 6000}, true, {}}}});
+  mcr::Status status;
+  for (std::int64_t i = 0; i < state.range(0); ++i)
+    status.rules.push_back(mcr::healthy_rule("rule-" + std::to_string(i), "239.1.1.1"));
   std::size_t length = 0;
   for (auto _ : state) {
-    const auto text = mcr::render_metrics(nlohmann::json::object(), rules);
+    const auto text = mcr::status::render_metrics(status);
     length = text.size();
     benchmark::DoNotOptimize(text.data());
   }

@@ -8,6 +8,8 @@ namespace mcr {
 
 Relay::RuleActivity Relay::activity(std::uint32_t slot) const {
   RuleActivity sum;
+  sum.pps = rates_[slot].pps;
+  sum.bps = rates_[slot].bps;
   std::uint64_t last_seen = 0;
   for (const auto& worker : workers_) {
     const auto& counters = worker->counters().rules[slot];
@@ -21,13 +23,44 @@ Relay::RuleActivity Relay::activity(std::uint32_t slot) const {
   return sum;
 }
 
+Relay::RuleActivity Relay::activity_of(std::size_t rule) const {
+  return activity(*slots_.rules.find(config_.rules[rule].name));
+}
+
 Hearing Relay::hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const {
   const auto sum = activity(slot);
   return {.now = now,
           .listening = statuses_[at].state == RuleState::active,
-          .pps = rates_[slot].pps,
+          .pps = sum.pps,
           .last_seen = sum.last_seen,
           .last_source = sum.last_source};
+}
+
+/// What waits for an interface whose change the kernel did not let us follow waits for the kernel.
+RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
+  auto status = statuses_[rule];
+  const auto& wanted = config_.rules[rule];
+  const auto explain = [this](Reason& reason, const std::string& interface) {
+    const auto refused = unfollowed_.find(interface);
+    if (reason.empty() || refused == unfollowed_.end()) return false;
+    reason = refused->second;
+    return true;
+  };
+  const auto explain_rule = [&](const auto& endpoint) {
+    return explain(status.reason, endpoint.interface);
+  };
+  [[maybe_unused]] const bool explained = std::ranges::any_of(wanted.inputs, explain_rule) ||
+                                          std::ranges::any_of(wanted.outputs, explain_rule);
+  for (std::size_t i = 0; i < wanted.outputs.size(); ++i)
+    explain(status.output_reasons[i], wanted.outputs[i].interface);
+
+  const auto slot = *slots_.rules.find(wanted.name);
+  if (!wanted.expect || !silence_alarms_[slot].silent() || status.state != RuleState::active)
+    return status;
+  status.state = RuleState::silent;
+  const auto silence = silence_alarms_[slot].reason(*wanted.expect, hearing(rule, slot, now));
+  status.reason = status.reason.empty() ? Reason(silence) : status.reason.after(silence + "; ");
+  return status;
 }
 
 /// Silence is the fault that people most want to be told of: one line when it begins, one when it

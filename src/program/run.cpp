@@ -31,6 +31,9 @@
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/metrics_server.hpp"
 #include "mcr/program/service_manager.hpp"
+#include "mcr/status/collect.hpp"
+#include "mcr/status/json.hpp"
+#include "mcr/status/metrics.hpp"
 
 namespace mcr {
 
@@ -144,13 +147,14 @@ class Program {
   json take_over_config();
   void say_summary();
   const std::vector<LinkStats>& links();
-  json status();
-  json about_process() const;
+  Status status();
+  status::Process about_process() const;
   [[nodiscard]] std::unique_ptr<MetricsServer> new_metrics_server(
       const std::optional<Endpoint>& wanted) const;
   void serve_metrics();
   void follow_interfaces();
   void report_external_drops();
+  std::string read_totals();
 
   const Options options_;
   const Config config_;  ///< as it was at the start; the relay knows today's
@@ -201,7 +205,7 @@ void Program::run() {
   log::write_held(true);
   log::answer("stopped after {} s: {}",
               std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count(),
-              relay_.totals());
+              read_totals());
 }
 
 void Program::serve() {
@@ -215,7 +219,7 @@ void Program::serve() {
 }
 
 void Program::serve_metrics() {
-  metrics_->serve([this] { return relay_.metrics(about_process(), links()); });
+  metrics_->serve([this] { return status::render_metrics(status()); });
 }
 
 /// Null if none is wanted, and if the one that runs can stay.
@@ -231,7 +235,7 @@ void Program::on_signal() {
     if (info.ssi_signo == SIGHUP)
       reload();
     else if (info.ssi_signo == SIGUSR1)
-      log::answer("totals: {}", relay_.totals());
+      log::answer("totals: {}", read_totals());
     else
       stopping_ = true;
   }
@@ -277,7 +281,7 @@ void Program::report_external_drops() {
 
 json Program::on_request(const json& request) {
   const auto command = request.value("command", json());
-  if (command == "status") return status();
+  if (command == "status") return status::to_json(status());
   if (command == "reload") return reload();
   return {{"ok", false}, {"error", "unknown command"}};
 }
@@ -329,22 +333,24 @@ const std::vector<LinkStats>& Program::links() {
   return links_;
 }
 
-json Program::status() {
-  auto report = relay_.status(Clock::now(), links());
-  report.update(about_process());
-  return report;
+Status Program::status() {
+  return status::collect(relay_, about_process(), links(), Clock::now());
 }
 
-json Program::about_process() const {
+std::string Program::read_totals() {
+  relay_.read_kernel_counters();
+  return relay_.totals().str();
+}
+
+status::Process Program::about_process() const {
   const auto softnet = read_softnet();
-  return {{"version", MCR_VERSION},
-          {"pid", ::getpid()},
-          {"generation", generation_},
-          {"uptime_s", std::chrono::duration<double>(Clock::now() - started_).count()},
-          {"config", options_.config},
-          {"host",
-           {{"softnet_dropped", softnet.dropped - softnet_before_.dropped},
-            {"softnet_squeezed", softnet.squeezed - softnet_before_.squeezed}}}};
+  return {.version = MCR_VERSION,
+          .pid = ::getpid(),
+          .uptime_s = std::chrono::duration<double>(Clock::now() - started_).count(),
+          .generation = generation_,
+          .config = options_.config,
+          .softnet_dropped = softnet.dropped - softnet_before_.dropped,
+          .softnet_squeezed = softnet.squeezed - softnet_before_.squeezed};
 }
 
 void run(const Options& options) try {

@@ -6,12 +6,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
 
-namespace mcr {
+namespace mcr::status {
 namespace {
-
-using nlohmann::json;
 
 /// A label value's escapes; names of rules are free text.
 std::string escaped(std::string_view text) {
@@ -59,14 +58,9 @@ class Exposition {
     const fmt::format_int digits(value);
     add(labels, more, std::string_view(digits.data(), digits.size()));
   }
-  /// Nothing for what is no number.
-  void add(std::string_view labels, const json& value) {
-    if (value.is_number()) add(labels, {}, value.dump());
-  }
-  void add(std::string_view name, std::string_view help, std::string_view labels,
-           std::string_view value) {
-    begin(name, help);
-    add(labels, {}, value);
+  /// Nothing for what is unknown.
+  void add(std::string_view labels, std::string_view more, const Count& value) {
+    if (value) add(labels, more, *value);
   }
 
   [[nodiscard]] std::string take() { return std::move(text_); }
@@ -77,230 +71,213 @@ class Exposition {
 };
 
 /// A name and where its value stands.
-struct JsonMetric {
+template <typename Thing>
+struct Metric {
   std::string_view name;
-  const char* key;
-  std::string_view help;
-};
-
-template <typename Figures>
-struct FigureMetric {
-  std::string_view name;
-  std::uint64_t Figures::*figure;
+  Count Thing::*count;
   std::string_view help;
 };
 
 constexpr std::array process_metrics{
-    JsonMetric{"mcr_uptime_seconds", "uptime_s", "Time since the start."},
-    JsonMetric{"mcr_config_generation", "generation", "Configurations taken over since the start."},
-};
-
-constexpr std::array host_metrics{
-    JsonMetric{"mcr_host_softnet_dropped_frames_total", "softnet_dropped",
-               "Frames that found a CPU's input queue full, on the whole host."},
-    JsonMetric{"mcr_host_softnet_squeezed_total", "softnet_squeezed",
-               "Times the kernel had no time left to take more frames."},
+    Metric<Process>{"mcr_config_generation", &Process::generation,
+                    "Configurations taken over since the start."},
+    Metric<Process>{"mcr_host_softnet_dropped_frames_total", &Process::softnet_dropped,
+                    "Frames that found a CPU's input queue full, on the whole host."},
+    Metric<Process>{"mcr_host_softnet_squeezed_total", &Process::softnet_squeezed,
+                    "Times the kernel had no time left to take more frames."},
 };
 
 constexpr std::array worker_metrics{
-    JsonMetric{"mcr_worker_rx_datagrams_total", "rx_datagrams", "Datagrams a worker received."},
-    JsonMetric{"mcr_worker_tx_datagrams_total", "tx_datagrams", "Datagrams a worker sent."},
-    JsonMetric{"mcr_worker_batches_total", "batches", "Batches of frames a worker took."},
+    Metric<Worker>{"mcr_worker_rx_datagrams_total", &Worker::rx_datagrams,
+                   "Datagrams a worker received."},
+    Metric<Worker>{"mcr_worker_tx_datagrams_total", &Worker::tx_datagrams,
+                   "Datagrams a worker sent."},
+    Metric<Worker>{"mcr_worker_batches_total", &Worker::batches,
+                   "Batches of frames a worker took."},
 };
 
 constexpr std::array interface_metrics{
-    JsonMetric{"mcr_interface_mtu_bytes", "mtu", "MTU of the interface."},
-    JsonMetric{"mcr_interface_receive_buffer_bytes", "receive_buffer",
-               "Receive buffer that the kernel granted a packet socket."},
-    JsonMetric{"mcr_interface_send_buffer_bytes", "send_buffer",
-               "Send buffer that the kernel granted an egress socket."},
-    JsonMetric{"mcr_interface_rx_frames_total", "rx_frames",
-               "Frames received; one may carry many datagrams."},
-    JsonMetric{"mcr_interface_rx_datagrams_total", "rx_datagrams", "Datagrams received."},
-    JsonMetric{"mcr_interface_kernel_drops_frames_total", "kernel_drops",
-               "Frames for which the packet socket had no room."},
-    JsonMetric{"mcr_interface_link_rx_missed_frames_total", "link_rx_missed",
-               "Frames that the link lost before they reached us."},
-    JsonMetric{"mcr_interface_link_tx_dropped_frames_total", "link_tx_dropped",
-               "Frames that the queueing discipline or the link lost after us."},
+    Metric<Interface>{"mcr_interface_mtu_bytes", &Interface::mtu, "MTU of the interface."},
+    Metric<Interface>{"mcr_interface_receive_buffer_bytes", &Interface::receive_buffer,
+                      "Receive buffer that the kernel granted a packet socket."},
+    Metric<Interface>{"mcr_interface_send_buffer_bytes", &Interface::send_buffer,
+                      "Send buffer that the kernel granted an egress socket."},
+    Metric<Interface>{"mcr_interface_rx_frames_total", &Interface::rx_frames,
+                      "Frames received; one may carry many datagrams."},
+    Metric<Interface>{"mcr_interface_rx_datagrams_total", &Interface::rx_datagrams,
+                      "Datagrams received."},
+    Metric<Interface>{"mcr_interface_kernel_drops_frames_total", &Interface::kernel_drops,
+                      "Frames for which the packet socket had no room."},
+    Metric<Interface>{"mcr_interface_link_rx_missed_frames_total", &Interface::link_rx_missed,
+                      "Frames that the link lost before they reached us."},
+    Metric<Interface>{"mcr_interface_link_tx_dropped_frames_total", &Interface::link_tx_dropped,
+                      "Frames that the queueing discipline or the link lost after us."},
 };
 
 constexpr std::array membership_metrics{
-    JsonMetric{"mcr_membership_joins_attempted_total", "joins_attempted", "Joins asked for."},
-    JsonMetric{"mcr_membership_joins_succeeded_total", "joins_succeeded", "Joins granted."},
-    JsonMetric{"mcr_membership_joins_failed_total", "joins_failed", "Joins refused."},
-    JsonMetric{"mcr_membership_leaves_total", "leaves", "Groups left."},
-    JsonMetric{"mcr_membership_helper_sockets", "helper_sockets", "Sockets that hold the joins."},
+    Metric<Joins>{"mcr_membership_joins_attempted_total", &Joins::joins_attempted,
+                  "Joins asked for."},
+    Metric<Joins>{"mcr_membership_joins_succeeded_total", &Joins::joins_succeeded,
+                  "Joins granted."},
+    Metric<Joins>{"mcr_membership_joins_failed_total", &Joins::joins_failed, "Joins refused."},
+    Metric<Joins>{"mcr_membership_leaves_total", &Joins::leaves, "Groups left."},
+    Metric<Joins>{"mcr_membership_helper_sockets", &Joins::helper_sockets,
+                  "Sockets that hold the joins."},
 };
 
 constexpr std::array total_metrics{
-    JsonMetric{"mcr_rx_datagrams_total", "rx_datagrams", "Datagrams received."},
-    JsonMetric{"mcr_matched_datagrams_total", "matched", "Datagrams that a rule took."},
-    JsonMetric{"mcr_unmatched_datagrams_total", "unmatched", "Datagrams that no rule took."},
-    JsonMetric{"mcr_kernel_drops_frames_total", "kernel_drops",
-               "Frames for which a packet socket had no room."},
-    JsonMetric{"mcr_tx_datagrams_total", "tx_datagrams", "Datagrams sent."},
+    Metric<Totals>{"mcr_rx_datagrams_total", &Totals::rx_datagrams, "Datagrams received."},
+    Metric<Totals>{"mcr_matched_datagrams_total", &Totals::matched, "Datagrams that a rule took."},
+    Metric<Totals>{"mcr_unmatched_datagrams_total", &Totals::unmatched,
+                   "Datagrams that no rule took."},
+    Metric<Totals>{"mcr_kernel_drops_frames_total", &Totals::kernel_drops,
+                   "Frames for which a packet socket had no room."},
+    Metric<Totals>{"mcr_tx_datagrams_total", &Totals::tx_datagrams, "Datagrams sent."},
 };
 
-constexpr std::array drop_total_metrics{
-    JsonMetric{"mcr_rx_drops_total", "drops", "Received datagrams dropped."},
-    JsonMetric{"mcr_tx_drops_total", "tx_drops", "Copies that did not leave."},
-};
-
-using RuleMetric = FigureMetric<RuleTotals>;
 constexpr std::array rule_metrics{
-    RuleMetric{"mcr_rule_rx_datagrams_total", &RuleTotals::rx_datagrams,
-               "Datagrams that the rule received."},
-    RuleMetric{"mcr_rule_rx_bytes_total", &RuleTotals::rx_bytes,
-               "UDP payload that the rule received."},
+    Metric<Rule>{"mcr_rule_rx_datagrams_total", &Rule::rx_datagrams,
+                 "Datagrams that the rule received."},
+    Metric<Rule>{"mcr_rule_rx_bytes_total", &Rule::rx_bytes, "UDP payload that the rule received."},
 };
 
-using OutputMetric = FigureMetric<OutputTotals>;
 constexpr std::array output_metrics{
-    OutputMetric{"mcr_output_matched_datagrams_total", &OutputTotals::matched,
-                 "Datagrams that the output was given."},
-    OutputMetric{"mcr_output_tx_datagrams_total", &OutputTotals::tx_datagrams,
-                 "Datagrams that the kernel accepted."},
-    OutputMetric{"mcr_output_tx_bytes_total", &OutputTotals::tx_bytes,
-                 "UDP payload that the kernel accepted."},
-    OutputMetric{"mcr_output_in_flight_datagrams", &OutputTotals::in_flight,
-                 "Datagrams neither sent nor dropped yet."},
+    Metric<Output>{"mcr_output_matched_datagrams_total", &Output::matched,
+                   "Datagrams that the output was given."},
+    Metric<Output>{"mcr_output_tx_datagrams_total", &Output::tx_datagrams,
+                   "Datagrams that the kernel accepted."},
+    Metric<Output>{"mcr_output_tx_bytes_total", &Output::tx_bytes,
+                   "UDP payload that the kernel accepted."},
+    Metric<Output>{"mcr_output_in_flight_datagrams", &Output::in_flight,
+                   "Datagrams neither sent nor dropped yet."},
 };
 
-constexpr std::array rule_states{RuleState::active, RuleState::waiting, RuleState::failed,
-                                 RuleState::silent, RuleState::disabled};
-constexpr std::array<std::string_view, 3> interface_states{"up", "down", "missing"};
-
-const json& at(const json& object, const char* key) {
-  static const json nothing;
-  const auto found = object.find(key);
-  return found == object.end() ? nothing : *found;
-}
-
-void add_numbers(Exposition& text, std::span<const JsonMetric> metrics, const json& object) {
-  for (const auto& metric : metrics) {
-    text.begin(metric.name, metric.help);
-    text.add({}, at(object, metric.key));
-  }
-}
-
-/// The same of every element of an array; the value of `identity` is its label.
-void add_numbers(Exposition& text, std::span<const JsonMetric> metrics, const json& array,
-                 std::string_view label_name, const char* identity) {
-  for (const auto& metric : metrics) {
-    text.begin(metric.name, metric.help);
-    for (const auto& each : array) {
-      const auto& value = at(each, identity);
-      text.add(label(label_name, value.is_string() ? value.get<std::string>() : value.dump()),
-               at(each, metric.key));
-    }
-  }
-}
-
-/// {REASON: n}, or {STATE: n}.
-void add_by(Exposition& text, const JsonMetric& metric, std::string_view label_name,
-            const json& object) {
-  text.begin(metric.name, metric.help);
-  for (const auto& [key, value] : at(object, metric.key).items())
-    text.add(label(label_name, key), value);
-}
-
-void add_interface_states(Exposition& text, const json& interfaces) {
-  text.begin("mcr_interface_state", "1 for the state that the interface is in.");
-  for (const auto& interface : interfaces)
-    for (const auto state : interface_states)
-      text.add(label("interface", at(interface, "name").get<std::string>()), label("state", state),
-               std::uint64_t{at(interface, "state") == state});
-}
-
-void add_process(Exposition& text, const json& process) {
-  text.add("mcr_build_info", "1; the version is a label.",
-           label("version", process.value("version", "")), "1");
-  add_numbers(text, process_metrics, process);
-  add_numbers(text, host_metrics, at(process, "host"));
-  add_numbers(text, worker_metrics, at(process, "workers"), "worker", "id");
-  add_interface_states(text, at(process, "interfaces"));
-  add_numbers(text, interface_metrics, at(process, "interfaces"), "interface", "name");
-  const auto& membership = at(process, "membership");
-  add_by(text, {"mcr_membership_groups", "states", "Groups by the state of their membership."},
-         "state", membership);
-  add_numbers(text, membership_metrics, membership);
-  const auto& totals = at(process, "totals");
-  add_numbers(text, total_metrics, totals);
-  for (const auto& metric : drop_total_metrics)
-    add_by(text, metric, "reason", totals);
-}
-
-/// A thing that has drops, with its labels as they are written.
-template <typename Figures>
+/// A thing with its labels as they are written.
+template <typename Thing>
 struct Labelled {
   std::string labels;
-  const Figures* totals;
+  const Thing* thing;
 };
+template <typename Thing>
+using LabelledThings = std::vector<Labelled<Thing>>;
 
-template <typename Figures>
-void add_figures(Exposition& text, std::span<const FigureMetric<Figures>> metrics,
-                 const std::vector<Labelled<Figures>>& things) {
+/// All things of a list, labelled by `label_of`.
+template <typename Thing>
+LabelledThings<Thing> labelled(const std::vector<Thing>& things, auto&& label_of) {
+  LabelledThings<Thing> result;
+  result.reserve(things.size());
+  for (const auto& thing : things)
+    result.push_back({label_of(thing), &thing});
+  return result;
+}
+
+template <typename Thing>
+void add_counts(Exposition& text, const auto& metrics, const LabelledThings<Thing>& things) {
   for (const auto& metric : metrics) {
     text.begin(metric.name, metric.help);
-    for (const auto& [labels, totals] : things)
-      text.add(labels, {}, totals->*metric.figure);
+    for (const auto& [labels, thing] : things)
+      text.add(labels, {}, thing->*metric.count);
   }
 }
 
-template <typename Figures>
-void add_drops(Exposition& text, std::string_view name, std::string_view help, const auto& reasons,
-               const std::vector<Labelled<Figures>>& things) {
+/// A sample for each state, 1 for the one that the thing is in.
+template <typename Thing>
+void add_states(Exposition& text, std::string_view name, std::string_view help, const auto& states,
+                const LabelledThings<Thing>& things) {
   text.begin(name, help);
-  for (const auto& [labels, totals] : things)
-    for (std::size_t i = 0; i < reasons.size(); ++i)
-      if (totals->drops[i] != 0) text.add(labels, label("reason", reasons[i]), totals->drops[i]);
-}
-
-void add_rules(Exposition& text, std::span<const RuleMetrics> rules,
-               const std::vector<Labelled<RuleTotals>>& labelled) {
-  text.begin("mcr_rule_state", "1 for the state that the rule is in.");
-  std::array<std::string, rule_states.size()> states;
+  std::array<std::string, std::tuple_size_v<std::decay_t<decltype(states)>>> labels;
   for (std::size_t i = 0; i < states.size(); ++i)
-    states[i] = label("state", to_string(rule_states[i]));
-  for (std::size_t i = 0; i < rules.size(); ++i)
-    for (std::size_t s = 0; s < states.size(); ++s)
-      text.add(labelled[i].labels, states[s], rules[i].state == rule_states[s] ? "1" : "0");
-  add_figures<RuleTotals>(text, rule_metrics, labelled);
-  add_drops(text, "mcr_rule_drops_total", "Received datagrams of the rule dropped.",
-            input_drop_names, labelled);
+    labels[i] = label("state", to_string(states[i]));
+  for (const auto& [own, thing] : things)
+    for (std::size_t i = 0; i < states.size(); ++i)
+      text.add(own, labels[i], thing->state == states[i] ? "1" : "0");
 }
 
-void add_outputs(Exposition& text, std::span<const RuleMetrics> rules,
-                 const std::vector<Labelled<RuleTotals>>& of_rules) {
-  std::vector<Labelled<OutputTotals>> labelled;
+/// Of a rule or an output a reason is there from its first drop on.
+template <typename Thing>
+void add_drops(Exposition& text, std::string_view name, std::string_view help,
+               const LabelledThings<Thing>& things) {
+  text.begin(name, help);
+  for (const auto& [labels, thing] : things) {
+    const auto& drops = thing->drops;
+    for (std::size_t i = 0; i < drops.names.size(); ++i)
+      if (drops.counts[i] != 0) text.add(labels, label("reason", drops.names[i]), drops.counts[i]);
+  }
+}
+
+void add_total_drops(Exposition& text, std::string_view name, std::string_view help,
+                     const auto& drops) {
+  text.begin(name, help);
+  for (std::size_t i = 0; i < drops.names.size(); ++i)
+    text.add({}, label("reason", drops.names[i]), drops.counts[i]);
+}
+
+void add_process(Exposition& text, const Process& process) {
+  text.begin("mcr_build_info", "1; the version is a label.");
+  text.add(label("version", process.version), {}, "1");
+  text.begin("mcr_uptime_seconds", "Time since the start.");
+  if (process.uptime_s) text.add({}, {}, fmt::format("{}", *process.uptime_s));
+  add_counts<Process>(text, process_metrics, {{"", &process}});
+}
+
+void add_memberships(Exposition& text, const Status& status) {
+  if (!status.joins) return;
+  std::array<std::uint64_t, membership_states.size()> groups{};
+  for (const auto& membership : status.memberships)
+    for (std::size_t i = 0; i < groups.size(); ++i)
+      groups[i] += std::uint64_t{membership.state == membership_states[i]};
+  text.begin("mcr_membership_groups", "Groups by the state of their membership.");
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    text.add({}, label("state", to_string(membership_states[i])), groups[i]);
+  add_counts<Joins>(text, membership_metrics, {{"", &*status.joins}});
+}
+
+void add_totals(Exposition& text, const std::optional<Totals>& totals) {
+  if (!totals) return;
+  add_counts<Totals>(text, total_metrics, {{"", &*totals}});
+  add_total_drops(text, "mcr_rx_drops_total", "Received datagrams dropped.", totals->drops);
+  add_total_drops(text, "mcr_tx_drops_total", "Copies that did not leave.", totals->tx_drops);
+}
+
+void add_outputs(Exposition& text, const LabelledThings<Rule>& rules) {
+  LabelledThings<Output> outputs;
+  for (const auto& [labels, rule] : rules)
+    for (const auto& output : rule->outputs)
+      outputs.push_back({fmt::format("{},{},destination=\"{}\"", labels,
+                                     label("interface", output.config.interface),
+                                     output.config.destinations().str()),
+                         &output});
   text.begin("mcr_output_up", "Whether the output can send.");
-  for (std::size_t i = 0; i < rules.size(); ++i)
-    for (const auto& output : rules[i].outputs) {
-      labelled.push_back(
-          {fmt::format("{},{},destination=\"{}\"", of_rules[i].labels,
-                       label("interface", output.interface), output.destination.str()),
-           &output.totals});
-      text.add(labelled.back().labels, {}, output.up ? "1" : "0");
-    }
-  add_figures<OutputTotals>(text, output_metrics, labelled);
-  add_drops(text, "mcr_output_drops_total", "Copies of the output that did not leave.",
-            output_drop_names, labelled);
+  for (const auto& [labels, output] : outputs)
+    text.add(labels, {}, output->state == OutputState::up ? "1" : "0");
+  add_counts(text, output_metrics, outputs);
+  add_drops(text, "mcr_output_drops_total", "Copies of the output that did not leave.", outputs);
 }
 
 }  // namespace
 
-std::string render_metrics(const nlohmann::json& process, std::span<const RuleMetrics> rules) {
+std::string render_metrics(const Status& status) {
   constexpr std::size_t bytes_per_rule = 1600;
-  Exposition text(16384 + rules.size() * bytes_per_rule);
-  add_process(text, process);
-  std::vector<Labelled<RuleTotals>> labelled;
-  labelled.reserve(rules.size());
-  for (const auto& rule : rules)
-    labelled.push_back({label("rule", rule.name), &rule.totals});
-  add_rules(text, rules, labelled);
-  add_outputs(text, rules, labelled);
+  Exposition text(16384 + status.rules.size() * bytes_per_rule);
+  add_process(text, status.process);
+  add_counts(text, worker_metrics, labelled(status.workers, [](const Worker& worker) {
+               return label("worker", fmt::format("{}", worker.id.value_or(0)));
+             }));
+  const auto interfaces = labelled(status.interfaces, [](const Interface& interface) {
+    return label("interface", interface.name);
+  });
+  add_states(text, "mcr_interface_state", "1 for the state that the interface is in.",
+             interface_states, interfaces);
+  add_counts(text, interface_metrics, interfaces);
+  add_memberships(text, status);
+  add_totals(text, status.totals);
+  const auto rules =
+      labelled(status.rules, [](const Rule& rule) { return label("rule", rule.name); });
+  add_states(text, "mcr_rule_state", "1 for the state that the rule is in.", rule_states, rules);
+  add_counts(text, rule_metrics, rules);
+  add_drops(text, "mcr_rule_drops_total", "Received datagrams of the rule dropped.", rules);
+  add_outputs(text, rules);
   return text.take();
 }
 
-}  // namespace mcr
+}  // namespace mcr::status

@@ -22,13 +22,13 @@ KEYS = {
                   " send_buffer_asked rx_frames rx_datagrams kernel_drops link_rx_missed"
                   " link_tx_dropped",
     "rules": "name state reason comment expect allow_loop input inputs rx_datagrams rx_bytes"
-             " rate_pps rate_bps last_seen_s last_source drops outputs",
+             " rate_pps rate_bps last_seen_s last_source drops outputs errno",
     "membership": "joins_attempted joins_succeeded joins_failed leaves helper_sockets groups",
-    "groups": "interface group source state error",
+    "groups": "interface group source state error errno",
     "totals": "rx_datagrams matched unmatched drops kernel_drops tx_datagrams tx_drops",
 }
-OUTPUT = ("interface {} port ttl dscp source source_port loopback max_pps max_bps state reason matched"
-          " tx_datagrams tx_bytes in_flight zerocopy copied drops")
+OUTPUT = ("interface {} port ttl dscp source source_port loopback max_pps max_bps state reason errno"
+          " matched tx_datagrams tx_bytes in_flight zerocopy copied drops")
 
 
 def keys(entry, expected, what):

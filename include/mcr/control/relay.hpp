@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -29,8 +28,7 @@
 #include "mcr/rules/rule_state.hpp"
 #include "mcr/rules/slot_allocator.hpp"
 #include "mcr/rules/table.hpp"
-#include "mcr/status/metrics.hpp"
-#include "mcr/status/totals.hpp"
+#include "mcr/rules/totals.hpp"
 
 namespace mcr {
 
@@ -71,19 +69,38 @@ class Relay {
   [[nodiscard]] const Config& config() const noexcept { return config_; }
   [[nodiscard]] const Interfaces& interfaces() const noexcept { return interfaces_; }
 
-  /// The object of `mcr status --json`, less what belongs to the process.
-  [[nodiscard]] nlohmann::json status(Clock::time_point now, const std::vector<LinkStats>& links);
   /// "97 rules active, 2 waiting"
   [[nodiscard]] std::string summary() const;
   /// Whether every worker goes round its loop, as of the last tick().
   [[nodiscard]] bool progresses() const noexcept;
-  /// The same as metrics for Prometheus. `process` has what belongs to the process.
-  [[nodiscard]] std::string metrics(nlohmann::json process, const std::vector<LinkStats>& links);
   /// What the kernel lost on the interfaces in use. Of the sockets: as of the last tick().
   [[nodiscard]] std::vector<ExternalDropCount> external_drops(
       const std::vector<LinkStats>& links) const;
-  /// One line of totals, for the log.
-  [[nodiscard]] std::string totals();
+
+  // Read-only views, for status. Rules and outputs are named by their place in config().
+
+  /// What the workers heard of a rule, and its rates as of the last tick().
+  struct RuleActivity {
+    std::uint64_t datagrams = 0;
+    std::uint64_t bytes = 0;
+    double pps = 0;
+    double bps = 0;  ///< bits a second
+    std::optional<Clock::time_point> last_seen;
+    Endpoint last_source;
+  };
+  [[nodiscard]] RuleActivity activity_of(std::size_t rule) const;
+  /// With its silence, and with what the kernel refused of its interfaces.
+  [[nodiscard]] RuleStatus status_of(std::size_t rule, Clock::time_point now) const;
+  [[nodiscard]] RuleTotals totals_of(std::size_t rule) const;
+  [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;
+  [[nodiscard]] Totals totals() const;
+  /// Reads the kernel's counters, for totals() and sockets() to be of this moment.
+  void read_kernel_counters() { sockets_.count(); }
+  [[nodiscard]] const SocketPool& sockets() const noexcept { return sockets_; }
+  [[nodiscard]] const Memberships& memberships() const noexcept { return memberships_; }
+  [[nodiscard]] const SocketPool::Workers& workers() const noexcept { return workers_; }
+  /// As of the last tick().
+  [[nodiscard]] bool is_stuck(std::size_t worker) const { return watchdogs_[worker].stuck(); }
 
  private:
   /// Of a rule, between two ticks.
@@ -92,14 +109,6 @@ class Relay {
     std::uint64_t bytes_before = 0;
     double pps = 0;
     double bps = 0;  ///< bits a second
-  };
-
-  /// Of a rule, by all workers.
-  struct RuleActivity {
-    std::uint64_t datagrams = 0;
-    std::uint64_t bytes = 0;
-    std::optional<Clock::time_point> last_seen;
-    Endpoint last_source;
   };
 
   void refuse_restart_keys(const Config& config) const;
@@ -128,20 +137,6 @@ class Relay {
   [[nodiscard]] RuleActivity activity(std::uint32_t slot) const;
   [[nodiscard]] Hearing hearing(std::size_t at, std::uint32_t slot, Clock::time_point now) const;
   void update_silence_alarms(Clock::time_point now);
-
-  // report.cpp
-  [[nodiscard]] RuleTotals totals_of(const Rule& rule) const;
-  [[nodiscard]] OutputTotals totals_of(const Rule& rule, const Output& output) const;
-  [[nodiscard]] nlohmann::json report_rule(std::size_t at, Clock::time_point now) const;
-  [[nodiscard]] nlohmann::json report_output(const Rule& rule, std::size_t at) const;
-  [[nodiscard]] nlohmann::json report_workers() const;
-  [[nodiscard]] nlohmann::json report_interfaces(const std::vector<LinkStats>& links) const;
-  [[nodiscard]] Reason reason_of_rule(std::size_t at) const;
-  [[nodiscard]] RuleState state_of_rule(std::size_t at, std::uint32_t slot) const;
-  [[nodiscard]] nlohmann::json report_joins() const;
-  [[nodiscard]] nlohmann::json report_membership() const;
-  [[nodiscard]] nlohmann::json report_totals() const;
-  [[nodiscard]] std::vector<RuleMetrics> rule_metrics() const;
 
   Config config_;
   Interfaces interfaces_;

@@ -1,45 +1,41 @@
 #include "mcr/status/metrics.hpp"
 
-#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
 #include "catch.hpp"
+#include "status_builder.hpp"
 
-using mcr::OutputDrop;
-using mcr::RuleMetrics;
-using mcr::RuleState;
+using mcr::Status;
+using mcr::status::render_metrics;
 
 namespace {
 
-using Json = nlohmann::json;
+Status one_rule() {
+  auto status = mcr::healthy();
+  status.process.version = "1.2.3";
+  status.process.uptime_s = 12.5;
+  status.process.softnet_dropped = 11;
+  status.interfaces[0].kernel_drops = 7;
+  mcr::status::Interface missing;
+  missing.name = "eth7";
+  missing.state = mcr::status::InterfaceState::missing;
+  status.interfaces.push_back(missing);
+  status.joins->joins_failed = 1;
+  status.memberships[0].state = mcr::MembershipState::failed;
+  status.totals->rx_datagrams = UINT64_MAX;
+  mcr::drops_of(status.totals->drops, "fragment") = 2;
 
-Json process() {
-  return Json::parse(R"({
-    "version": "1.2.3", "generation": 3, "uptime_s": 12.5,
-    "host": {"softnet_dropped": 11, "softnet_squeezed": 12},
-    "workers": [{"id": 0, "cpu": 2, "rx_datagrams": 5, "tx_datagrams": 6, "batches": 4}],
-    "interfaces": [
-      {"name": "eth0", "state": "up", "mtu": 1500, "receive_buffer": 4096, "send_buffer": 0,
-       "rx_frames": 3, "rx_datagrams": 5, "kernel_drops": 7, "link_rx_missed": 8,
-       "link_tx_dropped": 9},
-      {"name": "eth7", "state": "missing", "mtu": null, "kernel_drops": 0}],
-    "membership": {"joins_attempted": 4, "joins_succeeded": 3, "joins_failed": 1, "leaves": 0,
-                   "helper_sockets": 1, "states": {"joined": 3, "failed": 1}},
-    "totals": {"rx_datagrams": 18446744073709551615, "matched": 4, "unmatched": 1,
-               "drops": {"fragment": 2}, "kernel_drops": 7, "tx_datagrams": 6,
-               "tx_drops": {"egress_full": 0}}})");
-}
-
-std::vector<RuleMetrics> one_rule() {
-  RuleMetrics rule{"studio-a", RuleState::failed, {12, 3400, {}}, {}};
-  rule.totals.drops[1] = 5;
-  mcr::OutputMetrics output{"eth1", {*mcr::IpAddress::parse("ff05::2"), 6000}, true, {}};
-  output.totals.matched = 12;
-  output.totals.tx_datagrams = 10;
-  output.totals.drops[static_cast<std::size_t>(OutputDrop::egress_full)] = 2;
-  rule.outputs.push_back(output);
-  return {rule};
+  status.rules.pop_back();
+  auto& rule = status.rules[0];
+  rule.state = mcr::RuleState::failed;
+  rule.rx_datagrams = 12;
+  rule.rx_bytes = 3400;
+  mcr::drops_of(rule.drops, "not_udp") = 5;
+  auto& output = rule.outputs[0];
+  output.config.destination = mcr::ip("ff05::2");
+  mcr::drops_of(output.drops, "egress_full") = 2;
+  return status;
 }
 
 bool has_line(const std::string& text, const std::string& line) {
@@ -49,7 +45,7 @@ bool has_line(const std::string& text, const std::string& line) {
 }  // namespace
 
 TEST_CASE("metrics: values with their names and labels") {
-  const auto text = mcr::render_metrics(process(), one_rule());
+  const auto text = render_metrics(one_rule());
   INFO(text);
   for (const auto* line :
        {"# TYPE mcr_rule_rx_datagrams_total counter",
@@ -80,24 +76,23 @@ TEST_CASE("metrics: values with their names and labels") {
 }
 
 TEST_CASE("metrics: what is not there is left out, and so are a rule's zero drops") {
-  const auto text = mcr::render_metrics(process(), one_rule());
+  const auto text = render_metrics(one_rule());
   CHECK(text.find("mcr_interface_mtu_bytes{interface=\"eth7\"}") == std::string::npos);
-  CHECK(text.find("reason=\"not_ip\"") == std::string::npos);
-  CHECK_FALSE(mcr::render_metrics(Json::object(), {}).empty());
+  CHECK(text.find("studio-a\",reason=\"not_ip\"") == std::string::npos);
+  CHECK_FALSE(render_metrics(Status()).empty());
 }
 
 TEST_CASE("metrics: label values are escaped") {
-  auto rules = one_rule();
-  rules[0].name = "a\"b\\c\nd";
-  CHECK(has_line(mcr::render_metrics(process(), rules),
-                 R"(mcr_rule_rx_datagrams_total{rule="a\"b\\c\nd"} 12)"));
+  auto status = one_rule();
+  status.rules[0].name = "a\"b\\c\nd";
+  CHECK(has_line(render_metrics(status), R"(mcr_rule_rx_datagrams_total{rule="a\"b\\c\nd"} 12)"));
 }
 
 TEST_CASE("metrics: every name is described once, and its samples stand together") {
-  auto rules = one_rule();
-  rules.push_back(rules[0]);
-  rules[1].name = "studio-b";
-  std::istringstream text(mcr::render_metrics(process(), rules));
+  auto status = one_rule();
+  status.rules.push_back(status.rules[0]);
+  status.rules[1].name = "studio-b";
+  std::istringstream text(render_metrics(status));
   std::set<std::string> described;
   std::string current;
   for (std::string line; std::getline(text, line);) {

@@ -1,0 +1,197 @@
+// What runs now, as one value: collect.hpp fills it inside the daemon, json.hpp writes it to the
+// control socket and reads it in the client, and metrics.hpp and text.hpp show it.
+//
+// A daemon of another version may not say everything: what it left out, or said in another type,
+// is unknown here (nothing, or an empty text). Texts are as they were configured or received: who
+// shows them escapes them (base/printable.hpp).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcr/base/address.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/control/memberships.hpp"
+#include "mcr/packet/drop_reason.hpp"
+#include "mcr/rules/reason.hpp"
+#include "mcr/rules/rule_state.hpp"
+
+namespace mcr::status {
+
+/// Nothing: unknown.
+using Count = std::optional<std::uint64_t>;
+
+/// Datagrams, or copies of them, that went no further for one reason.
+struct Drop {
+  std::string reason;
+  std::uint64_t datagrams = 0;
+
+  friend bool operator==(const Drop&, const Drop&) = default;
+};
+
+/// Datagrams by reason. `Names`: of the reasons, in the order of their enumeration.
+template <const auto& Names>
+struct Drops {
+  static constexpr const auto& names = Names;
+
+  std::array<std::uint64_t, Names.size()> counts{};
+  std::vector<Drop> others{};  ///< of reasons that only a newer daemon knows
+
+  friend bool operator==(const Drops&, const Drops&) = default;
+};
+using ReceivedDrops = Drops<input_drop_names>;
+using SentDrops = Drops<output_drop_names>;
+
+/// What belongs to the daemon's process and its host, and not to the relay.
+struct Process {
+  std::string version;
+  Count pid;
+  std::optional<double> uptime_s;
+  Count generation;        ///< of the configuration; grows with each successful reload
+  std::string config;      ///< path of the main file
+  Count softnet_dropped;   ///< frames, on all of the host, since the daemon started
+  Count softnet_squeezed;  ///< times, likewise
+
+  friend bool operator==(const Process&, const Process&) = default;
+};
+
+struct Worker {
+  Count id;
+  bool stuck = false;
+  Count cpu;  ///< nothing: not pinned
+  Count rx_datagrams;
+  Count tx_datagrams;
+  Count batches;
+
+  friend bool operator==(const Worker&, const Worker&) = default;
+};
+
+enum class InterfaceState : std::uint8_t { up, down, missing };
+enum class OutputState : std::uint8_t { up, waiting };
+[[nodiscard]] constexpr std::string_view to_string(InterfaceState state) noexcept {
+  return state == InterfaceState::up ? "up" : state == InterfaceState::down ? "down" : "missing";
+}
+[[nodiscard]] constexpr std::string_view to_string(OutputState state) noexcept {
+  return state == OutputState::up ? "up" : "waiting";
+}
+
+// Every state that there is, for those who list or read them.
+inline constexpr std::array interface_states{InterfaceState::up, InterfaceState::down,
+                                             InterfaceState::missing};
+inline constexpr std::array output_states{OutputState::up, OutputState::waiting};
+inline constexpr std::array rule_states{RuleState::active, RuleState::waiting, RuleState::failed,
+                                        RuleState::silent, RuleState::disabled};
+inline constexpr std::array membership_states{MembershipState::waiting_interface,
+                                              MembershipState::joining, MembershipState::joined,
+                                              MembershipState::failed, MembershipState::leaving};
+
+struct Interface {
+  std::string name;
+  Count index;  ///< nothing: it is missing
+  std::optional<InterfaceState> state;
+  Count mtu;                   ///< bytes
+  std::optional<bool> gro;     ///< UDP is merged on receive
+  Count receive_buffer;        ///< bytes as granted, twice what was asked for; 0: no socket
+  Count receive_buffer_asked;  ///< bytes; nothing: by nobody
+  Count send_buffer;           ///< as receive_buffer
+  Count send_buffer_asked;     ///< as receive_buffer_asked
+  Count rx_frames;
+  Count rx_datagrams;
+  Count kernel_drops;     ///< frames
+  Count link_rx_missed;   ///< frames
+  Count link_tx_dropped;  ///< frames
+
+  friend bool operator==(const Interface&, const Interface&) = default;
+};
+
+struct Output {
+  /// As configured, with the source port that is used; an unknown destination has no family.
+  mcr::Output config;
+  std::optional<OutputState> state;
+  Reason reason;
+  Count matched;
+  Count tx_datagrams;
+  Count tx_bytes;
+  Count in_flight;
+  Count zerocopy;
+  Count copied;
+  SentDrops drops;
+
+  friend bool operator==(const Output&, const Output&) = default;
+};
+
+struct Rule {
+  std::string name;
+  std::optional<RuleState> state;
+  Reason reason;
+  std::string comment;
+  std::optional<Expectation> expect;
+  bool allow_loop = false;
+  std::vector<Input> inputs;  ///< as configured; an unknown destination has no family
+  Count rx_datagrams;
+  Count rx_bytes;
+  std::optional<double> rate_pps;
+  std::optional<double> rate_bps;     ///< bits a second
+  std::optional<double> last_seen_s;  ///< seconds ago; nothing: never
+  std::optional<Endpoint> last_source;
+  ReceivedDrops drops;
+  std::vector<Output> outputs;
+
+  friend bool operator==(const Rule&, const Rule&) = default;
+};
+
+struct Membership {
+  Group group;
+  std::optional<MembershipState> state;
+  Reason error;  ///< of the last join or leave, if the kernel refused it
+
+  friend bool operator==(const Membership&, const Membership&) = default;
+};
+
+/// joins_attempted = joins_succeeded + joins_failed.
+struct Joins {
+  Count joins_attempted;
+  Count joins_succeeded;
+  Count joins_failed;
+  Count leaves;
+  Count helper_sockets;  ///< open now
+
+  friend bool operator==(const Joins&, const Joins&) = default;
+};
+
+/// Rules that were removed are included. rx_datagrams = matched + unmatched + sum(drops).
+struct Totals {
+  Count rx_datagrams;
+  Count matched;
+  Count unmatched;
+  ReceivedDrops drops;
+  Count kernel_drops;  ///< frames
+  Count tx_datagrams;
+  SentDrops tx_drops;
+
+  friend bool operator==(const Totals&, const Totals&) = default;
+};
+
+}  // namespace mcr::status
+
+namespace mcr {
+
+/// See the head of this file.
+struct Status {
+  status::Process process;
+  std::vector<status::Worker> workers;
+  std::vector<status::Interface> interfaces;
+  std::vector<status::Rule> rules;
+  std::optional<status::Joins> joins;
+  std::vector<status::Membership> memberships;
+  std::optional<status::Totals> totals;
+
+  friend bool operator==(const Status&, const Status&) = default;
+};
+
+}  // namespace mcr

@@ -1,0 +1,196 @@
+#include "mcr/status/collect.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "mcr/base/error.hpp"
+#include "mcr/host/ethtool.hpp"
+
+namespace mcr::status {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::vector<Worker> collect_workers(const Relay& relay) {
+  std::vector<Worker> workers;
+  for (std::size_t i = 0; i < relay.workers().size(); ++i) {
+    const auto& worker = *relay.workers()[i];
+    const auto& counters = worker.counters().worker;
+    workers.push_back({.id = worker.id(),
+                       .stuck = relay.is_stuck(i),
+                       .cpu = worker.cpu(),
+                       .rx_datagrams = counters.rx_datagrams.get(),
+                       .tx_datagrams = counters.tx_datagrams.get(),
+                       .batches = counters.batches.get()});
+  }
+  return workers;
+}
+
+/// Those that rules use now, and those that lost something before.
+std::set<std::string> interfaces_to_show(const Relay& relay) {
+  std::set<std::string> names;
+  for (const auto& rule : relay.config().rules) {
+    if (!rule.enabled) continue;
+    for (const auto& input : rule.inputs)
+      names.insert(input.interface);
+    for (const auto& output : rule.outputs)
+      names.insert(output.interface);
+  }
+  for (const auto& [name, counted] : relay.sockets().counted())
+    names.insert(name);
+  return names;
+}
+
+InterfaceState state_of(const mcr::Interface* interface) {
+  if (interface == nullptr) return InterfaceState::missing;
+  return interface->up ? InterfaceState::up : InterfaceState::down;
+}
+
+bool merges_udp(const std::string& interface) {
+  const auto setting = read_gro(interface);
+  return setting && setting->merging && setting->udp_forwarding;
+}
+
+InterfaceTuning tuning_of(const Config& config, const std::string& interface) {
+  const auto known = config.interfaces.find(interface);
+  return known == config.interfaces.end() ? InterfaceTuning{} : known->second;
+}
+
+/// The value of a map, or a value-initialized one.
+template <typename Map>
+typename Map::mapped_type value_of(const Map& map, const std::string& key) {
+  const auto known = map.find(key);
+  return known == map.end() ? typename Map::mapped_type{} : known->second;
+}
+
+std::vector<Interface> collect_interfaces(const Relay& relay, const std::vector<LinkStats>& links) {
+  const auto granted = relay.sockets().granted();
+  std::vector<Interface> interfaces;
+  for (const auto& name : interfaces_to_show(relay)) {
+    const auto* const host = relay.interfaces().find(name);
+    const auto tuning = tuning_of(relay.config(), name);
+    const auto buffers = value_of(granted, name);
+    const auto received = relay.sockets().received(name);
+    const auto link = std::ranges::find(links, name, &LinkStats::name);
+    const auto lost = link == links.end() ? LinkStats{} : *link;
+    Interface interface;
+    interface.name = name;
+    interface.state = state_of(host);
+    interface.gro = merges_udp(name);
+    if (host != nullptr) {
+      interface.index = host->index;
+      interface.mtu = host->mtu;
+    }
+    interface.receive_buffer = buffers.receive;
+    if (tuning.ingress != IngressMode::mmap) interface.receive_buffer_asked = tuning.receive_buffer;
+    interface.send_buffer = buffers.send;
+    interface.send_buffer_asked = tuning.send_buffer;
+    interface.rx_frames = received.frames;
+    interface.rx_datagrams = received.datagrams;
+    interface.kernel_drops = value_of(relay.sockets().counted(), name).dropped;
+    interface.link_rx_missed = lost.rx_missed + lost.rx_dropped;
+    interface.link_tx_dropped = lost.tx_dropped + lost.qdisc_drops;
+    interfaces.push_back(std::move(interface));
+  }
+  return interfaces;
+}
+
+Output collect_output(const Relay& relay, std::size_t rule, std::size_t at, Reason reason) {
+  const auto totals = relay.totals_of(rule, at);
+  Output output{.config = relay.config().rules[rule].outputs[at],
+                .state = reason.empty() ? OutputState::up : OutputState::waiting,
+                .reason = std::move(reason),
+                .matched = totals.matched,
+                .tx_datagrams = totals.tx_datagrams,
+                .tx_bytes = totals.tx_bytes,
+                .in_flight = totals.in_flight,
+                .zerocopy = totals.zerocopy,
+                .copied = totals.copied,
+                .drops = {totals.drops}};
+  if (output.config.source_port == 0 && output.config.source.mode != Source::Mode::preserve)
+    output.config.source_port = relay.sockets().source_port();
+  return output;
+}
+
+Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
+  const auto& config = relay.config().rules[at];
+  const auto totals = relay.totals_of(at);
+  const auto activity = relay.activity_of(at);
+  auto status = relay.status_of(at, now);
+  Rule rule{.name = config.name,
+            .state = status.state,
+            .reason = std::move(status.reason),
+            .comment = config.comment,
+            .expect = config.expect,
+            .allow_loop = config.allow_loop,
+            .inputs = config.inputs,
+            .rx_datagrams = totals.rx_datagrams,
+            .rx_bytes = totals.rx_bytes,
+            .rate_pps = activity.pps,
+            .rate_bps = activity.bps,
+            .last_seen_s = {},
+            .last_source = {},
+            .drops = {totals.drops},
+            .outputs = {}};
+  if (activity.last_seen) {
+    const std::chrono::duration<double> age = now - *activity.last_seen;
+    rule.last_seen_s = std::max(0.0, age.count());
+    rule.last_source = activity.last_source;
+  }
+  for (std::size_t i = 0; i < config.outputs.size(); ++i)
+    rule.outputs.push_back(collect_output(relay, at, i, std::move(status.output_reasons[i])));
+  return rule;
+}
+
+std::vector<Membership> collect_memberships(const Relay& relay) {
+  std::vector<Membership> memberships;
+  for (auto& [group, membership] : relay.memberships().all())
+    memberships.push_back({group, membership.state,
+                           membership.error != 0
+                               ? Reason(errno_text(membership.error), membership.error)
+                               : Reason()});
+  return memberships;
+}
+
+Joins collect_joins(const Relay& relay) {
+  const auto statistics = relay.memberships().statistics();
+  return {.joins_attempted = statistics.joins_attempted,
+          .joins_succeeded = statistics.joins_succeeded,
+          .joins_failed = statistics.joins_failed,
+          .leaves = statistics.leaves,
+          .helper_sockets = statistics.helper_sockets};
+}
+
+Totals collect_totals(const Relay& relay) {
+  const auto totals = relay.totals();
+  return {.rx_datagrams = totals.rx_datagrams,
+          .matched = totals.matched,
+          .unmatched = totals.unmatched,
+          .drops = {totals.drops},
+          .kernel_drops = totals.kernel_drops,
+          .tx_datagrams = totals.tx_datagrams,
+          .tx_drops = {totals.tx_drops}};
+}
+
+}  // namespace
+
+Status collect(Relay& relay, Process process, const std::vector<LinkStats>& links,
+               Clock::time_point now) {
+  relay.read_kernel_counters();
+  Status status{.process = std::move(process),
+                .workers = collect_workers(relay),
+                .interfaces = collect_interfaces(relay, links),
+                .rules = {},
+                .joins = collect_joins(relay),
+                .memberships = collect_memberships(relay),
+                .totals = collect_totals(relay)};
+  status.rules.reserve(relay.config().rules.size());
+  for (std::size_t i = 0; i < relay.config().rules.size(); ++i)
+    status.rules.push_back(collect_rule(relay, i, now));
+  return status;
+}
+
+}  // namespace mcr::status

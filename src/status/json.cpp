@@ -1,0 +1,521 @@
+// Each thing has its keys side by side for both directions: plain counts in a table, the rest in a
+// pair of functions, write_...() and read_...(), that stand together.
+#include "mcr/status/json.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "mcr/base/error.hpp"
+
+namespace mcr::status {
+
+namespace {
+
+using nlohmann::json;
+
+/// The value of a key; null where there is none, or `object` is not one.
+const json& at(const json& object, const char* key) {
+  static const json nothing;
+  if (!object.is_object()) return nothing;
+  const auto found = object.find(key);
+  return found == object.end() ? nothing : *found;
+}
+
+/// The array of a key; an empty one where there is none.
+const json& list(const json& object, const char* key) {
+  static const json empty = json::array();
+  const auto& value = at(object, key);
+  return value.is_array() ? value : empty;
+}
+
+/// Negative numbers as 0.
+std::optional<double> read_number(const json& value) {
+  if (!value.is_number()) return std::nullopt;
+  const auto number = value.get<double>();
+  return std::isfinite(number) ? std::optional(std::max(number, 0.0)) : std::nullopt;
+}
+
+Count read_count(const json& value) {
+  constexpr double most = 1e18;
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  const auto number = read_number(value);
+  return number ? Count(static_cast<std::uint64_t>(std::min(*number, most))) : std::nullopt;
+}
+
+/// Nothing where it does not fit.
+template <typename Number>
+std::optional<Number> read_small(const json& value) {
+  if (!value.is_number_unsigned()) return std::nullopt;
+  const auto number = value.get<std::uint64_t>();
+  if (number > std::numeric_limits<Number>::max()) return std::nullopt;
+  return static_cast<Number>(number);
+}
+
+std::string read_text(const json& value) {
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+bool read_bool(const json& value) {
+  return value.is_boolean() && value.get<bool>();
+}
+
+json write(const Count& count) {
+  return count ? json(*count) : json();
+}
+json write(const std::optional<double>& number) {
+  return number ? json(*number) : json();
+}
+json write_unless_zero(std::uint64_t number) {
+  return number != 0 ? json(number) : json();
+}
+
+template <typename State>
+json write_state(const std::optional<State>& state) {
+  return state ? json(to_string(*state)) : json();
+}
+template <typename State, std::size_t N>
+std::optional<State> read_state(const json& value, const std::array<State, N>& states) {
+  const auto text = read_text(value);
+  const auto known = std::ranges::find(states, text, [](State state) { return to_string(state); });
+  return known == states.end() ? std::nullopt : std::optional(*known);
+}
+
+/// "reason" or "error", and the errno that it stems from.
+void write_reason(json& object, const char* key, const Reason& reason) {
+  const auto name = errno_name(reason.error);
+  object[key] = reason.text;
+  object["errno"] = name.empty() ? json() : json(name);
+}
+Reason read_reason(const json& object, const char* key) {
+  return {read_text(at(object, key)), errno_named(read_text(at(object, "errno")))};
+}
+
+/// {REASON: n}; all reasons are there.
+template <typename AnyDrops>
+json write_drops(const AnyDrops& drops) {
+  json object;
+  for (std::size_t i = 0; i < AnyDrops::names.size(); ++i)
+    object[std::string(AnyDrops::names[i])] = drops.counts[i];
+  for (const auto& [reason, datagrams] : drops.others)
+    object[reason] = datagrams;
+  return object;
+}
+template <typename AnyDrops>
+AnyDrops read_drops(const json& object) {
+  AnyDrops drops;
+  if (!object.is_object()) return drops;
+  for (const auto& [reason, value] : object.items()) {
+    const auto count = read_count(value).value_or(0);
+    const auto known = std::ranges::find(AnyDrops::names, reason);
+    if (known != AnyDrops::names.end())
+      drops.counts[static_cast<std::size_t>(known - AnyDrops::names.begin())] = count;
+    else if (count != 0)
+      drops.others.push_back({reason, count});
+  }
+  return drops;
+}
+
+template <typename Thing>
+struct CountKey {
+  const char* name;
+  Count Thing::*count;
+};
+
+template <typename Thing>
+void write_counts(json& object, const auto& keys, const Thing& thing) {
+  for (const auto& [name, count] : keys)
+    object[name] = write(thing.*count);
+}
+template <typename Thing>
+void read_counts(const json& object, const auto& keys, Thing& thing) {
+  for (const auto& [name, count] : keys)
+    thing.*count = read_count(at(object, name));
+}
+
+constexpr std::array process_counts{CountKey<Process>{"pid", &Process::pid},
+                                    CountKey<Process>{"generation", &Process::generation}};
+constexpr std::array host_counts{CountKey<Process>{"softnet_dropped", &Process::softnet_dropped},
+                                 CountKey<Process>{"softnet_squeezed", &Process::softnet_squeezed}};
+constexpr std::array worker_counts{CountKey<Worker>{"id", &Worker::id},
+                                   CountKey<Worker>{"cpu", &Worker::cpu},
+                                   CountKey<Worker>{"rx_datagrams", &Worker::rx_datagrams},
+                                   CountKey<Worker>{"tx_datagrams", &Worker::tx_datagrams},
+                                   CountKey<Worker>{"batches", &Worker::batches}};
+constexpr std::array interface_counts{
+    CountKey<Interface>{"index", &Interface::index},
+    CountKey<Interface>{"mtu", &Interface::mtu},
+    CountKey<Interface>{"receive_buffer", &Interface::receive_buffer},
+    CountKey<Interface>{"receive_buffer_asked", &Interface::receive_buffer_asked},
+    CountKey<Interface>{"send_buffer", &Interface::send_buffer},
+    CountKey<Interface>{"send_buffer_asked", &Interface::send_buffer_asked},
+    CountKey<Interface>{"rx_frames", &Interface::rx_frames},
+    CountKey<Interface>{"rx_datagrams", &Interface::rx_datagrams},
+    CountKey<Interface>{"kernel_drops", &Interface::kernel_drops},
+    CountKey<Interface>{"link_rx_missed", &Interface::link_rx_missed},
+    CountKey<Interface>{"link_tx_dropped", &Interface::link_tx_dropped}};
+constexpr std::array output_counts{CountKey<Output>{"matched", &Output::matched},
+                                   CountKey<Output>{"tx_datagrams", &Output::tx_datagrams},
+                                   CountKey<Output>{"tx_bytes", &Output::tx_bytes},
+                                   CountKey<Output>{"in_flight", &Output::in_flight},
+                                   CountKey<Output>{"zerocopy", &Output::zerocopy},
+                                   CountKey<Output>{"copied", &Output::copied}};
+constexpr std::array rule_counts{CountKey<Rule>{"rx_datagrams", &Rule::rx_datagrams},
+                                 CountKey<Rule>{"rx_bytes", &Rule::rx_bytes}};
+constexpr std::array join_counts{CountKey<Joins>{"joins_attempted", &Joins::joins_attempted},
+                                 CountKey<Joins>{"joins_succeeded", &Joins::joins_succeeded},
+                                 CountKey<Joins>{"joins_failed", &Joins::joins_failed},
+                                 CountKey<Joins>{"leaves", &Joins::leaves},
+                                 CountKey<Joins>{"helper_sockets", &Joins::helper_sockets}};
+constexpr std::array total_counts{CountKey<Totals>{"rx_datagrams", &Totals::rx_datagrams},
+                                  CountKey<Totals>{"matched", &Totals::matched},
+                                  CountKey<Totals>{"unmatched", &Totals::unmatched},
+                                  CountKey<Totals>{"kernel_drops", &Totals::kernel_drops},
+                                  CountKey<Totals>{"tx_datagrams", &Totals::tx_datagrams}};
+
+/// A number, or "5000-5010".
+json write_ports(const Destinations& destinations) {
+  if (destinations.ports == 1) return destinations.first.port;
+  return destinations.port_str();
+}
+/// The first one, and how many; none: not to be read.
+std::pair<std::uint16_t, std::uint32_t> read_ports(const json& value) {
+  if (const auto port = read_small<std::uint16_t>(value)) return {*port, 1};
+  const auto text = read_text(value);
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+  const auto* const end = text.data() + text.size();
+  const auto dash = std::from_chars(text.data(), end, first);
+  if (dash.ec != std::errc() || dash.ptr == end || *dash.ptr != '-') return {0, 0};
+  const auto rest = std::from_chars(dash.ptr + 1, end, last);
+  if (rest.ec != std::errc() || rest.ptr != end || last < first) return {0, 0};
+  return {first, last - first + 1U};
+}
+
+/// Of an Input or mcr::Output: "interface", "group" or "address", "port".
+void write_place(json& object, const auto& endpoint) {
+  const auto destinations = endpoint.destinations();
+  object["interface"] = endpoint.interface;
+  object[endpoint.destination.is_multicast() ? "group" : "address"] = destinations.address_str();
+  object["port"] = write_ports(destinations);
+}
+void read_place(const json& object, auto& endpoint) {
+  constexpr unsigned most_bits = 31;
+  endpoint.interface = read_text(at(object, "interface"));
+  const auto& group = at(object, "group");
+  const auto block = Prefix::parse(read_text(group.is_null() ? at(object, "address") : group));
+  const auto [port, ports] = read_ports(at(object, "port"));
+  if (!block || ports == 0) return;
+  const auto free_bits = Prefix::width(block->first().family()) - block->bits();
+  if (free_bits > most_bits) return;
+  endpoint.destination = block->first();
+  endpoint.addresses = 1U << free_bits;
+  endpoint.port = port;
+  endpoint.ports = ports;
+}
+
+json write_input(const Input& input) {
+  json sources = json::array();
+  for (const auto& source : input.sources)
+    sources.push_back(source.str());
+  json object{{"sources", std::move(sources)},
+              {"vlan", write_unless_zero(input.vlan)},
+              {"local", input.local}};
+  write_place(object, input);
+  return object;
+}
+Input read_input(const json& object) {
+  Input input;
+  read_place(object, input);
+  for (const auto& source : list(object, "sources"))
+    if (const auto block = Prefix::parse(read_text(source))) input.sources.push_back(*block);
+  input.vlan = read_small<std::uint16_t>(at(object, "vlan")).value_or(0);
+  input.local = read_bool(at(object, "local"));
+  return input;
+}
+
+/// A number, "preserve", "decrement", or null for the system's.
+json write_ttl(const Ttl& ttl) {
+  switch (ttl.mode) {
+    case Ttl::Mode::fixed:
+      return ttl.value;
+    case Ttl::Mode::preserve:
+      return "preserve";
+    case Ttl::Mode::decrement:
+      return "decrement";
+    case Ttl::Mode::system:
+      break;
+  }
+  return {};
+}
+Ttl read_ttl(const json& value) {
+  if (const auto fixed = read_small<std::uint8_t>(value)) return Ttl::of(*fixed);
+  if (value == "preserve") return {Ttl::Mode::preserve};
+  if (value == "decrement") return {Ttl::Mode::decrement};
+  return {};
+}
+
+json write_dscp(const Dscp& dscp) {
+  return dscp.preserve ? json("preserve") : json(dscp.value);
+}
+Dscp read_dscp(const json& value) {
+  return {value == "preserve", read_small<std::uint8_t>(value).value_or(0)};
+}
+
+/// "interface", "preserve", or an address.
+json write_source(const Source& source) {
+  switch (source.mode) {
+    case Source::Mode::preserve:
+      return "preserve";
+    case Source::Mode::address:
+      return source.address.str();
+    case Source::Mode::interface:
+      break;
+  }
+  return "interface";
+}
+Source read_source(const json& value) {
+  if (value == "preserve") return {Source::Mode::preserve};
+  if (const auto address = IpAddress::parse(read_text(value)))
+    return {Source::Mode::address, *address};
+  return {};
+}
+
+json write_output(const Output& output) {
+  const auto& config = output.config;
+  json object{
+      {"ttl", write_ttl(config.ttl)},
+      {"max_pps", write_unless_zero(config.limit.pps)},
+      {"max_bps", write_unless_zero(config.limit.bps)},
+      {"dscp", write_dscp(config.dscp)},
+      {"source", write_source(config.source)},
+      {"source_port", config.source_port != 0 ? json(config.source_port) : json("preserve")},
+      {"loopback", config.loopback},
+      {"state", write_state(output.state)},
+      {"drops", write_drops(output.drops)}};
+  write_place(object, config);
+  write_reason(object, "reason", output.reason);
+  write_counts(object, output_counts, output);
+  return object;
+}
+Output read_output(const json& object) {
+  Output output;
+  auto& config = output.config;
+  read_place(object, config);
+  config.ttl = read_ttl(at(object, "ttl"));
+  config.limit = {read_count(at(object, "max_pps")).value_or(0),
+                  read_count(at(object, "max_bps")).value_or(0)};
+  config.dscp = read_dscp(at(object, "dscp"));
+  config.source = read_source(at(object, "source"));
+  config.source_port = read_small<std::uint16_t>(at(object, "source_port")).value_or(0);
+  config.loopback = read_bool(at(object, "loopback"));
+  output.state = read_state(at(object, "state"), output_states);
+  output.reason = read_reason(object, "reason");
+  output.drops = read_drops<SentDrops>(at(object, "drops"));
+  read_counts(object, output_counts, output);
+  return output;
+}
+
+json write_expect(const std::optional<Expectation>& expect) {
+  if (!expect) return {};
+  return {{"min_pps", expect->min_pps},
+          {"silent_after_s", std::chrono::duration<double>(expect->silent_after).count()}};
+}
+std::optional<Expectation> read_expect(const json& object) {
+  constexpr double longest = 1e9;  // seconds
+  if (!object.is_object()) return std::nullopt;
+  Expectation expect;
+  expect.min_pps = read_count(at(object, "min_pps")).value_or(0);
+  if (const auto seconds = read_number(at(object, "silent_after_s")))
+    expect.silent_after = std::chrono::round<std::chrono::microseconds>(
+        std::chrono::duration<double>(std::min(*seconds, longest)));
+  return expect;
+}
+
+json write_rule(const Rule& rule) {
+  json inputs = json::array();
+  for (const auto& input : rule.inputs)
+    inputs.push_back(write_input(input));
+  json outputs = json::array();
+  for (const auto& output : rule.outputs)
+    outputs.push_back(write_output(output));
+  json object{
+      {"name", rule.name},
+      {"state", write_state(rule.state)},
+      {"comment", rule.comment},
+      {"expect", write_expect(rule.expect)},
+      {"allow_loop", rule.allow_loop},
+      {"input", inputs.empty() ? json() : inputs.front()},
+      {"inputs", std::move(inputs)},
+      {"rate_pps", write(rule.rate_pps)},
+      {"rate_bps", write(rule.rate_bps)},
+      {"last_seen_s", write(rule.last_seen_s)},
+      {"last_source", rule.last_source ? json(fmt::format("{}", *rule.last_source)) : json()},
+      {"drops", write_drops(rule.drops)},
+      {"outputs", std::move(outputs)}};
+  write_reason(object, "reason", rule.reason);
+  write_counts(object, rule_counts, rule);
+  return object;
+}
+Rule read_rule(const json& object) {
+  Rule rule;
+  rule.name = read_text(at(object, "name"));
+  rule.state = read_state(at(object, "state"), rule_states);
+  rule.reason = read_reason(object, "reason");
+  rule.comment = read_text(at(object, "comment"));
+  rule.expect = read_expect(at(object, "expect"));
+  rule.allow_loop = read_bool(at(object, "allow_loop"));
+  for (const auto& input : list(object, "inputs"))
+    rule.inputs.push_back(read_input(input));
+  if (rule.inputs.empty() && at(object, "input").is_object())
+    rule.inputs.push_back(read_input(at(object, "input")));
+  read_counts(object, rule_counts, rule);
+  rule.rate_pps = read_number(at(object, "rate_pps"));
+  rule.rate_bps = read_number(at(object, "rate_bps"));
+  rule.last_seen_s = read_number(at(object, "last_seen_s"));
+  rule.last_source = Endpoint::parse(read_text(at(object, "last_source")));
+  rule.drops = read_drops<ReceivedDrops>(at(object, "drops"));
+  for (const auto& output : list(object, "outputs"))
+    rule.outputs.push_back(read_output(output));
+  return rule;
+}
+
+json write_worker(const Worker& worker) {
+  json object{{"state", worker.stuck ? "stuck" : "running"}};
+  write_counts(object, worker_counts, worker);
+  return object;
+}
+Worker read_worker(const json& object) {
+  Worker worker;
+  worker.stuck = at(object, "state") == "stuck";
+  read_counts(object, worker_counts, worker);
+  return worker;
+}
+
+json write_interface(const Interface& interface) {
+  json object{{"name", interface.name},
+              {"state", write_state(interface.state)},
+              {"gro", interface.gro ? json(*interface.gro ? "on" : "off") : json()}};
+  write_counts(object, interface_counts, interface);
+  return object;
+}
+Interface read_interface(const json& object) {
+  Interface interface;
+  interface.name = read_text(at(object, "name"));
+  interface.state = read_state(at(object, "state"), interface_states);
+  const auto& gro = at(object, "gro");
+  if (gro == "on" || gro == "off") interface.gro = gro == "on";
+  read_counts(object, interface_counts, interface);
+  return interface;
+}
+
+json write_membership(const Membership& membership) {
+  const auto& [interface, group, source] = membership.group;
+  json object{{"interface", interface},
+              {"group", group.str()},
+              {"source", source ? json(source.str()) : json()},
+              {"state", write_state(membership.state)}};
+  write_reason(object, "error", membership.error);
+  return object;
+}
+Membership read_membership(const json& object) {
+  const auto address = [&](const char* key) {
+    return IpAddress::parse(read_text(at(object, key))).value_or(IpAddress());
+  };
+  return {{read_text(at(object, "interface")), address("group"), address("source")},
+          read_state(at(object, "state"), membership_states),
+          read_reason(object, "error")};
+}
+
+/// The counts of joins, with the groups.
+json write_memberships(const Status& status) {
+  json groups = json::array();
+  for (const auto& membership : status.memberships)
+    groups.push_back(write_membership(membership));
+  json object{{"groups", std::move(groups)}};
+  write_counts(object, join_counts, status.joins.value_or(Joins{}));
+  return object;
+}
+void read_memberships(const json& object, Status& status) {
+  if (!object.is_object()) return;
+  status.joins.emplace();
+  read_counts(object, join_counts, *status.joins);
+  for (const auto& group : list(object, "groups"))
+    status.memberships.push_back(read_membership(group));
+}
+
+json write_totals(const Totals& totals) {
+  json object{{"drops", write_drops(totals.drops)}, {"tx_drops", write_drops(totals.tx_drops)}};
+  write_counts(object, total_counts, totals);
+  return object;
+}
+std::optional<Totals> read_totals(const json& object) {
+  if (!object.is_object()) return std::nullopt;
+  Totals totals;
+  totals.drops = read_drops<ReceivedDrops>(at(object, "drops"));
+  totals.tx_drops = read_drops<SentDrops>(at(object, "tx_drops"));
+  read_counts(object, total_counts, totals);
+  return totals;
+}
+
+/// Its keys stand among those of the whole, but for the host's.
+void write_process(json& document, const Process& process) {
+  document["version"] = process.version;
+  document["uptime_s"] = write(process.uptime_s);
+  document["config"] = process.config;
+  write_counts(document, process_counts, process);
+  write_counts(document["host"], host_counts, process);
+}
+Process read_process(const json& document) {
+  Process process;
+  process.version = read_text(at(document, "version"));
+  process.uptime_s = read_number(at(document, "uptime_s"));
+  process.config = read_text(at(document, "config"));
+  read_counts(document, process_counts, process);
+  read_counts(at(document, "host"), host_counts, process);
+  return process;
+}
+
+}  // namespace
+
+json to_json(const Status& status) {
+  json workers = json::array();
+  for (const auto& worker : status.workers)
+    workers.push_back(write_worker(worker));
+  json interfaces = json::array();
+  for (const auto& interface : status.interfaces)
+    interfaces.push_back(write_interface(interface));
+  json rules = json::array();
+  for (const auto& rule : status.rules)
+    rules.push_back(write_rule(rule));
+  json document{{"workers", std::move(workers)},
+                {"interfaces", std::move(interfaces)},
+                {"rules", std::move(rules)},
+                {"membership", write_memberships(status)},
+                {"totals", write_totals(status.totals.value_or(Totals{}))}};
+  write_process(document, status.process);
+  return document;
+}
+
+std::optional<Status> from_json(const json& document) {
+  if (!at(document, "rules").is_array()) return std::nullopt;
+  Status status;
+  status.process = read_process(document);
+  for (const auto& worker : list(document, "workers"))
+    status.workers.push_back(read_worker(worker));
+  for (const auto& interface : list(document, "interfaces"))
+    status.interfaces.push_back(read_interface(interface));
+  for (const auto& rule : list(document, "rules"))
+    status.rules.push_back(read_rule(rule));
+  read_memberships(at(document, "membership"), status);
+  status.totals = read_totals(at(document, "totals"));
+  return status;
+}
+
+}  // namespace mcr::status

@@ -1,0 +1,118 @@
+#include "mcr/status/json.hpp"
+
+#include <cerrno>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "catch.hpp"
+#include "status_builder.hpp"
+
+using mcr::Status;
+using mcr::status::from_json;
+using mcr::status::to_json;
+using Json = nlohmann::json;
+
+namespace {
+
+/// What a daemon answered before a Status was a typed value: nine rules of all kinds, one of them
+/// refused by the kernel, some traffic.
+Json recorded() {
+  std::ifstream file(MCR_TOP "/tests/unit/status/recorded.json");
+  return Json::parse(file);
+}
+
+void erase_key(Json& value, const std::string& key) {
+  if (value.is_object()) value.erase(key);
+  for (auto& inner : value)
+    if (inner.is_structured()) erase_key(inner, key);
+}
+
+}  // namespace
+
+TEST_CASE("json: a document of before is the same today, but for new keys") {
+  const auto before = recorded();
+  REQUIRE(before["rules"].size() == 10);
+  auto now = to_json(from_json(before).value());
+  erase_key(now, "errno");
+  CHECK(now.dump(2) == before.dump(2));
+}
+
+TEST_CASE("json: a Status that was written is read as it was") {
+  auto status = mcr::healthy();
+  auto& rule = status.rules[0];
+  rule.reason = {"join 239.1.1.1 on eth0: No buffer space available", ENOBUFS};
+  rule.expect = mcr::Expectation{100, std::chrono::milliseconds(1500)};
+  mcr::drops_of(rule.drops, "fragment") = 3;
+  rule.drops.others = {{"of_the_future", 2}};
+  auto& output = rule.outputs[0];
+  output.state = mcr::status::OutputState::waiting;
+  output.reason = {"open packet socket on eth1: Too many open files", EMFILE};
+  output.config.ttl = {mcr::Ttl::Mode::decrement};
+  output.config.source = {mcr::Source::Mode::preserve};
+  status.memberships[0].state = mcr::MembershipState::failed;
+  status.memberships[0].error = {"No buffer space available", ENOBUFS};
+  status.memberships[1].group.source = mcr::ip("10.0.0.5");
+  CHECK(from_json(to_json(status)) == status);
+}
+
+TEST_CASE("json: what the kernel refused has its errno beside the text") {
+  auto status = mcr::healthy();
+  status.rules[0].reason = {"join 239.1.1.1 on eth0: No buffer space available", ENOBUFS};
+  status.rules[1].outputs[0].reason = {"interface eth1 is down"};
+  status.memberships[0].error = {"No such device", ENODEV};
+  const auto document = to_json(status);
+  CHECK(document["rules"][0]["errno"] == "ENOBUFS");
+  CHECK(document["rules"][1]["errno"].is_null());
+  CHECK(document["rules"][1]["outputs"][0]["errno"].is_null());
+  CHECK(document["membership"]["groups"][0]["error"] == "No such device");
+  CHECK(document["membership"]["groups"][0]["errno"] == "ENODEV");
+  CHECK(document["membership"]["groups"][1]["errno"].is_null());
+}
+
+TEST_CASE("json: what another daemon leaves out or says otherwise is unknown") {
+  for (const auto& odd : {Json(), Json(5), Json("x"), Json::array(), Json::object()})
+    CHECK_FALSE(from_json(odd));
+  auto document = to_json(mcr::healthy());
+  auto& rule = document["rules"][0];
+  rule["state"] = "of_the_future";
+  rule["rx_datagrams"] = "many";
+  rule.erase("rx_bytes");
+  rule["rate_pps"] = -5;
+  rule["inputs"][0]["group"] = "nonsense";
+  rule["outputs"][0]["source_port"] = 70000;
+  rule["outputs"][0].erase("drops");
+  document["interfaces"][0]["mtu"] = nullptr;
+  document["interfaces"][0]["gro"] = 7;
+  document.erase("totals");
+  document["of_the_future"] = 1;
+  const auto status = from_json(document).value();
+  CHECK_FALSE(status.rules[0].state);
+  CHECK_FALSE(status.rules[0].rx_datagrams);
+  CHECK_FALSE(status.rules[0].rx_bytes);
+  CHECK(status.rules[0].rate_pps == 0.0);
+  CHECK_FALSE(status.rules[0].inputs[0].destination);
+  CHECK(status.rules[0].outputs[0].config.source_port == 0);
+  CHECK(status.rules[0].outputs[0].drops == mcr::status::SentDrops());
+  CHECK_FALSE(status.interfaces[0].mtu);
+  CHECK_FALSE(status.interfaces[0].gro);
+  CHECK_FALSE(status.totals);
+  CHECK(status.rules[1] == mcr::healthy().rules[1]);
+}
+
+TEST_CASE("json: blocks of groups and ranges of ports") {
+  auto document = to_json(mcr::healthy());
+  const auto read = [&](const Json& group, const Json& port) {
+    auto& input = document["rules"][0]["inputs"][0];
+    input["group"] = group;
+    input["port"] = port;
+    return from_json(document)->rules[0].inputs[0].destinations().str();
+  };
+  const auto unknown = mcr::Input().destinations().str();
+  CHECK(read("239.1.0.0/24", "5000-5010") == "239.1.0.0/24:5000-5010");
+  CHECK(read("ff15::/120", 5000) == "[ff15::/120]:5000");
+  CHECK(read("239.1.1.1", "5000-5000") == "239.1.1.1:5000");
+  for (const auto& odd :
+       {Json("5000-"), Json("-5000"), Json("9-5"), Json(70000), Json("1-2-3"), Json(), Json("x")})
+    CHECK(read("239.1.1.1", odd) == unknown);
+  CHECK(read("ff15::/1", 5000) == unknown);
+}
