@@ -68,7 +68,7 @@ def line(status, left):
 
 
 def watch(daemon, gen, seconds):
-    """The table once a second while the generator runs; in place on a terminal."""
+    """Prints the table once a second while the generator runs; on a terminal in place."""
     live, ends = sys.stdout.isatty(), time.monotonic() + seconds
     while gen.process.running and time.monotonic() < ends + 30 * PATIENCE:
         left = max(0, round(ends - time.monotonic()))
@@ -98,7 +98,7 @@ def at_rest(daemon):
 
 
 def perform(world, seconds, figures):
-    """Plays it; `figures` gets what the last line says. True if all arrived as it was sent."""
+    """Runs the demo; fills `figures` for the last line. True if all arrived as it was sent."""
     stage(world)
     print(PICTURE)
     print(config())

@@ -1,5 +1,5 @@
-# Completion of mcr for bash. Commands and options are those that its --help names; rules, those of
-# the running relay.
+# Completion of mcr for bash. Commands and options come from its --help, the names of rules from the
+# running relay.
 # shellcheck shell=bash disable=SC2207,SC2154
 
 _mcr_options() {
