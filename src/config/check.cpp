@@ -1,3 +1,9 @@
+// Two inputs compete if they have a match (InputMatch) and a source in common: the datagram would
+// belong to two rules. For each match InputCheck keeps the inputs seen so far: one that takes any
+// source, or disjoint blocks of sources, ordered, so that an overlap is found in logarithmic time.
+//
+// Totals are counted on the way, and the check stops at the first one above its limit. So the time
+// is bounded whatever the files say: a block of 4,096 groups with 4,096 sources counts 16 million.
 #include "check.hpp"
 
 #include <fmt/format.h>
@@ -26,16 +32,16 @@ std::string match_text(const Input& input) {
   return text;
 }
 
-/// An input that is already there, so that a second one can name it.
+/// An input seen before, and its position, for a message about a second one like it.
 struct Holder {
   const PlacedRule* rule = nullptr;
   Position at;
 };
 
-/// The inputs of one flow, by the sources they take.
+/// The inputs with one match, by the sources they take.
 struct Takers {
   Holder any;    ///< takes every source
-  Holder first;  ///< some input of this flow
+  Holder first;  ///< the first input with this match
   struct Block {
     IpAddress last;
     Holder holder;
@@ -43,7 +49,7 @@ struct Takers {
   std::map<IpAddress, Block> by_source;  ///< disjoint blocks, by their first address
 };
 
-/// An input seen before that shares a source with this one, or none.
+/// An input seen before that shares a source with this one. Its rule is null if there is none.
 Holder overlapping(const Takers& takers, const Input& input) {
   if (takers.any.rule != nullptr) return takers.any;
   if (input.sources.empty()) return takers.first;
@@ -71,7 +77,7 @@ class InputCheck {
     return inputs_ > limits::lookup_entries || sources_ > limits::sources;
   }
 
-  /// False if one of the rule's inputs was refused.
+  /// Adds the inputs of a rule; false if one of them was refused.
   bool add(const PlacedRule& placed) {
     bool fine = true;
     for (std::size_t i = 0; i < placed.rule.inputs.size(); ++i)
@@ -122,12 +128,13 @@ class InputCheck {
 
   Diagnostics& diagnostics_;
   std::unordered_map<InputMatch, std::array<Takers, 2>, InputMatchHash>
-      matches_;  // arriving, local
+      matches_;  // for inputs that take what arrives, and for those with `local`
   std::size_t inputs_ = 0;
   std::size_t sources_ = 0;
 };
 
-/// Two rules without names that have one input are told so once, by InputCheck.
+/// Refuses names that exist twice. Two rules without names that share an input would have one
+/// default name, too; InputCheck has refused them already.
 void check_names(std::span<const PlacedRule> rules, const std::vector<bool>& input_refused,
                  Diagnostics& diagnostics) {
   std::unordered_map<std::string_view, const PlacedRule*> names;
@@ -144,7 +151,7 @@ void check_names(std::span<const PlacedRule> rules, const std::vector<bool>& inp
 }
 
 template <typename A, typename B>
-bool meet(const A& a, const B& b) {
+bool share_a_destination(const A& a, const B& b) {
   return a.interface == b.interface && a.destinations().overlaps(b.destinations());
 }
 
@@ -157,14 +164,14 @@ void check_outputs(const PlacedRule& placed, Diagnostics& diagnostics) {
       return fmt::format("{} on {}", output.destinations().str(), output.interface);
     };
     if (!placed.rule.allow_loop && std::ranges::any_of(placed.rule.inputs, [&](const auto& in) {
-          return in.vlan == 0 && meet(in, output);
+          return in.vlan == 0 && share_a_destination(in, output);
         }))
       diagnostics.add(at, fmt::format("the output is the rule's own input, {}: interface, group or "
                                       "port must differ",
                                       text()));
     const auto earlier = std::span(outputs).first(o);
-    const auto first =
-        std::ranges::find_if(earlier, [&](const Output& other) { return meet(other, output); });
+    const auto first = std::ranges::find_if(
+        earlier, [&](const Output& other) { return share_a_destination(other, output); });
     if (first != earlier.end())
       diagnostics.add(
           at,
@@ -174,7 +181,7 @@ void check_outputs(const PlacedRule& placed, Diagnostics& diagnostics) {
   }
 }
 
-/// False if there are too many, which is told of.
+/// False, after adding a diagnostic, if there are too many outputs.
 bool check_total(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   std::size_t count = 0;
   for (const auto& placed : rules) {
@@ -193,7 +200,7 @@ bool check_total(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   return true;
 }
 
-/// Each kind has sockets of its own (RxKey, TxKey).
+/// Limits the kinds of inputs and outputs, since each has sockets of its own (RxKey, TxKey).
 void check_kinds(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   const auto add = [&](auto& kinds, auto kind, std::size_t most, std::string_view what,
                        Position at) {

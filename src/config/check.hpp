@@ -1,5 +1,5 @@
-// What only shows when all rules are seen together: names and inputs that exist twice, outputs that
-// come back in.
+// The checks that need all rules together: names and inputs that exist twice, outputs that come
+// back in, totals above the limits.
 #pragma once
 
 #include <span>
@@ -8,7 +8,8 @@
 
 namespace mcr {
 
-/// Takes time linear in inputs, sources and outputs.
+/// Adds a diagnostic for each mistake. The time is linear in inputs, sources and outputs, but for a
+/// logarithm for sources.
 void check_rules(std::span<const PlacedRule> rules, Diagnostics& diagnostics);
 
 }  // namespace mcr

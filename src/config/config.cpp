@@ -1,11 +1,11 @@
-// From files to a Config in four steps, each in a file of its own:
+// A Config is made of files in five steps, each in a source of its own:
 //   file      path -> text
-//   toml             text -> tree, with positions
-//   reader    tree -> raw values (keys, value: one key, one value)
+//   toml      text -> tree, with positions
+//   reader    tree -> raw values (keys.cpp and value.cpp read one key and one value)
 //   resolve   raw values -> rules in which every value is decided
-//   check     all rules together (loops: circles)
-// Each notes its diagnostics in one list (diagnostics) and goes on with what is left, so that
-// the user sees them all at once.
+//   check     checks that need all rules (loops.cpp: circles)
+// Each step adds its diagnostics to one list (diagnostics.cpp) and goes on with what is left, so
+// that the user sees all mistakes at once.
 #include "mcr/config/config.hpp"
 
 #include <fmt/format.h>
@@ -28,7 +28,7 @@ class Loader {
  public:
   Position add_file(const std::string& name) { return diagnostics_.add_file(name); }
 
-  /// False if there was no text.
+  /// False if the file could not be read.
   bool read_file(Position file) {
     const auto text = read_config_file(file, diagnostics_);
     if (text) read_text(*text, file);
@@ -59,7 +59,7 @@ class Loader {
   }
 
  private:
-  static constexpr Position main_file_{};  // the first that is added
+  static constexpr Position main_file_{};  // the file that is added first
   Diagnostics diagnostics_;
   RawConfig raw_;
 };

@@ -1,5 +1,4 @@
-// Where something stands in the files of a configuration, and the list of what is wrong there.
-// One thread.
+// The list of mistakes in the files of a configuration, each with its position. For one thread.
 #pragma once
 
 #include <compare>
@@ -12,7 +11,7 @@
 
 namespace mcr {
 
-/// Line 0: the file as a whole.
+/// A place in a file. Line and column count from 1; line 0 means the file as a whole.
 struct Position {
   std::uint32_t file = 0;  ///< index into the files of Diagnostics
   std::uint32_t line = 0;
@@ -23,14 +22,16 @@ struct Position {
 
 class Diagnostics {
  public:
-  /// Opens the next file; the order of these calls is the order of the report.
+  /// Adds a file, and returns the position that means all of it. Files are reported in the order of
+  /// these calls.
   Position add_file(const std::string& name);
   void add(Position at, std::string message);
 
-  /// "FILE:LINE:COL", for a message that names a second place.
+  /// Returns "FILE:LINE:COL", for a message that names a second place.
   [[nodiscard]] std::string where(Position at) const;
   [[nodiscard]] const std::string& file_name(Position at) const { return files_[at.file]; }
-  /// All of them, in the order of the files and of their text.
+  /// All diagnostics, in the order of the files and of their text. Those beyond
+  /// limits::config_errors are only counted, in a last one.
   [[nodiscard]] std::vector<ConfigError> sorted() &&;
 
  private:
@@ -42,9 +43,9 @@ class Diagnostics {
   std::vector<Diagnostic> diagnostics_;
 };
 
-/// Text of the user's as it can be shown: without control characters, cut when long.
+/// The user's text, fit for a message: control characters are escaped, and it is cut when long.
 [[nodiscard]] std::string printable_excerpt(std::string_view text);
-/// The same in double quotes.
+/// The same, in double quotes.
 [[nodiscard]] std::string quoted_excerpt(std::string_view text);
 
 }  // namespace mcr

@@ -1,3 +1,6 @@
+// The name of a configuration file may lead to anything. A FIFO would block the reader for ever and
+// a device may have no end, so the file is opened without blocking, its kind and size are checked
+// on the open descriptor, and only then is it read, up to the limit.
 #include "file.hpp"
 
 #include <dirent.h>
@@ -23,7 +26,7 @@ std::string_view kind(mode_t mode) {
   return "a device";
 }
 
-/// What is wrong with the opened file before a byte is read, or nothing.
+/// Says why the opened file must not be read; empty if it may.
 std::string refusal(const struct stat& status) {
   if (!S_ISREG(status.st_mode))
     return fmt::format("cannot read: is {}, not a regular file", kind(status.st_mode));
@@ -33,7 +36,8 @@ std::string refusal(const struct stat& status) {
   return {};
 }
 
-/// The whole text, or as much as limits::config_bytes; none on an error (errno).
+/// Reads all of the text, but no more than limits::config_bytes. Returns nothing on an error
+/// (errno).
 std::optional<std::string> read_all(Fd fd, std::size_t expected) {
   std::string text(std::min(expected + 1, limits::config_bytes), '\0');
   std::size_t filled = 0;
@@ -57,7 +61,7 @@ std::optional<std::string> read_config_file(Position file, Diagnostics& diagnost
     diagnostics.add(file, "cannot read: " + errno_text(code));
     return std::nullopt;
   };
-  // O_NONBLOCK: a FIFO without a writer would hold us here for ever.
+  // Without O_NONBLOCK a FIFO without a writer would hold us here for ever.
   const UniqueFd fd(
       ::open(diagnostics.file_name(file).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid()) return fail(errno);
@@ -73,7 +77,7 @@ std::optional<std::string> read_config_file(Position file, Diagnostics& diagnost
 }
 
 std::vector<std::string> list_conf_d(const std::string& main_path, Diagnostics& diagnostics) {
-  // npos + 1 is 0: no directory in the path, none in those beside it.
+  // If the path has no slash, rfind() returns npos, and npos + 1 is 0: the folder is relative, too.
   const std::string folder = main_path.substr(0, main_path.rfind('/') + 1) + "conf.d";
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(folder.c_str()), &::closedir);
   if (!directory) {

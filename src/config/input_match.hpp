@@ -1,4 +1,5 @@
-// A place where datagrams pass: addressed to one endpoint on one interface, untagged or in a VLAN.
+// The datagrams that one input takes: those to one endpoint, on one interface, untagged or in one
+// VLAN. Two inputs with equal matches compete; an output with the match of an input feeds it.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,7 @@
 
 namespace mcr {
 
-/// Borrows the interface's name.
+/// Borrows the interface's name. A key of hash tables.
 struct InputMatch {
   std::string_view interface;
   IpAddress destination;
@@ -23,10 +24,10 @@ struct InputMatch {
 };
 
 struct InputMatchHash {
-  std::size_t operator()(const InputMatch& flow) const noexcept {
-    std::size_t hash = std::hash<std::string_view>{}(flow.interface);
-    hash = hash * 31 + std::hash<IpAddress>{}(flow.destination);
-    return (hash * 31 + flow.port) * 31 + flow.vlan;
+  std::size_t operator()(const InputMatch& match) const noexcept {
+    std::size_t hash = std::hash<std::string_view>{}(match.interface);
+    hash = hash * 31 + std::hash<IpAddress>{}(match.destination);
+    return (hash * 31 + match.port) * 31 + match.vlan;
   }
 };
 

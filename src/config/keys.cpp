@@ -1,3 +1,6 @@
+// An unknown key is mostly a known one with a slip of the finger. The nearest known key is the one
+// with the least edit distance (optimal string alignment), if that is small beside the length of
+// the words.
 #include "keys.hpp"
 
 #include <fmt/format.h>
@@ -9,14 +12,14 @@
 namespace mcr {
 namespace {
 
-constexpr std::size_t longest_key = 64;  // beyond it nothing is near
+constexpr std::size_t longest_key = 64;  // the distance of a longer key is not computed
 
 bool same_letter(char a, char b) {
   return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that make `a` into `b`
-/// (optimal string alignment), whatever the case.
+/// The number of insertions, deletions, replacements and swaps of neighbours that turn `a` into
+/// `b`. Upper and lower case are equal.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i)
@@ -42,7 +45,7 @@ std::string_view nearest_key(std::string_view key, std::span<const std::string_v
   std::size_t least = longest_key;
   for (const std::string_view candidate : known) {
     const std::size_t distance = edit_distance(key, candidate);
-    // Near: at most half of the longer word has to change, and no more than three letters.
+    // A key is near if at most half of the longer word changes, and at most three letters.
     const bool near = distance <= 3 && 2 * distance <= std::max(key.size(), candidate.size());
     if (!near || distance >= least) continue;
     least = distance;

@@ -1,4 +1,5 @@
-// The keys that a table may have, each with what reads it: a new key is one line in its list.
+// Reading a table by a list of the keys that it may have. Each entry has the function that reads
+// the key's value, so a new key is one line in its list (reader.cpp).
 #pragma once
 
 #include <algorithm>
@@ -18,16 +19,17 @@ struct Key {
   void (*read)(const Value&, Target&);
 };
 
-/// The known key that was probably meant, or "".
+/// The known key that the user probably meant; empty if none is near.
 [[nodiscard]] std::string_view nearest_key(std::string_view key,
                                            std::span<const std::string_view> known);
 
-/// 'unknown key "prot" in an input; did you mean "port"?'; without a near one it lists those known.
+/// The message 'unknown key "prot" in an input; did you mean "port"?'. If no key is near, the
+/// message lists the known ones.
 [[nodiscard]] std::string unknown_key_message(std::string_view key, std::string_view where,
                                               std::span<const std::string_view> known);
 
-/// Reads every key of the table by its entry in `keys`; one without an entry is a mistake.
-/// `where` says for messages what has these keys: "an input".
+/// Reads every key of the table by its entry in `keys`. A key without an entry is a mistake.
+/// `where` names the table in messages: "an input".
 template <typename Target>
 void read_keys(const toml::table& table, std::string_view where, std::span<const Key<Target>> keys,
                Target& target, Position file, Diagnostics& diagnostics) {

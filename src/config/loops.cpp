@@ -1,9 +1,12 @@
-// The graph has two kinds of nodes: rules, and flows that some rule takes in. An edge goes from a
-// rule to the flow of each output, and from a flow to each rule that has it as an input; so its
-// size is that of the configuration, however many rules share a flow. A depth-first search keeps
-// its path; an edge back into the path closes a circle. The path is a vector, not the call stack: a
-// chain may have 10,000 rules. An output that is its own rule's input is refused elsewhere and no
-// edge here. Nor has a rule edges that allows loops.
+// The graph has two kinds of nodes: rules, and the matches (InputMatch) of their inputs. An edge
+// leads from a rule to the match of each of its outputs, and from a match to each rule that has it
+// as an input. So the graph is as large as the configuration, however many rules share a match.
+//
+// A depth-first search keeps its path. An edge back into the path closes a circle. The path is a
+// vector and not the call stack, because a chain may have 10,000 rules.
+//
+// An output that is its own rule's input makes no edge: check.cpp refuses it. The outputs of a rule
+// with `allow_loop` make none either.
 #include "loops.hpp"
 
 #include <fmt/format.h>
@@ -20,13 +23,13 @@ namespace mcr {
 namespace {
 
 using Node = std::uint32_t;
-constexpr std::size_t most_names = 20;  // of a circle, in its message
+constexpr std::size_t most_names = 20;  // in the message about a circle
 
 class LoopSearch {
  public:
   LoopSearch(std::span<const PlacedRule> rules, Diagnostics& diagnostics)
       : rules_(rules), diagnostics_(diagnostics) {
-    add_flows();
+    add_matches();
     add_outputs();
     state_.resize(edges_.size());
     reported_.resize(rules.size());
@@ -41,27 +44,28 @@ class LoopSearch {
   enum class State : std::uint8_t { fresh, on_path, done };
   struct Edge {
     Node to;
-    std::uint32_t output;  ///< of the rule that it leaves
+    std::uint32_t output;  ///< index among the outputs of the rule that the edge leaves
   };
   struct Step {
     Node node;
     std::size_t next_edge;
   };
 
-  void add_flows() {
+  void add_matches() {
     edges_.resize(rules_.size());
     for (Node r = 0; r < rules_.size(); ++r) {
       if (!rules_[r].rule.enabled) continue;
       for (const auto& input : rules_[r].rule.inputs)
         for (std::size_t n = 0; n < input.destinations().size(); ++n)
-          edges_[flow_of(input, n)].push_back({r, 0});
+          edges_[node_of(input, n)].push_back({r, 0});
     }
   }
 
-  Node flow_of(const Input& input, std::size_t n) {
+  /// The node of the input's n-th destination, which is made if it is new.
+  Node node_of(const Input& input, std::size_t n) {
     const auto fresh = static_cast<Node>(edges_.size());
-    const InputMatch flow(input.interface, input.destinations().at(n), input.vlan);
-    const auto [place, is_new] = matches_.try_emplace(flow, fresh);
+    const InputMatch match(input.interface, input.destinations().at(n), input.vlan);
+    const auto [place, is_new] = matches_.try_emplace(match, fresh);
     if (is_new) edges_.emplace_back();
     return place->second;
   }
@@ -83,9 +87,9 @@ class LoopSearch {
     });
     if (own) return;
     for (std::size_t n = 0; n < to.size(); ++n)
-      if (const auto flow = matches_.find(InputMatch(output.interface, to.at(n)));
-          flow != matches_.end())
-        edges_[r].push_back({flow->second, o});
+      if (const auto match = matches_.find(InputMatch(output.interface, to.at(n)));
+          match != matches_.end())
+        edges_[r].push_back({match->second, o});
   }
 
   void search(Node root) {
@@ -101,7 +105,7 @@ class LoopSearch {
       if (state_[next] == State::fresh)
         enter(next);
       else if (state_[next] == State::on_path)
-        circle_from(next);
+        report_circle_from(next);
     }
   }
 
@@ -110,10 +114,10 @@ class LoopSearch {
     path_.push_back({node, 0});
   }
 
-  /// The path from `start` to its end is a circle.
-  void circle_from(Node start) {
+  /// Reports the circle that leads from `start` to the end of the path and back.
+  void report_circle_from(Node start) {
     const auto begin = std::ranges::find(path_, start, &Step::node);
-    std::vector<Step> circle;  // its rules, each with the edge that was taken
+    std::vector<Step> circle;  // its rules, each with the edge by which the path leaves it
     std::ranges::copy_if(begin, path_.end(), std::back_inserter(circle),
                          [&](const Step& step) { return step.node < rules_.size(); });
     if (reported_[circle.front().node] || reported_[circle.back().node]) return;
@@ -133,18 +137,17 @@ class LoopSearch {
     const PlacedRule& first = rules_[circle.front().node];
     diagnostics_.add(
         first.outputs_at[edges_[circle.front().node][circle.front().next_edge - 1].output],
-        fmt::format(
-            "rules feed each other in a circle: {}{}; `allow_loop = true` in one of them lets "
-            "that be",
-            names, printable_excerpt(first.rule.name)));
+        fmt::format("rules feed each other in a circle: {}{}; `allow_loop = true` in one of them "
+                    "permits it",
+                    names, printable_excerpt(first.rule.name)));
   }
 
   std::span<const PlacedRule> rules_;
   Diagnostics& diagnostics_;
   std::unordered_map<InputMatch, Node, InputMatchHash> matches_;
-  std::vector<std::vector<Edge>> edges_;  // of rules, then of flows
+  std::vector<std::vector<Edge>> edges_;  // by node: rules first, then matches
   std::vector<State> state_;
-  std::vector<bool> reported_;  // of rules: in a circle that was reported
+  std::vector<bool> reported_;  // by rule: it is in a circle that was reported
   std::vector<Step> path_;
 };
 

@@ -1,4 +1,5 @@
-// Rules that feed each other in a circle: a datagram would go round until its ttl is used up.
+// Finds rules that feed each other in a circle. A datagram in it would go round for ever, or until
+// its TTL is used up.
 #pragma once
 
 #include <span>
@@ -7,9 +8,9 @@
 
 namespace mcr {
 
-/// Notes a mistake for every circle of two or more rules, at the output of its first rule;
-/// of circles that share rules, at least one. Takes time linear in inputs and outputs as long as
-/// circles are few.
+/// Adds a diagnostic for every circle of two or more rules, at the output of its first rule. If
+/// circles share rules, at least one of them is reported. The time is linear in inputs and outputs
+/// as long as circles are few.
 void check_loops(std::span<const PlacedRule> rules, Diagnostics& diagnostics);
 
 }  // namespace mcr

@@ -1,5 +1,9 @@
-// The lists of keys are here, one for each kind of table. A later key is a line in its list,
-// a field of what it is read into, and its meaning in resolve.cpp.
+// Every key of the configuration stands here, in the list of its table, with the function that
+// reads it into a field of a Raw struct. A refused value leaves its field present without a value,
+// so that the later steps can tell "wrong" from "missing" and report each mistake once.
+//
+// To add a key: a line in its list, a field in its Raw struct (reader.hpp), its meaning in
+// resolve.cpp.
 #include "reader.hpp"
 
 #include <fmt/format.h>
@@ -61,7 +65,7 @@ std::optional<std::vector<unsigned>> read_cpus(const Value& value) {
   return cpus;
 }
 
-/// One of a few words.
+/// Reads one of a few words.
 template <typename T, std::size_t N>
 std::optional<T> read_choice(const Value& value,
                              const std::array<std::pair<std::string_view, T>, N>& choices) {
@@ -106,7 +110,7 @@ constexpr Key<RawDaemon> daemon_keys[] = {
      }},
 };
 
-Daemon settle(const RawDaemon& raw, Diagnostics& diagnostics) {
+Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
   Daemon daemon;
   daemon.workers = raw.workers.value;
   daemon.cpus = raw.cpus.value.value_or(daemon.cpus);
@@ -147,7 +151,7 @@ constexpr Key<InterfaceTuning> interface_keys[] = {
 
 // input = { ... }
 
-/// One of the disjoint `known` that has addresses in common with this one, or the end.
+/// Finds the prefix in `known`, which are disjoint, that overlaps this one; else the end.
 std::set<Prefix>::const_iterator overlapping(const std::set<Prefix>& known, const Prefix& prefix) {
   const auto next = known.lower_bound(prefix);
   if (next != known.end() && prefix.contains(next->first())) return next;
@@ -204,7 +208,7 @@ constexpr Key<RawInput> input_keys[] = {
 
 // outputs = [ { ... } ] and [defaults]
 
-/// The keys that say how to send, not where to: `[defaults]` may have them too.
+/// The keys of an output that say how to send, not where to. `[defaults]` may have them, too.
 constexpr Key<RawOutput> default_keys[] = {
     {"ttl", [](const Value& v, RawOutput& o) { o.ttl.set(v.at(), v.ttl()); }},
     {"max_pps",
@@ -255,7 +259,8 @@ std::optional<RawOutput> read_output(const Value& value) {
   return output;
 }
 
-/// [ { interface = ... }, ... ], at least one and at most `most`; `what`: "outputs".
+/// Reads [ { interface = ... }, ... ] with 1 to `most` elements. `what` is their name in messages:
+/// "outputs".
 template <typename T>
 std::optional<std::vector<T>> read_list(const Value& value, std::optional<T> (*read)(const Value&),
                                         std::string_view what, std::size_t most) {
@@ -321,6 +326,7 @@ constexpr Key<RawRule> rule_keys[] = {
 
 // The file
 
+/// The target of a file's tables.
 struct File {
   RawConfig& raw;
   Position main_file;
@@ -339,7 +345,7 @@ void read_daemon(const Value& value, File& file) {
   if (table == nullptr) return;
   RawDaemon daemon;
   read_keys<RawDaemon>(*table, "[daemon]", daemon_keys, daemon, value.at(), value.diagnostics());
-  file.raw.daemon = settle(daemon, value.diagnostics());
+  file.raw.daemon = resolve_daemon(daemon, value.diagnostics());
 }
 
 void read_defaults(const Value& value, File& file) {
@@ -350,7 +356,8 @@ void read_defaults(const Value& value, File& file) {
                        value.diagnostics());
 }
 
-/// [interface.eth0.100] is a table in a table to TOML; people mean the interface eth0.100.
+/// To TOML, [interface.eth0.100] is a table `100` in a table `eth0`; the user means the interface
+/// eth0.100.
 bool refuse_unquoted_dot(const Value& value, std::string_view name, const toml::table& tuning) {
   bool refused = false;
   for (const auto& [key, node] : tuning) {

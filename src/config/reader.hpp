@@ -1,4 +1,5 @@
-// What stands in the files, table by table and key by key, nothing filled in yet.
+// Reads the tables of all files into raw values: table by table and key by key, as the user wrote
+// them. No default is filled in yet (resolve.hpp does that).
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 namespace mcr {
 
-/// A key's value, if the key is there; a value that was refused is none.
+/// A key's value. `present` tells that the key is there; a value that was refused is nothing.
 template <typename T>
 struct Field {
   bool present = false;
@@ -66,15 +67,15 @@ struct RawRule {
   Field<bool> allow_loop;
 };
 
-/// What all the files say together.
+/// The contents of all files together.
 struct RawConfig {
   Daemon daemon;
   RawOutput defaults;
   std::map<std::string, InterfaceTuning> interfaces;
-  std::vector<RawRule> rules;  ///< at most limits::rules: a mistake tells of the first too many
+  std::vector<RawRule> rules;  ///< at most limits::rules; the first one beyond is a mistake
 };
 
-/// Adds one file to raw values. Any but the main file may have only rules.
+/// Adds the tables of one file to `raw`. Files other than the main file may have only rules.
 void read_config_tables(const toml::table& root, Position file, Position main_file,
                         Diagnostics& diagnostics, RawConfig& raw);
 

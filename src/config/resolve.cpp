@@ -1,3 +1,9 @@
+// A value is looked for in three places, in this order: what the user wrote for it, `[defaults]`
+// (outputs only), and the program's default. An output without a group or a port takes those of its
+// rule's input; of several inputs only if they agree.
+//
+// A part with a mistake is left out and the rest goes on, so that one mistake hides no other. A
+// part that was refused by the reader is not reported again here.
 #include "resolve.hpp"
 
 #include <fmt/format.h>
@@ -127,7 +133,8 @@ class Resolver {
     placed.outputs_at.push_back(raw.at);
   }
 
-  /// Whether what the output itself asks for could be read, and goes together.
+  /// True if the output's own keys could be read and fit together. Adds a diagnostic if they do
+  /// not.
   bool sends_as_asked(const RawOutput& raw, const IpAddress& to, const Rule& rule) {
     bool fit = fits(raw.ttl) && fits(raw.dscp) && fits(raw.source) && fits(raw.source_port) &&
                fits(raw.loopback);
@@ -138,13 +145,13 @@ class Resolver {
       fit = false;
     }
     if (raw.loopback.value.value_or(false) && !to.is_multicast()) {
-      diagnostics_.add(raw.loopback.at, "loopback: only a group has listeners on this host");
+      diagnostics_.add(raw.loopback.at, "loopback: only outputs to a group can have it");
       fit = false;
     }
     return fit;
   }
 
-  /// Whether what goes to this address can have that source.
+  /// True if copies to this address can have that source: one IP family throughout.
   static bool suits(const Source& source, const IpAddress& to, const Rule& rule) {
     if (source.mode == Source::Mode::address) return source.address.family() == to.family();
     return source.mode == Source::Mode::interface ||
@@ -153,25 +160,26 @@ class Resolver {
            });
   }
 
-  /// One of `[defaults]` that is of another family is not meant.
+  /// The source of the output. One from `[defaults]` of another IP family does not apply to it.
   [[nodiscard]] Source source(const RawOutput& raw, const IpAddress& to, const Rule& rule) const {
     const auto wanted = chosen(raw.source, defaults_.source);
     return suits(wanted, to, rule) ? wanted : Source{};
   }
 
-  /// Not there, or read without a mistake.
+  /// True if the key is absent, or its value was read without a mistake.
   template <typename T>
   static bool fits(const Field<T>& field) {
     return !field.present || field.value;
   }
 
-  /// What the output says, else `[defaults]`, else nothing in particular.
+  /// The output's own value, else that of `[defaults]`, else the type's.
   template <typename T>
   static T chosen(const Field<T>& raw, const Field<T>& by_default) {
     return raw.value ? *raw.value : by_default.value.value_or(T());
   }
 
-  /// None if a part of it was refused, or is the inputs' and does not fit.
+  /// The destinations of an output. Nothing if a part of them was refused, or the inputs' do not
+  /// fit.
   std::optional<Destinations> destinations(const RawOutput& raw, const Rule& rule) {
     if (raw.group.present && raw.address.present) return std::nullopt;
     std::optional<Prefix> address = raw.group.value;
@@ -207,7 +215,8 @@ class Resolver {
     return {destinations.first.address, width - rest};
   }
 
-  /// What the rule's inputs have, if they agree; none if there are no inputs.
+  /// The value that all inputs of the rule have in common. Nothing without inputs, and, with a
+  /// diagnostic, if they differ.
   template <typename Of>
   auto inherited(const Rule& rule, std::string_view key, Position at, Of of)
       -> std::optional<decltype(of(rule.inputs.front()))> {
@@ -220,7 +229,8 @@ class Resolver {
     return std::nullopt;
   }
 
-  /// Groups and ports are mapped by their distance from the first.
+  /// Checks that the output can be mapped: groups and ports go to those at the same distance from
+  /// the first, so there must be as many, or one.
   bool as_many(const Rule& rule, std::uint32_t Input::*member, std::uint32_t count,
                std::string_view key, Position at) {
     if (count == 1) return true;
@@ -235,7 +245,7 @@ class Resolver {
     return true;
   }
 
-  /// `[defaults]` speaks of groups; a host is reached with the system's own ttl.
+  /// The TTL in `[defaults]` is for groups. Copies to a host have the system's own.
   [[nodiscard]] Ttl ttl(const RawOutput& raw, const IpAddress& destination) const {
     if (raw.ttl.value || !destination.is_multicast()) return raw.ttl.value.value_or(Ttl{});
     return defaults_.ttl.value.value_or(Ttl::of(default_multicast_ttl));

@@ -1,10 +1,14 @@
-// toml++ 3.3 builds and frees its tree by recursion: of nested values it takes 256, but of a dotted
-// key (`a.a.a = 1`) any number, and the stack overflows at some ten thousand. So a small scanner
-// goes over the text first and refuses what is deeper than any configuration could be. It also
-// refuses characters beyond ASCII outside of quotes and comments, where no valid TOML has them and
-// toml++ runs into code that it calls unreachable (harmless as compiled; UBSan's "unreachable" is
-// off in the fuzzer, because a few malformed values still lead there). The scanner need only agree
-// with the parser on text that is valid so far: at the first mistake of syntax the parser stops.
+// toml++ 3.3 builds and frees its tree by recursion. It limits nested values to 256 levels, but not
+// a dotted key (`a.a.a = 1`), and the stack overflows at some ten thousand levels. So a small
+// scanner reads the text first, and refuses any that is deeper than a configuration can be.
+//
+// The scanner also refuses characters beyond ASCII outside of quotes and comments. No valid TOML
+// has them there, and toml++ runs into code that it calls unreachable. (As compiled this is
+// harmless. A few malformed values still lead there, so UBSan's "unreachable" is off in the
+// fuzzer.)
+//
+// The scanner need only agree with the parser on text that is valid so far, because the parser
+// stops at the first mistake of syntax.
 #include "toml.hpp"
 
 #include <fmt/format.h>
@@ -22,14 +26,14 @@ class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {}
 
-  /// Goes to the first byte that toml++ must not see; false if there is none.
+  /// Finds the first byte that toml++ must not see; false if there is none.
   bool find_fault() {
     while (at_ < text_.size() && fault_.empty())
       step();
     return !fault_.empty();
   }
   [[nodiscard]] std::size_t offset() const { return at_; }
-  /// Where the statement with that byte begins: all before it is whole.
+  /// The offset where the statement with that byte begins. The text before it is complete.
   [[nodiscard]] std::size_t statement() const { return statement_; }
   [[nodiscard]] const std::string& fault() const { return fault_; }
 
@@ -68,7 +72,7 @@ class Scanner {
         at_ += 2;
       } else if (long_form && text_.substr(at_, 3) == triple) {
         at_ += 3;
-        // """a""""" ends with quotes that belong to the text.
+        // In """a""""" the first two of the last quotes belong to the text.
         for (int extra = 0; extra < 2 && at_ < text_.size() && text_[at_] == quote; ++extra)
           ++at_;
         return;
@@ -112,7 +116,7 @@ std::optional<toml::table> parse_toml(std::string_view text, Position file,
   Scanner scanner(text);
   const bool faulty = scanner.find_fault();
   try {
-    // What stands above a fault may have a mistake of its own, which is then the first.
+    // The text before the fault may have a mistake, which then comes first.
     auto root = toml::parse(faulty ? text.substr(0, scanner.statement()) : text);
     if (!faulty) return root;
     diagnostics.add(position_at(text, scanner.offset(), file), scanner.fault());

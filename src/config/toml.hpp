@@ -1,7 +1,7 @@
-// toml++ as this room uses it: text in, a tree with positions out.
+// The use of toml++ in this room: text in, a tree with positions out.
 #pragma once
 
-// The library is compiled apart; its header is not held to our warnings.
+// Included as a system header, so that our warnings do not judge it.
 #include <toml++/toml.h>
 
 #include <optional>
@@ -11,10 +11,10 @@
 
 namespace mcr {
 
-/// Where a node or key of this file stands.
+/// The position of a node or key in this file.
 [[nodiscard]] Position position_of(const toml::source_region& region, Position file);
 
-/// The tree of one file, or none and its first mistake of syntax.
+/// Parses one file. On a mistake of syntax adds a diagnostic for the first one and returns nothing.
 [[nodiscard]] std::optional<toml::table> parse_toml(std::string_view text, Position file,
                                                     Diagnostics& diagnostics);
 

@@ -1,3 +1,6 @@
+// Each kind of value is read by one method of Value, in one shape: take the TOML type, parse the
+// text, check the range; the first of these that fails adds one diagnostic and ends the read.
+// Messages quote what the user wrote and show an example of what is right.
 #include "value.hpp"
 
 #include <fmt/format.h>
@@ -53,7 +56,7 @@ using Unit = std::pair<std::string_view, std::uint64_t>;
 constexpr Unit size_units[] = {{"KiB", 1U << 10U}, {"MiB", 1U << 20U}, {"GiB", 1U << 30U}};
 constexpr Unit rate_units[] = {{"kbit", 1'000}, {"Mbit", 1'000'000}, {"Gbit", 1'000'000'000}};
 
-/// "64 MiB", "64MiB" -> 67108864; none if it is no such text or does not fit.
+/// Parses "64 MiB" or "64MiB": 67108864. Nothing if the text is not of that form, or too large.
 std::optional<std::uint64_t> parse_quantity(std::string_view text, std::span<const Unit> units) {
   std::uint64_t number = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -66,7 +69,7 @@ std::optional<std::uint64_t> parse_quantity(std::string_view text, std::span<con
   return std::nullopt;
 }
 
-/// "20us", "20 us"; whole numbers below a million only.
+/// Parses "20us" or "20 us": whole numbers below a million.
 std::optional<std::chrono::microseconds> parse_duration(std::string_view text) {
   constexpr std::size_t most_digits = 6;
   const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
@@ -86,7 +89,7 @@ std::string duration_text(std::chrono::microseconds time) {
   return us % 1000 == 0 ? fmt::format("{}ms", us / 1000) : fmt::format("{}us", us);
 }
 
-/// Why a group is of no use to a relay, or "".
+/// Says why a relay cannot use this group; empty if it can (RFC 4291, section 2.7).
 std::string_view scope_fault(const IpAddress& group) {
   if (group.is_v4()) return "";
   if (group.multicast_scope() == scope::reserved)
@@ -209,7 +212,7 @@ std::optional<std::string> Value::interface() const {
   return std::nullopt;
 }
 
-/// A text that can be shown in one line.
+/// A text that fits in one line: no control characters.
 std::optional<std::string> Value::line(std::size_t most_bytes) const {
   auto text = string();
   if (!text) return std::nullopt;
@@ -303,7 +306,7 @@ std::optional<Endpoint> Value::listener() const {
 std::optional<IpAddress> Value::address() const {
   const auto text = string("an IP address in a string");
   if (!text) return std::nullopt;
-  // inet_pton(3) would stop at a NUL and take what stands before it.
+  // inet_pton(3) would stop at a NUL and accept the text before it.
   const bool has_nul = text->find('\0') != std::string::npos;
   const auto parsed = has_nul ? std::nullopt : IpAddress::parse(*text);
   const auto scope = text->find('%');
@@ -345,13 +348,14 @@ std::optional<IpAddress> Value::host(std::string_view hint) const {
   return std::nullopt;
 }
 
-/// Where the slash of a block stands, or npos.
+/// The index of the slash in a block of addresses, or npos.
 std::size_t Value::slash() const {
   const auto* text = node_.as_string();
   return text == nullptr ? std::string::npos : text->get().find('/');
 }
 
-/// "10.1.0.0/24"; nothing may be set behind its length, lest another block was meant.
+/// A block of addresses, "10.1.0.0/24". Bits behind its length must be 0; the user may have meant
+/// another block otherwise.
 std::optional<Prefix> Value::block() const {
   const std::string_view text = node_.as_string()->get();
   const bool has_nul = text.find('\0') != std::string_view::npos;
@@ -393,7 +397,7 @@ std::optional<Prefix> Value::groups(std::string_view hint) const {
   else if (const auto fault = scope_fault(prefix->first()); !fault.empty())
     refuse(fmt::format("{} {}", prefix->str(), fault));
   else if (prefix->bits() + limits::group_bits < width)
-    refuse(fmt::format("{} are more than {} groups: the longest block is /{}", prefix->str(),
+    refuse(fmt::format("{} are more than {} groups: the largest block is /{}", prefix->str(),
                        1U << limits::group_bits, width - limits::group_bits));
   else
     return prefix;

@@ -1,5 +1,6 @@
-// One value of a TOML file, taken as what its key stands for. Whatever does not fit is a mistake
-// at its position, which says what was expected and what was found.
+// One value of a TOML file, read as the kind of thing that its key stands for. If it is not one,
+// the read returns nothing, and a diagnostic at its position says what was expected and what was
+// found.
 #pragma once
 
 #include <chrono>
@@ -14,6 +15,7 @@
 
 namespace mcr {
 
+/// Consecutive UDP ports, host byte order.
 struct PortRange {
   std::uint16_t first = 0;
   std::uint16_t count = 1;
@@ -23,7 +25,7 @@ struct PortRange {
 
 class Value {
  public:
-  /// All are borrowed; `name` is what the value is called in messages: "port".
+  /// Borrows all of its arguments. `name` is the value's name in messages: "port".
   Value(std::string_view name, const toml::node& node, Position key_at, Diagnostics& diagnostics)
       : name_(name), node_(node), key_at_(key_at), diagnostics_(diagnostics) {}
 
@@ -35,10 +37,10 @@ class Value {
 
   [[nodiscard]] const toml::table* table() const;
   [[nodiscard]] const toml::array* array(std::string_view of) const;
-  /// The same value's element, under the same name.
+  /// An element of this value, with the same name in messages.
   [[nodiscard]] Value element(const toml::node& node) const;
 
-  /// Each is none after a mistake was noted.
+  // Each of these returns nothing if the value is refused, after it added a diagnostic.
   [[nodiscard]] std::optional<std::string> string(std::string_view expected = "a string") const;
   [[nodiscard]] std::optional<std::uint64_t> integer(std::uint64_t least, std::uint64_t most) const;
   [[nodiscard]] std::optional<bool> boolean() const;
@@ -59,9 +61,9 @@ class Value {
   /// "20us", "5ms", "1s"; from `shortest` to `longest`.
   [[nodiscard]] std::optional<std::chrono::microseconds> duration(
       std::chrono::microseconds longest, std::chrono::microseconds shortest = {}) const;
-  /// "127.0.0.1:9464", "[::1]:9464": an address of this host and a port.
+  /// An address of this host and a port: "127.0.0.1:9464", "[::1]:9464".
   [[nodiscard]] std::optional<Endpoint> listener() const;
-  /// A multicast group; `hint` ends the message for one that is none.
+  /// A multicast group. `hint` ends the message for an address that is not one.
   [[nodiscard]] std::optional<IpAddress> group(std::string_view hint = {}) const;
   /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.
   [[nodiscard]] std::optional<IpAddress> host(std::string_view hint = {}) const;
@@ -73,7 +75,7 @@ class Value {
   /// One host, or a block of them: "10.1.0.0/24".
   [[nodiscard]] std::optional<Prefix> hosts() const;
 
-  /// Notes a mistake about this value: "NAME: message".
+  /// Adds a diagnostic about this value: "NAME: message".
   void refuse(std::string_view message) const;
 
  private:
@@ -89,8 +91,8 @@ class Value {
   Diagnostics& diagnostics_;
 };
 
-/// What is wrong with a network interface's name, as Linux judges it (dev_valid_name()), or
-/// nothing.
+/// Says why Linux would refuse this name of a network interface (dev_valid_name()); nothing if it
+/// would not.
 [[nodiscard]] std::optional<std::string> interface_name_fault(std::string_view name);
 
 }  // namespace mcr

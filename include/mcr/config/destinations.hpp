@@ -1,4 +1,4 @@
-// Where datagrams are addressed to: one endpoint, or a block of groups and a range of ports.
+// The destinations of an input or output: one endpoint, or a block of groups and a range of ports.
 #pragma once
 
 #include <cstddef>
@@ -9,21 +9,22 @@
 
 namespace mcr {
 
-/// Consecutive addresses (a power of two of them), each with the same consecutive ports.
+/// Consecutive addresses (their number is a power of two), each with the same consecutive ports.
 struct Destinations {
   Endpoint first;
   std::uint32_t addresses = 1;
   std::uint32_t ports = 1;
 
   [[nodiscard]] std::size_t size() const noexcept { return std::size_t{addresses} * ports; }
-  /// All ports of the first address come first.
+  /// The n-th endpoint. All ports of the first address come first.
   [[nodiscard]] Endpoint at(std::size_t n) const noexcept {
     return at(static_cast<std::uint32_t>(n / ports), static_cast<std::uint32_t>(n % ports));
   }
   [[nodiscard]] Endpoint at(std::uint32_t address, std::uint32_t port) const noexcept {
     return {first.address.plus(address), static_cast<std::uint16_t>(first.port + port)};
   }
-  /// What stands here where `other` has its n-th: this one's are as many as the other's, or one.
+  /// The endpoint that the n-th of `other` maps to. Addresses, and ports, must be as many as those
+  /// of `other`, or 1.
   [[nodiscard]] Endpoint mapped_from(const Destinations& other, std::size_t n) const noexcept {
     return at(addresses > 1 ? static_cast<std::uint32_t>(n / other.ports) : 0,
               ports > 1 ? static_cast<std::uint32_t>(n % other.ports) : 0);

@@ -11,11 +11,11 @@ namespace mcr {
 
 inline constexpr std::uint8_t dscp_most = 63;
 
-/// "EF" is 46; none if it is no such name.
+/// The value of a name: 46 for "EF". Nothing if there is no such name.
 [[nodiscard]] std::optional<std::uint8_t> parse_dscp(std::string_view name) noexcept;
-/// 46 is "EF"; "" if it has no name.
+/// The name of a value: "EF" for 46. Empty if it has none.
 [[nodiscard]] std::string_view dscp_name(std::uint8_t value) noexcept;
-/// "CS0, CS1, ...": for messages.
+/// All names, for messages: "CS0, CS1, ...".
 [[nodiscard]] std::string dscp_names();
 
 }  // namespace mcr

@@ -1,4 +1,4 @@
-// The maxima of a configuration.
+// The maxima of a configuration, each with a name.
 #pragma once
 
 #include <chrono>
@@ -7,33 +7,33 @@
 
 namespace mcr {
 
-/// The maxima of a configuration; above them it is refused.
+/// A configuration above one of these maxima is refused.
 namespace limits {
 inline constexpr std::size_t rules = 10'000;
 inline constexpr std::size_t inputs_per_rule = 64;
 inline constexpr std::size_t outputs_per_rule = 64;
-inline constexpr unsigned group_bits = 12;  ///< of a block of groups: at most 4,096 of them
+inline constexpr unsigned group_bits = 12;  ///< a block has at most 4,096 groups
 /// Inputs of all rules, each counted once for every group and port.
 inline constexpr std::size_t lookup_entries = 65'536;
 /// Outputs of all rules, each counted once for every group and port that its rule maps.
 inline constexpr std::size_t outputs = 65'536;
 inline constexpr std::size_t sources_per_input = 4096;
-/// Of all inputs, each counted once for every group and port.
+/// Sources of all inputs, each counted once for every group and port.
 inline constexpr std::size_t sources = 1'048'576;
-/// Of inputs: interface, family, VLAN, direction. Each has sockets of its own.
+/// Kinds of inputs: interface, family, VLAN, direction. Each kind has sockets of its own.
 inline constexpr std::size_t input_kinds = 2048;
-/// Of outputs: interface, family, group or host, source port, loopback, preserved source.
+/// Kinds of outputs: interface, family, group or host, source port, loopback, preserved source.
 inline constexpr std::size_t output_kinds = 1024;
-inline constexpr std::size_t config_bytes = 16U << 20U;  ///< of one file
+inline constexpr std::size_t config_bytes = 16U << 20U;  ///< size of one file
 inline constexpr std::size_t config_errors =
-    10'000;  ///< that are told one by one; then how many more
+    10'000;  ///< mistakes reported one by one; of the rest only the number
 inline constexpr std::size_t workers = 64;
 inline constexpr std::chrono::microseconds batch_wait{10'000};
 inline constexpr std::chrono::microseconds rejoin_min = std::chrono::seconds(1);
 inline constexpr std::chrono::microseconds rejoin_max = std::chrono::hours(1);
 inline constexpr std::uint16_t vlan = 4094;      ///< IEEE 802.1Q
 inline constexpr std::size_t cpu_number = 1023;  ///< CPU_SETSIZE - 1, sched_setaffinity(2)
-inline constexpr std::size_t name_bytes = 64;    ///< of a rule's name
+inline constexpr std::size_t name_bytes = 64;    ///< length of a rule's name
 inline constexpr std::size_t comment_bytes = 256;
 inline constexpr std::uint64_t buffer_min = 4096;  ///< bytes of a socket buffer
 inline constexpr std::uint64_t buffer_max = 1ULL << 30U;

@@ -1,11 +1,11 @@
-// How much may leave by an output.
+// The rate limit of an output, as configured.
 #pragma once
 
 #include <cstdint>
 
 namespace mcr {
 
-/// As configured; 0: no limit. Bits are those of the UDP payload.
+/// Datagrams and bits of UDP payload a second; 0: no limit.
 struct RateLimit {
   std::uint64_t pps = 0;
   std::uint64_t bps = 0;

@@ -1,6 +1,5 @@
-// The kinds of sockets that inputs and outputs ask for. An interface has a socket for each kind of
-// input that its rules ask for, so the socket that a frame arrives on tells its kind; and one for
-// each kind of output.
+// The kinds of inputs and outputs. Inputs of one kind share a packet socket on their interface, and
+// outputs of one kind share a UDP socket. So the socket that a frame arrives on tells its kind.
 #pragma once
 
 #include <compare>
@@ -13,16 +12,16 @@ namespace mcr {
 struct Input;
 struct Output;
 
-/// A kind of frames of one interface. The kinds are disjoint.
+/// A kind of frames on one interface. No frame is of two kinds.
 struct InputKind {
   Family family = Family::ipv4;
-  std::uint16_t vlan = 0;  ///< 802.1Q VLAN that the frames are tagged for; 0: untagged
-  bool local = false;      ///< what this host sends out of the interface, not what arrives there
+  std::uint16_t vlan = 0;  ///< 802.1Q tag of the frames; 0: untagged
+  bool local = false;      ///< frames that this host sends by the interface, not those that arrive
 
   auto operator<=>(const InputKind&) const = default;
 };
 
-/// Kinds of a recreated interface are others.
+/// A packet socket. If its interface is deleted and made anew, it is another one.
 struct RxKey {
   unsigned interface_index = 0;
   std::uint32_t incarnation = 0;
@@ -31,22 +30,23 @@ struct RxKey {
   auto operator<=>(const RxKey&) const = default;
 };
 
-/// An egress queue. Unicast is apart from multicast, so that an ICMP refusal disturbs no group.
+/// A sending socket and its queue. Unicast and multicast have sockets of their own: an ICMP refusal
+/// of a unicast datagram fails the next send of its socket, which must not be one to a group.
 struct TxKey {
   unsigned interface_index = 0;
   Family family = Family::ipv4;
   bool multicast = true;
   std::uint16_t source_port = 0;  ///< 0: any
-  bool loopback = false;          ///< also to listeners on this host
-  bool any_source = false;        ///< sends from addresses that are not ours
-  bool raw = false;               ///< takes UDP headers from us: sends from any port
+  bool loopback = false;          ///< listeners on this host get the copies, too
+  bool any_source = false;        ///< sends from addresses that this host does not have
+  bool raw = false;               ///< a raw socket: MCR writes the UDP header, with any source port
 
   auto operator<=>(const TxKey&) const = default;
 };
 
-/// What of an input's key the configuration says.
+/// The kind of an input.
 [[nodiscard]] InputKind kind_of(const Input& input) noexcept;
-/// The same of an output: all but the interface; its source port is 0 if it names none.
+/// The key of an output without its interface. The source port is 0 if the output names none.
 [[nodiscard]] TxKey kind_of(const Output& output) noexcept;
 
 }  // namespace mcr

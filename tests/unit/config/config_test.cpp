@@ -1,4 +1,4 @@
-// The configuration loader: what is accepted, and for everything that is not the place and the
+// The configuration loader: the texts that it accepts, and for each mistake the position and the
 // message that a user sees. Most tests are tables of TOML text.
 #include "mcr/config/config.hpp"
 
@@ -44,7 +44,7 @@ std::string rule(const std::string& name, const std::string& input, const std::s
                      outputs);
 }
 
-/// From group `from` to group `to`, both on one interface.
+/// A rule from group `from` to group `to`, both on one interface.
 std::string hop(const std::string& name, int from, int to) {
   return rule(
       name,
@@ -52,7 +52,7 @@ std::string hop(const std::string& name, int from, int to) {
       fmt::format(R"({{ interface = "e", group = "239.0.{}.{}" }})", to / 256, to % 256));
 }
 
-/// What stands alone in a file and is wrong in one place only.
+/// Checks texts that are whole files and have one mistake each.
 struct Wrong {
   const char* text;
   const char* at;
@@ -88,7 +88,7 @@ void check_outputs(const std::vector<Wrong>& table) {
   }
 }
 
-/// A directory that goes with the test.
+/// A directory that is removed with the test.
 class Folder {
  public:
   Folder() {
@@ -160,7 +160,7 @@ outputs = [
   CHECK(config.rules == std::vector{expected});
 }
 
-TEST_CASE("config: what is left out has its default") {
+TEST_CASE("config: a key that is left out has its default") {
   const Config config = good("[[rule]]\ninput = {" + fine_input + "}\noutputs = [" + fine_output +
                              ", { interface = \"e1\", address = \"10.0.0.1\" }]");
   const Rule& only = config.rules.at(0);
@@ -173,7 +173,7 @@ TEST_CASE("config: what is left out has its default") {
   CHECK(good("daemon.workers = \"auto\"\ndaemon.cpus = [1]").daemon.cpus == std::vector{1U});
 }
 
-TEST_CASE("config: a ttl can be that of the packet") {
+TEST_CASE("config: a ttl can be the packet's") {
   const Config config =
       good("[defaults]\nttl = \"decrement\"\n[[rule]]\ninput = {" + fine_input + R"(}
 outputs = [
@@ -189,7 +189,7 @@ outputs = [
   CHECK(outputs.at(3).ttl == Ttl{Ttl::Mode::decrement});
 }
 
-TEST_CASE("config: a dscp is a number, a name, or that of the packet") {
+TEST_CASE("config: a dscp is a number, a name, or the packet's") {
   const Config config = good("[defaults]\ndscp = \"AF41\"\n[[rule]]\ninput = {" + fine_input + R"(}
 outputs = [
   { interface = "e1" },
@@ -242,7 +242,7 @@ outputs = [
   CHECK_FALSE(outputs.at(3).loopback);
 }
 
-TEST_CASE("config: IPv6 stands wherever IPv4 does") {
+TEST_CASE("config: IPv6 is accepted wherever IPv4 is") {
   const auto config = good(R"(
 [[rule]]
 input = { interface = "e0", group = "ff15::1", port = 5000, sources = ["2001:db8::5", "fe80::1"] }
@@ -390,7 +390,7 @@ TEST_CASE("config: mistakes of a rule") {
     check_each({{with(line).c_str(), at, message}});
 }
 
-TEST_CASE("config: what a rule should hear") {
+TEST_CASE("config: the traffic that a rule expects") {
   using namespace std::chrono_literals;
   const auto expected = [](const std::string& text) {
     return good(rule("a", fine_input, fine_output) + text).rules.at(0).expect;
@@ -401,7 +401,7 @@ TEST_CASE("config: what a rule should hear") {
   CHECK(expected("expect = { silent_after = \"1500ms\" }") == Expectation{0, 1500ms});
 }
 
-TEST_CASE("config: a rule may have several inputs, a comment, and rest") {
+TEST_CASE("config: a rule may have several inputs and a comment, and be disabled") {
   const auto text = [](const std::string& inputs, const std::string& outputs) {
     return "[[rule]]\nenabled = false\ncomment = \"camera 3\"\ninputs = [" + inputs +
            "]\noutputs = [" + outputs + "]\n";
@@ -427,7 +427,7 @@ TEST_CASE("config: a rule may have several inputs, a comment, and rest") {
   });
 }
 
-TEST_CASE("config: a rule that is switched off stands in nobody's way") {
+TEST_CASE("config: a disabled rule competes with no other") {
   const auto first = rule("a", fine_input, fine_output);
   const auto back =
       rule("b", R"(interface = "e1", group = "239.1.1.1", port = 5000)", R"({ interface = "e0" })");
@@ -462,7 +462,7 @@ TEST_CASE("config: mistakes of an input") {
       {R"({ interface = "e", group = "10.1.1.0/24", port = 5 })", "2:36",
        "10.1.1.0/24 are not multicast groups"},
       {R"({ interface = "e", group = "239.0.0.0/19", port = 5 })", "2:36",
-       "239.0.0.0/19 are more than 4096 groups: the longest block is /20"},
+       "239.0.0.0/19 are more than 4096 groups: the largest block is /20"},
       {R"({ interface = "e", group = "10.1.1.1", port = 5 })", "2:36",
        "group: 10.1.1.1 is not a multicast group"},
       {R"({ interface = "e", group = "240.0.0.0", port = 5 })", "2:36", "is not a multicast group"},
@@ -475,7 +475,7 @@ TEST_CASE("config: mistakes of an input") {
       {R"({ interface = "e", group = "ff01::100/120", port = 5 })", "2:36",
        "group: ff01::100/120 is interface-local"},
       {R"({ interface = "e", group = "ff15::/96", port = 5 })", "2:36",
-       "ff15::/96 are more than 4096 groups: the longest block is /116"},
+       "ff15::/96 are more than 4096 groups: the largest block is /116"},
       {R"({ interface = "e", group = "ff15::1", port = 5, sources = ["::ffff:10.0.0.0/120"] })",
        "2:68", "is a block of IPv4 addresses in IPv6 form"},
       {R"({ interface = "e", group = "ff02::1%eth0", port = 5 })", "2:36",
@@ -560,7 +560,7 @@ TEST_CASE("config: mistakes of an input's kind") {
   });
 }
 
-TEST_CASE("config: a unicast input's outputs say where to") {
+TEST_CASE("config: the outputs of a unicast input must name a destination") {
   const auto unicast = R"(interface = "e", address = "10.0.0.1", port = 5)";
   CHECK(good(rule("a", unicast, R"({ interface = "e1", group = "239.1.1.1" })")).rules.size() == 1);
   check_each({{rule("a", unicast, R"({ interface = "e1" })").c_str(), "4:13",
@@ -580,13 +580,13 @@ TEST_CASE("config: inputs of different kinds are different inputs") {
   });
 }
 
-TEST_CASE("config: circles through inputs of a kind") {
+TEST_CASE("config: circles through local and VLAN inputs") {
   const auto hop_of = [](const char* name, int from, int to, const char* kind) {
     return rule(name,
                 fmt::format(R"(interface = "e", group = "239.0.0.{}", port = 5{})", from, kind),
                 fmt::format(R"({{ interface = "e", group = "239.0.0.{}" }})", to));
   };
-  // What a rule sends by an interface is what a local input of it takes.
+  // A local input takes what a rule sends by that interface.
   check_each({
       {(hop_of("a", 1, 2, ", local = true") + hop_of("b", 2, 1, ", local = true")).c_str(), "4:13",
        "in a circle: a -> b -> a"},
@@ -650,7 +650,7 @@ TEST_CASE("config: mistakes of outputs") {
       {R"([{ interface = "e1", loopback = 1 }])", "3:43",
        "loopback: expected true or false, found an integer"},
       {R"([{ interface = "e1", address = "10.0.0.1", loopback = true }])", "3:65",
-       "loopback: only a group has listeners on this host"},
+       "loopback: only outputs to a group can have it"},
       {R"([{ interface = "e1", dscp = 64 }])", "3:39", "dscp: 64 is not from 0 to 63"},
       {R"([{ interface = "e1", dscp = "ef" }])", "3:39",
        R"("ef" is neither a number from 0 to 63 nor "preserve" or one of CS0, CS1)"},
@@ -706,7 +706,7 @@ TEST_CASE("config: blocks of groups and ranges of ports are mapped by their dist
       {{text.c_str(), "3:58", "the rule already has the output 239.9.0.255:5000 on e1, at"}});
 }
 
-TEST_CASE("config: blocks meet other rules' inputs") {
+TEST_CASE("config: blocks compete with other rules' inputs") {
   const auto block =
       rule("a", R"(interface = "e0", group = "239.1.0.0/24", port = "5000-5010")", fine_output);
   const auto other = [](const char* input) { return rule("b", input, R"({ interface = "e2" })"); };
@@ -751,7 +751,7 @@ TEST_CASE("config: blocks count against the maxima") {
   });
 }
 
-TEST_CASE("config: what has sockets of its own counts against the maxima") {
+TEST_CASE("config: kinds with sockets of their own count against the maxima") {
   std::string vlans;
   for (std::size_t n = 0; n <= limits::input_kinds; ++n)
     vlans += rule(fmt::format("r{}", n),
@@ -770,7 +770,7 @@ TEST_CASE("config: what has sockets of its own counts against the maxima") {
   });
 }
 
-TEST_CASE("config: all that is wrong with one input or output is told at once") {
+TEST_CASE("config: all mistakes of one input or output are reported at once") {
   const auto of_output = parse_config(
       rule(
           "a", fine_input,
@@ -785,7 +785,7 @@ TEST_CASE("config: all that is wrong with one input or output is told at once") 
   CHECK(of_input.errors.size() == 2);
 }
 
-TEST_CASE("config: names and inputs are there once") {
+TEST_CASE("config: names and inputs exist once") {
   const std::string input2 = R"(interface = "e0", group = "239.1.1.2", port = 5000)";
   const auto first = rule("a", fine_input, fine_output);
   check_each({
@@ -813,7 +813,8 @@ TEST_CASE("config: rules share an input if no source is in both") {
        "rule \"a\" takes"},
       {(two + rule("c", fine_input, fine_output)).c_str(), "11:9", "rule \"a\" takes"},
   });
-  // Without names they would have the same one; with the same sources that is not said twice.
+  // Rules without names would have one default name. If their sources are equal, too, only that is
+  // reported.
   const auto unnamed = [](const char* source) {
     return fmt::format("[[rule]]\ninput = {{ {}, sources = [\"{}\"] }}\noutputs = [{}]\n",
                        fine_input, source, fine_output);
@@ -826,7 +827,7 @@ TEST_CASE("config: rules share an input if no source is in both") {
 
 TEST_CASE("config: rules do not feed each other in a circle") {
   CHECK(good(hop("a", 1, 2) + hop("b", 2, 3) + hop("c", 1 + 256, 3)).rules.size() == 3);
-  // Streams that meet are no circle.
+  // Two streams with one destination make no circle.
   CHECK(good(hop("a", 1, 3) + hop("b", 2, 3) + hop("c", 3, 4)).rules.size() == 3);
   check_each({
       {(hop("a", 1, 2) + hop("b", 2, 1)).c_str(), "4:13",
@@ -834,17 +835,17 @@ TEST_CASE("config: rules do not feed each other in a circle") {
       {(hop("x", 9, 1) + hop("c", 3, 1) + hop("a", 1, 2) + hop("b", 2, 3)).c_str(), "8:13",
        ": c -> a -> b -> c"},
   });
-  // Another interface is another flow.
+  // The same group on another interface closes no circle.
   const auto elsewhere = rule("b", R"(interface = "e", group = "239.0.0.2", port = 5)",
                               R"({ interface = "x", group = "239.0.0.1" })");
   CHECK(good(hop("a", 1, 2) + elsewhere).rules.size() == 2);
-  // Circles apart are each told.
+  // Circles without a common rule are reported each.
   const auto two =
       parse_config(hop("a", 1, 2) + hop("b", 2, 1) + hop("c", 3, 4) + hop("d", 4, 3), "f");
   CHECK(two.errors.size() == 2);
 }
 
-TEST_CASE("config: all mistakes are told at once, in the order of the text") {
+TEST_CASE("config: all mistakes are reported at once, in the order of the text") {
   const auto result = parse_config(R"([[rule]]
 name = ""
 input = { interface = "e0", group = "10.1.1.1", port = 0 }
@@ -871,7 +872,7 @@ TEST_CASE("config: errors beyond the maximum are counted") {
   CHECK(result.errors.back().str() == "f:10001:1: 5 more errors from here on");
 }
 
-TEST_CASE("config: syntax that is none") {
+TEST_CASE("config: mistakes of syntax") {
   std::string garbage(4096, '\0');
   std::minstd_rand random(1);
   for (char& byte : garbage)
@@ -903,7 +904,7 @@ TEST_CASE("config: dotted keys of any depth do not exhaust the stack") {
     CHECK(result.errors.front().line == 2);
     CHECK(result.errors.front().message == "nested too deeply: more than 32 levels");
   }
-  // What comes before is told first; dots elsewhere are no depth.
+  // A mistake before the deep key is reported first. Dots in comments and strings do not count.
   CHECK(parse_config("a = = 1\n" + deep + " = 1", "f").errors.front().line == 1);
   const std::string dots(100, '.');
   good("# " + dots + "\n" + rule("a" + dots.substr(0, 50), fine_input, fine_output));
@@ -912,7 +913,7 @@ TEST_CASE("config: dotted keys of any depth do not exhaust the stack") {
   CHECK(all(texts).find("deep") == std::string::npos);
 }
 
-TEST_CASE("config: beyond ASCII only in quotes and comments") {
+TEST_CASE("config: characters beyond ASCII only in quotes and comments") {
   check_each({
       {"\n[d\u00e4mon]", "2:3", "not ASCII stands outside of quotes"},
       {"[[rule]]\ninput = {a=1, \u00e9=2}", "2:15", "not ASCII stands outside of quotes"},
@@ -963,13 +964,13 @@ TEST_CASE("config: a rule that allows loops closes no circle") {
   good(allowed(hop("own", 1, 1)));
   const auto text = allowed(hop("a", 1, 2)) + hop("b", 3, 4) + hop("c", 4, 3);
   check_each(
-      {{text.c_str(), "9:13", "b -> c -> b; `allow_loop = true` in one of them lets that be"}});
+      {{text.c_str(), "9:13", "b -> c -> b; `allow_loop = true` in one of them permits it"}});
   const auto wrong =
       "[[rule]]\nallow_loop = 1\ninput = {" + fine_input + "}\noutputs = [" + fine_output + "]";
   check_each({{wrong.c_str(), "2:14", "allow_loop: expected true or false, found an integer"}});
 }
 
-TEST_CASE("config: 10,000 rules in one chain or circle are soon judged") {
+TEST_CASE("config: 10,000 rules in one chain or circle are checked quickly") {
   std::string text;
   for (int i = 0; i < 9'999; ++i)
     text += hop(fmt::format("r{}", i), i, i + 1);
@@ -1004,7 +1005,7 @@ TEST_CASE("config: conf.d is read in name order, with the defaults of the main f
   CHECK(names == "main a b ");
 }
 
-TEST_CASE("config: mistakes of all files come together, the main file's first") {
+TEST_CASE("config: mistakes of all files are reported together, the main file's first") {
   const Folder folder;
   const std::string main = folder / "mcr.toml";
   const std::string a = folder / "conf.d/a.toml";

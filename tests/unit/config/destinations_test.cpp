@@ -13,7 +13,7 @@ Destinations make(const char* address, std::uint16_t port, std::uint32_t address
 
 }  // namespace
 
-TEST_CASE("destinations: one after the other, ports first") {
+TEST_CASE("destinations: at() counts ports before addresses") {
   const auto block = make("239.1.0.254", 5000, 4, 3);
   CHECK(block.size() == 12);
   CHECK(fmt::format("{}", block.at(0)) == "239.1.0.254:5000");
@@ -29,7 +29,7 @@ TEST_CASE("destinations: written as a user writes them") {
   CHECK(make("ff15::", 5000, 256).str() == "[ff15::/120]:5000");
 }
 
-TEST_CASE("destinations: mapped by their distance, where there is one") {
+TEST_CASE("destinations: mapped by their distance from the first") {
   const auto from = make("239.1.0.0", 5000, 4, 3);
   const auto nth = [&](const Destinations& to) {
     return fmt::format("{}", to.mapped_from(from, 7));
