@@ -1,34 +1,35 @@
-// The program, in the order in which it runs:
+// The program does this, in this order. A and X are the registers of classic BPF.
 //
 //   frame of another kind, not UDP, not the IP version     -> drop
-//   X = destination port, or `no_port` if it cannot be read in its usual place
+//   X = destination port, or `no_port` if it is not at its usual place
 //   A = destination address; binary search over ranges     -> drop, pass, or a set of ports
 //   a set of ports: A = X; binary search over port ranges  -> pass; no_port -> pass; else drop
 //
-// An IPv6 address is four words. Each word's ranges lead to what is to be looked for in the next
-// word: groups mostly differ in the last one, and equal rests of addresses share their code.
-// Extension headers may be many; behind one the port is not looked for.
+// A load beyond the end of a frame ends the program with "drop".
 //
-// A socket for untagged frames is bound to their protocol; that of a trunk's parent also gets
-// frames of VLANs, with their tag removed: as pkttype OTHERHOST, or, where the VLAN has an
-// interface of its own, with that one's index. The other kinds' sockets are bound to ETH_P_ALL,
-// which gets the tag beside the frame, and also what the host itself sends (pkttype OUTGOING).
+// Addresses. An IPv6 address is four words. A range of one word leads to a check of the next word.
+// Groups mostly differ in their last word only, and equal rests of addresses share their code.
+// Behind an extension header the program does not look for the port, because there may be many of
+// them.
 //
-// A load beyond the end of a frame ends a program with "drop".
+// Kinds. A socket for untagged frames is bound to their protocol. On a trunk's parent such a socket
+// also gets frames of VLANs, without their tag. They have pkttype OTHERHOST or, if the VLAN has an
+// interface of its own, that interface's index. Sockets of the other kinds are bound to ETH_P_ALL.
+// They get the tag beside the frame, and also the frames that the host itself sends (pkttype
+// OUTGOING).
 //
-// Neighbouring addresses with equal sets of ports are one range, and equal sets share their code:
-// 1,000 consecutive groups on one port are one range and one port check. n ranges take 2n
-// instructions, as the search remembers the bounds it already knows.
+// Size. Neighbouring addresses with equal sets of ports are one range, and equal sets share their
+// code: 1,000 consecutive groups on one port are one range and one port check. n ranges take 2n
+// instructions, because the search remembers the bounds that it knows already. If the program is
+// too long, it gives up its last level of checks (ports, then the last word of IPv6 addresses), and
+// then as many of the narrowest gaps of the level that is the last one now.
 //
-// A program that is too long loses its last level of checks (ports, then the last word of IPv6
-// addresses), and as many of the narrowest gaps as it must of the level that is last then.
-//
-// A conditional jump reaches 255 instructions forward (8 bits), an unconditional one any distance.
-// So the program is written from its end to its beginning: every target exists, at a known
-// distance, when a jump to it is written. A target out of reach is given a relay on the spot (a
-// copy, if it is a return; else a jump), which the next jumps share. No instruction falls through
-// into a relay, as a conditional jump always leaves for one of its two targets.
-
+// Jumps. A conditional jump reaches 255 instructions forward (8 bits), an unconditional one any
+// distance. So the program is written from its end to its beginning: when a jump is written, its
+// target exists, at a known distance. A target that is out of reach gets a trampoline on the spot
+// (a copy of it if it is a return, else an unconditional jump to it), which the next jumps share.
+// No instruction falls through into a trampoline, because a conditional jump always goes to one of
+// its two targets.
 #include "mcr/packet/filter.hpp"
 
 #include <linux/if_ether.h>
@@ -47,15 +48,15 @@ namespace {
 
 constexpr std::uint32_t pass_whole_frame = 0xFFFFFFFF;
 constexpr std::uint32_t any_word = 0xFFFFFFFF;
-/// "Port" of a frame whose port is not where it usually is; above every real one.
+/// The "port" of a frame whose port is not at its usual place. It is above every real one.
 constexpr std::uint32_t no_port = 0x10000;
-/// Of a tag; the rest is priority (IEEE 802.1Q).
+/// The VLAN's bits in a tag; the others are priority (IEEE 802.1Q).
 constexpr std::uint32_t vlan_bits = 0xFFF;
 
-/// Offsets in an IP header and, where nothing stands between, the UDP header behind it (RFC 768).
+/// Offsets in an IP header without options, and in the UDP header behind it (RFC 768).
 struct Layout {
   std::size_t address_words;
-  std::uint32_t version;  // as the first byte's upper half
+  std::uint32_t version;  // in the upper half of the first byte
   std::uint32_t protocol;
   std::uint32_t destination;
   std::uint32_t port;
@@ -65,11 +66,12 @@ constexpr Layout ipv4_layout{1, 0x40, 9, 16, 22, ETH_P_IP};    // RFC 791
 constexpr Layout ipv6_layout{4, 0x60, 6, 24, 42, ETH_P_IPV6};  // RFC 8200
 constexpr std::uint32_t ipv4_fragment_offset = 6;
 
-/// Headers that may stand between those of IPv6 and UDP.
+/// Headers that may stand between the IPv6 and the UDP header.
 constexpr std::uint32_t ipv6_extensions[] = {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT,
                                              IPPROTO_AH, IPPROTO_DSTOPTS};
 
-/// Values from `first` to `last`, both included, and where they lead: `to_pass` or a check.
+/// The values from `first` to `last`, both included, and the check that they lead to: an index into
+/// Wanted::checks, or `to_pass`.
 struct Range {
   std::uint32_t first;
   std::uint32_t last;
@@ -82,7 +84,7 @@ using Ranges = std::vector<Range>;  // sorted, disjoint
 
 constexpr std::size_t to_pass = 0;
 
-/// What is looked for in one word of the address, or behind the last one in the port.
+/// A search in one word of the address (`level` counts them), or behind the last word in the port.
 struct Check {
   std::size_t level = 0;
   Ranges ranges;
@@ -91,10 +93,10 @@ struct Check {
   friend auto operator<=>(const Check&, const Check&) = default;
 };
 
-/// All that is to pass, as checks that lead to each other, beginning with the last one.
+/// All destinations as a tree of checks that lead to each other. The last check is the root.
 struct Wanted {
-  std::vector<Check> checks{Check{}};  // the first stands for to_pass
-  std::size_t levels = 0;              // at the last of them every range leads to to_pass
+  std::vector<Check> checks{Check{}};  // the first one is only a place-holder for to_pass
+  std::size_t levels = 0;              // ranges of the last level all lead to to_pass
 };
 
 /// Appends to sorted ranges, growing the last one where the new one continues it.
@@ -107,6 +109,7 @@ void append(Ranges& ranges, const Range& next) {
   }
 }
 
+/// A destination, as the program compares it.
 struct Match {
   std::array<std::uint32_t, 4> address{};  // an IPv4 address is one word
   std::uint16_t port = 0;
@@ -114,31 +117,32 @@ struct Match {
   // NOLINTNEXTLINE(modernize-use-nullptr): mistaken about a defaulted comparison
   friend auto operator<=>(const Match&, const Match&) = default;
 };
-using Wishes = std::vector<Match>;
+using Matches = std::vector<Match>;
 
-Wishes sorted_wishes(std::span<const FilterDestination> destinations, Family family) {
-  Wishes matches;
+Matches sorted_matches(std::span<const FilterDestination> destinations, Family family) {
+  Matches matches;
   matches.reserve(destinations.size());
   for (const auto& destination : destinations) {
     if (destination.address.family() != family) continue;
-    auto& wish = matches.emplace_back();
+    auto& match = matches.emplace_back();
     const auto bytes = destination.address.bytes();
     for (std::size_t i = 0; i < bytes.size(); ++i)
-      wish.address[i / 4] = wish.address[i / 4] << 8U | bytes[i];
-    wish.port = destination.port;
+      match.address[i / 4] = match.address[i / 4] << 8U | bytes[i];
+    match.port = destination.port;
   }
   std::ranges::sort(matches);
   return matches;
 }
 
-/// Makes checks of the first `levels` of: the words of the address, the port.
+/// Builds the tree of checks with the first `levels` of these levels: each word of the address, the
+/// port.
 class TreeBuilder {
  public:
   TreeBuilder(const Layout& layout, std::size_t levels) : words_(layout.address_words) {
     wanted_.levels = levels;
   }
 
-  [[nodiscard]] Wanted gather(std::span<const Match> matches) && {
+  [[nodiscard]] Wanted build(std::span<const Match> matches) && {
     wanted_.checks.push_back({0, ranges_of(matches, 0)});
     return std::move(wanted_);
   }
@@ -164,12 +168,12 @@ class TreeBuilder {
     return known->second;
   }
 
-  /// None if any will do: port 0 sorts before the others.
+  /// The ranges of ports; none if any port passes (port 0, which sorts before the others).
   static Ranges ports_of(std::span<const Match> matches) {
     Ranges ports;
-    for (const auto& wish : matches) {
-      if (wish.port == 0) return {};
-      append(ports, {wish.port, wish.port, to_pass});
+    for (const auto& match : matches) {
+      if (match.port == 0) return {};
+      append(ports, {match.port, match.port, to_pass});
     }
     return ports;
   }
@@ -179,7 +183,7 @@ class TreeBuilder {
   std::map<Check, std::size_t> known_;
 };
 
-/// A gap lies before a range of a check.
+/// The gap before a range of a check.
 struct Gap {
   std::size_t check;
   std::size_t range;
@@ -188,20 +192,20 @@ struct Gap {
   friend auto operator<=>(const Gap&, const Gap&) = default;
 };
 
-bool is_last(const Wanted& wanted, const Check& check) {
+bool is_last_level(const Wanted& wanted, const Check& check) {
   return check.level + 1 == wanted.levels && !check.ranges.empty();
 }
 
 std::vector<Gap> last_gaps(const Wanted& wanted) {
   std::vector<Gap> gaps;
   for (std::size_t check = 0; check < wanted.checks.size(); ++check)
-    if (is_last(wanted, wanted.checks[check]))
+    if (is_last_level(wanted, wanted.checks[check]))
       for (std::size_t range = 1; range < wanted.checks[check].ranges.size(); ++range)
         gaps.push_back({check, range});
   return gaps;
 }
 
-/// At most `count` gaps between the ranges of the last level: the widest stay.
+/// The same with at most `count` gaps between the ranges of the last level. The widest gaps stay.
 Wanted with_gaps(const Wanted& wanted, std::size_t count) {
   auto gaps = last_gaps(wanted);
   if (gaps.size() <= count) return wanted;
@@ -216,7 +220,7 @@ Wanted with_gaps(const Wanted& wanted, std::size_t count) {
   auto result = wanted;
   auto gap = gaps.begin();
   for (std::size_t check = 0; check < wanted.checks.size(); ++check) {
-    if (!is_last(wanted, wanted.checks[check])) continue;
+    if (!is_last_level(wanted, wanted.checks[check])) continue;
     const auto& ranges = wanted.checks[check].ranges;
     Ranges merged;
     std::size_t start = 0;
@@ -231,7 +235,7 @@ Wanted with_gaps(const Wanted& wanted, std::size_t count) {
 /// A jump target: an index counted from the program's end.
 struct Label {
   std::size_t origin;   // the code itself
-  std::size_t nearest;  // the code, or its last relay
+  std::size_t nearest;  // the code, or its last trampoline
 };
 
 /// A program written from its end to its beginning.
@@ -242,7 +246,7 @@ class BackwardProgram {
     return beginning();
   }
 
-  /// A conditional jump on A and `k`; gives the targets relays as needed.
+  /// A conditional jump on A and `k`. Targets that are out of reach get a trampoline.
   Label branch(std::uint16_t condition, std::uint32_t k, Label& yes, Label& no) {
     while (distance(yes) > reach || distance(no) > reach) {
       trampoline(distance(yes) > reach ? yes : no);
@@ -255,12 +259,12 @@ class BackwardProgram {
     return place;
   }
 
-  /// Makes the next instruction to be written continue at `place`.
+  /// Makes the next instruction that is written continue at `place`.
   void continue_at(Label& place) {
     if (distance(place) != 0) trampoline(place);
   }
 
-  /// What was written last.
+  /// The instruction that was written last.
   [[nodiscard]] Label beginning() const { return {code_.size() - 1, code_.size() - 1}; }
 
   [[nodiscard]] std::vector<sock_filter> finish() && {
@@ -271,7 +275,7 @@ class BackwardProgram {
  private:
   static constexpr std::size_t reach = std::numeric_limits<std::uint8_t>::max();
 
-  /// Instructions to skip from one written now.
+  /// The number of instructions between one that is written now and the target.
   [[nodiscard]] std::size_t distance(const Label& place) const {
     return code_.size() - place.nearest - 1;
   }
@@ -327,7 +331,8 @@ class Compiler {
                          header_ + static_cast<std::uint32_t>(offset));
   }
 
-  /// Where A leads, which is known to lie in `bounds`: the target of its range, or `otherwise`.
+  /// Writes the search for A, which is known to lie in `bounds`: continues at the target of its
+  /// range, or at `otherwise`.
   Label search(std::span<const Range> ranges, const Range& bounds, Label& otherwise) {
     if (ranges.size() == 1) return compare(ranges.front(), bounds, otherwise);
     auto upper = ranges.subspan(ranges.size() / 2);
@@ -353,7 +358,7 @@ class Compiler {
     return entry;
   }
 
-  /// The code of a check, written where it is needed first.
+  /// The code of a check. It is written when it is needed for the first time.
   Label& target(std::size_t check) {
     if (check == to_pass) return pass_;
     auto [found, is_new] = written_.try_emplace(check, Label{});
@@ -370,7 +375,7 @@ class Compiler {
     return load(BPF_W, layout_.destination + 4 * check.level);
   }
 
-  /// X = port, which stands in its usual place; a frame that ends too early has none.
+  /// X = port at its usual place; it stays `no_port` if the frame ends before it.
   Label read_port(Label& lookup) {
     program_.emit(BPF_MISC | BPF_TAX, 0);
     auto complete = load(BPF_H, layout_.port);
@@ -378,8 +383,8 @@ class Compiler {
     return program_.emit(BPF_LD | BPF_W | BPF_LEN, 0);
   }
 
-  /// X = port; a header with options or a fragment has none.
-  /// 0x3FFF: the offset and "more fragments".
+  /// X = port; it stays `no_port` for a header with options and for a fragment (an offset, or the
+  /// flag "more fragments").
   void find_ipv4_port(Label& lookup) {
     auto unfragmented = read_port(lookup);
     program_.branch(BPF_JSET, IP_MF | IP_OFFMASK, lookup, unfragmented);
@@ -391,7 +396,7 @@ class Compiler {
     program_.emit(BPF_LDX | BPF_IMM, no_port);
   }
 
-  /// X = port, or none behind extension headers; what cannot be UDP is dropped.
+  /// X = port; it stays `no_port` behind extension headers. Drops what cannot be UDP.
   void check_ipv6(Label& lookup) {
     auto udp = has_ports_ ? read_port(lookup) : lookup;
     auto other = drop_;
@@ -409,15 +414,14 @@ class Compiler {
     load(BPF_B, 0);
   }
 
-  /// UDP. Continues with what was written before it.
+  /// Checks for UDP, and continues with the code that was written before.
   void check_ipv4_protocol() {
     auto rest = program_.beginning();
     program_.branch(BPF_JEQ, IPPROTO_UDP, rest, drop_);
     load(BPF_B, layout_.protocol);
   }
 
-  /// These continue with what was written before them.
-
+  /// Checks the frame's kind, and continues with the code that was written before.
   void check_kind() {
     const auto& kind = key_.kind;
     if (kind.local) {
@@ -437,6 +441,7 @@ class Compiler {
     }
   }
 
+  /// Drops unless the kernel's ancillary value `what` (SKF_AD_*) equals `value`.
   void demand(int what, std::uint32_t value, std::uint32_t mask = any_word) {
     auto rest = program_.beginning();
     program_.branch(BPF_JEQ, value, rest, drop_);
@@ -444,6 +449,7 @@ class Compiler {
     load_ancillary(what);
   }
 
+  /// Drops if the kernel's ancillary value `what` (SKF_AD_*) equals `value`.
   void refuse(int what, std::uint32_t value) {
     auto rest = program_.beginning();
     program_.branch(BPF_JEQ, value, drop_, rest);
@@ -463,12 +469,13 @@ class Compiler {
   BackwardProgram program_;
   Label drop_ = program_.emit(BPF_RET | BPF_K, 0);
   Label pass_ = program_.emit(BPF_RET | BPF_K, pass_whole_frame);
-  /// Not a port of the set: drop, unless there is none to look at.
+  /// For a port that is not in the set: drops, but passes `no_port`.
   Label wrong_port_ = has_ports_ ? program_.branch(BPF_JEQ, no_port, pass_, drop_) : drop_;
   std::map<std::size_t, Label> written_;
 };
 
-/// With as many gaps of the last level as fit; without any it may still be too long.
+/// Compiles with as many gaps of the last level as fit. Even without any the program may be too
+/// long.
 std::vector<sock_filter> compile_short(const Wanted& wanted, const Layout& layout, const RxKey& key,
                                        std::size_t link_header_bytes, std::size_t limit) {
   auto gaps = std::min(last_gaps(wanted).size(), limit / 2);
@@ -492,14 +499,14 @@ std::vector<sock_filter> compile_filter(std::span<const FilterDestination> desti
   const auto family = key.kind.family;
   const auto limit = std::min<std::size_t>(max_instructions, BPF_MAXINSNS);
   const auto& layout = family == Family::ipv6 ? ipv6_layout : ipv4_layout;
-  const auto matches = sorted_wishes(destinations, family);
+  const auto matches = sorted_matches(destinations, family);
   if (matches.empty()) return drop_all_filter();
 
   auto levels = layout.address_words + 1;
-  const auto whole = TreeBuilder(layout, levels).gather(matches);
+  const auto whole = TreeBuilder(layout, levels).build(matches);
   auto program = Compiler(whole, layout, key, link_header_bytes).compile();
   while (program.size() > limit && --levels > 0)
-    program = compile_short(TreeBuilder(layout, levels).gather(matches), layout, key,
+    program = compile_short(TreeBuilder(layout, levels).build(matches), layout, key,
                             link_header_bytes, limit);
   if (program.size() > limit)
     return Compiler(Wanted{}, layout, key, link_header_bytes).compile_kind();

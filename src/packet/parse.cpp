@@ -1,8 +1,16 @@
-// Lengths nest: frame >= link header + IP total length >= IP header + UDP length. Each step checks
-// its own against what is left of the one outside it, so no later read can leave the frame.
-// Ethernet pads short frames: bytes behind the IP total length are not ours.
+// Lengths nest: the frame holds the IP packet, which holds the UDP datagram, which holds the
+// payload. Each step checks its own length against what is left of the one outside it, so no later
+// read can leave the frame. Ethernet pads short frames: bytes behind the IP packet do not belong to
+// it.
 //
-// IPv6 puts a chain of extension headers before UDP (RFC 8200); each says where the next begins.
+// IPv6 may have a chain of extension headers before UDP (RFC 8200). Each tells its length and what
+// follows. The chain is bounded, and a fragment header or a routing header with segments left ends
+// it.
+//
+// The kernel verifies checksums, or knows that a local sender has not filled them in; the vnet
+// header tells. Otherwise the worker verifies it before it forwards. MCR computes a new checksum
+// for each copy, so a datagram that arrives with a wrong one must be dropped: it would leave with a
+// right one.
 #include "mcr/packet/parse.hpp"
 
 #include <algorithm>
@@ -20,10 +28,10 @@ constexpr std::uint16_t ethertype_ipv4 = 0x0800;
 constexpr std::uint16_t ethertype_ipv6 = 0x86DD;
 constexpr std::uint8_t protocol_udp = 17;
 constexpr std::uint16_t fragment_bits = 0x3FFF;       // more-fragments flag and offset
-constexpr std::uint16_t ipv6_fragment_bits = 0xFFF9;  // the same of the fragment header
-/// RFC 8200 knows six kinds, of which one may come twice; more are an attack.
+constexpr std::uint16_t ipv6_fragment_bits = 0xFFF9;  // the same in an IPv6 fragment header
+/// RFC 8200 has six kinds of headers, one of which may come twice. More than that are an attack.
 constexpr int max_extension_headers = 8;
-/// The kernel's limit of segments in one UDP superframe (UDP_MAX_SEGMENTS: 64, later 128).
+/// The most segments that the kernel puts into one superframe (UDP_MAX_SEGMENTS: 64, later 128).
 constexpr std::uint32_t max_segments = 128;
 
 std::uint8_t byte_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
@@ -71,7 +79,8 @@ std::uint16_t fold(std::uint64_t sum) noexcept {
   return static_cast<std::uint16_t>(sum);
 }
 
-/// Of the pseudo header (RFC 768, RFC 8200 section 8.1). `length`: UDP header and payload, bytes.
+/// Sum of the pseudo header (RFC 768; RFC 8200, section 8.1). `length`: bytes of UDP header and
+/// payload.
 std::uint64_t pseudo_sum(const IpAddress& source, const IpAddress& destination,
                          std::size_t length) noexcept {
   return word_sum(std::as_bytes(source.bytes())) + word_sum(std::as_bytes(destination.bytes())) +
@@ -101,7 +110,7 @@ std::optional<InputDrop> read_udp(std::span<const std::byte> udp, const VnetHead
   packet.payload = udp.subspan(udp_header, length - udp_header);
   const bool checked_by_kernel =
       (vnet.flags & (VnetHeader::needs_checksum | VnetHeader::data_valid)) != 0;
-  // IPv4 allows none (0); with IPv6 that is an error (RFC 8200, section 8.1).
+  // IPv4 allows a datagram without a checksum (0), IPv6 does not (RFC 8200, section 8.1).
   const bool absent = u16_at(udp, 6) == 0;
   packet.checksum_trusted = absent ? packet.destination.address.is_v4() : checked_by_kernel;
   if (const auto drop = read_segments(vnet, packet)) return drop;
@@ -149,13 +158,13 @@ std::size_t extension_size(std::uint8_t protocol, std::span<const std::byte> byt
   return protocol == extension::authentication ? (length + 2) * 4 : (length + 1) * 8;
 }
 
-/// Why an extension header may not be passed over.
+/// The reason to drop the frame at this extension header; nothing if the parser may go on.
 std::optional<InputDrop> refuse_extension(std::uint8_t protocol, bool first,
                                           std::span<const std::byte> bytes) noexcept {
   if (protocol == extension::hop_by_hop && !first) return InputDrop::bad_length;
-  // Segments left: another node is to read what follows.
+  // With segments left, what follows is meant for another node.
   if (protocol == extension::routing && byte_at(bytes, 3) != 0) return InputDrop::not_udp;
-  // Without any of these bits it is the whole (RFC 6946).
+  // A fragment header without any of these bits stands before a whole datagram (RFC 6946).
   if (protocol == extension::fragment && (u16_at(bytes, 2) & ipv6_fragment_bits) != 0)
     return InputDrop::fragment;
   return std::nullopt;
@@ -185,7 +194,7 @@ std::optional<InputDrop> read_ipv6(std::span<const std::byte> ip, const VnetHead
   return read_udp(rest, vnet, packet);
 }
 
-/// Ethertype of what is in the frame; without a link header the IP version tells.
+/// The frame's ethertype; without a link header the IP version tells it.
 std::uint16_t ethertype_of(std::span<const std::byte> frame, std::size_t link_header) noexcept {
   if (link_header >= 2) return u16_at(frame, link_header - 2);
   return !frame.empty() && byte_at(frame, 0) >> 4U == 6 ? ethertype_ipv6 : ethertype_ipv4;
@@ -207,7 +216,7 @@ bool udp_checksum_holds(const Packet& packet) noexcept {
   const std::size_t length = udp_header + packet.payload.size();
   const auto sum = word_sum({header, length}) +
                    pseudo_sum(packet.source.address, packet.destination.address, length);
-  const bool absent = u16_at({header, length}, 6) == 0;  // IPv6: on IPv4 that is trusted
+  const bool absent = u16_at({header, length}, 6) == 0;  // IPv6 only: IPv4's is trusted
   return !absent && fold(sum) == 0xFFFFU;
 }
 
@@ -219,7 +228,7 @@ std::array<std::byte, 8> make_udp_header(const Endpoint& source, const Endpoint&
   const auto sum = word_sum(std::as_bytes(std::span(header))) + word_sum(payload) +
                    pseudo_sum(source.address, destination.address, length);
   const auto checksum = static_cast<std::uint16_t>(~fold(sum));
-  header[3] = checksum != 0 ? checksum : 0xFFFF;  // 0 would say that there is none
+  header[3] = checksum != 0 ? checksum : 0xFFFF;  // 0 means "absent" (RFC 768)
   return std::bit_cast<std::array<std::byte, 8>>(header);
 }
 

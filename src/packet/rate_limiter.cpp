@@ -6,6 +6,7 @@ namespace {
 
 using rate_limit::Demand;
 
+/// Applies one limit: repeats the decision if another worker was faster.
 std::uint32_t pass(std::atomic<std::uint64_t>& due, std::uint64_t rate, std::uint64_t superframe,
                    std::uint64_t now, const Demand& demand) noexcept {
   auto known = due.load(std::memory_order_relaxed);
@@ -32,7 +33,7 @@ std::uint32_t RateLimiter::admit(const RateLimit& limit, std::uint32_t datagrams
   const auto all = passing == datagrams ? bytes : std::size_t{passing} * segment;
   const auto both = pass(bits_due_, limit.bps, rate_limit::superframe_bits, now,
                          {passing, 8 * std::uint64_t{segment}, 8 * std::uint64_t{all}});
-  // What only this limit refuses has not used up the other.
+  // Datagrams that only the bit rate refused must not use up the packet rate.
   if (limit.pps != 0 && both != passing)
     datagrams_due_.fetch_sub(rate_limit::cost(passing - both, limit.pps),
                              std::memory_order_relaxed);

@@ -13,6 +13,7 @@ namespace {
 static_assert(SendHeader::control_most >=
               CMSG_SPACE(sizeof(in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)));
 
+/// Appends a control message.
 template <typename Value>
 void append(SendHeader& header, int level, int type, const Value& value) noexcept {
   auto* message = reinterpret_cast<cmsghdr*>(header.control.data() + header.control_bytes);
@@ -23,7 +24,7 @@ void append(SendHeader& header, int level, int type, const Value& value) noexcep
   header.control_bytes = static_cast<std::uint8_t>(header.control_bytes + CMSG_SPACE(sizeof value));
 }
 
-/// The value of a control message that the header has.
+/// The place of a control message's value. The header must have one of this type.
 std::byte* find(SendHeader& header, int type) noexcept {
   auto* message = reinterpret_cast<cmsghdr*>(header.control.data());
   while (message->cmsg_type != type)
@@ -41,7 +42,7 @@ int traffic_class(std::uint8_t dscp) noexcept {
   return dscp << 2;
 }
 
-/// What a datagram can come from, and what the kernel takes as a source.
+/// True for an address that the kernel accepts as the source of a datagram.
 bool is_host(const IpAddress& address) noexcept {
   return !address.is_multicast() && !address.is_unspecified() && !address.is_broadcast() &&
          !address.is_loopback();

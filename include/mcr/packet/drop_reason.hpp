@@ -1,4 +1,5 @@
-// Why a datagram went no further: one counter a reason, counted in the branch that drops.
+// The reasons for dropping a datagram. Each has a counter, and the branch that drops counts it.
+// Users see these names: they are kept.
 #pragma once
 
 #include <array>
@@ -8,31 +9,31 @@
 
 namespace mcr {
 
-/// A received datagram that matched no output.
+/// A received datagram that goes to no output.
 enum class InputDrop : std::uint8_t {
   not_ip,         ///< neither IPv4 nor IPv6, or the header says another version
-  not_udp,        ///< another protocol than 17, or one that another node is to read
-  truncated,      ///< the kernel handed over less than the frame had
+  not_udp,        ///< a protocol other than 17, or a routing header says that another node reads on
+  truncated,      ///< the kernel handed over less than the whole frame
   bad_length,     ///< header lengths that contradict each other
-  bad_checksum,   ///< of UDP (IPv6: or it is absent) or of the IPv4 header
-  fragment,       ///< a piece of a fragmented datagram
-  own_source,     ///< sent by ourselves
+  bad_checksum,   ///< wrong UDP checksum (on IPv6 also an absent one), or of the IPv4 header
+  fragment,       ///< a piece of a datagram that the kernel did not put together: IPv6, vlan, local
+  own_source,     ///< this relay has sent it
   source_denied,  ///< not one of the rule's sources
 };
 inline constexpr std::array<std::string_view, 8> input_drop_names{
     "not_ip",       "not_udp",  "truncated",  "bad_length",
     "bad_checksum", "fragment", "own_source", "source_denied"};
 
-/// A copy that did not leave.
+/// A copy that does not leave.
 enum class OutputDrop : std::uint8_t {
   ttl_expired,
   rate_limited,
-  send_queue_full,  ///< our queue before the egress socket was full
+  send_queue_full,  ///< MCR's own queue before the egress socket was full
   egress_full,      ///< the queueing discipline of the egress interface dropped it
   no_memory,        ///< no buffer, no message or no kernel memory left
-  too_big,          ///< larger than the egress takes
+  too_big,          ///< larger than the egress accepts
   output_down,      ///< the egress interface is missing, down or without a source address
-  send_error,       ///< any other refusal of the kernel
+  send_error,       ///< the kernel refused it for another reason
 };
 inline constexpr std::array<std::string_view, 8> output_drop_names{
     "ttl_expired", "rate_limited", "send_queue_full", "egress_full",

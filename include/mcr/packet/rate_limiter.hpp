@@ -1,8 +1,9 @@
-// The rate limit of an output: how many datagrams of a frame may still leave.
+// The rate limiter of an output: how many datagrams of a frame may leave.
 //
-// GCRA (ITU-T I.371, virtual scheduling): a limit remembers one time, when the traffic so far would
-// be done had it kept to the rate. It may lie ahead of now by the burst. Each datagram moves it on
-// by its cost. One atomic number serves all workers, without a timer and without a lock.
+// It is a GCRA (ITU-T I.371, virtual scheduling). A limiter remembers one point in time, `due`:
+// when the traffic so far would be done if it had kept to the rate. Each datagram moves `due` on by
+// its cost. A datagram passes while `due` lies ahead of now by no more than the burst. One atomic
+// number serves all workers, without a timer and without a lock.
 #pragma once
 
 #include <atomic>
@@ -23,25 +24,27 @@ inline constexpr std::uint64_t burst = ticks_per_second / 100;
 inline constexpr std::uint64_t superframe_datagrams = 64;
 inline constexpr std::uint64_t superframe_bits = 8 * 65'507;
 
-/// What `units` (datagrams or bits, below 2^29) cost at `rate` units a second, in ticks.
+/// The cost of `units` (datagrams or bits, below 2^29) at `rate` units a second, in ticks.
 [[nodiscard]] constexpr std::uint64_t cost(std::uint64_t units, std::uint64_t rate) noexcept {
   return (units * ticks_per_second + rate - 1) / rate;
 }
 
-/// What is asked of a limit, in its unit.
+/// The datagrams of a frame that ask to pass, in the limit's unit.
 struct Demand {
   std::uint32_t datagrams = 1;
   std::uint64_t each = 1;  ///< units of every datagram but the last
   std::uint64_t all = 1;   ///< units of all; the last datagram may be smaller
 };
 
+/// The answer to a Demand.
 struct Verdict {
-  std::uint32_t datagrams = 0;  ///< the first so many pass
-  std::uint64_t due = 0;        ///< what the limit remembers from now on, ticks
+  std::uint32_t datagrams = 0;  ///< this many pass, from the first on
+  std::uint64_t due = 0;        ///< the new value to remember, ticks
 };
 
-/// `due`: what the limit remembers, ticks; `now` may lag behind that of another worker.
-/// `superframe`: units that always fit into a burst.
+/// Decides how many datagrams pass. `due` is the remembered value and `now` the time, both in
+/// ticks; `now` may lag behind another worker's. So many units as `superframe` always fit into a
+/// burst.
 [[nodiscard]] constexpr Verdict admit(std::uint64_t rate, std::uint64_t superframe,
                                       std::uint64_t due, std::uint64_t now,
                                       const Demand& demand) noexcept {
@@ -58,15 +61,16 @@ struct Verdict {
 }
 }  // namespace rate_limit
 
-/// What the limits of one output remember. All zeroes: nothing sent yet. Any worker.
+/// The memory of one output's two limits. All zeroes: nothing was sent yet. For any worker.
 class RateLimiter {
  public:
-  /// How many of the frame's datagrams pass both limits: the first so many. `segment`: bytes of
-  /// each datagram but the last, `bytes`: of all; `now_ns`: CLOCK_MONOTONIC.
+  /// Returns how many of the frame's datagrams pass both limits, from the first on. `segment`:
+  /// bytes of each datagram but the last; `bytes`: of all; `now_ns`: CLOCK_MONOTONIC.
   [[nodiscard]] std::uint32_t admit(const RateLimit& limit, std::uint32_t datagrams,
                                     std::uint32_t segment, std::size_t bytes,
                                     std::uint64_t now_ns) noexcept;
-  /// For the next output that gets this place.
+  /// Forgets everything, for the next output that gets this slot. Control thread, while no worker
+  /// uses it.
   void clear() noexcept;
 
  private:

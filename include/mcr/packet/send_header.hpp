@@ -1,7 +1,10 @@
-// What a message bears besides its payload: where it goes, and control messages (cmsg(3)) that say
-// by which interface, from which source address, with which TTL and traffic class (ip(7), ipv6(7)).
-// One socket serves all of an interface's outputs, and an address change needs no new socket.
-// All datagrams of a message share its header.
+// The header of a message: its destination, and control messages (cmsg(3)) that tell the kernel the
+// interface, the source address, the TTL and the traffic class (ip(7), ipv6(7)). So one socket
+// serves all outputs of one kind on an interface, and a changed address needs no new socket. All
+// datagrams of a message share its header.
+//
+// make_send_header() makes it once, when the table is compiled. What differs from packet to packet
+// (a preserved TTL, say) has its place in there, and fill_per_packet_fields() writes it.
 #pragma once
 
 #include <array>
@@ -18,10 +21,10 @@
 namespace mcr {
 
 struct SendHeader {
-  static constexpr std::size_t control_most = 88;  ///< bytes, as IPv6 needs them
+  static constexpr std::size_t control_most = 88;  ///< bytes that IPv6 needs, which needs most
 
   SocketAddress destination;
-  std::uint8_t control_bytes = 0;  ///< used of `control`
+  std::uint8_t control_bytes = 0;  ///< how many bytes of `control` are used
   alignas(8) std::array<std::byte, control_most> control{};
 
   [[nodiscard]] std::span<const std::byte> used_control() const noexcept {
@@ -29,23 +32,23 @@ struct SendHeader {
   }
 };
 
-/// What can differ between send headers of one output, as bits; 0: nothing, all its headers are
-/// one.
+/// The fields of an output's header that differ from packet to packet, as bits. With 0 all packets
+/// share one header.
 namespace per_packet_fields {
-inline constexpr std::uint8_t ttl = 1;  ///< the packet's
-inline constexpr std::uint8_t decremented_ttl = 4;
-inline constexpr std::uint8_t dscp = 8;     ///< the packet's
-inline constexpr std::uint8_t source = 16;  ///< the packet's
+inline constexpr std::uint8_t ttl = 1;              ///< the packet's TTL
+inline constexpr std::uint8_t decremented_ttl = 4;  ///< the packet's TTL less one
+inline constexpr std::uint8_t dscp = 8;             ///< the packet's DSCP
+inline constexpr std::uint8_t source = 16;          ///< the packet's source address
 }  // namespace per_packet_fields
 
-/// The header of an output by this interface from this address. What per_packet_fields is in it, to
-/// be filled in for each packet.
+/// Makes the header of an output that sends by this interface from this address. Fields of
+/// per_packet_fields have their place in it, and no value yet.
 [[nodiscard]] SendHeader make_send_header(const Output& output, unsigned interface_index,
                                           const IpAddress& source) noexcept;
-/// Bits of `per_packet_fields`.
+/// The fields of this output that differ from packet to packet: bits of `per_packet_fields`.
 [[nodiscard]] std::uint8_t per_packet_fields_of(const Output& output) noexcept;
 
-/// Fills in what the output takes from the packet. Returns why the packet cannot leave, or nothing.
+/// Writes the packet's values into those fields. Returns the reason if the packet must not leave.
 [[nodiscard]] std::optional<OutputDrop> fill_per_packet_fields(SendHeader& header,
                                                                std::uint8_t fields,
                                                                const Packet& packet) noexcept;

@@ -27,7 +27,7 @@ using Destinations = std::vector<FilterDestination>;
 namespace {
 
 constexpr std::size_t roomy = 4096;
-/// Of the shortest program for untagged frames.
+/// Instructions of the shortest program for untagged frames.
 constexpr std::size_t kind_checks = 6;
 constexpr mcr::RxKey untagged{7, 0, {}};
 
@@ -40,7 +40,7 @@ struct Frame {
   std::uint16_t tag = 0;
 };
 
-/// A UDP frame by its parts.
+/// A UDP frame, built of its parts.
 struct FrameSpec {
   std::uint32_t address = 0;
   std::uint16_t port = 0;
@@ -70,7 +70,8 @@ Frame build(const FrameSpec& spec) {
   return frame;
 }
 
-/// The kernel's machine, as far as our programs use it; anything else is an error.
+/// Interprets a program as the kernel does, as far as our programs need it. Anything else is an
+/// error.
 class Machine {
  public:
   Machine(const Program& program, const Frame& frame) : program_(program), frame_(frame) {}
@@ -225,7 +226,7 @@ Destinations random_destinations(Random& random, std::size_t count, std::uint32_
   return result;
 }
 
-/// The naive scan.
+/// The reference: compares with each destination in turn.
 class Wanted {
  public:
   explicit Wanted(const Destinations& destinations) {
@@ -244,7 +245,7 @@ class Wanted {
   std::set<std::pair<std::uint32_t, std::uint16_t>> all_;
 };
 
-/// A destination of the set, or beside one of its addresses or ports, or any at all.
+/// A random destination: one of the set, a neighbour of one in address or port, or any other.
 FrameSpec random_frame(Random& random, const Destinations& destinations) {
   const auto& near = destinations[pick(random, 0, std::uint32_t(destinations.size()) - 1)];
   FrameSpec frame{near.address.to_v4(), near.port};
@@ -263,7 +264,7 @@ bool port_is_readable(const FrameSpec& frame) {
 
 }  // namespace
 
-TEST_CASE("filter: nothing wanted, nothing passes") {
+TEST_CASE("filter: without destinations nothing passes") {
   FrameSpec frame{number("239.1.1.1"), 5000};
   CHECK_FALSE(passes(mcr::drop_all_filter(), frame));
   CHECK_FALSE(passes(compile_filter({}, untagged, 14, roomy), frame));
@@ -309,7 +310,7 @@ TEST_CASE("filter: without a link header") {
   CHECK_FALSE(passes(program, FrameSpec{number("239.1.1.2"), 5000, 0}));
 }
 
-TEST_CASE("filter: where the port cannot be read the address decides") {
+TEST_CASE("filter: if the port cannot be read, the address decides") {
   auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, untagged, 14, roomy);
   auto frame = [](const char* address, std::uint16_t fragment, std::size_t options) {
     return FrameSpec{number(address), 7, 14, fragment, options};
@@ -325,7 +326,7 @@ TEST_CASE("filter: where the port cannot be read the address decides") {
   CHECK_FALSE(passes(program, frame("239.1.1.1", 0x4000, 0)));  // "don't fragment" is no fragment
 }
 
-TEST_CASE("filter: a frame cut off passes once its address is there, to be counted") {
+TEST_CASE("filter: a frame that is cut off behind its address passes, to be counted") {
   auto program = compile_filter(Destinations{destination("239.1.1.1", 5000)}, untagged, 14, roomy);
   auto whole = build({number("239.1.1.1"), 5001});
   for (std::size_t size = 0; size <= whole.bytes.size(); ++size) {
@@ -371,7 +372,7 @@ TEST_CASE("filter: the ends of the number ranges") {
   CHECK_FALSE(passes(program, FrameSpec{1, 65535, 14, 0, 0, 6}));
 }
 
-TEST_CASE("filter: as the naive scan, while the program fits") {
+TEST_CASE("filter: equals the reference while the program fits") {
   Random random(1);
   for (int round = 0; round < 300; ++round) {
     auto spread = std::uint32_t{1} << pick(random, 0, 24);
@@ -443,7 +444,7 @@ TEST_CASE("filter: the smallest programs") {
 
 namespace {
 
-/// A datagram that the destination of every_kind() is right for, as each kind of socket sees it.
+/// A datagram to the destination of every_kind(), as each kind of socket sees it.
 Frame as_untagged() {
   return build({number("239.1.1.1"), 5000});
 }
@@ -542,7 +543,7 @@ namespace {
 
 constexpr mcr::RxKey ipv6{7, 0, {.family = mcr::Family::ipv6}};
 
-/// A frame from an IPv6 host, by its parts.
+/// A frame from an IPv6 host, built of its parts.
 struct Ipv6Spec {
   IpAddress address;
   std::uint16_t port = 0;
@@ -580,7 +581,7 @@ IpAddress beside(const IpAddress& address, std::size_t word, std::uint32_t step)
   return IpAddress::v6(bytes);
 }
 
-/// Destinations that share words, as real groups do.
+/// Random destinations that share words of their addresses, as real groups do.
 Destinations random_ipv6(Random& random, std::size_t count, std::uint32_t spread,
                          std::uint32_t ports) {
   Destinations result;
@@ -669,7 +670,7 @@ TEST_CASE("filter: IPv6 groups that differ in their last word share the rest") {
   CHECK(sized(twins) <= single + 4);
 }
 
-TEST_CASE("filter: IPv6 as the naive scan, while the program fits") {
+TEST_CASE("filter: IPv6 equals the reference while the program fits") {
   Random random(6);
   for (int round = 0; round < 100; ++round) {
     const auto spread = std::uint32_t{1} << pick(random, 0, 24);

@@ -86,7 +86,7 @@ TEST_CASE("ttl and traffic class are the header's") {
   }
 }
 
-TEST_CASE("what cannot be forwarded is dropped for its own reason") {
+TEST_CASE("each frame that cannot be forwarded has its own drop reason") {
   struct Case {
     std::string name;
     void (*change)(FrameBuilder&);
@@ -144,7 +144,7 @@ TEST_CASE("a plain IPv6 datagram is read as it was sent") {
     }
 }
 
-TEST_CASE("IPv6 extension headers are passed over, or are the reason of a drop") {
+TEST_CASE("IPv6 extension headers are skipped, or give the drop reason") {
   struct Case {
     std::string name;
     std::vector<Extension> headers;
@@ -193,7 +193,7 @@ TEST_CASE("IPv6 extension headers are passed over, or are the reason of a drop")
   }
 }
 
-TEST_CASE("what is no whole IPv6 datagram is dropped for its own reason") {
+TEST_CASE("each damaged IPv6 datagram has its own drop reason") {
   struct Case {
     std::string name;
     void (*change)(FrameBuilder&);
@@ -244,7 +244,7 @@ TEST_CASE("IPv6 demands a checksum") {
     CHECK_FALSE(packet.checksum_trusted);
     CHECK_FALSE(mcr::udp_checksum_holds(packet));
   }
-  // A payload that makes the sum right with nothing in the checksum's place.
+  // This payload makes the sum right while the checksum field is 0.
   frame.payload = {0, 0};
   frame.with_checksum = true;
   auto sums_up = frame.build();
@@ -275,7 +275,7 @@ TEST_CASE("every cut-off frame is refused, and nothing behind its end is read") 
     }
 }
 
-TEST_CASE("the checksum is believed, absent or verified") {
+TEST_CASE("the checksum is trusted, absent or verified") {
   FrameBuilder frame;
   frame.break_checksum = true;
   auto bytes = frame.build();

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t second = 1'000'000'000;  // ns
 
-/// What passes of single datagrams of `bytes` that come every `gap_ns` for `seconds`.
+/// How many single datagrams of `bytes` pass that come every `gap_ns` for `seconds`.
 std::uint64_t passed(const RateLimit& limit, std::size_t bytes, std::uint64_t gap_ns,
                      std::uint64_t seconds) {
   RateLimiter memory;

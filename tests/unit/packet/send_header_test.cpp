@@ -1,4 +1,4 @@
-// What goes out with a payload: read back the way the kernel does.
+// The control messages of a header, read back as the kernel reads them.
 #include "mcr/packet/send_header.hpp"
 
 #include <netinet/in.h>
@@ -46,7 +46,7 @@ Controls controls(SendHeader header) {
   return result;
 }
 
-/// -1: not said.
+/// -1: there is no such control message.
 int integer(const SendHeader& header, int level, int type) {
   const auto all = controls(header);
   const auto found = all.find({level, type});
@@ -59,7 +59,7 @@ int integer(const SendHeader& header, int level, int type) {
 
 }  // namespace
 
-TEST_CASE("an header says interface, source and ttl") {
+TEST_CASE("a header says interface, source and ttl") {
   auto output = output_to("239.1.1.1");
   output.ttl = Ttl::of(9);
   const auto header = make_send_header(output, 3, ip("10.1.0.1"));
@@ -93,7 +93,7 @@ TEST_CASE("the system's ttl is not said at all") {
   CHECK(controls(header).size() == 1);
 }
 
-TEST_CASE("the ttl of a packet goes on, or one less; what runs out does not leave") {
+TEST_CASE("a preserved ttl is the packet's, or one less; at 0 the packet is dropped") {
   const auto [mode, ttl, leaving] = GENERATE(table<Ttl::Mode, std::uint8_t, int>({
       {Ttl::Mode::preserve, std::uint8_t{255}, 255},
       {Ttl::Mode::preserve, std::uint8_t{1}, 1},
@@ -121,7 +121,7 @@ TEST_CASE("the ttl of a packet goes on, or one less; what runs out does not leav
   }
 }
 
-TEST_CASE("a dscp goes out without ECN bits, the output's own or the packet's") {
+TEST_CASE("a dscp, the output's or the packet's, leaves without ECN bits") {
   const auto said = [](const char* destination, const char* source, Dscp dscp) {
     auto output = output_to(destination);
     output.ttl = Ttl::of(9);
