@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The documents name only files that exist, list every room and tool there is, and show today's picture."""
+"""The documents name only files that exist, list every room and kernel fact, and show today's picture."""
 
 import pathlib
 import re
