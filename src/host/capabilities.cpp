@@ -1,20 +1,19 @@
 #include "mcr/host/capabilities.hpp"
 
-#include <linux/capability.h>
+#include <cap-ng.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
-#include <cstdint>
 
 #include "mcr/base/error.hpp"
 
 namespace mcr {
 
 namespace {
+
+constexpr unsigned most_capabilities = 64;  // capset(2) has 64 bits; libcap-ng denies unknown ones
 
 void raise_limit(__rlimit_resource resource) noexcept {
   const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
@@ -25,39 +24,51 @@ void raise_limit(__rlimit_resource resource) noexcept {
   ::setrlimit(resource, &limit);
 }
 
-/// What programs that are executed could have. Without CAP_SETPCAP it stays, and no_new_privs
-/// makes it worth nothing.
-void shrink_bounding_set(std::uint64_t kept) {
-  for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability) >= 0; ++capability)
-    if ((kept >> capability & 1U) == 0 && ::prctl(PR_CAPBSET_DROP, capability) != 0) {
-      if (errno == EPERM) return;
-      throw_errno("drop a capability from the bounding set");
-    }
+/// This thread's sets, into libcap-ng's own state of the thread.
+void read_sets() {
+  if (::capng_get_caps_process() != 0) throw_errno("read capabilities");
+}
+
+bool is_in(capng_type_t set, unsigned capability) {
+  return ::capng_have_capability(set, capability) != 0;
+}
+
+/// Takes what is not in `kept` out of the state that read_sets() left, and all that is inheritable.
+/// Returns true if the process has a capability that it must lose.
+bool reduce_sets(std::span<const unsigned> kept) {
+  bool surplus = false;
+  for (unsigned capability = 0; capability < most_capabilities; ++capability) {
+    const bool keep = std::ranges::find(kept, capability) != kept.end();
+    const bool permitted = is_in(CAPNG_PERMITTED, capability);
+    surplus = surplus || (!keep && (permitted || is_in(CAPNG_INHERITABLE, capability)));
+    const auto update = [capability](bool add, int sets) {
+      ::capng_update(add ? CAPNG_ADD : CAPNG_DROP, static_cast<capng_type_t>(sets), capability);
+    };
+    update(keep && permitted, CAPNG_PERMITTED | CAPNG_EFFECTIVE);
+    update(false, CAPNG_INHERITABLE | CAPNG_AMBIENT);
+    if (!keep) update(false, CAPNG_BOUNDING_SET);
+  }
+  return surplus;
 }
 
 }  // namespace
 
 void keep_only(std::span<const unsigned> capabilities) {
-  std::uint64_t kept = 0;
-  for (const auto capability : capabilities)
-    kept |= std::uint64_t{1} << capability;
-  shrink_bounding_set(kept);
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
-  if (::syscall(SYS_capget, &header, data.data()) != 0) throw_errno("read capabilities");
-  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  bool surplus = false;
-  for (auto& word : data) {
-    const auto mask = static_cast<std::uint32_t>(kept);
-    surplus = surplus || ((word.permitted | word.inheritable) & ~mask) != 0;
-    word.permitted &= mask;
-    word.effective = word.permitted;
-    word.inheritable = 0;
-    kept >>= 32U;
-  }
+  read_sets();
+  const bool may_shrink_bounding_set = is_in(CAPNG_EFFECTIVE, CAP_SETPCAP);
+  const bool surplus = reduce_sets(capabilities);
+  // Without CAP_SETPCAP the bounding set stays, and no_new_privs makes it worth nothing.
+  if (may_shrink_bounding_set && ::capng_apply(CAPNG_SELECT_BOUNDS) != 0 && errno != EPERM)
+    throw_errno("drop a capability from the bounding set");
+  ::capng_apply(CAPNG_SELECT_AMBIENT);
   // Sandboxes that have left no surplus forbid the call, too.
-  if (surplus && ::syscall(SYS_capset, &header, data.data()) != 0) throw_errno("drop capabilities");
+  if (surplus && ::capng_apply(CAPNG_SELECT_CAPS) != 0) throw_errno("drop capabilities");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("set no_new_privs");
+}
+
+bool has_capability(unsigned capability) {
+  read_sets();
+  return is_in(CAPNG_EFFECTIVE, capability);
 }
 
 void raise_limits() noexcept {

@@ -17,6 +17,7 @@
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
 #include "mcr/dataplane/ring.hpp"
+#include "mcr/host/capabilities.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/host/igmp_report_socket.hpp"
 #include "mcr/host/netlink.hpp"
@@ -56,20 +57,10 @@ void inspect_kernel(HostFacts& host) {
   }
 }
 
-/// The bits of capabilities(7) that are effective, from /proc/self/status.
-std::uint64_t effective_capabilities() {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("CapEff:")) return std::stoull(line.substr(7), nullptr, 16);
-  return 0;
-}
-
 void inspect_process(HostFacts& host) {
-  const auto capabilities = effective_capabilities();
-  const auto has = [&](unsigned capability) { return (capabilities >> capability & 1U) != 0; };
-  host.net_raw = has(CAP_NET_RAW);
-  host.net_admin = has(CAP_NET_ADMIN);
-  host.ipc_lock = has(CAP_IPC_LOCK);
+  host.net_raw = has_capability(CAP_NET_RAW);
+  host.net_admin = has_capability(CAP_NET_ADMIN);
+  host.ipc_lock = has_capability(CAP_IPC_LOCK);
   rlimit limit{};
   if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max != RLIM_INFINITY)
     host.memlock = limit.rlim_max;  // up to here mcr run raises it by itself
