@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "mcr/config/config.hpp"
 #include "mcr/rules/compiler.hpp"
 
 namespace mcr::bench {

@@ -20,6 +20,7 @@
 
 #include "input_match.hpp"
 #include "loops.hpp"
+#include "mcr/config/limits.hpp"
 #include "mcr/config/socket_kind.hpp"
 
 namespace mcr {

@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "resolve.hpp"
+#include "placed_rule.hpp"
 
 namespace mcr {
 

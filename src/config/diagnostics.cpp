@@ -1,13 +1,19 @@
 #include "diagnostics.hpp"
 
-#include "mcr/base/printable.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "mcr/base/printable.hpp"
+#include "mcr/config/limits.hpp"
+
 namespace mcr {
+
+std::string ConfigError::str() const {
+  if (line == 0) return fmt::format("{}: {}", file, message);
+  return fmt::format("{}:{}:{}: {}", file, line, column, message);
+}
 
 Position Diagnostics::add_file(const std::string& name) {
   files_.push_back(name);

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mcr/config/config.hpp"
+#include "mcr/config/config_error.hpp"
 
 namespace mcr {
 

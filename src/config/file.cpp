@@ -15,6 +15,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
+#include "mcr/config/limits.hpp"
 
 namespace mcr {
 namespace {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string_view>
 
-#include "mcr/config/config.hpp"
+#include "mcr/base/address.hpp"
 
 namespace mcr {
 

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "keys.hpp"
+#include "mcr/config/limits.hpp"
 
 namespace mcr {
 namespace {

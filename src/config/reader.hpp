@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "diagnostics.hpp"
+#include "mcr/config/daemon.hpp"
+#include "mcr/config/expectation.hpp"
+#include "mcr/config/interface_tuning.hpp"
 #include "toml.hpp"
 #include "value.hpp"
 

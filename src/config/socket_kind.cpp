@@ -1,6 +1,7 @@
 #include "mcr/config/socket_kind.hpp"
 
-#include "mcr/config/config.hpp"
+#include "mcr/config/input.hpp"
+#include "mcr/config/output.hpp"
 
 namespace mcr {
 

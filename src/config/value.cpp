@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "mcr/config/dscp.hpp"
+#include "mcr/config/limits.hpp"
 
 namespace mcr {
 namespace {

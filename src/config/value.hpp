@@ -10,7 +10,9 @@
 #include <string_view>
 
 #include "diagnostics.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/base/address.hpp"
+#include "mcr/base/prefix.hpp"
+#include "mcr/config/header_fields.hpp"
 #include "toml.hpp"
 
 namespace mcr {

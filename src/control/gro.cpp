@@ -18,6 +18,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/config/config.hpp"
 
 namespace mcr {
 

@@ -6,6 +6,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/host/socket_buffer.hpp"
 
 namespace mcr {

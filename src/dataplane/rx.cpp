@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "mcr/base/error.hpp"
+#include "mcr/config/daemon.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/host/socket_options.hpp"
 #include "mcr/packet/filter.hpp"

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "mcr/config/output.hpp"
+
 namespace mcr {
 
 namespace {

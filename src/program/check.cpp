@@ -9,7 +9,7 @@
 #include <string>
 
 #include "mcr/base/error.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/load.hpp"
 
 namespace mcr {
 namespace {

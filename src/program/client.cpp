@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/config_error.hpp"
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/terminal.hpp"
 #include "mcr/status/text.hpp"

@@ -21,7 +21,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/load.hpp"
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/relay.hpp"
 #include "mcr/host/capabilities.hpp"

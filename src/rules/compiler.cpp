@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/config/config.hpp"
 
 namespace mcr {
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "mcr/config/rule.hpp"
+
 namespace mcr {
 
 namespace {

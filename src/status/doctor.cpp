@@ -11,6 +11,7 @@
 #include <set>
 #include <tuple>
 
+#include "mcr/config/config.hpp"
 #include "text_table.hpp"
 
 namespace mcr {

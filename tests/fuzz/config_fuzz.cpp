@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "mcr/base/error.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/load.hpp"
 #include "mcr/packet/filter.hpp"
 #include "mcr/rules/compiler.hpp"
 #include "require.hpp"

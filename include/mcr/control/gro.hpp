@@ -2,16 +2,19 @@
 // Theory in gro.cpp. Control thread only.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
 
 #include "mcr/base/fd.hpp"
-#include "mcr/config/config.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/host/interfaces.hpp"
 
 namespace mcr {
+
+struct Config;
+enum class Gro : std::uint8_t;
 
 class GroSwitch {
  public:

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "mcr/base/address.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/expectation.hpp"
 
 namespace mcr {
 

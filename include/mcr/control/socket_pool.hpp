@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "mcr/base/error.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/interface_tuning.hpp"
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/dataplane/tx.hpp"
 #include "mcr/dataplane/worker.hpp"
@@ -20,6 +20,8 @@
 #include "mcr/rules/table.hpp"
 
 namespace mcr {
+
+struct Config;
 
 /// What the kernel said of an interface's packet sockets since the start, in frames.
 struct KernelCount {

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "mcr/base/fd.hpp"
-#include "mcr/config/config.hpp"
 #include "mcr/dataplane/buffers.hpp"
 #include "mcr/dataplane/ring.hpp"
 #include "mcr/dataplane/rx_ring.hpp"
@@ -21,6 +20,8 @@
 #include "mcr/rules/table.hpp"
 
 namespace mcr {
+
+enum class Fanout : std::uint8_t;
 
 /// A worker's socket; with a ring if it has blocks. The ring goes first.
 struct RxSocket {

@@ -5,8 +5,8 @@
 
 namespace mcr {
 
-/// Gives up, for good, every capability that is not listed (CAP_* of linux/capability.h); those that
-/// the process does not have stay away. A program that it executes can have no more either
+/// Gives up, for good, every capability that is not listed (CAP_* of linux/capability.h); those
+/// that the process does not have stay away. A program that it executes can have no more either
 /// (PR_SET_NO_NEW_PRIVS). Applies to the calling thread and to those that it starts later: call it
 /// before there are others. Throws OsError.
 void keep_only(std::span<const unsigned> capabilities);

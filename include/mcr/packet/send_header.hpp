@@ -14,11 +14,12 @@
 #include <span>
 
 #include "mcr/base/address.hpp"
-#include "mcr/config/config.hpp"
 #include "mcr/packet/drop_reason.hpp"
 #include "mcr/packet/parse.hpp"
 
 namespace mcr {
+
+struct Output;
 
 struct SendHeader {
   static constexpr std::size_t control_most = 88;  ///< bytes that IPv6 needs, which needs most

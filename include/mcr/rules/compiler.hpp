@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "mcr/config/config.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/rules/rule_state.hpp"
@@ -14,6 +13,8 @@
 #include "mcr/rules/table.hpp"
 
 namespace mcr {
+
+struct Config;
 
 /// Compiles the active rules. Adds what it needs to `allocators`; removes nothing from there.
 /// `statuses`: one per rule, from rule_status(). `source_port`: of outputs that name none.

@@ -9,11 +9,14 @@
 #include <vector>
 
 #include "mcr/base/address.hpp"
-#include "mcr/config/config.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/rules/reason.hpp"
 
 namespace mcr {
+
+struct Input;
+struct Output;
+struct Rule;
 
 enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
 [[nodiscard]] std::string_view to_string(RuleState state) noexcept;

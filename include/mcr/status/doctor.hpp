@@ -10,10 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "mcr/config/config.hpp"
 #include "mcr/host/interfaces.hpp"
 
 namespace mcr {
+
+struct Config;
 
 /// Of an interface, beyond what Interfaces knows. Nothing: the host does not say.
 struct InterfaceFacts {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "mcr/base/address.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/control/memberships.hpp"
 #include "mcr/packet/drop_reason.hpp"
 #include "mcr/rules/reason.hpp"

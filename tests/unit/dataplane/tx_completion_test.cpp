@@ -18,6 +18,7 @@
 #include <numeric>
 
 #include "catch.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/dataplane/tx.hpp"
 #include "mcr/host/ethtool.hpp"

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "catch.hpp"
+#include "mcr/config/output.hpp"
 
 using namespace mcr;
 

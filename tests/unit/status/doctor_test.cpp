@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
+#include "mcr/config/load.hpp"
 
 using mcr::Config;
 using mcr::Finding;

@@ -1,0 +1,32 @@
+// The table [daemon]: how the program as a whole runs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "mcr/base/address.hpp"
+#include "mcr/base/log.hpp"
+
+namespace mcr {
+
+/// How the kernel spreads an interface's frames over the workers (packet(7), PACKET_FANOUT).
+enum class Fanout : std::uint8_t { hash, cpu, qm, lb };
+
+struct Daemon {
+  std::optional<unsigned> workers;  ///< nothing: "auto"
+  std::vector<unsigned> cpus;       ///< one for each worker; empty: the user pins none
+  Fanout fanout = Fanout::hash;
+  log::Level log_level = log::Level::info;
+  /// How long a worker waits for more frames before it forwards those it has; 0: it does not wait.
+  std::chrono::microseconds batch_wait{0};
+  std::optional<Endpoint> metrics;  ///< where Prometheus asks (TCP); nothing: no endpoint
+  /// Interval of membership reports that nobody asked for, for networks without a querier; 0:
+  /// never.
+  std::chrono::microseconds rejoin{0};
+
+  friend bool operator==(const Daemon&, const Daemon&) = default;
+};
+
+}  // namespace mcr

@@ -1,0 +1,38 @@
+// The tables [interface.NAME]: buffers, UDP GRO and the way frames are received.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace mcr {
+
+/// Bytes of a socket's buffer if the configuration names none. The kernel may grant less.
+inline constexpr std::uint64_t default_receive_buffer = 32U << 20U;
+inline constexpr std::uint64_t default_send_buffer = 8U << 20U;
+
+/// UDP GRO of an input interface. The superframes that it makes are relayed several times faster.
+enum class Gro : std::uint8_t {
+  automatic,  ///< merge UDP if the host merges at all and the kernel tells the segment size
+              ///< (Linux 6.2)
+  on,         ///< merge UDP, and switch the host's GRO on for it
+  off,
+  leave,  ///< change nothing
+};
+
+/// How frames get from the kernel to MCR.
+enum class IngressMode : std::uint8_t {
+  recvmsg,
+  mmap,  ///< a ring of blocks: cheaper where frames come singly, but up to 8 ms later
+};
+
+/// `[interface.NAME]`. Sizes are in bytes; without one the default above applies.
+struct InterfaceTuning {
+  std::optional<std::uint64_t> receive_buffer;
+  std::optional<std::uint64_t> send_buffer;
+  Gro gro = Gro::automatic;
+  IngressMode ingress = IngressMode::recvmsg;
+
+  friend bool operator==(const InterfaceTuning&, const InterfaceTuning&) = default;
+};
+
+}  // namespace mcr

@@ -1,0 +1,31 @@
+// A rule: from its inputs to its outputs.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mcr/config/destinations.hpp"
+#include "mcr/config/expectation.hpp"
+#include "mcr/config/input.hpp"
+#include "mcr/config/output.hpp"
+
+namespace mcr {
+
+struct Rule {
+  std::string name;
+  std::vector<Input> inputs;    ///< at least one
+  std::vector<Output> outputs;  ///< at least one
+  std::optional<Expectation> expect{};
+  bool enabled = true;
+  std::string comment{};
+  bool allow_loop = false;  ///< takes datagrams that this relay itself has sent
+
+  friend bool operator==(const Rule&, const Rule&) = default;
+};
+
+/// The block of groups and ports over which a rule maps its outputs: the table has each output once
+/// for each of them. Only `addresses` and `ports` of the result have a meaning.
+[[nodiscard]] Destinations mapped_destinations(const Rule& rule);
+
+}  // namespace mcr
