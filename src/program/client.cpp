@@ -17,6 +17,7 @@
 #include "mcr/config/config_error.hpp"
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/terminal.hpp"
+#include "mcr/status/json.hpp"
 #include "mcr/status/text.hpp"
 #include "mcr/status/text_watch.hpp"
 
@@ -45,20 +46,34 @@ const json* find_rule(const json& status, const std::string& name) {
   return found == rules->end() ? nullptr : &*found;
 }
 
-std::string show(const json& status, const StatusOptions& options) {
+/// What a daemon answered: as it said it, for `--json`, and as it was understood.
+struct Answer {
+  json document;
+  Status status;
+};
+
+std::string show(const Answer& answer, const StatusOptions& options) {
+  const auto& [document, status] = answer;
   if (options.rule.empty())
-    return options.as_json ? status.dump(2) + '\n' : render_status(status, terminal_columns());
-  const auto* rule = find_rule(status, options.rule);
+    return options.as_json ? document.dump(2) + '\n'
+                           : status::render_status(status, terminal_columns());
+  const auto* rule = find_rule(document, options.rule);
   if (rule == nullptr)
     throw Failure(ExitCode::usage, fmt::format("there is no rule {}", options.rule));
-  return options.as_json ? rule->dump(2) + '\n' : render_rule(status, options.rule);
+  return options.as_json ? rule->dump(2) + '\n' : status::render_rule(status, options.rule);
 }
 
-json fetch_status(const StatusOptions& options, std::chrono::seconds patience) {
-  auto status = ask_daemon(options.socket, {{"command", "status"}}, patience);
-  if (status.value("ok", true)) return status;
-  throw Failure(ExitCode::os, fmt::format("the daemon at {} cannot tell: {}", options.socket,
-                                          status.value("error", "")));
+Answer fetch_status(const StatusOptions& options, std::chrono::seconds patience) {
+  auto document = ask_daemon(options.socket, {{"command", "status"}}, patience);
+  if (!document.value("ok", true))
+    throw Failure(ExitCode::os, fmt::format("the daemon at {} cannot tell: {}", options.socket,
+                                            document.value("error", "")));
+  auto status = status::from_json(document);
+  if (!status)
+    throw Failure(ExitCode::unavailable,
+                  fmt::format("what answers at {} is no mcr daemon: its status has no rules",
+                              options.socket));
+  return {std::move(document), *std::move(status)};
 }
 
 /// What is shown again and again: a table of all rules, one rule in full, or JSON.
@@ -68,23 +83,23 @@ class Frames {
 
   /// Throws as fetch_status() does.
   void fetch() {
-    auto status = fetch_status(options_, watch_patience);
-    before_ = std::exchange(now_, std::move(status));
+    auto answer = fetch_status(options_, watch_patience);
+    before_ = std::exchange(now_, std::move(answer));
     const auto fetched_before = std::exchange(fetched_, Clock::now());
     seconds_ = std::chrono::duration<double>(fetched_ - fetched_before).count();
   }
-  [[nodiscard]] std::string render(const FrameShape& shape) const {
+  [[nodiscard]] std::string render(const status::FrameShape& shape) const {
     return options_.as_json || !options_.rule.empty()
                ? show(now_, options_)
-               : render_frame(before_, now_, seconds_, shape);
+               : status::render_frame(before_.status, now_.status, seconds_, shape);
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
   const StatusOptions& options_;
-  json before_;
-  json now_;
+  Answer before_;
+  Answer now_;
   Clock::time_point fetched_;
   double seconds_ = 0;
 };
@@ -99,7 +114,7 @@ void watch_on_pipe(const StatusOptions& options) {
 }
 
 /// What is on the screen; where there is no daemon any more, that.
-std::string page(Frames& frames, bool fetch, const FrameShape& shape) {
+std::string page(Frames& frames, bool fetch, const status::FrameShape& shape) {
   try {
     if (fetch) frames.fetch();
     return frames.render(shape);
@@ -114,7 +129,7 @@ void watch_on_screen(const StatusOptions& options) {
   Frames frames(options);
   frames.fetch();
   Screen screen;
-  FrameShape shape;
+  status::FrameShape shape;
   auto fetch_at = Clock::now() + pause;
   for (bool fetch = false;;) {
     shape.columns = screen.columns();
@@ -126,13 +141,13 @@ void watch_on_screen(const StatusOptions& options) {
       case 'q':
         return;
       case 'r':
-        shape.order = FrameOrder::rate;
+        shape.order = status::FrameOrder::rate;
         break;
       case 'd':
-        shape.order = FrameOrder::drops;
+        shape.order = status::FrameOrder::drops;
         break;
       case 'n':
-        shape.order = FrameOrder::name;
+        shape.order = status::FrameOrder::name;
         break;
       default:
         break;

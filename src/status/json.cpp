@@ -52,7 +52,7 @@ Count read_count(const json& value) {
 /// Nothing where it does not fit.
 template <typename Number>
 std::optional<Number> read_small(const json& value) {
-  if (!value.is_number_unsigned()) return std::nullopt;
+  if (!value.is_number_integer() || value < 0) return std::nullopt;
   const auto number = value.get<std::uint64_t>();
   if (number > std::numeric_limits<Number>::max()) return std::nullopt;
   return static_cast<Number>(number);
@@ -433,13 +433,13 @@ Membership read_membership(const json& object) {
           read_reason(object, "error")};
 }
 
-/// The counts of joins, with the groups.
+/// The counts of joins, which are there, with the groups.
 json write_memberships(const Status& status) {
   json groups = json::array();
   for (const auto& membership : status.memberships)
     groups.push_back(write_membership(membership));
   json object{{"groups", std::move(groups)}};
-  write_counts(object, join_counts, status.joins.value_or(Joins{}));
+  write_counts(object, join_counts, *status.joins);
   return object;
 }
 void read_memberships(const json& object, Status& status) {
@@ -496,9 +496,9 @@ json to_json(const Status& status) {
     rules.push_back(write_rule(rule));
   json document{{"workers", std::move(workers)},
                 {"interfaces", std::move(interfaces)},
-                {"rules", std::move(rules)},
-                {"membership", write_memberships(status)},
-                {"totals", write_totals(status.totals.value_or(Totals{}))}};
+                {"rules", std::move(rules)}};
+  if (status.joins) document["membership"] = write_memberships(status);
+  if (status.totals) document["totals"] = write_totals(*status.totals);
   write_process(document, status.process);
   return document;
 }

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
-#include "mcr/base/prefix.hpp"
+#include "text_values.hpp"
 
 namespace mcr::status {
 
@@ -15,24 +16,23 @@ void add(std::vector<std::string>& steps, std::string step) {
   if (std::ranges::find(steps, step) == steps.end()) steps.push_back(std::move(step));
 }
 
-const Json& interface_named(const Json& status, const Json& name) {
-  static const Json nothing;
-  for (const auto& each : list(status, "interfaces"))
-    if (at(each, "name") == name) return each;
-  return nothing;
+std::optional<InterfaceState> state_of(const Status& status, const std::string& interface) {
+  const auto known = std::ranges::find(status.interfaces, interface, &Interface::name);
+  return known == status.interfaces.end() ? std::nullopt : known->state;
 }
 
 /// True if the interface cannot be used at all.
-bool add_link_step(std::vector<std::string>& steps, const Json& status, const Json& endpoint) {
-  const auto name = text(endpoint, "interface");
-  const auto& interface = interface_named(status, at(endpoint, "interface"));
-  if (is(interface, "state", "missing")) {
+bool add_link_step(std::vector<std::string>& steps, const Status& status,
+                   const std::string& interface) {
+  const auto name = shown(interface);
+  const auto state = state_of(status, interface);
+  if (state == InterfaceState::missing) {
     add(steps, fmt::format("create {}, or correct its name in the configuration (ip link shows the "
                            "names); the rule then starts by itself",
                            name));
     return true;
   }
-  if (is(interface, "state", "down")) {
+  if (state == InterfaceState::down) {
     add(steps, fmt::format("ip link set {0} up; if it stays down it has no carrier: look at the "
                            "cable and the port of the switch (ethtool {0})",
                            name));
@@ -41,32 +41,34 @@ bool add_link_step(std::vector<std::string>& steps, const Json& status, const Js
   return false;
 }
 
-std::string join_step(const Json& membership) {
-  const auto error = text_or_nothing(membership, "error");
-  if (error == "No buffer space available" || error == "Cannot allocate memory")
+std::string join_step(const Membership& membership) {
+  const auto interface = shown(membership.group.interface);
+  const auto error = membership.error.error;
+  if (error == ENOBUFS || error == ENOMEM)
     return "the kernel has no room for the group: sysctl net.ipv4.igmp_max_memberships "
            "net.ipv4.igmp_max_msf net.core.optmem_max; 0 allows none";
-  if (error == "No such device")
+  if (error == ENODEV)
     return fmt::format(
-        "{} has no IP configuration of the group's family: ip address add ADDRESS/"
-        "LENGTH dev {}",
-        text(membership, "interface"), text(membership, "interface"));
-  return fmt::format("the join is tried again after 1 to 30 s; mcr doctor looks at {}",
-                     text(membership, "interface"));
+        "{0} has no IP configuration of the group's family: ip address add ADDRESS/"
+        "LENGTH dev {0}",
+        interface);
+  return fmt::format("the join is tried again after 1 to 30 s; mcr doctor looks at {}", interface);
 }
 
-void add_input_steps(std::vector<std::string>& steps, const Json& status, const Json& input) {
-  if (add_link_step(steps, status, input)) return;
-  for (const auto& membership : memberships(status, input))
-    if (is(membership, "state", "failed")) add(steps, join_step(membership));
+void add_input_steps(std::vector<std::string>& steps, const Status& status, const Input& input) {
+  if (add_link_step(steps, status, input.interface)) return;
+  for (const auto* membership : memberships_for(status, input))
+    if (membership->state == MembershipState::failed) add(steps, join_step(*membership));
 }
 
-void add_output_steps(std::vector<std::string>& steps, const Json& status, const Json& output) {
-  if (!is(output, "state", "waiting") || add_link_step(steps, status, output)) return;
-  const auto interface = text(output, "interface");
-  if (const auto source = IpAddress::parse(text(output, "source")))
-    add(steps, fmt::format("ip address add {}/LENGTH dev {}, or name another `source`", *source,
-                           interface));
+void add_output_steps(std::vector<std::string>& steps, const Status& status, const Output& output) {
+  const auto& config = output.config;
+  if (output.state != OutputState::waiting || add_link_step(steps, status, config.interface))
+    return;
+  const auto interface = shown(config.interface);
+  if (config.source.mode == Source::Mode::address)
+    add(steps, fmt::format("ip address add {}/LENGTH dev {}, or name another `source`",
+                           config.source.address, interface));
   else
     add(steps,
         fmt::format("give {0} an address to send from: ip address add ADDRESS/LENGTH dev {0}",
@@ -74,22 +76,18 @@ void add_output_steps(std::vector<std::string>& steps, const Json& status, const
 }
 
 /// Joined, and nothing comes, or nothing any more: from the wire outwards.
-void add_silence_steps(std::vector<std::string>& steps, const Json& rule) {
-  const auto all = inputs(rule);
-  if (all.empty()) return;
-  const auto& input = all.front();
-  const auto interface = text(input, "interface");
-  const auto to = address(input);
-  const auto port = text(input, "port");
-  const auto vlan = counter(input, "vlan");
+void add_silence_steps(std::vector<std::string>& steps, const Rule& rule) {
+  if (rule.inputs.empty()) return;
+  const auto& input = rule.inputs.front();
+  const auto interface = shown(input.interface);
+  const auto destinations = input.destinations();
   add(steps, fmt::format("is it on the wire? tcpdump -c 5 -ni {} {}udp {} {} and {} {}", interface,
-                         vlan ? fmt::format("vlan {} and ", *vlan) : "",
-                         port.find('-') == std::string::npos ? "port" : "portrange", port,
-                         to.find('/') == std::string::npos ? "host" : "net", to));
-  const auto groups = Prefix::parse(to);
-  if (is_on(input, "local")) {
+                         input.vlan != 0 ? fmt::format("vlan {} and ", input.vlan) : "",
+                         destinations.ports == 1 ? "port" : "portrange", destinations.port_str(),
+                         destinations.addresses == 1 ? "host" : "net", destinations.address_str()));
+  if (input.local) {
     add(steps, fmt::format("does a program of this host send it, and by {}?", interface));
-  } else if (groups && groups->first().is_multicast()) {
+  } else if (input.destination.is_multicast()) {
     add(steps, "does the source send, with a TTL above 1 if routers are between?");
     add(steps,
         fmt::format("does a switch hold it back? IGMP snooping without a querier forgets the "
@@ -104,20 +102,20 @@ void add_silence_steps(std::vector<std::string>& steps, const Json& rule) {
 
 }  // namespace
 
-std::vector<std::string> remedies(const Json& status, const Json& rule) {
+std::vector<std::string> remedies(const Status& status, const Rule& rule) {
   std::vector<std::string> steps;
-  if (is(rule, "state", "disabled")) {
+  if (rule.state == RuleState::disabled) {
     add(steps, "remove enabled = false from the rule, then mcr reload");
     return steps;
   }
-  for (const auto& input : inputs(rule))
+  for (const auto& input : rule.inputs)
     add_input_steps(steps, status, input);
-  for (const auto& output : list(rule, "outputs"))
+  for (const auto& output : rule.outputs)
     add_output_steps(steps, status, output);
-  const bool nothing_yet = is(rule, "state", "active") &&
-                           counter(rule, "rx_datagrams") == std::uint64_t{0} &&
-                           drops_in(at(rule, "drops")).empty();
-  if (steps.empty() && (nothing_yet || is(rule, "state", "silent"))) add_silence_steps(steps, rule);
+  const bool nothing_yet = rule.state == RuleState::active &&
+                           rule.rx_datagrams == std::uint64_t{0} && nonzero(rule.drops).empty();
+  if (steps.empty() && (nothing_yet || rule.state == RuleState::silent))
+    add_silence_steps(steps, rule);
   return steps;
 }
 

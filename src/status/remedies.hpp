@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "values.hpp"
+#include "mcr/status/status.hpp"
 
 namespace mcr::status {
 
 /// One step each, the first to be tried first; empty for a rule that does all of its work.
-[[nodiscard]] std::vector<std::string> remedies(const Json& status, const Json& rule);
+[[nodiscard]] std::vector<std::string> remedies(const Status& status, const Rule& rule);
 
 }  // namespace mcr::status

@@ -11,12 +11,10 @@
 #include "mcr/status/text.hpp"
 #include "remedies.hpp"
 #include "text_table.hpp"
-#include "values.hpp"
+#include "text_values.hpp"
 
-namespace mcr {
+namespace mcr::status {
 namespace {
-
-using namespace status;
 
 constexpr std::size_t columns = 80;
 constexpr std::size_t most_memberships = 20;
@@ -89,139 +87,155 @@ std::string explained(const std::vector<Drop>& drops) {
   return result;
 }
 
-std::string sources_text(const Json& input) {
+std::string sources_text(const Input& input) {
   std::string result;
-  for (const auto& source : list(input, "sources")) {
-    if (!source.is_string()) continue;
-    result += (result.empty() ? " from " : ", ") + printable(source.get_ref<const std::string&>());
-  }
+  for (const auto& source : input.sources)
+    result += (result.empty() ? " from " : ", ") + source.str();
   return result;
 }
 
-std::string kind_text(const Json& input) {
-  auto vlan = text_or_nothing(input, "vlan");
-  auto result = vlan.empty() ? "" : ", VLAN " + vlan;
-  if (is_on(input, "local")) result += ", sent by this host";
+std::string kind_text(const Input& input) {
+  std::string result;
+  if (input.vlan != 0) result += fmt::format(", VLAN {}", input.vlan);
+  if (input.local) result += ", sent by this host";
   return result;
 }
 
-std::string membership_text(const Json& membership) {
-  auto source = text_or_nothing(membership, "source");
-  auto error = text_or_nothing(membership, "error");
-  auto joined = is(membership, "state", "joined");
-  return wrapped(joined ? "    " : "    ! ",
-                 fmt::format("membership{} {}{}", source.empty() ? "" : " from " + source,
-                             text(membership, "state"), error.empty() ? "" : ": " + error),
-                 columns);
+std::string membership_text(const Membership& membership) {
+  const auto& source = membership.group.source;
+  const auto& error = membership.error;
+  return wrapped(
+      membership.state == MembershipState::joined ? "    " : "    ! ",
+      fmt::format("membership{} {}{}", source ? fmt::format(" from {}", source) : "",
+                  shown(membership.state), error.empty() ? "" : ": " + printable(error.text)),
+      columns);
 }
 
 /// Of a block of groups only those that are not joined are told one by one.
-std::string memberships_text(std::vector<Json> memberships) {
+std::string memberships_text(std::vector<const Membership*> memberships) {
   std::string result;
   if (memberships.size() > most_memberships) {
     const auto all = memberships.size();
-    std::erase_if(memberships, [](const Json& each) { return is(each, "state", "joined"); });
+    std::erase_if(memberships,
+                  [](const auto* each) { return each->state == MembershipState::joined; });
     result = fmt::format("    {} of {} memberships joined\n", grouped(all - memberships.size()),
                          grouped(all));
     if (memberships.size() > most_memberships) memberships.resize(most_memberships);
   }
-  for (const auto& membership : memberships)
-    result += membership_text(membership);
+  for (const auto* membership : memberships)
+    result += membership_text(*membership);
   return result;
 }
 
-std::string seen(const Json& rule) {
+std::string seen(const Rule& rule) {
   auto age = last_seen(rule);
   return age == "never" || age == "-" ? age : age + " ago";
 }
 
-std::string inputs_part(const Json& status, const Json& rule) {
+std::string inputs_part(const Status& status, const Rule& rule) {
   std::string result = "\ninput\n";
-  for (const auto& input : inputs(rule)) {
+  for (const auto& input : rule.inputs) {
     result += wrapped("  ", place(input) + kind_text(input) + sources_text(input), columns);
-    result += memberships_text(memberships(status, input));
+    result += memberships_text(memberships_for(status, input));
   }
-  auto source = text_or_nothing(rule, "last_source");
-  result += wrapped(
-      "  ",
-      fmt::format("received {} datagrams, {} bytes; last one {}{}", grouped(rule, "rx_datagrams"),
-                  grouped(rule, "rx_bytes"), seen(rule), source.empty() ? "" : " from " + source),
-      columns);
-  result += wrapped("  ",
-                    fmt::format("now {} packets/s, {} bit/s", si(number(rule, "rate_pps")),
-                                si(number(rule, "rate_bps"))),
-                    columns);
-  return result + explained(drops_in(at(rule, "drops")));
+  const auto source = rule.last_source ? fmt::format(" from {}", *rule.last_source) : "";
+  result +=
+      wrapped("  ",
+              fmt::format("received {} datagrams, {} bytes; last one {}{}",
+                          grouped(rule.rx_datagrams), grouped(rule.rx_bytes), seen(rule), source),
+              columns);
+  result +=
+      wrapped("  ", fmt::format("now {} packets/s, {} bit/s", si(rule.rate_pps), si(rule.rate_bps)),
+              columns);
+  return result + explained(nonzero(rule.drops));
 }
 
-std::string limit_text(const Json& output) {
-  auto pps = number(output, "max_pps");
-  auto bps = number(output, "max_bps");
-  if (!pps && !bps) return "";
-  auto result = pps ? fmt::format("at most {} packets/s", si(pps)) : "at most";
-  return bps ? fmt::format("{}{} {} bit/s", result, pps ? "," : "", si(bps)) : result;
+std::string limit_text(const RateLimit& limit) {
+  if (!limit) return "";
+  const auto [pps, bps] = std::pair(Count(limit.pps), Count(limit.bps));
+  auto result = limit.pps != 0 ? fmt::format("at most {} packets/s", si(pps)) : "at most";
+  if (limit.bps != 0) result += fmt::format("{} {} bit/s", limit.pps != 0 ? "," : "", si(bps));
+  return result;
 }
 
-/// A number, or a word.
-std::string value_text(const Json& output, const char* key) {
-  const auto& value = at(output, key);
-  return value.is_number() ? grouped(output, key) : text_or_nothing(output, key);
+std::string ttl_text(const Ttl& ttl) {
+  switch (ttl.mode) {
+    case Ttl::Mode::fixed:
+      return fmt::format("{}", ttl.value);
+    case Ttl::Mode::preserve:
+      return "preserve";
+    case Ttl::Mode::decrement:
+      return "decrement";
+    case Ttl::Mode::system:
+      break;
+  }
+  return "";
+}
+
+std::string dscp_text(const Dscp& dscp) {
+  if (dscp.preserve) return "preserve";
+  if (dscp.value == 0) return "";
+  const auto known = dscp_name(dscp.value);
+  return known.empty() ? fmt::format("{}", dscp.value) : std::string(known);
+}
+
+std::string source_text(const Source& source) {
+  switch (source.mode) {
+    case Source::Mode::preserve:
+      return "preserve";
+    case Source::Mode::address:
+      return source.address.str();
+    case Source::Mode::interface:
+      break;
+  }
+  return "interface";
 }
 
 /// How it is sent, besides where to.
-std::string sending_text(const Json& output) {
+std::string sending_text(const mcr::Output& output) {
   std::string result;
   const auto add = [&](std::string_view what, const std::string& value) {
     if (!value.empty()) result += fmt::format("{}{} {}", result.empty() ? "" : ", ", what, value);
   };
-  add("ttl", value_text(output, "ttl"));
-  const auto& dscp = at(output, "dscp");
-  if (dscp != 0) {
-    const auto name = dscp.is_number_integer() ? dscp_name(dscp.get<std::uint8_t>()) : "";
-    add("dscp", name.empty() ? value_text(output, "dscp") : std::string(name));
-  }
-  add("source", text_or_nothing(output, "source"));
-  if (at(output, "source_port").is_number_integer())
-    add("source port", fmt::format("{}", at(output, "source_port").get<std::uint64_t>()));
-  if (at(output, "loopback") == true) add("loopback", "on");
+  add("ttl", ttl_text(output.ttl));
+  add("dscp", dscp_text(output.dscp));
+  add("source", source_text(output.source));
+  if (output.source_port != 0) add("source port", fmt::format("{}", output.source_port));
+  if (output.loopback) add("loopback", "on");
   return result;
 }
 
-std::string output_part(const Json& output) {
-  auto state = text_or_nothing(output, "state");
-  auto result =
-      wrapped("  ", fmt::format("{}{}", place(output), state.empty() ? "" : ", " + state), columns);
-  if (is(output, "state", "waiting")) {
-    auto reason = text_or_nothing(output, "reason");
-    result += wrapped(
-        "    ! ",
-        reason.empty() ? "its interface is missing, down or without a source address" : reason,
-        columns);
-  }
-  if (auto limit = limit_text(output); !limit.empty()) result += wrapped("    ", limit, columns);
-  if (const auto sending = sending_text(output); !sending.empty())
+std::string output_part(const Output& output) {
+  const auto state = output.state ? fmt::format(", {}", to_string(*output.state)) : "";
+  auto result = wrapped("  ", place(output.config) + state, columns);
+  if (output.state == OutputState::waiting)
+    result +=
+        wrapped("    ! ",
+                output.reason.empty() ? "its interface is missing, down or without a source address"
+                                      : printable(output.reason.text),
+                columns);
+  if (auto limit = limit_text(output.config.limit); !limit.empty())
+    result += wrapped("    ", limit, columns);
+  if (const auto sending = sending_text(output.config); !sending.empty())
     result += wrapped("    ", sending, columns);
-  auto drops = drops_in(at(output, "drops"));
+  const auto drops = nonzero(output.drops);
+  result += wrapped(
+      "    ",
+      fmt::format("{} matched = {} sent + {} dropped + {} in flight", grouped(output.matched),
+                  grouped(output.tx_datagrams), grouped(sum(drops)), grouped(output.in_flight)),
+      columns);
   result += wrapped("    ",
-                    fmt::format("{} matched = {} sent + {} dropped + {} in flight",
-                                grouped(output, "matched"), grouped(output, "tx_datagrams"),
-                                grouped(sum(drops)), grouped(output, "in_flight")),
-                    columns);
-  result += wrapped("    ",
-                    fmt::format("{} bytes; {} zero-copy, {} copied", grouped(output, "tx_bytes"),
-                                grouped(output, "zerocopy"), grouped(output, "copied")),
+                    fmt::format("{} bytes; {} zero-copy, {} copied", grouped(output.tx_bytes),
+                                grouped(output.zerocopy), grouped(output.copied)),
                     columns);
   return result + explained(drops);
 }
 
-std::string head_part(const Json& status, const Json& rule) {
-  auto result =
-      wrapped("", fmt::format("{}: {}", text(rule, "name"), text(rule, "state")), columns);
-  auto comment = text_or_nothing(rule, "comment");
-  if (!comment.empty()) result += wrapped("  ", comment, columns);
-  auto reason = text_or_nothing(rule, "reason");
-  if (!reason.empty()) result += wrapped("  ! ", reason, columns);
-  if (is(rule, "state", "active")) {
+std::string head_part(const Status& status, const Rule& rule) {
+  auto result = wrapped("", fmt::format("{}: {}", shown(rule.name), shown(rule.state)), columns);
+  if (!rule.comment.empty()) result += wrapped("  ", printable(rule.comment), columns);
+  if (!rule.reason.empty()) result += wrapped("  ! ", printable(rule.reason.text), columns);
+  if (rule.state == RuleState::active) {
     auto why = silence(unjoined(status), rule);
     if (!why.empty()) result += wrapped("  ! ", why, columns);
   }
@@ -234,17 +248,14 @@ std::string head_part(const Json& status, const Json& rule) {
 
 }  // namespace
 
-std::string render_rule(const nlohmann::json& status, std::string_view rule_name) {
-  const auto& rules = list(status, "rules");
-  auto rule =
-      std::ranges::find_if(rules, [&](const Json& each) { return is(each, "name", rule_name); });
-  if (rule == rules.end()) return fmt::format("no rule \"{}\"\n", printable(rule_name));
+std::string render_rule(const Status& status, std::string_view rule_name) {
+  const auto rule = std::ranges::find(status.rules, rule_name, &Rule::name);
+  if (rule == status.rules.end()) return fmt::format("no rule \"{}\"\n", printable(rule_name));
   auto result = head_part(status, *rule) + inputs_part(status, *rule);
-  const auto& outputs = list(*rule, "outputs");
-  if (!outputs.empty()) result += "\noutputs\n";
-  for (const auto& output : outputs)
+  if (!rule->outputs.empty()) result += "\noutputs\n";
+  for (const auto& output : rule->outputs)
     result += output_part(output);
   return result;
 }
 
-}  // namespace mcr
+}  // namespace mcr::status

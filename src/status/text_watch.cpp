@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <tuple>
 #include <unordered_map>
 
 #include "text_table.hpp"
-#include "values.hpp"
+#include "text_values.hpp"
 
-namespace mcr {
+namespace mcr::status {
 namespace {
-
-using namespace status;
 
 constexpr std::size_t default_columns = 80;
 constexpr std::size_t fewest_columns = 40;
@@ -25,17 +24,17 @@ struct Tally {
   std::map<std::string, std::uint64_t> drops;
 };
 
-void add_drops(Tally& tally, const Json& drops) {
-  for (const auto& [reason, datagrams] : drops_in(drops))
+void add_drops(Tally& tally, const auto& drops) {
+  for (const auto& [reason, datagrams] : nonzero(drops))
     tally.drops[reason] += datagrams;
 }
 
-Tally tally_of(const Json& rule) {
+Tally tally_of(const Rule& rule) {
   Tally tally;
-  add_drops(tally, at(rule, "drops"));
-  for (const auto& output : list(rule, "outputs")) {
-    tally.sent += count(output, "tx_datagrams");
-    add_drops(tally, at(output, "drops"));
+  add_drops(tally, rule.drops);
+  for (const auto& output : rule.outputs) {
+    tally.sent += output.tx_datagrams.value_or(0);
+    add_drops(tally, output.drops);
   }
   return tally;
 }
@@ -56,7 +55,7 @@ struct RuleLine {
 };
 
 /// What drops now with its rate, else why it does not run, else what has dropped.
-std::string note_of(const Json& rule, const Tally& before, const Tally& now, double seconds) {
+std::string note_of(const Rule& rule, const Tally& before, const Tally& now, double seconds) {
   std::string dropping;
   std::string dropped;
   for (const auto& [reason, datagrams] : now.drops) {
@@ -66,21 +65,22 @@ std::string note_of(const Json& rule, const Tally& before, const Tally& now, dou
       dropping += fmt::format("{}{} {}/s", dropping.empty() ? "" : ", ", reason, si(since));
     dropped += fmt::format("{}{} {}", dropped.empty() ? "" : ", ", reason, si(double(datagrams)));
   }
-  auto reason = text_or_nothing(rule, "reason");
   if (!dropping.empty()) return dropping;
-  if (!reason.empty()) return reason;
+  if (!rule.reason.empty()) return printable(rule.reason.text);
   if (!dropped.empty()) return "had " + dropped;
-  return count(rule, "rx_datagrams") == 0 && is(rule, "state", "active") ? "no datagram yet" : "";
+  const bool heard = rule.rx_datagrams.value_or(0) != 0;
+  return !heard && rule.state == RuleState::active ? "no datagram yet" : "";
 }
 
-RuleLine line_of(const Json& before, const Json& now, double seconds) {
+/// `before`: the same rule as it was; null: it is new.
+RuleLine line_of(const Rule* before, const Rule& now, double seconds) {
   RuleLine line;
-  line.name = text(now, "name");
-  line.state = text(now, "state");
-  line.running = is(now, "state", "active") || is(now, "state", "disabled");
-  line.pps = number(now, "rate_pps").value_or(0);
-  line.bps = number(now, "rate_bps").value_or(0);
-  const auto then = before.is_null() ? tally_of(now) : tally_of(before);
+  line.name = shown(now.name);
+  line.state = shown(now.state);
+  line.running = now.state == RuleState::active || now.state == RuleState::disabled;
+  line.pps = now.rate_pps.value_or(0);
+  line.bps = now.rate_bps.value_or(0);
+  const auto then = tally_of(before != nullptr ? *before : now);
   const auto tally = tally_of(now);
   line.sent = rate(then.sent, tally.sent, seconds);
   for (const auto& [reason, datagrams] : tally.drops) {
@@ -91,15 +91,14 @@ RuleLine line_of(const Json& before, const Json& now, double seconds) {
   return line;
 }
 
-std::vector<RuleLine> lines_of(const Json& before, const Json& now, double seconds) {
-  static const Json nothing;
-  std::unordered_map<std::string, const Json*> known;
-  for (const auto& rule : list(before, "rules"))
-    known.emplace(text(rule, "name"), &rule);
+std::vector<RuleLine> lines_of(const Status& before, const Status& now, double seconds) {
+  std::unordered_map<std::string_view, const Rule*> known;
+  for (const auto& rule : before.rules)
+    known.emplace(rule.name, &rule);
   std::vector<RuleLine> lines;
-  for (const auto& rule : list(now, "rules")) {
-    const auto then = known.find(text(rule, "name"));
-    lines.push_back(line_of(then == known.end() ? nothing : *then->second, rule, seconds));
+  for (const auto& rule : now.rules) {
+    const auto then = known.find(rule.name);
+    lines.push_back(line_of(then == known.end() ? nullptr : then->second, rule, seconds));
   }
   return lines;
 }
@@ -114,12 +113,14 @@ void sort(std::vector<RuleLine>& lines, FrameOrder order) {
   std::ranges::sort(lines, {}, key);
 }
 
-double kernel_drop_rate(const Json& before, const Json& now, double seconds) {
-  return rate(count(at(before, "totals"), "kernel_drops"), count(at(now, "totals"), "kernel_drops"),
-              seconds);
+double kernel_drop_rate(const Status& before, const Status& now, double seconds) {
+  const auto drops = [](const Status& status) {
+    return status.totals.value_or(Totals{}).kernel_drops.value_or(0);
+  };
+  return rate(drops(before), drops(now), seconds);
 }
 
-std::string head(const Json& before, const Json& now, const std::vector<RuleLine>& lines,
+std::string head(const Status& before, const Status& now, const std::vector<RuleLine>& lines,
                  double seconds, std::size_t columns) {
   double received = 0;
   double bits = 0;
@@ -133,10 +134,10 @@ std::string head(const Json& before, const Json& now, const std::vector<RuleLine
     drops += line.drops;
     stopped += line.running ? 0 : 1;
   }
-  const auto uptime = number(now, "uptime_s");
+  const auto& uptime = now.process.uptime_s;
   return wrapped(
              "",
-             fmt::format("mcr {}, up {}: {}, {} not running", text(now, "version"),
+             fmt::format("mcr {}, up {}: {}, {} not running", shown(now.process.version),
                          uptime ? duration(*uptime) : "-", plural(lines.size(), "rule"), stopped),
              columns) +
          wrapped(
@@ -153,7 +154,7 @@ std::size_t line_count(const std::string& text) {
 
 }  // namespace
 
-std::string render_frame(const nlohmann::json& before, const nlohmann::json& now, double seconds,
+std::string render_frame(const Status& before, const Status& now, double seconds,
                          const FrameShape& shape) {
   const auto columns =
       std::max<std::size_t>(shape.columns == 0 ? default_columns : shape.columns, fewest_columns);
@@ -181,4 +182,4 @@ std::string render_frame(const nlohmann::json& before, const nlohmann::json& now
   return top + table.str(columns) + (more == 0 ? "" : fmt::format("and {} more\n", grouped(more)));
 }
 
-}  // namespace mcr
+}  // namespace mcr::status

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "mcr/status/json.hpp"
+#include "mcr/status/metrics.hpp"
 #include "mcr/status/text.hpp"
 #include "mcr/status/text_watch.hpp"
 #include "require.hpp"
@@ -22,22 +24,20 @@ void check_text(const std::string& text) {
   }));
 }
 
-/// The first rule's name, whatever it is.
-std::string some_rule(const nlohmann::json& status) {
-  const auto name = nlohmann::json::json_pointer("/rules/0/name");
-  const bool named = status.is_object() && status.contains(name) && status[name].is_string();
-  return named ? status[name].get<std::string>() : "none";
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto status = nlohmann::json::parse(data, data + size, nullptr, false);
-  if (status.is_discarded()) return 0;
+  const auto document = nlohmann::json::parse(data, data + size, nullptr, false);
+  const auto status = mcr::status::from_json(document);
+  if (!status) return 0;
   const unsigned columns = size % 200;
-  check_text(mcr::render_status(status, columns));
-  check_text(mcr::render_rule(status, some_rule(status)));
-  check_text(mcr::render_frame({}, status, 0, {columns, 0, mcr::FrameOrder::name}));
-  check_text(mcr::render_frame(status, status, 1, {columns, 10, mcr::FrameOrder::drops}));
+  const auto name = status->rules.empty() ? std::string("none") : status->rules.front().name;
+  check_text(mcr::status::render_status(*status, columns));
+  check_text(mcr::status::render_rule(*status, name));
+  using mcr::status::FrameOrder;
+  check_text(mcr::status::render_frame({}, *status, 0, {columns, 0, FrameOrder::name}));
+  check_text(mcr::status::render_frame(*status, *status, 1, {columns, 10, FrameOrder::drops}));
+  require(mcr::status::from_json(mcr::status::to_json(*status)) == status);
+  require(mcr::status::render_metrics(*status).ends_with('\n'));
   return 0;
 }

@@ -2,12 +2,13 @@
 // Forgiving and escaped as in text.hpp; pure text, no terminal sequences; ends with a newline.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace mcr {
+#include "mcr/status/status.hpp"
+
+namespace mcr::status {
 
 enum class FrameOrder : std::uint8_t { rate, drops, name };
 
@@ -19,7 +20,7 @@ struct FrameShape {
 
 /// The relay at a glance: what it does a second (drops: between the two statuses, `seconds` apart),
 /// then a line a rule. Rules that do not run come first, whatever the order.
-[[nodiscard]] std::string render_frame(const nlohmann::json& before, const nlohmann::json& now,
-                                       double seconds, const FrameShape& shape);
+[[nodiscard]] std::string render_frame(const Status& before, const Status& now, double seconds,
+                                       const FrameShape& shape);
 
-}  // namespace mcr
+}  // namespace mcr::status

@@ -1,90 +1,26 @@
 #include "mcr/status/text.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
 
 #include "catch.hpp"
-#include "mcr/packet/drop_reason.hpp"
+#include "mcr/status/json.hpp"
+#include "status_builder.hpp"
 
+using namespace mcr::status;
 using Json = nlohmann::json;
-using mcr::render_rule;
-using mcr::render_status;
+using mcr::drops_of;
+using mcr::healthy;
+using mcr::ip;
+using mcr::joined;
+using mcr::MembershipState;
+using mcr::RuleState;
+using mcr::Status;
 
 namespace {
-
-Json zero_drops(const auto& names) {
-  Json drops;
-  for (auto name : names)
-    drops[std::string(name)] = 0;
-  return drops;
-}
-
-Json healthy_rule(const std::string& name, const std::string& group) {
-  Json input{{"interface", "eth0"}, {"group", group}, {"port", 5000}, {"sources", {"10.0.0.5"}}};
-  Json output{{"interface", "eth1"},
-              {"group", "239.2.2.2"},
-              {"port", 6000},
-              {"state", "up"},
-              {"matched", 1234567},
-              {"tx_datagrams", 1234560},
-              {"tx_bytes", 99},
-              {"in_flight", 7},
-              {"zerocopy", 1234560},
-              {"copied", 0},
-              {"drops", zero_drops(mcr::output_drop_names)}};
-  return {{"name", name},
-          {"state", "active"},
-          {"reason", ""},
-          {"input", input},
-          {"inputs", {input}},
-          {"rx_datagrams", 1234567},
-          {"rx_bytes", 1728393800},
-          {"rate_pps", 12345.6},
-          {"rate_bps", 138270000},
-          {"last_seen_s", 0.21},
-          {"last_source", "10.0.0.5:4242"},
-          {"drops", zero_drops(mcr::input_drop_names)},
-          {"outputs", {output}}};
-}
-
-Json membership(const std::string& group) {
-  return {
-      {"interface", "eth0"}, {"group", group}, {"source", ""}, {"state", "joined"}, {"error", ""}};
-}
-
-Json interface(const std::string& name) {
-  return {{"name", name},          {"index", 3},          {"state", "up"},
-          {"mtu", 1500},           {"gro", "off"},        {"receive_buffer", 64 << 20},
-          {"send_buffer", 212992}, {"rx_frames", 1000},   {"rx_datagrams", 2469134},
-          {"kernel_drops", 0},     {"link_rx_missed", 0}, {"link_tx_dropped", 0}};
-}
-
-Json healthy() {
-  Json workers{{{"id", 0}, {"cpu", 2}, {"rx_datagrams", 5}, {"tx_datagrams", 6}, {"batches", 4}}};
-  Json member{
-      {"joins_attempted", 2}, {"joins_succeeded", 2},
-      {"joins_failed", 0},    {"leaves", 0},
-      {"helper_sockets", 1},  {"groups", {membership("239.1.1.1"), membership("239.1.1.2")}}};
-  Json totals{{"rx_datagrams", 2469134},
-              {"matched", 2469134},
-              {"unmatched", 0},
-              {"drops", zero_drops(mcr::input_drop_names)},
-              {"kernel_drops", 0},
-              {"tx_datagrams", 2469120},
-              {"tx_drops", zero_drops(mcr::output_drop_names)}};
-  return {{"version", "0.1.0"},
-          {"pid", 4711},
-          {"uptime_s", 7384},
-          {"generation", 3},
-          {"config", "/etc/mcr/mcr.toml"},
-          {"workers", workers},
-          {"interfaces", {interface("eth0"), interface("eth1")}},
-          {"rules", {healthy_rule("studio-a", "239.1.1.1"), healthy_rule("studio-b", "239.1.1.2")}},
-          {"membership", member},
-          {"totals", totals}};
-}
 
 bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
@@ -132,9 +68,9 @@ TEST_CASE("status: all is well") {
 
 TEST_CASE("status: what is wrong stands in front") {
   auto status = healthy();
-  auto& rule = status["rules"][1];
-  rule["state"] = "waiting";
-  rule["reason"] = "interface eth7 does not exist";
+  auto& rule = status.rules[1];
+  rule.state = RuleState::waiting;
+  rule.reason = {"interface eth7 does not exist"};
   auto text = render_status(status, 80);
   INFO(text);
   CHECK(lines(text)[0] == "ATTENTION 2 rules: 1 active, 1 waiting");
@@ -144,18 +80,18 @@ TEST_CASE("status: what is wrong stands in front") {
 
 TEST_CASE("status: a disabled rule and a group being left are no trouble") {
   auto status = healthy();
-  status["rules"][1]["state"] = "disabled";
-  auto leaving = membership("239.1.1.9");
-  leaving["state"] = "leaving";
-  status["membership"]["groups"].push_back(leaving);
+  status.rules[1].state = RuleState::disabled;
+  auto leaving = joined("239.1.1.9");
+  leaving.state = MembershipState::leaving;
+  status.memberships.push_back(leaving);
   CHECK(lines(render_status(status, 80))[0] == "OK 2 rules: 1 active, 1 disabled");
 }
 
 TEST_CASE("status: an active rule without a datagram says what to look at") {
   auto status = healthy();
-  auto& rule = status["rules"][0];
-  rule["rx_datagrams"] = 0;
-  rule["last_seen_s"] = nullptr;
+  auto& rule = status.rules[0];
+  rule.rx_datagrams = 0;
+  rule.last_seen_s.reset();
   auto text = flat(render_status(status, 80));
   INFO(text);
   CHECK(has(text, "ATTENTION 2 rules: 2 active ! 1 active rule without a datagram yet"));
@@ -167,39 +103,37 @@ TEST_CASE("status: an active rule without a datagram says what to look at") {
             "no datagram yet: joined, but nothing has arrived on eth0; check source, TTL, "
             "IGMP snooping/querier"));
 
-  status["membership"]["groups"][0]["state"] = "failed";
-  status["membership"]["groups"][0]["error"] = "No buffer space available";
+  status.memberships[0].state = MembershipState::failed;
+  status.memberships[0].error = {"No buffer space available", ENOBUFS};
   text = flat(render_status(status, 80));
   CHECK(has(text, "no datagram yet: the membership of 239.1.1.1 on eth0 is failed"));
   CHECK(has(text, "1 membership not joined"));
   CHECK(has(text, "239.1.1.1 on eth0: failed, No buffer space available"));
 
-  status["membership"]["groups"][0]["state"] = "joined";
-  const auto of_kind = [&](const char* key, Json value) {
+  status.memberships[0].state = MembershipState::joined;
+  const auto of_kind = [&](std::uint16_t vlan, bool local) {
     auto changed = status;
-    changed["rules"][0]["input"][key] = value;
-    changed["rules"][0]["inputs"][0][key] = value;
+    changed.rules[0].inputs[0].vlan = vlan;
+    changed.rules[0].inputs[0].local = local;
     return flat(render_status(changed, 80));
   };
-  CHECK(has(of_kind("vlan", 100), "no datagram yet: nothing has arrived on eth0 for VLAN 100"));
-  CHECK(
-      has(of_kind("local", true), "no datagram yet: this host has sent nothing to 239.1.1.1:5000"));
+  CHECK(has(of_kind(100, false), "no datagram yet: nothing has arrived on eth0 for VLAN 100"));
+  CHECK(has(of_kind(0, true), "no datagram yet: this host has sent nothing to 239.1.1.1:5000"));
 
-  rule["input"]["group"] = "10.0.0.9";
-  rule["inputs"][0]["group"] = "10.0.0.9";
+  rule.inputs[0].destination = ip("10.0.0.9");
   text = flat(render_status(status, 80));
   CHECK(has(text, "no datagram yet: nothing has arrived for 10.0.0.9:5000 on eth0"));
 }
 
 TEST_CASE("status: drops are named where they happened, zeros are not") {
   auto status = healthy();
-  status["rules"][0]["drops"]["bad_checksum"] = 1200;
-  status["rules"][0]["outputs"][0]["drops"]["egress_full"] = 7;
-  status["interfaces"][0]["kernel_drops"] = 33;
-  status["interfaces"][1]["link_tx_dropped"] = 8;
-  status["host"]["softnet_dropped"] = 1;
-  status["totals"]["drops"]["bad_checksum"] = 1200;
-  status["totals"]["tx_drops"]["egress_full"] = 7;
+  drops_of(status.rules[0].drops, "bad_checksum") = 1200;
+  drops_of(status.rules[0].outputs[0].drops, "egress_full") = 7;
+  status.interfaces[0].kernel_drops = 33;
+  status.interfaces[1].link_tx_dropped = 8;
+  status.process.softnet_dropped = 1;
+  drops_of(status.totals->drops, "bad_checksum") = 1200;
+  drops_of(status.totals->tx_drops, "egress_full") = 7;
   auto text = render_status(status, 80);
   INFO(text);
   CHECK(lines(text)[0].starts_with("ATTENTION"));
@@ -214,9 +148,9 @@ TEST_CASE("status: drops are named where they happened, zeros are not") {
   CHECK(has(text, "  ! dropped on output: 7 egress_full\n"));
   CHECK(has(flat(text), "had no room for 33 frames: raise receive_buffer in [interface.eth0]"));
   CHECK_FALSE(has(text, "asked for"));
-  status["interfaces"][0]["receive_buffer_asked"] = 32 << 20;
+  status.interfaces[0].receive_buffer_asked = 32U << 20U;
   CHECK_FALSE(has(render_status(status, 80), "asked for"));
-  status["interfaces"][0]["receive_buffer_asked"] = 64 << 20;
+  status.interfaces[0].receive_buffer_asked = 64U << 20U;
   CHECK(has(flat(render_status(status, 80)),
             "receive_buffer is 32 MiB of the 64 MiB asked for: raise net.core.rmem_max"));
   CHECK_FALSE(has(text, "too_big"));
@@ -224,8 +158,8 @@ TEST_CASE("status: drops are named where they happened, zeros are not") {
 
 TEST_CASE("status: interfaces and outputs that wait") {
   auto status = healthy();
-  status["interfaces"][1]["state"] = "missing";
-  status["rules"][0]["outputs"][0]["state"] = "waiting";
+  status.interfaces[1].state = InterfaceState::missing;
+  status.rules[0].outputs[0].state = OutputState::waiting;
   auto text = render_status(status, 80);
   INFO(text);
   CHECK(lines(text)[0].starts_with("ATTENTION"));
@@ -235,15 +169,15 @@ TEST_CASE("status: interfaces and outputs that wait") {
 
 TEST_CASE("status: no rules is idle, and fine") {
   auto status = healthy();
-  status["rules"] = Json::array();
+  status.rules.clear();
   CHECK(lines(render_status(status, 80))[0] == "OK no rules: idle");
 }
 
 TEST_CASE("status: long names fit into the width") {
   auto status = healthy();
-  status["rules"][0]["name"] = std::string(200, 'x');
-  status["rules"][1]["name"] = "enp129s0f0np0/239.255.255.255:65535";
-  status["rules"][1]["reason"] =
+  status.rules[0].name = std::string(200, 'x');
+  status.rules[1].name = "enp129s0f0np0/239.255.255.255:65535";
+  status.rules[1].reason.text =
       "a reason of many words that has to be broken into several lines "
       "since it would not fit otherwise";
   for (unsigned columns : {72U, 80U, 132U}) {
@@ -261,7 +195,7 @@ TEST_CASE("status: control characters of a name never reach the terminal") {
       "a\x1b[2J\n\x7f\xc2\x9b"
       "31m\xe2\x80\xae"
       "b\xc3\xa9\xff\xe0\x82\x9b";
-  status["rules"][0]["name"] = evil;
+  status.rules[0].name = evil;
   for (const auto& text :
        {render_status(status, 200), render_rule(status, evil), render_rule(healthy(), evil)}) {
     INFO(text);
@@ -275,9 +209,10 @@ TEST_CASE("status: control characters of a name never reach the terminal") {
 TEST_CASE("status: memberships that fail in great number are counted, not listed") {
   auto status = healthy();
   for (int i = 0; i < 1000; ++i) {
-    auto failed = membership("239.9.0." + std::to_string(i));
-    failed["state"] = "failed";
-    status["membership"]["groups"].push_back(failed);
+    auto failed = joined("239.9.0.0");
+    failed.group.group = failed.group.group.plus(static_cast<std::uint32_t>(i));
+    failed.state = MembershipState::failed;
+    status.memberships.push_back(failed);
   }
   auto text = render_status(status, 80);
   CHECK(lines(text).size() < 60);
@@ -300,64 +235,75 @@ TEST_CASE("status: one rule in full") {
   CHECK(longest_line(text) <= 80);
   CHECK(render_rule(status, "studio-c") == "no rule \"studio-c\"\n");
 
-  for (auto* input : {&status["rules"][0]["input"], &status["rules"][0]["inputs"][0]})
-    input->update({{"vlan", 100}, {"local", true}});
+  status.rules[0].inputs[0].vlan = 100;
+  status.rules[0].inputs[0].local = true;
   CHECK(
       has(render_rule(status, "studio-a"), "239.1.1.1:5000 on eth0, VLAN 100, sent by this host"));
 }
 
 TEST_CASE("status: whatever a rule lacks, there is something to do about it") {
   struct Lack {
-    void (*spoil)(Json& status, Json& rule);
+    void (*spoil)(Status& status, Rule& rule);
     const char* remedy;
   };
   const Lack lacks[] = {
-      {[](Json& s, Json& r) { s["interfaces"][0]["state"] = "missing", r["state"] = "waiting"; },
+      {[](Status& s, Rule& r) {
+         s.interfaces[0].state = InterfaceState::missing;
+         r.state = RuleState::waiting;
+       },
        "- create eth0, or correct its name"},
-      {[](Json& s, Json& r) { s["interfaces"][0]["state"] = "down", r["state"] = "waiting"; },
+      {[](Status& s, Rule& r) {
+         s.interfaces[0].state = InterfaceState::down;
+         r.state = RuleState::waiting;
+       },
        "- ip link set eth0 up; if it stays down it has no carrier"},
-      {[](Json& s, Json& r) {
-         s["membership"]["groups"][0]["state"] = "failed";
-         s["membership"]["groups"][0]["error"] = "No buffer space available";
-         r["state"] = "failed";
+      {[](Status& s, Rule& r) {
+         s.memberships[0].state = MembershipState::failed;
+         s.memberships[0].error = {"whatever the text", ENOBUFS};
+         r.state = RuleState::failed;
        },
        "- the kernel has no room for the group: sysctl net.ipv4.igmp_max_memberships"},
-      {[](Json& s, Json&) {
-         s["membership"]["groups"][0]["state"] = "failed";
-         s["membership"]["groups"][0]["error"] = "No such device";
+      {[](Status& s, Rule&) {
+         s.memberships[0].state = MembershipState::failed;
+         s.memberships[0].error = {"whatever the text", ENODEV};
        },
        "- eth0 has no IP configuration of the group's family: ip address add"},
-      {[](Json& s, Json&) { s["membership"]["groups"][0]["state"] = "failed"; },
+      {[](Status& s, Rule&) {
+         s.memberships[0].state = MembershipState::failed;
+         s.memberships[0].error = {"No such device", EPERM};
+       },
        "- the join is tried again after 1 to 30 s; mcr doctor looks at eth0"},
-      {[](Json&, Json& r) { r["outputs"][0]["state"] = "waiting"; },
+      {[](Status&, Rule& r) { r.outputs[0].state = OutputState::waiting; },
        "- give eth1 an address to send from: ip address add ADDRESS/LENGTH dev eth1"},
-      {[](Json& s, Json& r) {
-         s["interfaces"][1]["state"] = "missing", r["outputs"][0]["state"] = "waiting";
+      {[](Status& s, Rule& r) {
+         s.interfaces[1].state = InterfaceState::missing;
+         r.outputs[0].state = OutputState::waiting;
        },
        "- create eth1, or correct its name"},
-      {[](Json&, Json& r) { r["rx_datagrams"] = 0; },
+      {[](Status&, Rule& r) { r.rx_datagrams = 0; },
        "- is it on the wire? tcpdump -c 5 -ni eth0 udp port 5000 and host 239.1.1.1"},
-      {[](Json&, Json& r) { r["state"] = "silent"; }, "IGMP snooping without a querier"},
-      {[](Json&, Json& r) {
-         r["outputs"][0].update({{"state", "waiting"}, {"source", "10.9.9.9"}});
+      {[](Status&, Rule& r) { r.state = RuleState::silent; }, "IGMP snooping without a querier"},
+      {[](Status&, Rule& r) {
+         r.outputs[0].state = OutputState::waiting;
+         r.outputs[0].config.source = {mcr::Source::Mode::address, ip("10.9.9.9")};
        },
        "- ip address add 10.9.9.9/LENGTH dev eth1, or name another `source`"},
-      {[](Json&, Json& r) {
-         r["rx_datagrams"] = 0;
-         r["inputs"][0].erase("group");
-         r["inputs"][0]["address"] = "10.0.0.1";
+      {[](Status&, Rule& r) {
+         r.rx_datagrams = 0;
+         r.inputs[0].destination = ip("10.0.0.1");
        },
        "- is it on the wire? tcpdump -c 5 -ni eth0 udp port 5000 and host 10.0.0.1"},
-      {[](Json&, Json& r) { r["rx_datagrams"] = 0, r["inputs"][0]["vlan"] = 100; },
+      {[](Status&, Rule& r) { r.rx_datagrams = 0, r.inputs[0].vlan = 100; },
        "tcpdump -c 5 -ni eth0 vlan 100 and udp port 5000 and host 239.1.1.1"},
-      {[](Json&, Json& r) { r["rx_datagrams"] = 0, r["inputs"][0]["local"] = true; },
+      {[](Status&, Rule& r) { r.rx_datagrams = 0, r.inputs[0].local = true; },
        "does a program of this host send it, and by eth0?"},
-      {[](Json&, Json& r) { r["state"] = "disabled"; }, "- remove enabled = false from the rule"},
+      {[](Status&, Rule& r) { r.state = RuleState::disabled; },
+       "- remove enabled = false from the rule"},
   };
   CHECK_FALSE(has(render_rule(healthy(), "studio-a"), "what to do"));
   for (const auto& lack : lacks) {
     auto status = healthy();
-    lack.spoil(status, status["rules"][0]);
+    lack.spoil(status, status.rules[0]);
     const auto text = render_rule(status, "studio-a");
     INFO(text);
     CHECK(has(flat(text), std::string("what to do ") + (lack.remedy[0] == '-' ? lack.remedy : "")));
@@ -368,22 +314,22 @@ TEST_CASE("status: whatever a rule lacks, there is something to do about it") {
 
 TEST_CASE("status: an output says how it sends, and what it waits for") {
   auto status = healthy();
-  auto& output = status["rules"][0]["outputs"][0];
-  output.update({{"ttl", "preserve"},
-                 {"dscp", 46},
-                 {"source", "10.9.9.9"},
-                 {"source_port", 7000},
-                 {"loopback", true}});
+  auto& output = status.rules[0].outputs[0];
+  output.config.ttl = {mcr::Ttl::Mode::preserve};
+  output.config.dscp.value = 46;
+  output.config.source = {mcr::Source::Mode::address, ip("10.9.9.9")};
+  output.config.source_port = 7000;
+  output.config.loopback = true;
   auto text = render_rule(status, "studio-a");
   INFO(text);
   CHECK(has(text, "    ttl preserve, dscp EF, source 10.9.9.9, source port 7000, loopback on\n"));
-  output.update({{"ttl", nullptr},
-                 {"dscp", 0},
-                 {"source", "interface"},
-                 {"source_port", 40000},
-                 {"loopback", false},
-                 {"state", "waiting"},
-                 {"reason", "source is missing"}});
+  output.config.ttl = {};
+  output.config.dscp = {};
+  output.config.source = {};
+  output.config.source_port = 40000;
+  output.config.loopback = false;
+  output.state = OutputState::waiting;
+  output.reason = {"source is missing"};
   text = render_rule(status, "studio-a");
   CHECK(has(text, "    source interface, source port 40000\n"));
   CHECK(has(text, "    ! source is missing\n"));
@@ -391,19 +337,19 @@ TEST_CASE("status: an output says how it sends, and what it waits for") {
 
 TEST_CASE("status: every reason of the ledger is explained") {
   auto status = healthy();
-  auto check = [&](Json& drops, auto names) {
-    for (auto name : names) {
-      drops[std::string(name)] = 5;
+  auto check = [&](auto& drops) {
+    for (auto name : drops.names) {
+      drops_of(drops, name) = 5;
       auto text = render_rule(status, "studio-a");
       INFO(text);
       CHECK(has(text, "    ! dropped 5 " + std::string(name) + ": "));
       CHECK(longest_line(text) <= 80);
-      drops[std::string(name)] = 0;
+      drops_of(drops, name) = 0;
     }
   };
-  check(status["rules"][0]["drops"], mcr::input_drop_names);
-  check(status["rules"][0]["outputs"][0]["drops"], mcr::output_drop_names);
-  status["rules"][0]["drops"]["of_the_future"] = 5;
+  check(status.rules[0].drops);
+  check(status.rules[0].outputs[0].drops);
+  status.rules[0].drops.others = {{"of_the_future", 5}};
   CHECK(has(render_rule(status, "studio-a"), "    ! dropped 5 of_the_future\n"));
 }
 
@@ -428,16 +374,17 @@ void damage(Json& value, std::mt19937& random) {
 }  // namespace
 
 TEST_CASE("status: whatever is missing or of another type, it is rendered") {
-  for (const auto& odd : {Json(), Json(5), Json("x"), Json::array(), Json::object()}) {
-    CHECK_FALSE(render_status(odd, 80).empty());
-    CHECK_FALSE(render_rule(odd, "studio-a").empty());
-  }
+  CHECK_FALSE(render_status(Status(), 80).empty());
+  CHECK_FALSE(render_rule(Status(), "studio-a").empty());
   std::mt19937 random(1);
   for (int round = 0; round < 3000; ++round) {
-    auto status = healthy();
+    auto document = to_json(healthy());
     for (auto n = random() % 8; n-- > 0;)
-      damage(status, random);
-    REQUIRE_FALSE(render_status(status, unsigned(random() % 100)).empty());
-    REQUIRE_FALSE(render_rule(status, "studio-a").empty());
+      damage(document, random);
+    const auto status = from_json(document);
+    if (!status) continue;
+    REQUIRE_FALSE(render_status(*status, unsigned(random() % 100)).empty());
+    REQUIRE_FALSE(render_rule(*status, "studio-a").empty());
+    REQUIRE(from_json(to_json(*status)) == status);
   }
 }

@@ -1,36 +1,40 @@
 #include "mcr/status/text_watch.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "catch.hpp"
+#include "status_builder.hpp"
 
-using mcr::FrameOrder;
-using mcr::FrameShape;
-using mcr::render_frame;
+using mcr::drops_of;
+using mcr::Status;
+using mcr::status::FrameOrder;
+using mcr::status::FrameShape;
+using mcr::status::render_frame;
+using mcr::status::Rule;
 
 namespace {
 
-using Json = nlohmann::json;
-
-Json rule(const std::string& name, double pps, std::uint64_t sent, std::uint64_t dropped) {
-  return {
-      {"name", name},
-      {"state", "active"},
-      {"reason", ""},
-      {"rx_datagrams", 100},
-      {"rate_pps", pps},
-      {"rate_bps", pps * 8000},
-      {"drops", {{"fragment", 0}}},
-      {"outputs", Json::array({{{"tx_datagrams", sent}, {"drops", {{"egress_full", dropped}}}}})}};
+Rule rule(const std::string& name, double pps, std::uint64_t sent, std::uint64_t dropped) {
+  Rule result;
+  result.name = name;
+  result.state = mcr::RuleState::active;
+  result.rx_datagrams = 100;
+  result.rate_pps = pps;
+  result.rate_bps = pps * 8000;
+  result.outputs.emplace_back();
+  result.outputs[0].tx_datagrams = sent;
+  drops_of(result.outputs[0].drops, "egress_full") = dropped;
+  return result;
 }
 
-Json status(std::vector<Json> rules) {
-  return {{"version", "0.1.0"},
-          {"uptime_s", 60},
-          {"rules", std::move(rules)},
-          {"totals", {{"kernel_drops", 0}}}};
+Status status(std::vector<Rule> rules) {
+  Status result;
+  result.process.version = "0.1.0";
+  result.process.uptime_s = 60;
+  result.rules = std::move(rules);
+  result.totals.emplace().kernel_drops = 0;
+  return result;
 }
 
 std::vector<std::string> lines(const std::string& text) {
@@ -57,7 +61,7 @@ std::vector<std::string> names(const std::string& text) {
 TEST_CASE("frame: rates between two statuses, with the reason of what drops") {
   const auto before = status({rule("a", 1000, 5000, 10)});
   auto now = status({rule("a", 1000, 7000, 110)});
-  now["totals"]["kernel_drops"] = 40;
+  now.totals->kernel_drops = 40;
   const auto text = render_frame(before, now, 2.0, {});
   INFO(text);
   CHECK(lines(text)[0] == "mcr 0.1.0, up 60s: 1 rule, 0 not running");
@@ -70,14 +74,14 @@ TEST_CASE("frame: rates between two statuses, with the reason of what drops") {
 TEST_CASE("frame: without drops now, those that were are told; the first frame has no rates") {
   const auto now = status({rule("a", 1000, 7000, 110)});
   CHECK(lines(render_frame(now, now, 1.0, {}))[4].ends_with("0  had egress_full 110"));
-  const auto first = lines(render_frame(Json(), now, 0, {}))[4];
+  const auto first = lines(render_frame(Status(), now, 0, {}))[4];
   CHECK(first.find(" 0       0  had egress_full 110") != std::string::npos);
 }
 
 TEST_CASE("frame: orders; what does not run is first in each") {
   auto stopped = rule("x", 0, 0, 0);
-  stopped["state"] = "waiting";
-  stopped["reason"] = "interface eth7 does not exist";
+  stopped.state = mcr::RuleState::waiting;
+  stopped.reason = {"interface eth7 does not exist"};
   const auto before = status({rule("b", 5, 0, 0), rule("a", 9, 0, 0), rule("c", 7, 0, 0), stopped});
   const auto now = status({rule("b", 5, 0, 8), rule("a", 9, 0, 0), rule("c", 7, 0, 9), stopped});
   using Names = std::vector<std::string>;
@@ -91,7 +95,7 @@ TEST_CASE("frame: orders; what does not run is first in each") {
 }
 
 TEST_CASE("frame: fits the screen, says how many are left out, and keeps to its width") {
-  std::vector<Json> rules;
+  std::vector<Rule> rules;
   for (int i = 0; i < 1000; ++i)
     rules.push_back(rule("a-rather-long-name-of-a-rule-" + std::to_string(i), i, 0, 5));
   const auto now = status(rules);
@@ -105,10 +109,10 @@ TEST_CASE("frame: fits the screen, says how many are left out, and keeps to its 
 }
 
 TEST_CASE("frame: whatever is missing, it is rendered, and nothing reaches the terminal raw") {
-  for (const auto& odd : {Json(), Json(5), Json::array(), Json::object(), status({Json(3)})}) {
+  for (const auto& odd : {Status(), status({Rule()})}) {
     CHECK_FALSE(render_frame(odd, odd, 1, {}).empty());
     CHECK_FALSE(render_frame(status({}), odd, -1, {}).empty());
   }
-  const auto evil = render_frame(Json(), status({rule("a\x1b[2J", 1, 1, 1)}), 1, {});
+  const auto evil = render_frame(Status(), status({rule("a\x1b[2J", 1, 1, 1)}), 1, {});
   CHECK(evil.find('\x1b') == std::string::npos);
 }
