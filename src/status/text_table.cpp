@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <iterator>
 #include <numeric>
 
@@ -13,16 +12,12 @@ namespace {
 constexpr std::size_t narrowest = 8;  // a shrinking column keeps this much
 constexpr std::size_t gap = 2;        // between columns
 
-/// At most `width` code points, the end given up for "..".
+/// At most `width` columns, the end given up for "..".
 std::string shortened(const std::string& text, std::size_t width) {
   if (text_width(text) <= width) return text;
-  std::size_t end = 0;
-  for (std::size_t kept = 0; kept + 2 < width && end < text.size(); ++kept) {
-    do
-      ++end;
-    while (end < text.size() && (static_cast<std::uint8_t>(text[end]) & 0xC0U) == 0x80U);
-  }
-  return text.substr(0, end) + "..";
+  constexpr std::string_view dots = "..";
+  const auto kept = width > dots.size() ? width - dots.size() : 0;
+  return std::string(front_within(text, kept)).append(dots);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Text in columns for a terminal. Widths are counted in code points.
+// Text in columns for a terminal. Widths are columns of the terminal.
 #pragma once
 
 #include <cstddef>

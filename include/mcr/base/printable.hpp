@@ -10,7 +10,12 @@ namespace mcr {
 /// `text` with control characters, invisible direction marks and invalid UTF-8 as \xNN or \u{N}.
 [[nodiscard]] std::string printable(std::string_view text);
 
-/// Code points of valid UTF-8.
+/// Columns of a terminal that valid, printable UTF-8 takes (wcwidth(3)): 2 for a CJK character, 0
+/// for a combining mark; the process's locale does not matter. Any other byte counts as 1.
 [[nodiscard]] std::size_t text_width(std::string_view text);
+
+/// As much of the front of `text` as fits into so many columns. No code point is cut, and none is
+/// parted from its combining marks.
+[[nodiscard]] std::string_view front_within(std::string_view text, std::size_t columns);
 
 }  // namespace mcr

@@ -189,6 +189,16 @@ TEST_CASE("status: long names fit into the width") {
   CHECK_FALSE(render_status(status, 1).empty());
 }
 
+TEST_CASE("status: columns stand under each other, also after wide and combining characters") {
+  auto status = healthy();
+  status.rules[0].name = "\u6f14\u64ad\u5ba4-a";  // 8 columns, 11 bytes
+  status.rules[1].name = "cafe\u0301-bar";        // 8 columns, 10 bytes
+  const auto text = render_status(status, 80);
+  INFO(text);
+  CHECK(has(text, "\n\u6f14\u64ad\u5ba4-a  active"));
+  CHECK(has(text, "\ncafe\u0301-bar  active"));
+}
+
 TEST_CASE("status: control characters of a name never reach the terminal") {
   auto status = healthy();
   std::string evil =
