@@ -2,34 +2,40 @@
 
 #include <fmt/format.h>
 
+#include "mcr/rules/remedies.hpp"
+
 namespace mcr {
 
 namespace {
 
-std::string describe(const std::string& interface, DropPlace place, std::uint64_t frames) {
-  const auto line = [&](std::string_view where, std::string_view remedy) {
-    return fmt::format("frames lost outside the relay: {} frames={}{} do=\"{}\"", where, frames,
-                       interface.empty() ? "" : " interface=" + interface, remedy);
-  };
+struct Loss {
+  std::string_view where;
+  Trouble trouble;
+};
+
+Loss loss_at(DropPlace place) {
   switch (place) {
     case DropPlace::nic:
-      return line("the NIC had no room",
-                  fmt::format("ethtool -G {0} rx N (ethtool -g {0} shows the most)", interface));
+      return {"the NIC had no room", Trouble::nic_full};
     case DropPlace::stack:
-      return line("between driver and socket",
-                  fmt::format("look at /proc/net/softnet_stat and ethtool -S {}", interface));
+      return {"between driver and socket", Trouble::stack_drops};
     case DropPlace::backlog:
-      return line("a CPU's input queue was full", "sysctl -w net.core.netdev_max_backlog=10000");
+      return {"a CPU's input queue was full", Trouble::backlog_full};
     case DropPlace::socket:
-      return line("the receive socket was full",
-                  fmt::format("raise receive_buffer in [interface.{}]", interface));
+      return {"the receive socket was full", Trouble::receive_buffer_full};
     case DropPlace::discipline:
-      return line("the queueing discipline dropped",
-                  fmt::format("tc -s qdisc show dev {}", interface));
+      return {"the queueing discipline dropped", Trouble::discipline_drops};
     case DropPlace::driver:
       break;
   }
-  return line("the driver dropped on sending", fmt::format("ethtool -S {}", interface));
+  return {"the driver dropped on sending", Trouble::driver_drops};
+}
+
+std::string describe(const std::string& interface, DropPlace place, std::uint64_t frames) {
+  const auto [where, trouble] = loss_at(place);
+  return fmt::format("frames lost outside the relay: {} frames={}{} do=\"{}\"", where, frames,
+                     interface.empty() ? "" : " interface=" + interface,
+                     remedy(trouble, interface));
 }
 
 }  // namespace

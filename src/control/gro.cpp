@@ -19,6 +19,7 @@
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/config/config.hpp"
+#include "mcr/rules/remedies.hpp"
 
 namespace mcr {
 
@@ -112,9 +113,10 @@ void GroSwitch::apply(const Config& config, const Interfaces& interfaces) {
       enable_for(interface, wish_of(config, interface));
     } catch (const OsError& error) {
       if (told_.insert(interface).second)
-        log::notice("UDP GRO stays as it is: interface={} reason={}{}", log::value(interface),
-                    log::value(error.what()),
-                    error.code() == EPERM ? " do=\"give CAP_NET_ADMIN\"" : "");
+        log::notice(
+            "UDP GRO stays as it is: interface={} reason={}{}", log::value(interface),
+            log::value(error.what()),
+            error.code() == EPERM ? fmt::format(" do=\"{}\"", remedy(Trouble::gro_refused)) : "");
     }
   }
 }

@@ -8,6 +8,7 @@
 #include "mcr/base/log.hpp"
 #include "mcr/config/config.hpp"
 #include "mcr/host/socket_buffer.hpp"
+#include "mcr/rules/remedies.hpp"
 
 namespace mcr {
 
@@ -30,12 +31,10 @@ std::optional<std::uint64_t> ring_bytes(const InterfaceTuning& tuning) {
 /// The kernel's figure is twice what was asked for: half of it is for its own bookkeeping. It is an
 /// int, so of 1 GiB a byte is missing.
 void warn_if_less(std::string_view what, const std::string& interface, std::uint64_t asked,
-                  std::uint32_t granted, std::string_view sysctl) {
+                  std::uint32_t granted, Trouble trouble) {
   if (granted / 2 + 1 >= asked) return;
-  log::warning(
-      "{} smaller than asked for: interface={} asked={} granted={} do=\"raise {} or give "
-      "CAP_NET_ADMIN\"",
-      what, log::value(interface), asked, granted / 2, sysctl);
+  log::warning("{} smaller than asked for: interface={} asked={} granted={} do=\"{}\"", what,
+               log::value(interface), asked, granted / 2, remedy(trouble));
 }
 
 template <typename Action>
@@ -132,7 +131,8 @@ void SocketPool::tune(Rx& rx, const Config& config) {
   for (const auto& [socket, ring] : rx.sockets)
     rx.receive_buffer = ask_for_buffer(socket, SocketBuffer::receive, asked);
   if (tuning.receive_buffer)
-    warn_if_less("receive buffer", rx.interface, asked, rx.receive_buffer, "net.core.rmem_max");
+    warn_if_less("receive buffer", rx.interface, asked, rx.receive_buffer,
+                 Trouble::receive_buffer_smaller);
 }
 
 void SocketPool::open_tx_slot(const TableTx& wanted) {
@@ -156,7 +156,8 @@ void SocketPool::tune(std::uint16_t slot, Tx& tx, const Config& config) {
     tx.send_buffer = ask_for_buffer(tx.sockets[i], SocketBuffer::send, asked);
     workers_[i]->sockets().tx[slot].send_buffer.store(tx.send_buffer, std::memory_order_relaxed);
   }
-  if (wanted) warn_if_less("send buffer", tx.interface, asked, tx.send_buffer, "net.core.wmem_max");
+  if (wanted)
+    warn_if_less("send buffer", tx.interface, asked, tx.send_buffer, Trouble::send_buffer_smaller);
 }
 
 void SocketPool::pass(Rx& rx, std::vector<Endpoint> destinations) {

@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "mcr/config/config.hpp"
+#include "mcr/rules/remedies.hpp"
 #include "text_table.hpp"
 
 namespace mcr {
@@ -145,7 +146,7 @@ void judge_limits(const HostFacts& host, std::size_t groups, Findings& findings)
                         fmt::format("{} frames since the start of the host found a CPU's input "
                                     "queue full: lost before any program saw them",
                                     host.softnet_dropped),
-                        "sysctl -w net.core.netdev_max_backlog=10000"});
+                        remedy(Trouble::backlog_full)});
 }
 
 /// A buffer's sysctl bounds us only without CAP_NET_ADMIN (SO_RCVBUFFORCE).
@@ -175,11 +176,11 @@ void judge_sysctls(const Config& config, const HostFacts& host,
   judge_buffer(host, "net.core.wmem_max", send, "bursts are lost (send_queue_full)", findings);
   if (sysctl(host, "net.ipv4.igmp_max_memberships") == std::uint64_t{0})
     findings.push_back({Severity::error, "net.ipv4.igmp_max_memberships", "is 0: every join fails",
-                        "sysctl -w net.ipv4.igmp_max_memberships=20"});
+                        remedy(Trouble::joins_forbidden)});
   if (sysctl(host, "net.ipv4.igmp_max_msf") == std::uint64_t{0})
     findings.push_back({Severity::warning, "net.ipv4.igmp_max_msf",
                         "is 0: every join of an input with `sources` fails",
-                        "sysctl -w net.ipv4.igmp_max_msf=10"});
+                        remedy(Trouble::source_joins_forbidden)});
   std::size_t most_destinations = 0;
   for (const auto& [interface, use] : uses)
     most_destinations = std::max(most_destinations, use.destinations);
@@ -189,7 +190,7 @@ void judge_sysctls(const Config& config, const HostFacts& host,
                         fmt::format("{} is too small for an exact filter of {} destinations: some "
                                     "foreign traffic is received and counted as unmatched",
                                     *optmem, most_destinations),
-                        "sysctl -w net.core.optmem_max=131072"});
+                        remedy(Trouble::filter_too_large)});
 }
 
 /// One interface under one configuration.
@@ -204,7 +205,7 @@ class InterfaceJudge {
     const auto* interface = host_.interfaces.find(name_);
     if (interface == nullptr)
       return add(Severity::warning, "does not exist: " + rules_text(use_) + " waits",
-                 "correct the name, or create it; MCR starts the rule by itself");
+                 remedy(Trouble::interface_missing, name_));
     judge_link(*interface);
     if (const auto details = host_.details.find(name_); details != host_.details.end()) {
       if (use_.group_input) judge_joins(details->second);
@@ -228,7 +229,7 @@ class InterfaceJudge {
   void judge_link(const Interface& interface) {
     if (!interface.up)
       add(Severity::warning, "is down or has no carrier: " + rules_text(use_) + " waits",
-          fmt::format("ip link set {} up", name_));
+          remedy(Trouble::interface_down, name_));
     for (const auto& [kind, destination] : use_.reaches)
       if (interface.source(destination) == nullptr)
         add(Severity::warning,
@@ -237,7 +238,7 @@ class InterfaceJudge {
                         : kind.second        ? "IPv6"
                                              : "global IPv6",
                         rules_text(use_)),
-            fmt::format("ip address add ADDRESS/LENGTH dev {}", name_));
+            remedy(Trouble::no_address, name_));
   }
 
   void judge_joins(const InterfaceFacts& facts) {
@@ -304,7 +305,7 @@ class InterfaceJudge {
           fmt::format("queueing discipline {}: it may delay or drop on purpose; its drops count "
                       "as egress_full or link_tx_dropped",
                       facts.discipline.empty() ? "shapes" : facts.discipline),
-          fmt::format("tc -s qdisc show dev {}", name_));
+          remedy(Trouble::discipline_drops, name_));
   }
 
   const Config& config_;

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
+#include "mcr/rules/remedies.hpp"
 #include "text_table.hpp"
 #include "text_values.hpp"
 
@@ -121,7 +121,7 @@ std::vector<std::string> findings(const Status& status, const std::vector<RuleVi
   });
   if (!overrun.empty()) result.push_back("kernel drops on " + overrun);
   add(status.process.softnet_dropped.value_or(0), "frame",
-      "lost in this host's input queues: raise net.core.netdev_max_backlog");
+      "lost in this host's input queues: " + remedy(Trouble::backlog_full));
   return result;
 }
 
@@ -169,11 +169,11 @@ std::string rules_part(std::vector<RuleView> views, std::size_t columns) {
 
 /// The kernel's figure is twice what was asked for, and an int.
 void note_smaller(std::vector<std::string>& notes, std::string_view buffer, const Count& granted,
-                  const Count& asked, std::string_view sysctl) {
+                  const Count& asked, Trouble trouble) {
   const auto has = granted.value_or(0);
   if (has == 0 || has / 2 + 1 >= asked.value_or(0)) return;
-  notes.push_back(fmt::format("{} is {} of the {} asked for: raise {}, or give CAP_NET_ADMIN",
-                              buffer, size(has / 2), size(asked), sysctl));
+  notes.push_back(fmt::format("{} is {} of the {} asked for: {}", buffer, size(has / 2),
+                              size(asked), remedy(trouble)));
 }
 
 std::vector<std::string> interface_notes(const Interface& interface) {
@@ -184,24 +184,19 @@ std::vector<std::string> interface_notes(const Interface& interface) {
     notes.push_back("is down; its rules start by themselves when it comes up");
   }
   note_smaller(notes, "receive_buffer", interface.receive_buffer, interface.receive_buffer_asked,
-               "net.core.rmem_max");
+               Trouble::receive_buffer_smaller);
   note_smaller(notes, "send_buffer", interface.send_buffer, interface.send_buffer_asked,
-               "net.core.wmem_max");
-  if (auto drops = interface.kernel_drops.value_or(0); drops > 0) {
-    notes.push_back(
-        fmt::format("the receive buffer had no room for {}: raise receive_buffer in [interface.{}] "
-                    "(bounded by net.core.rmem_max), or use more workers",
-                    plural(drops, "frame"), shown(interface.name)));
-  }
-  if (auto missed = interface.link_rx_missed.value_or(0); missed > 0) {
-    notes.push_back(fmt::format("the link itself missed {} on receive: ethtool -S {} shows where",
-                                plural(missed, "frame"), shown(interface.name)));
-  }
-  if (auto lost = interface.link_tx_dropped.value_or(0); lost > 0) {
-    notes.push_back(
-        fmt::format("queueing discipline or link dropped {} on transmit: tc -s qdisc show dev {}",
-                    plural(lost, "frame"), shown(interface.name)));
-  }
+               Trouble::send_buffer_smaller);
+  const auto add = [&](const Count& frames, std::string_view what, Trouble trouble) {
+    if (frames.value_or(0) > 0)
+      notes.push_back(fmt::format(fmt::runtime(what), plural(*frames, "frame")) + ": " +
+                      remedy(trouble, shown(interface.name)));
+  };
+  add(interface.kernel_drops, "the receive buffer had no room for {}",
+      Trouble::receive_buffer_full);
+  add(interface.link_rx_missed, "the link itself missed {} on receive", Trouble::link_missed);
+  add(interface.link_tx_dropped, "queueing discipline or link dropped {} on transmit",
+      Trouble::discipline_drops);
   return notes;
 }
 

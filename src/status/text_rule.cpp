@@ -1,15 +1,14 @@
-// One rule in full. The kinds of drop are those of the ledger (drop_reason.hpp); one that is not in
-// the table (a newer daemon's) is shown without an explanation.
+// One rule in full, each kind of drop with its advice (rules/remedies.hpp); one that only a newer
+// daemon knows is shown without.
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
+#include "advice.hpp"
 #include "mcr/config/dscp.hpp"
-#include "mcr/packet/drop_reason.hpp"
+#include "mcr/rules/remedies.hpp"
 #include "mcr/status/text.hpp"
-#include "remedies.hpp"
 #include "text_table.hpp"
 #include "text_values.hpp"
 
@@ -19,70 +18,25 @@ namespace {
 constexpr std::size_t columns = 80;
 constexpr std::size_t most_memberships = 20;
 
-struct Explanation {
-  std::string_view reason;
-  std::string_view text;
-};
+const DropAdvice& advice_at(const ReceivedDrops& /*drops*/, std::size_t reason) {
+  return advice_about(static_cast<InputDrop>(reason));
+}
+const DropAdvice& advice_at(const SentDrops& /*drops*/, std::size_t reason) {
+  return advice_about(static_cast<OutputDrop>(reason));
+}
 
-constexpr std::array explanations{
-    Explanation{"not_ip",
-                "not an IP packet, or its header says another version: look at the "
-                "sender"},
-    Explanation{"not_udp", "another protocol than UDP; only UDP is relayed"},
-    Explanation{"truncated",
-                "the kernel handed over less than the frame had: a superframe of an "
-                "offloading sender on a kernel before 6.2; switch its segmentation "
-                "offload, or GRO here, off"},
-    Explanation{"bad_length",
-                "lengths in the IP and UDP headers contradict each other: a broken "
-                "sender or a damaged frame"},
-    Explanation{"bad_checksum",
-                "damaged on the way (checksum of UDP or of the IPv4 header), or IPv6 without a "
-                "checksum: look at cabling, NIC and sender; relaying it would hide the damage"},
-    Explanation{"fragment",
-                "a piece of a fragmented datagram that the kernel did not put together: "
-                "make the sender's datagrams fit the path's MTU"},
-    Explanation{"own_source",
-                "sent by this relay itself and come back: look for a loop behind the "
-                "outputs"},
-    Explanation{"source_denied",
-                "the sender is not one of the input's sources: add it there if it "
-                "is welcome"},
-    Explanation{"ttl_expired",
-                "the TTL ran out here: raise it at the sender, or set ttl on the "
-                "output"},
-    Explanation{"rate_limited",
-                "above the output's own limit: raise max_pps or max_bps, or tame "
-                "the sender"},
-    Explanation{"send_queue_full",
-                "more came than the egress took, and our queue before it was "
-                "full: look at the link's speed, raise send_buffer in its "
-                "[interface]"},
-    Explanation{"egress_full",
-                "the interface's queueing discipline dropped it: look at `tc -s "
-                "qdisc`, the link's speed and its txqueuelen"},
-    Explanation{"no_memory",
-                "no buffer or kernel memory left: raise the limit of locked memory "
-                "(RLIMIT_MEMLOCK), look for an output that stands still"},
-    Explanation{"too_big",
-                "larger than the egress can take: raise its MTU, or make the sender's "
-                "datagrams smaller"},
-    Explanation{"output_down",
-                "the output's interface was missing, down or without a source "
-                "address: look at `ip addr`"},
-    Explanation{"send_error",
-                "the kernel refused it for another reason (no route, a firewall): "
-                "look at the log and `ip route get`"},
-};
-static_assert(explanations.size() == input_drop_names.size() + output_drop_names.size());
-
-std::string explained(const std::vector<Drop>& drops) {
+template <typename AnyDrops>
+std::string explained(const AnyDrops& drops) {
   std::string result;
-  for (const auto& [reason, datagrams] : drops) {
-    const auto* found = std::ranges::find(explanations, reason, &Explanation::reason);
-    auto head = fmt::format("dropped {} {}", grouped(datagrams), reason);
-    auto known = found != explanations.end();
-    result += wrapped("    ! ", known ? fmt::format("{}: {}", head, found->text) : head, columns);
+  for (const auto& [reason, datagrams] : nonzero(drops)) {
+    auto line = fmt::format("dropped {} {}", grouped(datagrams), reason);
+    const auto known = std::ranges::find(AnyDrops::names, reason);
+    if (known != AnyDrops::names.end()) {
+      const auto at = static_cast<std::size_t>(known - AnyDrops::names.begin());
+      const auto& [meaning, remedy] = advice_at(drops, at);
+      line += fmt::format(": {}: {}", meaning, remedy);
+    }
+    result += wrapped("    ! ", line, columns);
   }
   return result;
 }
@@ -147,7 +101,7 @@ std::string inputs_part(const Status& status, const Rule& rule) {
   result +=
       wrapped("  ", fmt::format("now {} packets/s, {} bit/s", si(rule.rate_pps), si(rule.rate_bps)),
               columns);
-  return result + explained(nonzero(rule.drops));
+  return result + explained(rule.drops);
 }
 
 std::string limit_text(const RateLimit& limit) {
@@ -228,7 +182,7 @@ std::string output_part(const Output& output) {
                     fmt::format("{} bytes; {} zero-copy, {} copied", grouped(output.tx_bytes),
                                 grouped(output.zerocopy), grouped(output.copied)),
                     columns);
-  return result + explained(drops);
+  return result + explained(output.drops);
 }
 
 std::string head_part(const Status& status, const Rule& rule) {
@@ -239,7 +193,7 @@ std::string head_part(const Status& status, const Rule& rule) {
     auto why = silence(unjoined(status), rule);
     if (!why.empty()) result += wrapped("  ! ", why, columns);
   }
-  const auto steps = remedies(status, rule);
+  const auto steps = advice_for(status, rule);
   if (!steps.empty()) result += "\nwhat to do\n";
   for (const auto& step : steps)
     result += wrapped("  - ", step, columns);

@@ -45,7 +45,7 @@ def story(world):
     equal(done.returncode, 0, f"exit code ({done.stdout}{done.stderr})")
     for words in ("io_uring: works", "kernel: Linux 6", "interface nowhere0: does not exist"):
         check(words in done.stdout, done.stdout)
-    has(findings(world, file), "interface nowhere0", "rule b waits", "create it")
+    has(findings(world, file), "interface nowhere0", "rule b waits", "create nowhere0")
 
     phase("each fault is found, and its remedy mends it")
     faults = [

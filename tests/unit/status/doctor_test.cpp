@@ -126,7 +126,7 @@ TEST_CASE("doctor: what is wrong is found, weighed, and has its remedy") {
       {[](HostFacts& h) { h.sysctls["net.ipv4.igmp_max_msf"] = 0; }, S::warning,
        "net.ipv4.igmp_max_msf", "every join of an input with `sources` fails", "sysctl -w"},
       {[](HostFacts& h) { replace(h, interface("eth0", 2), interface("eth9", 3)); }, S::warning,
-       "interface eth1", "does not exist: rule studio-a waits", "create it"},
+       "interface eth1", "does not exist: rule studio-a waits", "create eth1"},
       {[](HostFacts& h) {
          auto down = interface("eth0", 2);
          down.up = false;

@@ -139,8 +139,8 @@ TEST_CASE("status: drops are named where they happened, zeros are not") {
   CHECK(lines(text)[0].starts_with("ATTENTION"));
   CHECK(has(text, "1 rule with drops since the start"));
   CHECK(has(text, "kernel drops on eth0\n"));
-  CHECK(
-      has(flat(text), "! 1 frame lost in this host's input queues: raise net.core.netdev_max_bac"));
+  CHECK(has(flat(text),
+            "! 1 frame lost in this host's input queues: sysctl -w net.core.netdev_max_bac"));
   CHECK(
       has(flat(text), "discipline or link dropped 8 frames on transmit: tc -s qdisc show dev eth"));
   CHECK(has(text, "  ! dropped on input: 1,200 bad_checksum\n"));
@@ -272,7 +272,7 @@ TEST_CASE("status: whatever a rule lacks, there is something to do about it") {
          s.memberships[0].error = {"whatever the text", ENOBUFS};
          r.state = RuleState::failed;
        },
-       "- the kernel has no room for the group: sysctl net.ipv4.igmp_max_memberships"},
+       "- the kernel has no room for the group: raise the sysctls net.ipv4.igmp_max_memb"},
       {[](Status& s, Rule&) {
          s.memberships[0].state = MembershipState::failed;
          s.memberships[0].error = {"whatever the text", ENODEV};

@@ -9,6 +9,6 @@
 namespace mcr::status {
 
 /// One step each, the first to be tried first; empty for a rule that does all of its work.
-[[nodiscard]] std::vector<std::string> remedies(const Status& status, const Rule& rule);
+[[nodiscard]] std::vector<std::string> advice_for(const Status& status, const Rule& rule);
 
 }  // namespace mcr::status

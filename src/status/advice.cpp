@@ -1,10 +1,10 @@
-#include "remedies.hpp"
+#include "advice.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 
+#include "mcr/rules/remedies.hpp"
 #include "text_values.hpp"
 
 namespace mcr::status {
@@ -24,41 +24,21 @@ std::optional<InterfaceState> state_of(const Status& status, const std::string& 
 /// True if the interface cannot be used at all.
 bool add_link_step(std::vector<std::string>& steps, const Status& status,
                    const std::string& interface) {
-  const auto name = shown(interface);
   const auto state = state_of(status, interface);
-  if (state == InterfaceState::missing) {
-    add(steps, fmt::format("create {}, or correct its name in the configuration (ip link shows the "
-                           "names); the rule then starts by itself",
-                           name));
-    return true;
-  }
-  if (state == InterfaceState::down) {
-    add(steps, fmt::format("ip link set {0} up; if it stays down it has no carrier: look at the "
-                           "cable and the port of the switch (ethtool {0})",
-                           name));
-    return true;
-  }
-  return false;
-}
-
-std::string join_step(const Membership& membership) {
-  const auto interface = shown(membership.group.interface);
-  const auto error = membership.error.error;
-  if (error == ENOBUFS || error == ENOMEM)
-    return "the kernel has no room for the group: sysctl net.ipv4.igmp_max_memberships "
-           "net.ipv4.igmp_max_msf net.core.optmem_max; 0 allows none";
-  if (error == ENODEV)
-    return fmt::format(
-        "{0} has no IP configuration of the group's family: ip address add ADDRESS/"
-        "LENGTH dev {0}",
-        interface);
-  return fmt::format("the join is tried again after 1 to 30 s; mcr doctor looks at {}", interface);
+  if (state == InterfaceState::missing)
+    add(steps, remedy(Trouble::interface_missing, shown(interface)));
+  else if (state == InterfaceState::down)
+    add(steps, remedy(Trouble::interface_down, shown(interface)));
+  else
+    return false;
+  return true;
 }
 
 void add_input_steps(std::vector<std::string>& steps, const Status& status, const Input& input) {
   if (add_link_step(steps, status, input.interface)) return;
   for (const auto* membership : memberships_for(status, input))
-    if (membership->state == MembershipState::failed) add(steps, join_step(*membership));
+    if (membership->state == MembershipState::failed)
+      add(steps, remedy(join_trouble(membership->error.error), shown(input.interface)));
 }
 
 void add_output_steps(std::vector<std::string>& steps, const Status& status, const Output& output) {
@@ -67,12 +47,9 @@ void add_output_steps(std::vector<std::string>& steps, const Status& status, con
     return;
   const auto interface = shown(config.interface);
   if (config.source.mode == Source::Mode::address)
-    add(steps, fmt::format("ip address add {}/LENGTH dev {}, or name another `source`",
-                           config.source.address, interface));
+    add(steps, remedy(Trouble::source_missing, interface, config.source.address.str()));
   else
-    add(steps,
-        fmt::format("give {0} an address to send from: ip address add ADDRESS/LENGTH dev {0}",
-                    interface));
+    add(steps, remedy(Trouble::no_address, interface));
 }
 
 /// Joined, and nothing comes, or nothing any more: from the wire outwards.
@@ -102,7 +79,7 @@ void add_silence_steps(std::vector<std::string>& steps, const Rule& rule) {
 
 }  // namespace
 
-std::vector<std::string> remedies(const Status& status, const Rule& rule) {
+std::vector<std::string> advice_for(const Status& status, const Rule& rule) {
   std::vector<std::string> steps;
   if (rule.state == RuleState::disabled) {
     add(steps, "remove enabled = false from the rule, then mcr reload");

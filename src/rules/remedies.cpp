@@ -1,0 +1,92 @@
+#include "mcr/rules/remedies.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+
+namespace mcr {
+
+namespace {
+
+/// By Trouble. {0}: the interface, {1}: the address.
+constexpr std::array<std::string_view, troubles> remedies{
+    "create {0}, or correct its name in the configuration (ip link shows the names); the rule then "
+    "starts by itself",
+    "ip link set {0} up; if it stays down it has no carrier: look at the cable and the port of the "
+    "switch (ethtool {0})",
+    "give {0} an address to send from: ip address add {1}/LENGTH dev {0}",
+    "ip address add {1}/LENGTH dev {0}, or name another `source`",
+    "the kernel has no room for the group: raise the sysctls net.ipv4.igmp_max_memberships, "
+    "net.ipv4.igmp_max_msf or net.core.optmem_max; 0 allows none",
+    "{0} has no IP configuration of the group's family: ip address add {1}/LENGTH dev {0}",
+    "the join is tried again after 1 to 30 s; mcr doctor looks at {0}",
+    "sysctl -w net.ipv4.igmp_max_memberships=20",
+    "sysctl -w net.ipv4.igmp_max_msf=10",
+    "sysctl -w net.core.optmem_max=131072",
+    "raise net.core.rmem_max, or give CAP_NET_ADMIN",
+    "raise net.core.wmem_max, or give CAP_NET_ADMIN",
+    "raise receive_buffer in [interface.{0}], or use more workers",
+    "ethtool -G {0} rx N (ethtool -g {0} shows the most)",
+    "look at /proc/net/softnet_stat and ethtool -S {0}",
+    "ethtool -S {0} shows where",
+    "sysctl -w net.core.netdev_max_backlog=10000",
+    "tc -s qdisc show dev {0}",
+    "ethtool -S {0}",
+    "give CAP_NET_ADMIN",
+};
+static_assert(!remedies.back().empty());
+
+constexpr std::array<DropAdvice, input_drop_names.size()> input_advice{{
+    {"not an IP packet, or its header says another version", "look at the sender"},
+    {"another protocol than UDP", "only UDP is relayed"},
+    {"the kernel handed over less than the frame had: a superframe of an offloading sender on a "
+     "kernel before 6.2",
+     "switch its segmentation offload, or GRO here, off"},
+    {"lengths in the IP and UDP headers contradict each other",
+     "look for a broken sender or a damaged frame"},
+    {"damaged on the way (checksum of UDP or of the IPv4 header), or IPv6 without a checksum",
+     "look at cabling, NIC and sender; relaying it would hide the damage"},
+    {"a piece of a fragmented datagram that the kernel did not put together",
+     "make the sender's datagrams fit the path's MTU"},
+    {"sent by this relay itself and come back",
+     "look for a loop behind the outputs; set allow_loop if it is meant"},
+    {"the sender is not one of the input's sources", "add it there if it is welcome"},
+}};
+
+constexpr std::array<DropAdvice, output_drop_names.size()> output_advice{{
+    {"the TTL ran out here", "raise it at the sender, or set ttl on the output"},
+    {"above the output's own limit", "raise max_pps or max_bps, or tame the sender"},
+    {"more came than the egress took, and our queue before it was full",
+     "look at the link's speed, raise send_buffer in its [interface]"},
+    {"the interface's queueing discipline dropped it",
+     "look at tc -s qdisc, the link's speed and its txqueuelen"},
+    {"no buffer or kernel memory left",
+     "raise the limit of locked memory (RLIMIT_MEMLOCK), look for an output that stands still"},
+    {"larger than the egress can take", "raise its MTU, or make the sender's datagrams smaller"},
+    {"the output's interface was missing, down or without a source address", "look at ip address"},
+    {"the kernel refused it for another reason (no route, a firewall)",
+     "look at the log and ip route get"},
+}};
+
+}  // namespace
+
+std::string remedy(Trouble trouble, std::string_view interface, std::string_view address) {
+  return fmt::format(fmt::runtime(remedies[static_cast<std::size_t>(trouble)]), interface, address);
+}
+
+Trouble join_trouble(int error) noexcept {
+  if (error == ENOBUFS || error == ENOMEM) return Trouble::join_no_room;
+  return error == ENODEV ? Trouble::join_no_configuration : Trouble::join_refused;
+}
+
+const DropAdvice& advice_about(InputDrop reason) noexcept {
+  return input_advice[static_cast<std::size_t>(reason)];
+}
+
+const DropAdvice& advice_about(OutputDrop reason) noexcept {
+  return output_advice[static_cast<std::size_t>(reason)];
+}
+
+}  // namespace mcr
