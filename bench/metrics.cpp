@@ -1,4 +1,4 @@
-// What a scrape by Prometheus costs the control thread, after the figures are collected.
+// The cost of a scrape by Prometheus to the control thread, after the figures are collected.
 #include "mcr/status/metrics.hpp"
 
 #include <benchmark/benchmark.h>

@@ -38,7 +38,7 @@ void render_status_text(benchmark::State& state) {
 }
 BENCHMARK(render_status_text)->Arg(100)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
-/// What `mcr status --json` costs after the figures are collected.
+/// The cost of `mcr status --json` after the figures are collected.
 void dump_status_json(benchmark::State& state) {
   measure(state, [](const mcr::Status& report) { return mcr::status::to_json(report).dump(); });
 }

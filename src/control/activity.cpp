@@ -1,4 +1,4 @@
-// What control hears of the rules: from the workers' counters, once a second, to their alarms.
+// Control hears of the rules: from the workers' counters, once a second, to their alarms.
 #include <algorithm>
 
 #include "mcr/base/log.hpp"
@@ -36,7 +36,7 @@ Hearing Relay::hearing(std::size_t at, std::uint32_t slot, Clock::time_point now
           .last_source = sum.last_source};
 }
 
-/// What waits for an interface whose change the kernel did not let us follow waits for the kernel.
+/// A rule or output that waits for an interface whose change the kernel refused tells that refusal.
 RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
   auto status = statuses_[rule];
   const auto& wanted = config_.rules[rule];

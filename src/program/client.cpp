@@ -46,7 +46,7 @@ const json* find_rule(const json& status, const std::string& name) {
   return found == rules->end() ? nullptr : &*found;
 }
 
-/// What a daemon answered: as it said it, for `--json`, and as it was understood.
+/// The answer of a daemon: as it said it, for `--json`, and as it was understood.
 struct Answer {
   json document;
   Status status;

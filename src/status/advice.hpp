@@ -1,4 +1,4 @@
-// What an operator can do about a rule that does not do its work.
+// Steps that an operator can take about a rule that does not do its work.
 #pragma once
 
 #include <string>

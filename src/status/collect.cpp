@@ -1,3 +1,5 @@
+// One function a kind of thing; each reads the relay's views and copies. Texts and names are left
+// as they are, and every count is set: only a reader of another daemon's answer meets unknown ones.
 #include "mcr/status/collect.hpp"
 
 #include <algorithm>

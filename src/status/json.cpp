@@ -198,7 +198,7 @@ std::pair<std::uint16_t, std::uint32_t> read_ports(const json& value) {
   return {first, last - first + 1U};
 }
 
-/// Of an Input or mcr::Output: "interface", "group" or "address", "port".
+/// The keys that an Input and an mcr::Output share: "interface", "group" or "address", "port".
 void write_place(json& object, const auto& endpoint) {
   const auto destinations = endpoint.destinations();
   object["interface"] = endpoint.interface;

@@ -193,7 +193,7 @@ void add_states(Exposition& text, std::string_view name, std::string_view help, 
       text.add(own, labels[i], thing->state == states[i] ? "1" : "0");
 }
 
-/// Of a rule or an output a reason is there from its first drop on.
+/// A reason of a rule or an output is there from its first drop on.
 template <typename Thing>
 void add_drops(Exposition& text, std::string_view name, std::string_view help,
                const LabelledThings<Thing>& things) {

@@ -98,7 +98,7 @@ std::string names_with(const std::vector<Interface>& interfaces, auto&& conditio
   return result;
 }
 
-/// What is wrong beside the rules' states, one sentence each.
+/// Everything that is wrong beside the rules' states, one sentence each.
 std::vector<std::string> findings(const Status& status, const std::vector<RuleView>& views) {
   std::vector<std::string> result;
   auto add = [&](std::uint64_t n, std::string_view noun, std::string_view rest) {

@@ -65,7 +65,7 @@ std::string membership_text(const Membership& membership) {
       columns);
 }
 
-/// Of a block of groups only those that are not joined are told one by one.
+/// In a block of groups only those that are not joined are told one by one.
 std::string memberships_text(std::vector<const Membership*> memberships) {
   std::string result;
   if (memberships.size() > most_memberships) {

@@ -1,3 +1,5 @@
+// Numbers lose digits that nobody reads and get units; texts of others are escaped here, once, so
+// that the pages can join them as they like.
 #include "text_values.hpp"
 
 #include <fmt/format.h>

@@ -54,7 +54,7 @@ struct RuleLine {
   std::string note;
 };
 
-/// What drops now with its rate, else why it does not run, else what has dropped.
+/// The reason of what drops now with its rate, else why it does not run, else what has dropped.
 std::string note_of(const Rule& rule, const Tally& before, const Tally& now, double seconds) {
   std::string dropping;
   std::string dropped;

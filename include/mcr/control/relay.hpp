@@ -79,7 +79,7 @@ class Relay {
 
   // Read-only views, for status. Rules and outputs are named by their place in config().
 
-  /// What the workers heard of a rule, and its rates as of the last tick().
+  /// The workers' view of a rule, and its rates as of the last tick().
   struct RuleActivity {
     std::uint64_t datagrams = 0;
     std::uint64_t bytes = 0;

@@ -1,5 +1,6 @@
-// What an operator does about each thing that can go wrong: the one table behind `mcr status RULE`,
-// `mcr doctor`, the do="..." of log lines and mcr-status(1); a test compares the manual with it.
+// The advice to an operator about each thing that can go wrong: the one table behind `mcr status
+// RULE`, `mcr doctor`, the do="..." of log lines and mcr-status(1); a test compares the manual with
+// it.
 //
 // It stands in this room because control, which logs, and status, which shows, both use it, and it
 // knows the drop reasons.

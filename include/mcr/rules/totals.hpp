@@ -1,5 +1,5 @@
-// What all workers counted of one rule, one output, or of all, added up. Datagrams; bytes are UDP
-// payload. Plain values, for the control thread.
+// Sums over all workers of what they counted: of one rule, one output, or all. Datagrams; bytes are
+// UDP payload. Plain values, for the control thread.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ struct OutputTotals {
   std::array<std::uint64_t, output_drop_names.size()> drops{};  ///< by OutputDrop
 };
 
-/// Of the whole relay, rules that were removed included.
+/// Sums of the whole relay; they include rules that were removed.
 /// rx_datagrams = matched + unmatched + sum(drops).
 struct Totals {
   std::uint64_t rx_datagrams = 0;

@@ -11,7 +11,7 @@
 
 namespace mcr::status {
 
-/// What is unknown is left out. Ends with a newline.
+/// Leaves out unknown values. Ends with a newline.
 [[nodiscard]] std::string render_metrics(const Status& status);
 
 }  // namespace mcr::status

@@ -1,5 +1,5 @@
-// What runs now, as one value: collect.hpp fills it inside the daemon, json.hpp writes it to the
-// control socket and reads it in the client, and metrics.hpp and text.hpp show it.
+// The relay as it runs now, as one value: collect.hpp fills it inside the daemon, json.hpp writes
+// it to the control socket and reads it in the client, and metrics.hpp and text.hpp show it.
 //
 // A daemon of another version may not say everything: what it left out, or said in another type,
 // is unknown here (nothing, or an empty text). Texts are as they were configured or received: who
@@ -47,7 +47,7 @@ struct Drops {
 using ReceivedDrops = Drops<input_drop_names>;
 using SentDrops = Drops<output_drop_names>;
 
-/// What belongs to the daemon's process and its host, and not to the relay.
+/// Facts that belong to the daemon's process and its host, and not to the relay.
 struct Process {
   std::string version;
   Count pid;

@@ -1,6 +1,6 @@
 // The status for people: what `mcr status` and `mcr status RULE` print.
 //
-// What is unknown is shown as "-" or left out, never an error. Names come from a configuration and
+// An unknown value is shown as "-" or left out, never an error. Names come from a configuration and
 // from the network: control characters are escaped. Pure text, UTF-8, no terminal sequences; ends
 // with a newline.
 #pragma once
