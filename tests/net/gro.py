@@ -35,22 +35,37 @@ class Host:
 
     def __init__(self, world):
         self.world = world
+        self.name = "r0"
+
+    def rename(self, new):
+        """Links that are up keep their name (before Linux 6.2)."""
+        self.world.sh(f"ip -n relay link set {self.name} down && "
+                      f"ip -n relay link set {self.name} name {new} && "
+                      f"ip -n relay link set {new} up")
+        self.name = new
 
     def set(self, setting):
-        switch(self.world, "relay", "r0", gro=setting[0], rx_udp_gro_forwarding=setting[1])
+        switch(self.world, "relay", self.name, gro=setting[0], rx_udp_gro_forwarding=setting[1])
         equal(self.get(), setting, "what ethtool has just set")
 
     def get(self):
         return (
-            is_on(self.world, "relay", "r0", "generic-receive-offload"),
-            is_on(self.world, "relay", "r0", "rx-udp-gro-forwarding"),
+            is_on(self.world, "relay", self.name, "generic-receive-offload"),
+            is_on(self.world, "relay", self.name, "rx-udp-gro-forwarding"),
         )
 
     def is_back(self, setting, after):
         """All is as it was, and no record says otherwise."""
-        equal(self.get(), setting, f"(merging, forwarding) of r0 after {after}")
-        left = os.listdir(RECORDS) if os.path.isdir(RECORDS) else []
-        equal([name for name in left if name.endswith("r0")], [], f"records of r0 after {after}")
+        equal(self.get(), setting, f"(merging, forwarding) of {self.name} after {after}")
+        left = [name for name in records() if name.endswith(f"-{self.index()}")]
+        equal(left, [], f"records of {self.name} after {after}")
+
+    def index(self):
+        return self.world.sh(f"ip -n relay -o link show {self.name}").partition(":")[0]
+
+
+def records():
+    return os.listdir(RECORDS) if os.path.isdir(RECORDS) else []
 
 
 def shown(daemon):
@@ -140,6 +155,34 @@ def recreated(world, host):
     equal(host.get(), ON, "the new r0")
     daemon.stop()
     host.is_back(OFF, "the stop, r0 being another than at the start")
+    equal(records(), [], "records, also of the deleted r0")
+
+
+def renamed(world, host):
+    """While it runs, while it is dead, and back: the setting is the interface's, not the name's."""
+    host.set(OFF)
+    daemon = Daemon(world, wish("on")).start()
+    host.rename("uplink")
+    until(lambda: daemon.rule("one")["state"] == "waiting", "the rule waits for r0")
+    host.is_back(OFF, "it is no input any more")
+    host.rename("r0")
+    daemon.wait_active()
+    equal(host.get(), ON, "r0 when it is an input again")
+    daemon.process.signal(signal.SIGSTOP)  # it does not hear of the new name before it stops
+    host.rename("uplink")
+    daemon.process.signal(signal.SIGTERM)
+    daemon.process.signal(signal.SIGCONT)
+    equal(daemon.process.wait(10), 0, "exit code")
+    host.is_back(OFF, "a stop right after the new name")
+
+    host.rename("r0")
+    victim = Daemon(world, wish("on"), "victim").start()
+    victim.process.kill()
+    host.rename("uplink")
+    equal(host.get(), ON, "the renamed interface after SIGKILL")
+    Daemon(world, wish("on"), "heir").start(active=False).stop()
+    host.is_back(OFF, "the next start, after SIGKILL and a new name")
+    host.rename("r0")
 
 
 def traffic(world):
@@ -174,6 +217,8 @@ def story(world):
     reloads(world, host)
     phase("r0 is deleted and made again")
     recreated(world, host)
+    phase("r0 is renamed")
+    renamed(world, host)
     phase("several instances")
     several(world, host)
     phase("traffic")

@@ -7,7 +7,8 @@
 #include <set>
 #include <string>
 
-#include "mcr/base/fd.hpp"
+#include "mcr/config/interface_tuning.hpp"
+#include "mcr/control/gro_record.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/host/interfaces.hpp"
 
@@ -31,23 +32,24 @@ class GroSwitch {
   void apply(const Config& config, const Interfaces& interfaces);
 
  private:
-  /// An interface that we use, as it was before anybody changed it.
-  struct Record {
-    UniqueFd lock;
-    GroSetting original;
-  };
-
-  void enable_for(const std::string& interface, Gro wish);
-  void put_back(const std::string& interface);
-  [[nodiscard]] Record hold(const std::string& interface) const;
-  void release(const std::string& interface, Record& record) const;
+  void switch_to(const Interface& interface, Gro wish);
+  void put_back(unsigned index) noexcept;
   void restore_left_behind() const;
-  [[nodiscard]] std::string path_of(const std::string& interface) const;
+  [[nodiscard]] std::string path_of(unsigned index) const;
 
   std::string folder_;
-  std::string prefix_;  ///< of this network namespace's records
-  std::map<std::string, Record> records_;
-  std::set<std::string> told_;  ///< interfaces whose trouble is logged already
+  std::string prefix_;                     ///< of this network namespace's records
+  std::map<unsigned, GroRecord> records_;  ///< of interfaces that we use, by index
+  std::set<std::string> told_;             ///< interfaces whose trouble is logged already
 };
+
+/// The setting that a wish makes of an interface's own one. `described`: the kernel tells packet
+/// sockets the segment size of merged datagrams; where it does not, UDP must not be merged.
+[[nodiscard]] GroSetting gro_setting(Gro wish, const GroSetting& original, bool described) noexcept;
+
+/// The interfaces whose UDP GRO a configuration is about, and what it asks for: those of inputs, as
+/// far as they exist. By interface index; those to be left alone are not in it.
+[[nodiscard]] std::map<unsigned, Gro> gro_wishes(const Config& config,
+                                                 const Interfaces& interfaces);
 
 }  // namespace mcr

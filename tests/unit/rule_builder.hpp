@@ -1,4 +1,4 @@
-// Small rules and hosts for the tests of this room.
+// Small rules and hosts for tests of the rooms rules and control.
 #pragma once
 
 #include <net/if_arp.h>
