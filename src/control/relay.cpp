@@ -1,48 +1,32 @@
+// The control thread's side of the relay. It decides, and the workers forward; the two meet in four
+// places, none of which makes a worker wait:
+//
+//   the rule table   published by control, read by workers without a lock (rcu.hpp)
+//   sockets          opened and closed by control, used by workers in between (socket_pool.cpp)
+//   counters         written by workers, summed up by control (counters.hpp)
+//   wakes            a worker that sleeps looks at the table when woken
+//
+// What runs is a function of the configuration, the interfaces, the joins that the kernel took and
+// the senders heard lately (Running). When one of them changes, apply() makes the whole anew by a
+// Reload; there is no other way to change what runs. Counters, sockets and joins belong to slots
+// and keys that stay the same from table to table, so that a rule which stays notices nothing.
 #include "mcr/control/relay.hpp"
 
 #include <sched.h>
 
 #include <algorithm>
-#include <iterator>
-#include <map>
+#include <set>
+#include <utility>
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
-#include "mcr/rules/compiler.hpp"
+#include "mcr/control/try_or_log.hpp"
 
 namespace mcr {
 
 namespace {
 
 constexpr std::size_t most_workers_by_default = 4;
-/// A worker answers within microseconds; one that does not keeps only memory and sockets waiting.
-constexpr std::chrono::milliseconds grace_period{1000};
-
-std::string details(const Group& group) {
-  return fmt::format("group={} interface={}{}", group.group, group.interface,
-                     group.source ? fmt::format(" source={}", group.source) : "");
-}
-
-/// Nothing is joined for a host's address, nor to see what this host sends.
-bool is_joined(const Input& input) {
-  return input.destination.is_multicast() && !input.local;
-}
-
-void log_event(const MembershipEvent& event) {
-  if (event.state == MembershipState::leaving && event.error != 0)
-    log::warning("leave failed: {} error={}", details(event.group),
-                 log::value(errno_text(event.error)));
-  else if (event.error != 0)
-    log::error("join failed: {} error={}", details(event.group),
-               log::value(errno_text(event.error)));
-  else
-    log::debug("membership {}: {}", to_string(event.state), details(event.group));
-}
-
-void log_events(const MembershipEvents& events) {
-  for (const auto& event : events)
-    log_event(event);
-}
 
 }  // namespace
 
@@ -63,39 +47,14 @@ std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon) {
   return places;
 }
 
-/// Single sources are joined each; with blocks of them any source is, and we filter.
-std::vector<Group> memberships_of(const Input& input) {
-  if (!is_joined(input)) return {};
-  std::vector<IpAddress> sources{IpAddress()};
-  if (!input.sources.empty() && std::ranges::all_of(input.sources, &Prefix::is_single)) {
-    sources.clear();
-    for (const auto& source : input.sources)
-      sources.push_back(source.first());
-  }
-  std::vector<Group> groups;
-  for (std::uint32_t n = 0; n < input.addresses; ++n)
-    for (const auto& source : sources)
-      groups.push_back({input.interface, input.destination.plus(n), source});
-  return groups;
-}
-
-std::set<Group> wanted_groups(const Config& config) {
-  std::set<Group> groups;
-  for (const auto& rule : config.rules)
-    for (const auto& input : rule.inputs)
-      if (rule.enabled)
-        std::ranges::move(memberships_of(input), std::inserter(groups, groups.end()));
-  return groups;
-}
-
 Relay::Relay(const Daemon& daemon, const Options& options)
     : rules_(std::make_unique<const RuleTable>(), place_workers(daemon).size()),
       sockets_(workers_),
+      sender_sockets_(workers_, sockets_),
       gro_(options.run_folder + "/gro"),
-      rates_(slots::rules),
       silence_alarms_(slots::rules),
       sampled_at_(Clock::now()) {
-  config_.daemon = daemon;
+  running_.config.daemon = daemon;
   unsigned id = 0;
   for (const auto& cpu : place_workers(daemon))
     workers_.push_back(std::make_unique<Worker>(
@@ -118,118 +77,74 @@ void Relay::refuse_restart_keys(const Config& config) const {
     throw Failure(ExitCode::config,
                   fmt::format("[daemon] {} has changed: that needs a restart", key));
   };
-  if (config.daemon.workers != config_.daemon.workers) refuse("workers");
-  if (config.daemon.cpus != config_.daemon.cpus) refuse("cpus");
-  if (config.daemon.fanout != config_.daemon.fanout) refuse("fanout");
-}
-
-/// Empty while at least one of the input's memberships stands.
-Reason Relay::join_refusal(const Input& input) const {
-  Reason refusal;
-  for (const auto& group : memberships_of(input)) {
-    const auto* membership = memberships_.find(group);
-    if (membership == nullptr || membership->state != MembershipState::failed) return {};
-    refusal = {fmt::format("join {}: {}", group.str(), errno_text(membership->error)),
-               membership->error};
-  }
-  return refusal;
-}
-
-std::vector<RuleStatus> Relay::rule_statuses(const Config& config,
-                                             const Interfaces& interfaces) const {
-  std::vector<RuleStatus> statuses;
-  statuses.reserve(config.rules.size());
-  for (const auto& rule : config.rules)
-    statuses.push_back(
-        rule_status(rule, interfaces, [this](const Input& input) { return join_refusal(input); }));
-  return statuses;
+  if (config.daemon.workers != running_.config.daemon.workers) refuse("workers");
+  if (config.daemon.cpus != running_.config.daemon.cpus) refuse("cpus");
+  if (config.daemon.fanout != running_.config.daemon.fanout) refuse("fanout");
 }
 
 void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
   refuse_restart_keys(config);
-  log_events(memberships_.join(wanted_groups(config), interfaces, now));
-  leave_ports_to_inputs(config, now);
-  auto statuses = rule_statuses(config, interfaces);
-  const auto compiling = Clock::now();
-  std::unique_ptr<RuleTable> table;
-  try {
-    const auto generation = rules_.latest().generation() + 1;
-    table = std::make_unique<RuleTable>(compile_table(
-        config, interfaces, statuses, slots_, generation, sockets_.source_port(), senders_.keys()));
-    sockets_.open(*table, config);
-    port_guards_.hold(*table);
-    sockets_.widen(*table);
-  } catch (...) {
-    log_events(memberships_.leave(wanted_groups(config_), now));
-    sockets_.narrow(rules_.latest());
-    port_guards_.release(rules_.latest());
-    clean_up();
-    throw;
-  }
-  gro_.apply(config, interfaces);
-  const auto standings_before = std::exchange(statuses_, std::move(statuses));
-  const auto config_before = std::exchange(config_, config);
-  interfaces_ = interfaces;
-  for (auto& worker : workers_)
-    worker->set_batch_wait(config_.daemon.batch_wait);
-  publish(std::move(table));
-  clean_ = false;
-  log::info("{} rules compiled and published in {:.1f} ms", config_.rules.size(),
-            std::chrono::duration<double, std::milli>(Clock::now() - compiling).count());
-  log_rule_changes(standings_before, config_before);
+  struct Retire {
+    Relay& relay;
+    ~Retire() { relay.retire(); }
+  } const at_the_end{*this};  // also when the reload is refused
+  Reload reload({running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_},
+                config, interfaces, now);
+  reload.join_groups();
+  reload.compile();
+  reload.open_sockets();
+  reload.widen_filters();
+  reload.publish();  // The commit point: nothing below throws.
+  reload.tell_rule_changes();
   update_silence_alarms(now);
-  sockets_.narrow(rules_.latest());
-  port_guards_.release(rules_.latest());
-  log_events(memberships_.leave(wanted_groups(config_), now));
-  clean_up();
+  reload.adjust_host();
+  reload.narrow_filters();
+  reload.leave_groups();
 }
 
 bool Relay::follow(const Interfaces& interfaces, Clock::time_point now) {
   auto followed = interfaces;
   unfollowed_.clear();
-  while (!(followed == interfaces_)) {
+  while (running_.view != running_.view.in(followed)) {
     try {
-      apply(Config(config_), followed, now);
+      apply(running_.config, followed, now);
     } catch (const InterfaceError& error) {
       if (!unfollowed_.emplace(error.interface(), Reason(error.what(), error.code())).second) throw;
       log::error("a change not followed, trying again: interface={} reason={}",
                  log::value(error.interface()), log::value(error.what()));
-      followed = followed.with(error.interface(), interfaces_);
+      followed = followed.with(error.interface(), running_.interfaces);
     }
   }
-  return followed == interfaces;
+  running_.interfaces = std::move(followed);
+  return running_.interfaces == interfaces;
 }
 
-void Relay::publish(std::unique_ptr<const RuleTable> table) {
-  rules_.publish(std::move(table));
-  for (auto& worker : workers_)
-    worker->wake();
-  if (!rules_.wait_until_reclaimed(grace_period))
-    log::warning("a worker has not taken the new rules for {} ms", grace_period.count());
-}
-
-/// Frees what no table names and no worker uses any more.
-void Relay::clean_up() {
-  clean_ = false;
-  if (!rules_.reclaim()) return;
-  clean_ = sockets_.retire(rules_.latest(), slots_);
-  free_slots();
+/// Frees what no table names and no worker uses any more. What is left is tried again each second.
+void Relay::retire() noexcept {
+  all_retired_ = false;
+  try_or_log("free what an earlier table used", "", [this] {
+    if (!rules_.reclaim()) return;
+    ReloadPlan plan;
+    plan_sockets(plan, rules_.latest(), sockets_.opened());
+    all_retired_ = sockets_.retire(plan.retire_rx, plan.retire_tx, slots_);
+    free_slots();
+  });
 }
 
 void Relay::free_slots() {
   std::set<std::string> rules;
   std::set<OutputKey> outputs;
-  for (const auto& rule : config_.rules) {
+  for (const auto& rule : running_.config.rules) {
     rules.insert(rule.name);
     for (const auto& output : rule.outputs)
       for (std::size_t n = 0; n < output.destinations().size(); ++n)
         outputs.insert({rule.name, output.interface, output.destinations().at(n)});
   }
   slots_.rules.remove_if([&](const std::string& name, std::uint32_t slot) {
-    if (rules.contains(name) || !clean_) return false;
+    if (rules.contains(name) || !all_retired_) return false;
     for (auto& worker : workers_)
       clear(worker->counters().rules[slot]);
-    rates_[slot] = {};
+    rates_.clear(slot);
     silence_alarms_[slot] = {};
     return true;
   });
@@ -246,38 +161,20 @@ void Relay::free_slots() {
   });
 }
 
-void Relay::log_rule_changes(const std::vector<RuleStatus>& before,
-                             const Config& config_before) const {
-  std::map<std::string_view, const RuleStatus*> known;
-  for (std::size_t i = 0; i < before.size(); ++i)
-    known.emplace(config_before.rules[i].name, &before[i]);
-  for (std::size_t i = 0; i < statuses_.size(); ++i) {
-    const auto& name_of_rule = config_.rules[i].name;
-    const auto& now = statuses_[i];
-    const auto then = known.find(name_of_rule);
-    const bool unchanged = then != known.end() && then->second->state == now.state &&
-                           then->second->reason == now.reason;
-    if (unchanged) continue;
-    if (now.state == RuleState::active)
-      log::info("rule active: rule={}{}", log::value(name_of_rule),
-                now.reason.empty() ? "" : " reason=" + log::value(now.reason.text));
-    else if (now.state == RuleState::disabled)
-      log::info("rule disabled: rule={}", log::value(name_of_rule));
-    else
-      log::warning("rule {}: rule={} reason={}", to_string(now.state), log::value(name_of_rule),
-                   log::value(now.reason.text));
-  }
-}
-
 void Relay::tick(Clock::time_point now) {
   sample_workers();
-  sample_rates(std::chrono::duration<double>(now - sampled_at_).count());
+  rates_.sample(slots_, workers_, std::chrono::duration<double>(now - sampled_at_).count());
   sampled_at_ = now;
   update_silence_alarms(now);
-  refresh_igmp(now);
+  igmp_refresh_.tick(running_.config.daemon.rejoin, memberships_, running_.interfaces, now);
   sockets_.count();
-  if (!clean_) clean_up();
+  if (!all_retired_) retire();
   port_guards_.retry();
+  retry_joins(now);
+  follow_senders(now);
+}
+
+void Relay::retry_joins(Clock::time_point now) {
   if (const auto due = memberships_.next_retry(); due && *due <= now) {
     const auto events = memberships_.retry(now);
     log_events(events);
@@ -286,11 +183,22 @@ void Relay::tick(Clock::time_point now) {
           return event.state == MembershipState::joined;
         });
   }
-  if (retried_join_succeeded_) {
-    apply(Config(config_), Interfaces(interfaces_), now);
-    retried_join_succeeded_ = false;
+  if (!retried_join_succeeded_) return;
+  apply(running_.config, running_.interfaces, now);
+  retried_join_succeeded_ = false;
+}
+
+void Relay::follow_senders(Clock::time_point now) {
+  const auto change =
+      sender_sockets_.follow(running_.senders, rules_.latest().tx(), slots_.tx, now);
+  if (!change) return;
+  try {
+    apply(running_.config, running_.interfaces, now);
+  } catch (const std::exception& error) {
+    for (const auto& key : change.added)
+      running_.senders.refuse(key, now);
+    log::warning("no sockets for source ports of senders: error={}", log::value(error.what()));
   }
-  follow_senders(now);
 }
 
 /// Wakes all: an idle worker must go round to be known alive, and a port whose receive failed
@@ -313,20 +221,109 @@ bool Relay::progresses() const noexcept {
   return std::ranges::none_of(watchdogs_, &WorkerWatchdog::stuck);
 }
 
-void Relay::sample_rates(double seconds) {
-  if (seconds <= 0) return;
-  for (const auto& [rule, slot] : slots_.rules.entries()) {
-    const auto now = activity(slot);
-    auto& rate = rates_[slot];
-    rate.pps = static_cast<double>(now.datagrams - rate.datagrams_before) / seconds;
-    rate.bps = 8 * static_cast<double>(now.bytes - rate.bytes_before) / seconds;
-    rate.datagrams_before = now.datagrams;
-    rate.bytes_before = now.bytes;
+RuleActivity Relay::activity_of(std::size_t rule) const {
+  const auto slot = *slots_.rules.find(running_.config.rules[rule].name);
+  auto activity = mcr::activity_of(workers_, slot);
+  activity.pps = rates_.of(slot).pps;
+  activity.bps = rates_.of(slot).bps;
+  return activity;
+}
+
+Hearing Relay::hearing(std::size_t at, Clock::time_point now) const {
+  const auto activity = activity_of(at);
+  return {.now = now,
+          .listening = running_.statuses[at].state == RuleState::active,
+          .pps = activity.pps,
+          .last_seen = activity.last_seen,
+          .last_source = activity.last_source};
+}
+
+/// A rule that waits for an interface whose change could not be followed waits for the kernel.
+RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
+  auto status = running_.statuses[rule];
+  const auto& wanted = running_.config.rules[rule];
+  const auto explain = [this](Reason& reason, const std::string& interface) {
+    const auto refused = unfollowed_.find(interface);
+    if (reason.empty() || refused == unfollowed_.end()) return false;
+    reason = refused->second;
+    return true;
+  };
+  const auto explain_rule = [&](const auto& endpoint) {
+    return explain(status.reason, endpoint.interface);
+  };
+  [[maybe_unused]] const bool explained = std::ranges::any_of(wanted.inputs, explain_rule) ||
+                                          std::ranges::any_of(wanted.outputs, explain_rule);
+  for (std::size_t i = 0; i < wanted.outputs.size(); ++i)
+    explain(status.output_reasons[i], wanted.outputs[i].interface);
+
+  const auto slot = *slots_.rules.find(wanted.name);
+  if (!wanted.expect || !silence_alarms_[slot].silent() || status.state != RuleState::active)
+    return status;
+  status.state = RuleState::silent;
+  const auto silence = silence_alarms_[slot].reason(*wanted.expect, hearing(rule, now));
+  status.reason = status.reason.empty() ? Reason(silence) : status.reason.after(silence + "; ");
+  return status;
+}
+
+void Relay::update_silence_alarms(Clock::time_point now) noexcept {
+  for (std::size_t i = 0; i < running_.config.rules.size(); ++i)
+    if (running_.config.rules[i].expect)
+      try_or_log("update the alarm of silence", running_.config.rules[i].name,
+                 [&] { update_silence_alarm(i, now); });
+}
+
+/// Silence is the fault that people most want to be told of: one line when it begins, one when it
+/// ends.
+void Relay::update_silence_alarm(std::size_t at, Clock::time_point now) {
+  const auto& rule = running_.config.rules[at];
+  const auto slot = *slots_.rules.find(rule.name);
+  auto& alarm = silence_alarms_[slot];
+  const auto heard = hearing(at, now);
+  const auto lacking = alarm.lacking_for(now);
+  switch (alarm.update(*rule.expect, heard)) {
+    case SilenceAlarm::Event::none:
+      break;
+    case SilenceAlarm::Event::fell_silent:
+      log::warning("rule silent: rule={} reason={}", log::value(rule.name),
+                   log::value(alarm.reason(*rule.expect, heard)));
+      break;
+    case SilenceAlarm::Event::returned:
+      log::notice("rule heard again: rule={} silence={}s pps={:.0f} source={}",
+                  log::value(rule.name), lacking.count(), heard.pps, heard.last_source);
+      break;
   }
 }
 
+std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats>& links) const {
+  std::set<std::string> inputs;
+  std::set<std::string> outputs;
+  for (const auto& rule : running_.config.rules) {
+    for (const auto& input : rule.inputs)
+      inputs.insert(input.interface);
+    for (const auto& output : rule.outputs)
+      outputs.insert(output.interface);
+  }
+  std::vector<ExternalDropCount> losses;
+  for (const auto& link : links) {
+    if (inputs.contains(link.name)) {
+      losses.push_back({link.name, DropPlace::nic, link.rx_missed});
+      losses.push_back({link.name, DropPlace::stack, link.rx_dropped});
+      const auto counted = sockets_.counted().find(link.name);
+      losses.push_back({link.name, DropPlace::socket,
+                        counted == sockets_.counted().end() ? 0 : counted->second.dropped});
+    }
+    if (outputs.contains(link.name)) {
+      losses.push_back({link.name, DropPlace::discipline, link.qdisc_drops});
+      losses.push_back({link.name, DropPlace::driver, link.tx_dropped});
+    }
+  }
+  return losses;
+}
+
 void Relay::stop() {
-  sockets_.narrow(RuleTable{});
+  ReloadPlan plan;
+  plan_sockets(plan, RuleTable{}, sockets_.opened());
+  sockets_.narrow(plan.narrow);
   for (auto& worker : workers_)
     worker->request_stop();
   for (auto& worker : workers_)

@@ -11,6 +11,18 @@ bool same_kind(TxKey a, const TxKey& b) noexcept {
   return a == b;
 }
 
+bool needs_port(const Input& input, std::uint16_t port) noexcept {
+  return !input.destination.is_multicast() && !input.local && port >= input.port &&
+         port - input.port < static_cast<int>(input.ports);
+}
+
+bool needs_port(const Config& config, std::uint16_t port) {
+  return std::ranges::any_of(config.rules, [port](const Rule& rule) {
+    return std::ranges::any_of(rule.inputs,
+                               [port](const Input& input) { return needs_port(input, port); });
+  });
+}
+
 }  // namespace
 
 SenderPorts::Answer SenderPorts::add(const TxKey& key, Clock::time_point now) {
@@ -30,6 +42,11 @@ void SenderPorts::used(const TxKey& key, Clock::time_point now) {
 
 void SenderPorts::refuse(const TxKey& key, Clock::time_point now) {
   senders_[key] = {now, true};
+}
+
+void SenderPorts::leave_to_inputs(const Config& config, Clock::time_point now) {
+  for (const auto& key : keys())
+    if (needs_port(config, key.source_port)) refuse(key, now);
 }
 
 bool SenderPorts::forget(Clock::time_point now) {

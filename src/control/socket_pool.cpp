@@ -1,12 +1,24 @@
+// Control opens a slot's sockets, one for each worker, and fills the workers' cells (WorkerSockets)
+// before it publishes a table that names the slot; from then on the sockets are the workers'. They
+// come back by two flags: a worker that has dropped the table finishes what it holds, and clears
+// `busy` (rx) or counts `unresolved` down to 0 (tx). Only then are the sockets closed and the slot
+// given to another key, since a completion that still names the slot must find the old socket.
+//
+// An rx socket's packet filter passes the destinations of its table and nothing else. It is widened
+// before a table is published and narrowed afterwards, so that no datagram of a rule that stays is
+// lost; what comes between is counted as `unmatched`.
+//
+// The kernel clears a socket's counters by reading them, so the sums live here. They are kept by
+// interface name, and outlive the sockets.
 #include "mcr/control/socket_pool.hpp"
 
 #include <algorithm>
-#include <iterator>
-#include <set>
+#include <utility>
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/config/config.hpp"
+#include "mcr/control/try_or_log.hpp"
 #include "mcr/host/socket_buffer.hpp"
 #include "mcr/rules/remedies.hpp"
 
@@ -28,8 +40,8 @@ std::optional<std::uint64_t> ring_bytes(const InterfaceTuning& tuning) {
   return receive_buffer(tuning);
 }
 
-/// The kernel's figure is twice what was asked for: half of it is for its own bookkeeping. It is an
-/// int, so of 1 GiB a byte is missing.
+/// The kernel reports twice what it was asked for: it counts its own bookkeeping as half of it. The
+/// figure is an int, so 1 GiB is reported as one byte less than its double.
 void warn_if_less(std::string_view what, const std::string& interface, std::uint64_t asked,
                   std::uint32_t granted, Trouble trouble) {
   if (granted / 2 + 1 >= asked) return;
@@ -50,38 +62,38 @@ void do_for(const std::string& interface, Action&& action) {
 
 bool SocketPool::hold_source_port(std::uint16_t port) {
   if (port == source_port_.number()) return true;
-  return fixed_ports_.try_emplace(port, port).first->second.held();
+  const auto [holder, added] = fixed_ports_.try_emplace(port, port);
+  const bool held = holder->second.held();
+  if (!held && added) fixed_ports_.erase(holder);
+  return held;
 }
 
-void SocketPool::open(const RuleTable& table, const Config& config) {
-  refuse_restart_keys(table, config);
-  std::vector<std::uint16_t> new_rx;
-  std::vector<std::uint16_t> new_tx;
+OpenSockets SocketPool::opened() const {
+  OpenSockets open;
+  for (const auto& [slot, rx] : rx_)
+    open.rx.emplace(slot, OpenSockets::Rx{rx.passing, rx.exact});
+  for (const auto& [slot, tx] : tx_)
+    open.tx.insert(slot);
+  return open;
+}
+
+void SocketPool::open(std::span<const TableRx> rx, std::span<const TableTx> tx,
+                      const Config& config) {
   try {
-    for (const auto& wanted : table.rx()) {
-      if (rx_.contains(wanted.slot)) continue;
+    for (const auto& wanted : rx)
       do_for(wanted.interface, [&] { open_rx_slot(wanted, config); });
-      new_rx.push_back(wanted.slot);
-    }
-    for (const auto& wanted : table.tx()) {
-      if (tx_.contains(wanted.slot)) continue;
-      do_for(wanted.interface, [&] { open_tx_slot(wanted); });
-      new_tx.push_back(wanted.slot);
-    }
+    for (const auto& wanted : tx)
+      do_for(wanted.interface, [&] { open_tx_slot(wanted, config); });
   } catch (...) {
-    for (const auto slot : new_rx)
-      rx_.erase(slot);
-    for (const auto slot : new_tx)
-      tx_.erase(slot);
+    for (const auto& wanted : rx)
+      rx_.erase(wanted.slot);
+    for (const auto& wanted : tx)
+      tx_.erase(wanted.slot);
     throw;
   }
-  for (auto& [slot, rx] : rx_)
-    tune(rx, config);
-  for (auto& [slot, tx] : tx_)
-    tune(slot, tx, config);
 }
 
-/// A ring is made before its socket is used, or not at all.
+/// A socket gets its ring of blocks before it is used, or never.
 void SocketPool::refuse_restart_keys(const RuleTable& table, const Config& config) const {
   for (const auto& wanted : table.rx()) {
     const auto known = rx_.find(wanted.slot);
@@ -120,10 +132,11 @@ void SocketPool::open_rx_slot(const TableRx& wanted, const Config& config) {
     cell.link_header = wanted.link_header;
     cell.failures.store(0, std::memory_order_relaxed);
   }
+  resize_buffer(rx, config);
   rx_.emplace(wanted.slot, std::move(rx));
 }
 
-void SocketPool::tune(Rx& rx, const Config& config) {
+void SocketPool::resize_buffer(Rx& rx, const Config& config) {
   const auto tuning = tuning_of(config, rx.interface);
   const auto asked = receive_buffer(tuning);
   if (rx.mode == IngressMode::mmap || std::exchange(rx.receive_buffer_asked, asked) == asked)
@@ -135,7 +148,7 @@ void SocketPool::tune(Rx& rx, const Config& config) {
                  Trouble::receive_buffer_smaller);
 }
 
-void SocketPool::open_tx_slot(const TableTx& wanted) {
+void SocketPool::open_tx_slot(const TableTx& wanted, const Config& config) {
   Tx tx;
   tx.interface = wanted.interface;
   tx.source_port = wanted.key.source_port;
@@ -145,10 +158,11 @@ void SocketPool::open_tx_slot(const TableTx& wanted) {
     tx.sockets.push_back(open_tx_socket(wanted.interface, wanted.key));
     worker->sockets().tx[wanted.slot].socket = tx.sockets.back();
   }
+  resize_buffer(wanted.slot, tx, config);
   tx_.emplace(wanted.slot, std::move(tx));
 }
 
-void SocketPool::tune(std::uint16_t slot, Tx& tx, const Config& config) {
+void SocketPool::resize_buffer(std::uint16_t slot, Tx& tx, const Config& config) {
   const auto wanted = tuning_of(config, tx.interface).send_buffer;
   const auto asked = wanted.value_or(default_send_buffer);
   if (std::exchange(tx.send_buffer_asked, asked) == asked) return;
@@ -171,54 +185,47 @@ void SocketPool::pass(Rx& rx, std::vector<Endpoint> destinations) {
   rx.passing = std::move(destinations);
 }
 
-void SocketPool::widen(const RuleTable& table) {
-  for (const auto& wanted : table.rx()) {
-    auto& rx = rx_.at(wanted.slot);
-    std::vector<Endpoint> both;
-    std::ranges::set_union(rx.passing, wanted.destinations, std::back_inserter(both));
-    do_for(rx.interface, [&] { pass(rx, std::move(both)); });
+void SocketPool::widen(std::span<const RxFilter> filters) {
+  for (const auto& filter : filters) {
+    auto& rx = rx_.at(filter.slot);
+    do_for(rx.interface, [&] { pass(rx, filter.destinations); });
   }
 }
 
-void SocketPool::narrow(const RuleTable& table) noexcept {
-  std::map<std::uint16_t, const std::vector<Endpoint>*> wanted;
-  for (const auto& rx : table.rx())
-    wanted[rx.slot] = &rx.destinations;
-  for (auto& [slot, rx] : rx_) {
-    try {
-      const auto known = wanted.find(slot);
-      pass(rx, known == wanted.end() ? std::vector<Endpoint>{} : *known->second);
-    } catch (const std::exception& error) {
-      log::warning("packet filter not narrowed: interface={} reason={}", log::value(rx.interface),
-                   log::value(error.what()));
-    }
-  }
+void SocketPool::narrow(std::span<const RxFilter> filters) noexcept {
+  for (const auto& filter : filters)
+    if (const auto rx = rx_.find(filter.slot); rx != rx_.end())
+      try_or_log("narrow packet filter", rx->second.interface,
+                 [&] { pass(rx->second, filter.destinations); });
 }
 
-bool SocketPool::retire(const RuleTable& table, SlotAllocators& allocators) {
-  std::set<std::uint16_t> rx_wanted;
-  std::set<std::uint16_t> tx_wanted;
-  for (const auto& wanted : table.rx())
-    rx_wanted.insert(wanted.slot);
-  for (const auto& wanted : table.tx())
-    tx_wanted.insert(wanted.slot);
+void SocketPool::resize_buffers(const Config& config) noexcept {
+  for (auto& [slot, rx] : rx_)
+    try_or_log("resize receive buffer", rx.interface, [&] { resize_buffer(rx, config); });
+  for (auto& [slot, tx] : tx_)
+    try_or_log("resize send buffer", tx.interface,
+               [&, slot = slot, &tx = tx] { resize_buffer(slot, tx, config); });
+}
 
-  for (auto entry = rx_.begin(); entry != rx_.end();) {
-    const auto slot = entry->first;
-    if (rx_wanted.contains(slot) || receiving(slot)) {
-      ++entry;
+bool SocketPool::retire(const std::set<std::uint16_t>& rx, const std::set<std::uint16_t>& tx,
+                        SlotAllocators& allocators) {
+  bool all = true;
+  for (const auto slot : rx) {
+    const auto entry = rx_.find(slot);
+    if (entry == rx_.end()) continue;
+    if (receiving(slot)) {
+      all = false;
       continue;
     }
     close(slot, entry->second);
-    entry = rx_.erase(entry);
+    rx_.erase(entry);
   }
-  std::erase_if(tx_, [&](const auto& entry) {
-    const auto slot = entry.first;
-    if (tx_wanted.contains(slot)) return false;
-    return std::ranges::none_of(workers_, [slot](const auto& worker) {
-      return worker->sockets().tx[slot].unresolved.load(std::memory_order_acquire) != 0;
-    });
-  });
+  for (const auto slot : tx) {
+    if (sending(slot))
+      all = false;
+    else
+      tx_.erase(slot);
+  }
   std::erase_if(fixed_ports_, [this](const auto& fixed) {
     return std::ranges::none_of(
         tx_, [&](const auto& entry) { return entry.second.source_port == fixed.first; });
@@ -229,7 +236,13 @@ bool SocketPool::retire(const RuleTable& table, SlotAllocators& allocators) {
   allocators.tx.remove_if([this](const auto&, std::uint32_t slot) {
     return !tx_.contains(static_cast<std::uint16_t>(slot));
   });
-  return rx_.size() == rx_wanted.size() && tx_.size() == tx_wanted.size();
+  return all;
+}
+
+bool SocketPool::sending(std::uint16_t slot) const noexcept {
+  return std::ranges::any_of(workers_, [slot](const auto& worker) {
+    return worker->sockets().tx[slot].unresolved.load(std::memory_order_acquire) != 0;
+  });
 }
 
 bool SocketPool::receiving(std::uint16_t slot) const noexcept {
@@ -260,28 +273,34 @@ Received SocketPool::received(const std::string& interface) const {
   return sum;
 }
 
-/// What the kernel had taken for us and nobody read is lost with the socket: counted as its drops.
-void SocketPool::close(std::uint16_t slot, Rx& rx) {
+/// Frames that the kernel had queued and nobody read are lost with the socket: they count as its
+/// drops.
+void SocketPool::close(std::uint16_t slot, Rx& rx) noexcept {
   count(rx);
-  const auto now = received(slot);
-  const auto frames = now.frames - rx.before.frames;
-  counted_[rx.interface].dropped += rx.counted.offered - rx.counted.dropped - frames;
-  received_[rx.interface].frames += frames;
-  received_[rx.interface].datagrams += now.datagrams - rx.before.datagrams;
+  try_or_log("sum up a socket", rx.interface, [&] {
+    const auto now = received(slot);
+    const auto frames = now.frames - rx.before.frames;
+    const auto queued = rx.counted.offered - rx.counted.dropped;
+    counted_[rx.interface].dropped += queued > frames ? queued - frames : 0;
+    received_[rx.interface].frames += frames;
+    received_[rx.interface].datagrams += now.datagrams - rx.before.datagrams;
+  });
 }
 
-void SocketPool::count(Rx& rx) {
-  auto& total = counted_[rx.interface];
-  for (const auto& [socket, ring] : rx.sockets) {
-    const auto statistics = take_statistics(socket);
-    rx.counted.offered += statistics.offered;
-    rx.counted.dropped += statistics.dropped;
-    total.offered += statistics.offered;
-    total.dropped += statistics.dropped;
-  }
+void SocketPool::count(Rx& rx) noexcept {
+  try_or_log("read packet statistics", rx.interface, [&] {
+    auto& total = counted_[rx.interface];
+    for (const auto& [socket, ring] : rx.sockets) {
+      const auto statistics = take_statistics(socket);
+      rx.counted.offered += statistics.offered;
+      rx.counted.dropped += statistics.dropped;
+      total.offered += statistics.offered;
+      total.dropped += statistics.dropped;
+    }
+  });
 }
 
-void SocketPool::count() {
+void SocketPool::count() noexcept {
   for (auto& [slot, rx] : rx_)
     count(rx);
 }
@@ -295,7 +314,7 @@ std::map<std::string, GrantedBuffers> SocketPool::granted() const {
   return result;
 }
 
-void SocketPool::close_all() {
+void SocketPool::close_all() noexcept {
   for (auto& [slot, rx] : rx_)
     close(slot, rx);
   rx_.clear();

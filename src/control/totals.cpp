@@ -8,7 +8,7 @@
 namespace mcr {
 
 RuleTotals Relay::totals_of(std::size_t rule) const {
-  const auto slot = *slots_.rules.find(config_.rules[rule].name);
+  const auto slot = *slots_.rules.find(running_.config.rules[rule].name);
   RuleTotals totals;
   for (const auto& worker : workers_)
     add(totals, worker->counters().rules[slot]);
@@ -16,12 +16,12 @@ RuleTotals Relay::totals_of(std::size_t rule) const {
 }
 
 OutputTotals Relay::totals_of(std::size_t rule, std::size_t output) const {
-  const auto& sends = config_.rules[rule].outputs[output];
+  const auto& sends = running_.config.rules[rule].outputs[output];
   const auto destinations = sends.destinations();
   OutputTotals totals;
   for (std::size_t n = 0; n < destinations.size(); ++n) {
-    const auto slot =
-        *slots_.outputs.find({config_.rules[rule].name, sends.interface, destinations.at(n)});
+    const auto slot = *slots_.outputs.find(
+        {running_.config.rules[rule].name, sends.interface, destinations.at(n)});
     for (const auto& worker : workers_)
       add(totals, worker->counters().outputs[slot]);
   }
@@ -38,9 +38,9 @@ Totals Relay::totals() const {
 }
 
 std::string Relay::summary() const {
-  if (statuses_.empty()) return "no rules: idle";
+  if (running_.statuses.empty()) return "no rules: idle";
   std::map<RuleState, std::size_t> states;
-  for (const auto& status : statuses_)
+  for (const auto& status : running_.statuses)
     ++states[status.state];
   std::string text;
   for (const auto& [state, count] : states)

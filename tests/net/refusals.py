@@ -39,9 +39,9 @@ from netlab.traffic import FLAWLESS, Gen, Sink, exact, faults
 from netlab.world import play
 
 # bits of linux/if_packet.h, linux/io_uring.h, linux/in.h, linux/sockios.h, asm/socket.h
-SOL_PACKET, PACKET_RX_RING, PACKET_VNET_HDR, PACKET_FANOUT = 263, 5, 15, 18
+SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VNET_HDR, PACKET_FANOUT = 263, 5, 6, 15, 18
 SO_ATTACH_FILTER, SO_SNDBUFFORCE, SO_RCVBUFFORCE = 26, 32, 33
-MCAST_JOIN_GROUP, IP_RECVERR, SIOCETHTOOL = 42, 11, 0x8946
+MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP, IP_RECVERR, SIOCETHTOOL = 42, 45, 11, 0x8946
 REGISTER_PROBE, REGISTER_ENABLE_RINGS, REGISTER_PBUF_RING = 8, 12, 22
 OUR_MAPPING = {2: 0x3, 3: 0x4022}  # read and write; private, anonymous, no reserve
 RING_MAPPING = {3: 0x8001}  # shared, populated
@@ -184,7 +184,18 @@ JOINS = (
         errno.EMFILE, ("join 239.1.1.9 on r0: Too many open files",)),
 )
 
-CALLS = sorted({row.call for row in (*START, *WITHOUT, *GROWTH, *METRICS, *JOINS)} | {"accept4"})
+# After the new rules run, when the old ones' things are put away: the reload succeeded all the same.
+AFTERWARDS = (
+    Row("getsockopt", option(SOL_PACKET, PACKET_STATISTICS), errno.ENOBUFS,
+        ("step=\"read packet statistics\" subject=r2 error=\".*No buffer space",)),
+    Row("setsockopt", ATTACH_FILTER, errno.EPERM,
+        ("step=\"narrow packet filter\" subject=r2 error=\"attach packet filter on r2: Oper",)),
+    Row("setsockopt", option(socket.IPPROTO_IP, MCAST_LEAVE_GROUP), errno.ENOBUFS,
+        ("leave failed: group=239.1.1.2 interface=r2 error=\"No buffer space",)),
+    Row("ioctl", {1: SIOCETHTOOL}, errno.EPERM, ("UDP GRO not put back: interface=r2",)),
+)
+
+CALLS = sorted({row.call for row in (*START, *WITHOUT, *GROWTH, *METRICS, *JOINS, *AFTERWARDS)} | {"accept4"})
 ENDPOINT = 'metrics = "127.0.0.1:9464"'
 BIG_BUFFERS = "".join(
     f'[interface.{name}]\nreceive_buffer = "64 MiB"\nsend_buffer = "64 MiB"\n'
@@ -309,6 +320,34 @@ def reloads(world, daemon, kernel):
     check("resource busy" not in daemon.log(), "a dump that was given up disturbs no other")
 
 
+def afterwards(world, daemon, kernel):
+    """Rule two goes, and what it had cannot be put away: no client hears that it was refused."""
+    index = world.sh("ip -n relay -o link show r2").partition(":")[0]
+
+    def packet_sockets():
+        lines = world.sh("cat /proc/net/packet", "relay").splitlines()[1:]
+        return sum(line.split()[4] == index for line in lines)
+
+    for row in AFTERWARDS:
+        daemon.reload(config(ONE, TWO, workers=2))
+        daemon.wait_active()
+        check(packet_sockets(), "packet sockets on r2")
+        generation = daemon.status()["generation"]
+        daemon.configure(config(ONE, workers=2))
+        with refuse(kernel, row) as refusal:
+            done = daemon.try_reload()
+            until(lambda r=refusal: r.count, f"{title(row)}: called")
+            said = done.stdout + done.stderr
+            print(f"{title(row)}: exit {done.returncode}, {said.splitlines()[0] if said else ''}")
+            equal(done.returncode, 0, f"{title(row)}: exit code of the reload ({said})")
+            found = daemon.status()
+            equal([r["name"] for r in found["rules"]], ["one"], f"{title(row)}: rules")
+            equal(found["generation"], generation + 1, f"{title(row)}: generation")
+            until(lambda r=row: not missing(r, daemon.log()), f"{title(row)}: in the log")
+        until(lambda: not world.igmp("relay", "r2"), "the group on r2 is left after all", 10)
+        until(lambda: not packet_sockets(), "the sockets on r2 are closed after all")
+
+
 def arrivals(world, daemon, kernel):
     """r2 comes while the kernel refuses what it needs; the address that comes then is noticed."""
     world.sh("ip -n relay link del r2")
@@ -411,6 +450,8 @@ def story(world):
     steady = Steady(world, daemon)
     phase("refused in a reload")
     reloads(world, daemon, kernel)
+    phase("refused after a reload")
+    afterwards(world, daemon, kernel)
     phase("refused when an interface comes")
     arrivals(world, daemon, kernel)
     phase("refused half-way")

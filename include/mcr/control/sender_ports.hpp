@@ -1,14 +1,16 @@
-// The source ports of senders that shall have egress sockets of their own, with outputs that
-// preserve them. Bounded: who finds no room, or whose port belongs to another program, leaves by
-// the raw socket of the kind, which costs more and changes nothing else. So a port that has been
+// The source ports of senders that get tx sockets of their own, for outputs that preserve them. The
+// number is bounded. A sender that finds no room, or whose port belongs to another program, is sent
+// by the raw socket of the kind, which costs more and changes nothing else. So a port that has been
 // silent for a while loses its socket without harm.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <vector>
 
+#include "mcr/config/config.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/rules/counters.hpp"
 
@@ -30,6 +32,8 @@ class SenderPorts {
   void used(const TxKey& key, Clock::time_point now);
   /// No socket can be had: not among keys() until it is forgotten.
   void refuse(const TxKey& key, Clock::time_point now);
+  /// Refuses the ports that unicast inputs of `config` need: only one socket can hold a port.
+  void leave_to_inputs(const Config& config, Clock::time_point now);
   /// Forgets what has been silent; true if keys() has changed.
   bool forget(Clock::time_point now);
 

@@ -1,17 +1,18 @@
-// Every worker's sockets, owned: opened for a table before it is published, closed when no worker
-// uses them any more. Control thread only.
+// Owns the sockets of all workers: opened for a table before it is published, closed when no worker
+// uses them any more. Theory in socket_pool.cpp. Control thread only.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "mcr/base/error.hpp"
 #include "mcr/config/interface_tuning.hpp"
+#include "mcr/control/reload_plan.hpp"
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/dataplane/tx.hpp"
 #include "mcr/dataplane/worker.hpp"
@@ -60,27 +61,37 @@ class SocketPool {
   /// `workers` must outlive this.
   explicit SocketPool(Workers& workers) : workers_(workers) {}
 
-  /// What datagrams are sent from where the user wishes no other: one of this run.
+  /// The source port of datagrams where the user wishes no other: one for this run.
   [[nodiscard]] std::uint16_t source_port() const noexcept { return source_port_.number(); }
 
-  /// Whether a port can be had for sending from: no other program has it. It is held until a table
-  /// without it is retire()d to. Throws OsError.
+  /// Holds a port to send from; false if another program has it. It is held until retire() finds no
+  /// open socket with it. Throws OsError.
   [[nodiscard]] bool hold_source_port(std::uint16_t port);
 
-  /// Opens what the table needs and is not open, and gives all of it the buffers that the config
-  /// asks for. On an error nothing is opened. Throws InterfaceError, Failure (config) where that
-  /// needs a restart.
-  void open(const RuleTable& table, const Config& config);
-  /// Lets pass what the table wants besides what passes already. Throws InterfaceError.
-  void widen(const RuleTable& table);
-  /// Lets pass what the table wants and no more, once it is published. What cannot be narrowed is
-  /// logged: its surplus is `unmatched`.
-  void narrow(const RuleTable& table) noexcept;
-  /// Closes what the table does not need and no worker uses; true when nothing is left to close.
-  bool retire(const RuleTable& table, SlotAllocators& allocators);
+  /// What is open now, to plan from.
+  [[nodiscard]] OpenSockets opened() const;
 
-  /// Reads the kernel's counters, which are cleared by reading.
-  void count();
+  // Before the commit point.
+  /// Throws Failure (config) if the table needs of an open socket what only a restart can change.
+  void refuse_restart_keys(const RuleTable& table, const Config& config) const;
+  /// Opens sockets with the buffers that the config asks for. On an error nothing is opened. Throws
+  /// InterfaceError.
+  void open(std::span<const TableRx> rx, std::span<const TableTx> tx, const Config& config);
+  /// Throws InterfaceError, with filters as wanted up to there.
+  void widen(std::span<const RxFilter> filters);
+
+  // After it. What fails is logged.
+  /// A filter that cannot be narrowed has a surplus, which counts as `unmatched`.
+  void narrow(std::span<const RxFilter> filters) noexcept;
+  /// Gives what is open the buffers that the config asks for.
+  void resize_buffers(const Config& config) noexcept;
+  /// Closes those of the given slots that no worker uses, and gives back the slots of all that is
+  /// not open. True when nothing is left to close.
+  bool retire(const std::set<std::uint16_t>& rx, const std::set<std::uint16_t>& tx,
+              SlotAllocators& allocators);
+
+  /// Reads the kernel's counters, which are cleared by reading. What fails is logged.
+  void count() noexcept;
   /// By interface name; what was closed is included.
   [[nodiscard]] const std::map<std::string, KernelCount>& counted() const noexcept {
     return counted_;
@@ -90,7 +101,7 @@ class SocketPool {
   [[nodiscard]] Received received(const std::string& interface) const;
 
   /// For the end, when the workers have stopped.
-  void close_all();
+  void close_all() noexcept;
 
  private:
   // One file descriptor per worker in each.
@@ -115,14 +126,14 @@ class SocketPool {
     std::uint32_t send_buffer = 0;
   };
 
-  void refuse_restart_keys(const RuleTable& table, const Config& config) const;
   void open_rx_slot(const TableRx& wanted, const Config& config);
-  void open_tx_slot(const TableTx& wanted);
-  void tune(Rx& rx, const Config& config);
-  void tune(std::uint16_t slot, Tx& tx, const Config& config);
+  void open_tx_slot(const TableTx& wanted, const Config& config);
+  void resize_buffer(Rx& rx, const Config& config);
+  void resize_buffer(std::uint16_t slot, Tx& tx, const Config& config);
   void pass(Rx& rx, std::vector<Endpoint> destinations);
-  void count(Rx& rx);
-  void close(std::uint16_t slot, Rx& rx);
+  void count(Rx& rx) noexcept;
+  void close(std::uint16_t slot, Rx& rx) noexcept;
+  [[nodiscard]] bool sending(std::uint16_t slot) const noexcept;
   [[nodiscard]] bool receiving(std::uint16_t slot) const noexcept;
   [[nodiscard]] Received received(std::uint16_t slot) const noexcept;
 

@@ -1,6 +1,7 @@
 #include "mcr/control/sender_ports.hpp"
 
 #include "catch.hpp"
+#include "rule_builder.hpp"
 
 using mcr::SenderPorts;
 using mcr::TxKey;
@@ -54,4 +55,18 @@ TEST_CASE("senders' ports are bounded, of one kind of egress and in all") {
       REQUIRE(ports.add(sender(n, interface_index), start) == Answer::added);
   CHECK(ports.add(sender(9000, 99), start) == Answer::full);
   CHECK(ports.keys().size() == SenderPorts::most);
+}
+
+TEST_CASE("senders leave their ports to the inputs that need them") {
+  mcr::Config config;
+  config.rules = {mcr::rule("a", mcr::ip("10.7.0.1"), 5000)};
+  config.rules[0].inputs[0].ports = 2;
+  SenderPorts ports;
+  for (std::uint16_t port = 4999; port < 5003; ++port)
+    ports.add(sender(port), start);
+  ports.leave_to_inputs(config, start);
+  CHECK(ports.keys() == std::vector{sender(4999), sender(5002)});
+  config.rules = {mcr::rule("a", mcr::ip("239.1.1.1"), 5002)};
+  ports.leave_to_inputs(config, start);
+  CHECK(ports.keys() == std::vector{sender(4999), sender(5002)});
 }

@@ -1,0 +1,67 @@
+// What a reload has to do, as a value: the difference between what is open now and what a new rule
+// table asks for. Pure; reload.hpp acts on it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "mcr/base/address.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/control/memberships.hpp"
+#include "mcr/rules/table.hpp"
+
+namespace mcr {
+
+/// The packet filter of the sockets of one rx slot.
+struct RxFilter {
+  std::uint16_t slot = 0;
+  std::vector<Endpoint> destinations;  ///< that pass; sorted, unique
+
+  friend bool operator==(const RxFilter&, const RxFilter&) = default;
+};
+
+/// The sockets that are open now, by slot.
+struct OpenSockets {
+  struct Rx {
+    std::vector<Endpoint> passing;  ///< what all sockets of the slot pass at least; sorted, unique
+    bool exact = true;              ///< and nothing else
+  };
+
+  std::map<std::uint16_t, Rx> rx;
+  std::set<std::uint16_t> tx;
+};
+
+/// In the order in which it is done. Joins come before the table is compiled, since a refused join
+/// decides whether a rule runs; so the two halves are planned one after the other.
+struct ReloadPlan {
+  // Before the commit point: only additions, so that the running rules notice nothing.
+  std::set<Group> join;  ///< what the old rules or the new ones want
+  std::vector<TableRx> open_rx;
+  std::vector<TableTx> open_tx;
+  std::vector<RxFilter> widen;  ///< to what the old table or the new one wants
+
+  // The commit point.
+  std::uint64_t publish = 0;  ///< the generation of the new table
+
+  // After it: what only the old table needed.
+  std::vector<RxFilter> narrow;       ///< to what the new table wants
+  std::set<Group> keep;               ///< leave all groups but these
+  std::set<std::uint16_t> retire_rx;  ///< slots to close when no worker uses them any more
+  std::set<std::uint16_t> retire_tx;
+};
+
+/// The first half: `join` and `keep`.
+[[nodiscard]] ReloadPlan plan_groups(const std::set<Group>& before, const std::set<Group>& after);
+
+/// Adds the second half: everything else, for a table to follow on what is open now.
+void plan_sockets(ReloadPlan& plan, const RuleTable& table, const OpenSockets& open);
+
+/// The groups that an input asks for.
+[[nodiscard]] std::vector<Group> groups_of(const Input& input);
+
+/// The groups that a configuration asks for.
+[[nodiscard]] std::set<Group> wanted_groups(const Config& config);
+
+}  // namespace mcr

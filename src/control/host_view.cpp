@@ -1,0 +1,31 @@
+#include "mcr/control/host_view.hpp"
+
+namespace mcr {
+
+HostView HostView::in(const Interfaces& host) const {
+  HostView view;
+  for (const auto& [name, before] : interfaces) {
+    const auto* now = host.find(name);
+    view.interfaces.emplace(name, now == nullptr ? std::nullopt : std::optional(*now));
+  }
+  for (const auto& [address, before] : addresses)
+    view.addresses.emplace(address, host.has(address));
+  return view;
+}
+
+HostView view_of(const Config& config, const Interfaces& host) {
+  HostView names;
+  for (const auto& name : interfaces_of(config))
+    names.interfaces.emplace(name, std::nullopt);
+  for (const auto& rule : config.rules) {
+    for (const auto& input : rule.inputs)
+      if (!input.destination.is_multicast() && !input.local)
+        names.addresses.emplace(input.destination, false);
+    for (const auto& output : rule.outputs)
+      if (output.source.mode == Source::Mode::address)
+        names.addresses.emplace(output.source.address, false);
+  }
+  return names.in(host);
+}
+
+}  // namespace mcr
