@@ -466,4 +466,4 @@ def story(world):
     enter(world, kernel)
 
 
-play(story, 100)
+play(story, 130)
