@@ -1,3 +1,5 @@
+// Wanted and installed memberships are two sets, and join() and leave() work off their difference.
+// Joins come before a new rule table, leaves after it, so that no rule that stays misses anything.
 // Every membership that is wanted or installed has an entry:
 //
 //                      interface appears          kernel accepts
@@ -9,10 +11,11 @@
 //        |                                                        |   ^
 //        +-------- interface gone, or another one of that name    +---+ kernel refuses: again later
 //
-// joining and, but for a refusal, leaving last no longer than their system call. An entry in
-// leaving that is wanted again is joined, since the kernel still holds it. Memberships outlive the
-// flap of a link; those of an interface that is gone are void, and closing the sockets is all there
-// is to do.
+// joining lasts as long as its system call, and so does leaving unless the kernel refuses it. An
+// entry in leaving that is wanted again is joined at once, since the kernel still holds it.
+// Memberships outlive the flap of a link. When an interface is gone, so are its memberships in the
+// kernel: closing the sockets is all there is to do. A refused join or leave is tried again after
+// 1 s, doubling to 30 s; a refusal never fails a reload.
 #include "mcr/control/memberships.hpp"
 
 #include <fmt/format.h>

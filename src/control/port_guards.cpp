@@ -12,7 +12,7 @@ namespace mcr {
 
 namespace {
 
-/// Of unicast inputs.
+/// The ports that unicast inputs take.
 std::set<PortGuards::Place> own_ports(const RuleTable& table) {
   std::set<PortGuards::Place> ports;
   for (const auto& rx : table.rx()) {

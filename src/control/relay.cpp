@@ -6,10 +6,11 @@
 //   counters         written by workers, summed up by control (counters.hpp)
 //   wakes            a worker that sleeps looks at the table when woken
 //
-// What runs is a function of the configuration, the interfaces, the joins that the kernel took and
-// the senders heard lately (Running). When one of them changes, apply() makes the whole anew by a
-// Reload; there is no other way to change what runs. Counters, sockets and joins belong to slots
-// and keys that stay the same from table to table, so that a rule which stays notices nothing.
+// The rules that run are a function of the configuration, the interfaces, the joins that the kernel
+// took and the senders heard lately (Running). When one of them changes, apply() makes the whole
+// anew by a Reload; there is no other way to change what runs. Counters, sockets and joins belong
+// to slots and keys that stay the same from table to table, so that a rule which stays notices
+// nothing.
 #include "mcr/control/relay.hpp"
 
 #include <sched.h>
@@ -201,8 +202,8 @@ void Relay::follow_senders(Clock::time_point now) {
   }
 }
 
-/// Wakes all: an idle worker must go round to be known alive, and a port whose receive failed
-/// several times tries again.
+/// Wakes all workers: an idle one must go round to show that it is alive, and an rx slot whose
+/// receive failed several times tries again.
 void Relay::sample_workers() {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto& worker = *workers_[i];

@@ -1,6 +1,6 @@
-// Loss that is not ours to count: frames that NIC, driver, backlog, socket or queueing discipline
-// lost before a worker had them or after it sent them. The counters are the kernel's; what they
-// gained is told as lines for the log, seldom enough for an operator to read them.
+// Frames that NIC, driver, backlog, socket or queueing discipline lost before a worker had them or
+// after it sent them. The kernel counts them. This turns the growth of its counters into lines for
+// the log, few enough for an operator to read.
 // Takes the time from its caller. Not thread-safe.
 #pragma once
 
@@ -24,7 +24,7 @@ enum class DropPlace : std::uint8_t {
   driver,      ///< the driver gave up on sending (tx_dropped)
 };
 
-/// A counter of the kernel's, in frames since whenever.
+/// A counter of the kernel, in frames since an unknown time.
 struct ExternalDropCount {
   std::string interface;  ///< "" for the host
   DropPlace place = DropPlace::nic;
@@ -37,11 +37,11 @@ class ExternalDrops {
 
   /// Between two lines about the same place.
   static constexpr std::chrono::seconds pause{60};
-  /// Of DropPlace::stack between two looks: less is other people's protocols, not loss.
+  /// Frames between two looks at DropPlace::stack: fewer are other protocols' and no loss.
   static constexpr std::uint64_t least_of_stack = 50;
 
-  /// What is to be said now, each with what to do. The first look at a counter only remembers it;
-  /// one that is not in `counts` is forgotten.
+  /// The lines to log now, each with what to do. The first look at a counter only remembers it; a
+  /// counter that is not in `counts` is forgotten.
   [[nodiscard]] std::vector<std::string> report(std::span<const ExternalDropCount> counts,
                                                 Clock::time_point now);
 

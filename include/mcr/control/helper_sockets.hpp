@@ -1,4 +1,5 @@
-// The memberships of one interface and family, spread over as many sockets as the kernel asks for.
+// The memberships of one interface and family. One socket can hold only so many of them
+// (net.ipv4.igmp_max_memberships, net.core.optmem_max), so they are spread over several.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +30,8 @@ class HelperSockets {
   HelperSockets(const HelperSockets&) = delete;
   HelperSockets& operator=(const HelperSockets&) = delete;
 
-  /// Returns 0 or the errno value: of a first join on a fresh socket, or of opening one (EMFILE),
-  /// or one that has nothing to do with room. SocketList found full on the way are no failure.
+  /// Returns 0 or the errno value: of a first join on a fresh socket, of opening one (EMFILE), or
+  /// of a refusal that has nothing to do with room. Sockets found full on the way are no failure.
   int join(const IpAddress& group, const IpAddress& source);
 
   /// Returns 0 or the errno value; after a failure the membership is still held, except where the

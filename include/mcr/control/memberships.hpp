@@ -1,5 +1,5 @@
-// The multicast joins of this host: what the rules want, and what the kernel holds.
-// Their difference is the work. Control thread only; takes the time from its caller and logs
+// The multicast joins of this host: the set that the rules want, and the set that the kernel holds.
+// The work is their difference. Control thread only; takes the time from its caller and logs
 // nothing.
 #pragma once
 
@@ -45,7 +45,7 @@ struct Membership {
   int error = 0;  ///< errno of the last failure; 0 if there is none
 };
 
-/// What happened to a membership, for the log: it is now in `state`. With an error the join
+/// A change of a membership, for the log: it is now in `state`. With an error the join
 /// (`failed`) or the leave (`leaving`) was refused; `leaving` without one: it was left.
 struct MembershipEvent {
   Group group;

@@ -10,8 +10,8 @@
 
 namespace mcr {
 
-/// Packet sockets see a datagram without taking it: somebody must own its port, or the host answers
-/// the sender with an ICMP refusal. That may be another program; else it is us.
+/// A packet socket sees a datagram without taking it from the host. If no program has its port, the
+/// host answers the sender with an ICMP refusal. So we hold the port, unless another program does.
 class PortGuards {
  public:
   /// An address and port of this host. A link-local address may be that of several interfaces.
@@ -22,12 +22,12 @@ class PortGuards {
     auto operator<=>(const Place&) const = default;
   };
 
-  /// Holds what the table takes for addresses of this host, besides what is held already. What
+  /// Holds the ports of the table's unicast inputs, and goes on holding the others. A port that
   /// cannot be held is logged once.
   void hold(const RuleTable& table);
-  /// Lets go of what the table does not take.
+  /// Gives up the ports that the table does not take.
   void release(const RuleTable& table);
-  /// Tries again what could not be held.
+  /// Tries again to hold the ports that could not be held.
   void retry();
 
  private:

@@ -72,14 +72,14 @@ class Relay {
   [[nodiscard]] const Config& config() const noexcept { return running_.config; }
   [[nodiscard]] const Interfaces& interfaces() const noexcept { return running_.interfaces; }
 
-  /// Of the rule table: grows by 1 with each publication.
+  /// The rule table's: grows by 1 with each publication.
   [[nodiscard]] std::uint64_t generation() const noexcept { return rules_.latest().generation(); }
 
   /// "97 rules active, 2 waiting"
   [[nodiscard]] std::string summary() const;
-  /// Whether every worker goes round its loop, as of the last tick().
+  /// True if every worker went round its loop, as of the last tick().
   [[nodiscard]] bool progresses() const noexcept;
-  /// What the kernel lost on the interfaces in use. Of the sockets: as of the last tick().
+  /// Frames that the kernel lost on the interfaces in use; those of sockets as of the last tick().
   [[nodiscard]] std::vector<ExternalDropCount> external_drops(
       const std::vector<LinkStats>& links) const;
 

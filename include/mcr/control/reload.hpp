@@ -24,7 +24,8 @@
 
 namespace mcr {
 
-/// What runs. A reload makes the next one beside it and exchanges the two at the commit point.
+/// The rules that run. A reload makes the next one beside it and exchanges the two at the commit
+/// point.
 struct Running {
   Config config;
   Interfaces interfaces;
@@ -39,7 +40,7 @@ class Reload {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// What a reload works on. All of it outlives the reload.
+  /// The parts of the relay that a reload works on. All of it outlives the reload.
   struct Parts {
     Running& running;
     SlotAllocators& slots;

@@ -1,4 +1,4 @@
-// What a reload has to do, as a value: the difference between what is open now and what a new rule
+// A reload as a value: the difference between what is open now and what a new rule
 // table asks for. Pure; reload.hpp acts on it.
 #pragma once
 

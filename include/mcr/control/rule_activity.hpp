@@ -1,4 +1,4 @@
-// What the rules receive, summed over all workers. Control thread only.
+// The datagrams that rules receive, summed over all workers. Control thread only.
 #pragma once
 
 #include <chrono>

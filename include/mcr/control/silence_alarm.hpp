@@ -1,4 +1,4 @@
-// Silence: a rule hears less than its `expect` says. The decision, from one look a second.
+// Decides if a rule is silent: if it receives less than its `expect` says. One look a second.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@ struct Hearing {
   bool listening = true;          ///< the rule is active
   double pps = 0;                 ///< since the look before
   std::optional<Time> last_seen;  ///< of the last datagram, if there ever was one
-  Endpoint last_source;           ///< whose it was
+  Endpoint last_source;           ///< its sender
 };
 
 /// See the picture in silence_alarm.cpp.
@@ -32,8 +32,8 @@ class SilenceAlarm {
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] bool silent() const noexcept { return state_ == State::silent; }
-  /// How long ago it had what is expected, or began to listen; before the look that tells of a
-  /// return: how long the silence was. Whole seconds.
+  /// How long ago it last received what is expected, or began to listen. Just before the update()
+  /// that returns `returned` it is the length of the silence. Whole seconds.
   [[nodiscard]] std::chrono::seconds lacking_for(Hearing::Time now) const noexcept;
   /// "no datagram for 4 s; last from 10.0.0.5:40000", "12 datagrams/s, expected at least 100".
   [[nodiscard]] std::string reason(const Expectation& expect, const Hearing& hearing) const;

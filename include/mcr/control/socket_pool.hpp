@@ -24,13 +24,13 @@ namespace mcr {
 
 struct Config;
 
-/// What the kernel said of an interface's packet sockets since the start, in frames.
+/// The kernel's counters of an interface's packet sockets since the start, in frames.
 struct KernelCount {
   std::uint64_t offered = 0;  ///< passed the filter, dropped ones included
   std::uint64_t dropped = 0;  ///< no room in the socket, or left there when it was closed
 };
 
-/// What the workers have read.
+/// Read by the workers.
 struct Received {
   std::uint64_t frames = 0;
   std::uint64_t datagrams = 0;
@@ -42,7 +42,7 @@ struct GrantedBuffers {
   std::uint32_t send = 0;
 };
 
-/// What the kernel refused of one interface.
+/// A refusal of the kernel that concerns one interface.
 class InterfaceError : public OsError {
  public:
   InterfaceError(std::string interface, const OsError& error)
@@ -68,7 +68,7 @@ class SocketPool {
   /// open socket with it. Throws OsError.
   [[nodiscard]] bool hold_source_port(std::uint16_t port);
 
-  /// What is open now, to plan from.
+  /// The sockets that are open now, to plan from.
   [[nodiscard]] OpenSockets opened() const;
 
   // Before the commit point.
@@ -97,7 +97,7 @@ class SocketPool {
     return counted_;
   }
   [[nodiscard]] std::map<std::string, GrantedBuffers> granted() const;
-  /// What the workers read from this interface since the start.
+  /// Read by the workers from this interface since the start.
   [[nodiscard]] Received received(const std::string& interface) const;
 
   /// For the end, when the workers have stopped.

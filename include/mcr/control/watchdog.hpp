@@ -1,5 +1,5 @@
-// Whether a worker still goes round its loop, seen from the control thread: it wakes every worker
-// once a second, so that an idle one goes round, too, and looks whether the count has grown.
+// Finds workers that are stuck. The control thread wakes every worker once a second, so that an
+// idle one goes round its loop, too, and looks if the count of rounds has grown.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,11 @@ namespace mcr {
 
 class WorkerWatchdog {
  public:
-  /// So many samples in a row at the same count: the worker is stuck. Samples and not seconds, so
-  /// that a machine that was asleep as a whole accuses nobody.
+  /// A worker with so many samples in a row at the same count is stuck. Samples are counted and not
+  /// seconds, so that no worker is accused after the whole machine was asleep.
   static constexpr unsigned patience = 3;
 
-  /// `rounds`: of the worker's loop since it began. True if stuck() has changed by it.
+  /// `rounds`: of the worker's loop since it began. True if this sample has changed stuck().
   bool sample(std::uint64_t rounds) noexcept {
     const bool before = stuck();
     still_ = rounds == rounds_ ? still_ + 1 : 0;

@@ -21,7 +21,7 @@ struct Rule;
 enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
 [[nodiscard]] std::string_view to_string(RuleState state) noexcept;
 
-/// What can be said of a rule from outside the packet path. Empty reason: usable. An active rule
+/// The state of a rule, seen from outside the packet path. Empty reason: usable. An active rule
 /// has a reason when only a part of its inputs or outputs can be used.
 struct RuleStatus {
   RuleState state = RuleState::active;

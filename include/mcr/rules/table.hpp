@@ -18,8 +18,8 @@
 
 namespace mcr {
 
-/// Of the kind of a raw tx slot, the one that sends from `source_port`: in bulk, which a raw
-/// one cannot.
+/// The tx slot that sends from `source_port`, of the kind of a raw tx slot. It sends in bulk, which
+/// a raw one cannot.
 struct SenderTx {
   std::uint16_t source_port = 0;
   std::uint16_t tx_slot = 0;
@@ -88,8 +88,8 @@ class RuleTable {
     return std::span(outputs_).subspan(entry.first_output, entry.outputs);
   }
 
-  /// Whether a datagram with this source is one that an output of this table has sent. Outputs that
-  /// preserve the sender's address cannot be told from the sender.
+  /// True if a datagram with this source was sent by an output of this table. Outputs that preserve
+  /// the sender's address cannot be told from the sender.
   [[nodiscard]] bool is_own(const Endpoint& source) const noexcept {
     return (own_ports_ >> (source.port % 64U) & 1U) != 0 && has_own(source);
   }
@@ -99,7 +99,7 @@ class RuleTable {
     RateLimit rate;
     std::uint32_t limiter = 0;
   };
-  /// Of an output that has one.
+  /// The output has one.
   [[nodiscard]] const Limit& limit(const TableOutput& output) const noexcept {
     return limits_[output.limit - 1];
   }
