@@ -19,7 +19,7 @@
 #include "mcr/base/log.hpp"
 #include "mcr/config/config.hpp"
 #include "mcr/control/try_or_log.hpp"
-#include "mcr/host/socket_buffer.hpp"
+#include "mcr/host/socket.hpp"
 #include "mcr/rules/remedies.hpp"
 
 namespace mcr {
@@ -142,7 +142,7 @@ void SocketPool::resize_buffer(Rx& rx, const Config& config) {
   if (rx.mode == IngressMode::mmap || std::exchange(rx.receive_buffer_asked, asked) == asked)
     return;
   for (const auto& [socket, ring] : rx.sockets)
-    rx.receive_buffer = ask_for_buffer(socket, SocketBuffer::receive, asked);
+    rx.receive_buffer = SocketOptions(socket).ask_for_buffer(SocketBuffer::receive, asked);
   if (tuning.receive_buffer)
     warn_if_less("receive buffer", rx.interface, asked, rx.receive_buffer,
                  Trouble::receive_buffer_smaller);
@@ -167,7 +167,7 @@ void SocketPool::resize_buffer(std::uint16_t slot, Tx& tx, const Config& config)
   const auto asked = wanted.value_or(default_send_buffer);
   if (std::exchange(tx.send_buffer_asked, asked) == asked) return;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    tx.send_buffer = ask_for_buffer(tx.sockets[i], SocketBuffer::send, asked);
+    tx.send_buffer = SocketOptions(tx.sockets[i]).ask_for_buffer(SocketBuffer::send, asked);
     workers_[i]->sockets().tx[slot].send_buffer.store(tx.send_buffer, std::memory_order_relaxed);
   }
   if (wanted)

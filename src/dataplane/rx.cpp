@@ -11,7 +11,6 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -21,7 +20,7 @@
 #include "mcr/base/error.hpp"
 #include "mcr/config/daemon.hpp"
 #include "mcr/host/ethtool.hpp"
-#include "mcr/host/socket_options.hpp"
+#include "mcr/host/socket.hpp"
 #include "mcr/packet/filter.hpp"
 
 namespace mcr {
@@ -34,13 +33,15 @@ constexpr unsigned fanout_flag_defrag = 0x8000;
 /// Unexpected errors in a row after which a slot waits for the next wake-up.
 constexpr std::uint32_t failures_in_a_row = 16;
 
-void attach(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
-  if (!attach_filter(socket, program)) throw_errno("attach packet filter", "on " + interface);
+void attach(SocketOptions socket, std::span<const sock_filter> program,
+            const std::string& interface) {
+  if (!socket.attach_filter(program)) throw_errno("attach packet filter", "on " + interface);
 }
 
 /// Attaches it, unless the socket's option memory (net.core.optmem_max) has no room for it.
-bool attach_if_room(Fd socket, std::span<const sock_filter> program, const std::string& interface) {
-  if (attach_filter(socket, program)) return true;
+bool attach_if_room(SocketOptions socket, std::span<const sock_filter> program,
+                    const std::string& interface) {
+  if (socket.attach_filter(program)) return true;
   if (errno != ENOMEM) throw_errno("attach packet filter", "on " + interface);
   return false;
 }
@@ -54,21 +55,20 @@ std::uint16_t protocol_of(const InputKind& kind) {
 RxSocket open_one(const std::string& interface, const RxKey& key,
                   std::optional<std::uint64_t> ring_bytes) {
   const auto where = "on " + interface;
-  UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Socket socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK);
   if (!socket.valid()) throw_errno("open packet socket", where);
   std::optional<BlockRing> ring;
   attach(socket, drop_all_filter(), interface);
-  set_option(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", where);
+  socket.set(SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", where);
   if (ring_bytes) ring.emplace(socket, *ring_bytes, interface);
   if (key.kind.vlan != 0)
-    set_option(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", where);
+    socket.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", where);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(protocol_of(key.kind));
   address.sll_ifindex = static_cast<int>(key.interface_index);
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    throw_errno("bind packet socket", "to " + interface);
-  return {std::move(socket), std::move(ring)};
+  if (!socket.bind(address)) throw_errno("bind packet socket", "to " + interface);
+  return {std::move(socket).take(), std::move(ring)};
 }
 
 unsigned fanout_mode(Fanout fanout) {
@@ -100,15 +100,15 @@ void join_fanout(std::span<const RxSocket> sockets, Fanout fanout, const InputKi
   const unsigned mode = (sockets.size() == 1 ? PACKET_FANOUT_CPU : fanout_mode(fanout)) |
                         (reassembles(kind) ? fanout_flag_defrag : 0) |
                         (kind.vlan != 0 ? fanout_flag_ignore_outgoing : 0);
-  set_option(sockets.front().socket, SOL_PACKET, PACKET_FANOUT,
-             (mode | fanout_flag_uniqueid) << 16U, "make a fanout group", "on " + interface);
-  unsigned group = 0;
-  socklen_t length = sizeof group;
-  if (::getsockopt(sockets.front().socket.get(), SOL_PACKET, PACKET_FANOUT, &group, &length) != 0)
-    throw_errno("read the fanout group", "of " + interface);
+  const SocketOptions first(sockets.front().socket);
+  first.set(SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16U, "make a fanout group",
+            "on " + interface);
+  const auto group =
+      first.read<unsigned>(SOL_PACKET, PACKET_FANOUT, "read the fanout group", "of " + interface);
   for (const auto& each : sockets.subspan(1))
-    set_option(each.socket, SOL_PACKET, PACKET_FANOUT, (group & 0xFFFFU) | mode << 16U,
-               "join the fanout group", "on " + interface);
+    SocketOptions(each.socket)
+        .set(SOL_PACKET, PACKET_FANOUT, (group & 0xFFFFU) | mode << 16U, "join the fanout group",
+             "on " + interface);
 }
 
 }  // namespace
@@ -129,17 +129,19 @@ void pass_only(const std::string& interface, std::span<const Fd> sockets,
   const auto takes_one = [&] {
     return std::ranges::any_of(std::array{4096U, 1264U, 624U, 300U, 128U}, [&](std::size_t limit) {
       const auto program = compile_filter(destinations, key, link_header, limit);
-      return std::ranges::all_of(
-          sockets, [&](Fd socket) { return attach_if_room(socket, program, interface); });
+      return std::ranges::all_of(sockets, [&](Fd socket) {
+        return attach_if_room(SocketOptions(socket), program, interface);
+      });
     });
   };
   if (takes_one()) return;
   // The old filter takes the room of the new one. Between the two everything of the socket's kind
   // passes: `unmatched`.
   const auto kind = compile_filter(destinations, key, link_header, 0);
-  const auto pass_kind = [&](Fd socket) {
+  const auto pass_kind = [&](Fd each) {
+    const SocketOptions socket(each);
     if (attach_if_room(socket, kind, interface)) return;
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
+    socket.detach_filter();
     attach(socket, kind, interface);
   };
   std::ranges::for_each(sockets, pass_kind);
@@ -147,10 +149,8 @@ void pass_only(const std::string& interface, std::span<const Fd> sockets,
 }
 
 RxStatistics take_statistics(Fd socket) {
-  tpacket_stats statistics{};
-  socklen_t length = sizeof statistics;
-  if (::getsockopt(socket.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &length) != 0)
-    throw_errno("read packet statistics");
+  const auto statistics = SocketOptions(socket).read<tpacket_stats>(SOL_PACKET, PACKET_STATISTICS,
+                                                                    "read packet statistics");
   return {statistics.tp_packets, statistics.tp_drops};
 }
 

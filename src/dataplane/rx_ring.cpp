@@ -2,7 +2,6 @@
 
 #include <linux/if_packet.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/host/socket.hpp"
 
 namespace mcr {
 
@@ -29,9 +29,8 @@ tpacket_hdr_v1& header_of(std::byte* block) noexcept {
 }  // namespace
 
 BlockRing::BlockRing(Fd socket, std::uint64_t bytes, const std::string& interface) {
-  const int version = TPACKET_V3;
-  if (::setsockopt(socket.get(), SOL_PACKET, PACKET_VERSION, &version, sizeof version) != 0)
-    throw_errno("ask for TPACKET_V3", "on " + interface);
+  const SocketOptions options(socket);
+  options.set(SOL_PACKET, PACKET_VERSION, int{TPACKET_V3}, "ask for TPACKET_V3", "on " + interface);
   blocks_.count = std::max(static_cast<std::uint32_t>((bytes + Blocks::bytes - 1) / Blocks::bytes),
                            blocks_at_least);
   tpacket_req3 request{};
@@ -40,8 +39,7 @@ BlockRing::BlockRing(Fd socket, std::uint64_t bytes, const std::string& interfac
   request.tp_frame_size = frame_bytes;
   request.tp_frame_nr = Blocks::bytes / frame_bytes * blocks_.count;
   request.tp_retire_blk_tov = static_cast<unsigned>(block_timeout.count());
-  if (::setsockopt(socket.get(), SOL_PACKET, PACKET_RX_RING, &request, sizeof request) != 0)
-    throw_errno("make a receive ring", "on " + interface);
+  options.set(SOL_PACKET, PACKET_RX_RING, request, "make a receive ring", "on " + interface);
   void* memory = ::mmap(nullptr, std::size_t{blocks_.count} * Blocks::bytes, PROT_READ | PROT_WRITE,
                         MAP_SHARED, socket.get(), 0);
   if (memory == MAP_FAILED) throw_errno("map a receive ring", "of " + interface);

@@ -1,10 +1,11 @@
 #include "mcr/host/group_join.hpp"
 
 #include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
+
+#include "mcr/host/socket.hpp"
 
 #ifndef IPV6_MULTICAST_ALL
 #define IPV6_MULTICAST_ALL 29  // Linux 4.20
@@ -24,8 +25,7 @@ int level(const IpAddress& group) noexcept {
 
 template <typename Request>
 int apply(Fd socket, const IpAddress& group, int option, const Request& request) noexcept {
-  return ::setsockopt(socket.get(), level(group), option, &request, sizeof request) == 0 ? 0
-                                                                                         : errno;
+  return SocketOptions(socket).try_set(level(group), option, request) ? 0 : errno;
 }
 
 int change(Fd socket, unsigned interface_index, const IpAddress& group, const IpAddress& source,
@@ -46,17 +46,15 @@ int change(Fd socket, unsigned interface_index, const IpAddress& group, const Ip
 }  // namespace
 
 UniqueFd open_membership_socket(Family family) noexcept {
-  UniqueFd fd(::socket(static_cast<int>(family), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP));
-  if (!fd.valid()) return fd;
-  const int off = 0;
-  auto [at, option] = family == Family::ipv6 ? std::pair{IPPROTO_IPV6, IPV6_MULTICAST_ALL}
-                                             : std::pair{IPPROTO_IP, IP_MULTICAST_ALL};
-  if (::setsockopt(fd.get(), at, option, &off, sizeof off) != 0) {
-    const int error = errno;
-    fd.reset();
-    errno = error;
-  }
-  return fd;
+  Socket socket(static_cast<int>(family), SOCK_DGRAM, IPPROTO_UDP);
+  if (!socket.valid()) return {};
+  const auto [level, option] = family == Family::ipv6 ? std::pair{IPPROTO_IPV6, IPV6_MULTICAST_ALL}
+                                                      : std::pair{IPPROTO_IP, IP_MULTICAST_ALL};
+  if (socket.try_set(level, option, 0)) return std::move(socket).take();
+  const int error = errno;
+  std::move(socket).take().reset();
+  errno = error;
+  return {};
 }
 
 int join_group(Fd socket, unsigned interface_index, const IpAddress& group,

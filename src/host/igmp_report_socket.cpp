@@ -2,26 +2,26 @@
 
 #include <netinet/in.h>
 #include <netinet/ip.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
 
-#include "mcr/base/error.hpp"
-#include "mcr/host/socket_options.hpp"
+#include "mcr/host/socket.hpp"
 
 namespace mcr {
 
 namespace {
 
 template <typename Value>
-void prepare(Fd socket, int level, int option, const Value& value, const std::string& interface) {
-  set_option(socket, level, option, value, "prepare a membership report", "for " + interface);
+void prepare(const Socket& socket, int level, int option, const Value& value,
+             const std::string& interface) {
+  socket.set(level, option, value, "prepare a membership report", "for " + interface);
 }
 
-void set_ipv4_options(Fd socket, const std::string& interface, unsigned interface_index) {
+void set_ipv4_options(const Socket& socket, const std::string& interface,
+                      unsigned interface_index) {
   constexpr std::array<std::uint8_t, 4> router_alert{IPOPT_RA, 4, 0, 0};  // RFC 2113
   constexpr int internet_control = 0xC0;                                  // RFC 3376, 4.
   ip_mreqn out{};
@@ -33,7 +33,8 @@ void set_ipv4_options(Fd socket, const std::string& interface, unsigned interfac
   prepare(socket, IPPROTO_IP, IP_MULTICAST_LOOP, 0, interface);
 }
 
-void set_ipv6_options(Fd socket, const std::string& interface, unsigned interface_index) {
+void set_ipv6_options(const Socket& socket, const std::string& interface,
+                      unsigned interface_index) {
   // A hop-by-hop header with Router Alert for MLD (RFC 2711) and padding.
   constexpr std::array<std::uint8_t, 8> router_alert{0, 0, 5, 2, 0, 0, 1, 0};
   prepare(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, static_cast<int>(interface_index), interface);
@@ -46,14 +47,14 @@ void set_ipv6_options(Fd socket, const std::string& interface, unsigned interfac
 
 UniqueFd open_report_socket(const std::string& interface, unsigned interface_index, Family family) {
   const bool is_v6 = family == Family::ipv6;
-  UniqueFd socket(::socket(static_cast<int>(family), SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                           is_v6 ? int{IPPROTO_ICMPV6} : int{IPPROTO_IGMP}));
+  Socket socket(static_cast<int>(family), SOCK_RAW | SOCK_NONBLOCK,
+                is_v6 ? int{IPPROTO_ICMPV6} : int{IPPROTO_IGMP});
   if (!socket.valid()) throw_errno("open a socket for membership reports", "for " + interface);
   if (is_v6)
     set_ipv6_options(socket, interface, interface_index);
   else
     set_ipv4_options(socket, interface, interface_index);
-  return socket;
+  return std::move(socket).take();
 }
 
 int send_report(Fd socket, unsigned interface_index, const ReportMessage& message) noexcept {

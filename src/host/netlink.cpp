@@ -28,7 +28,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/host/ethtool.hpp"
-#include "mcr/host/socket_buffer.hpp"
+#include "mcr/host/socket.hpp"
 
 namespace mcr {
 namespace {
@@ -68,14 +68,13 @@ Value value_of(const nlattr* attribute) {
 }
 
 UniqueFd open_socket(unsigned groups) {
-  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!fd.valid()) throw_errno("open", "netlink");
+  Socket socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+  if (!socket.valid()) throw_errno("open", "netlink");
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = groups;
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    throw_errno("bind", "netlink");
-  return fd;
+  if (!socket.bind(address)) throw_errno("bind", "netlink");
+  return std::move(socket).take();
 }
 
 /// One dump of `type`; false if it was interrupted and has to be repeated.
@@ -223,7 +222,7 @@ bool parse_discipline(const nlmsghdr* message, Discipline& discipline) {
 Netlink::Netlink()
     : events_(open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_TC)),
       requests_(open_socket(0)) {
-  ask_for_buffer(events_, SocketBuffer::receive, event_buffer_bytes);
+  SocketOptions(events_).ask_for_buffer(SocketBuffer::receive, event_buffer_bytes);
 }
 
 /// A dump that was given up goes on in its socket, which answers no other meanwhile (EBUSY).

@@ -1,7 +1,6 @@
 #include "mcr/program/control_socket.hpp"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/host/socket.hpp"
 
 namespace mcr {
 
@@ -33,8 +33,8 @@ sockaddr_un address_of(const std::string& path) {
   return address;
 }
 
-UniqueFd new_socket(int flags) {
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+Socket new_socket(int flags) {
+  Socket socket(AF_UNIX, SOCK_STREAM | flags);
   if (!socket.valid()) throw_errno("open control socket");
   return socket;
 }
@@ -62,17 +62,16 @@ void make_way(const std::string& path) {
 }
 
 /// Where nobody else listens, with its mode from the start.
-void bind_to(Fd socket, const std::string& path) {
+void bind_to(const Socket& socket, const std::string& path) {
   const auto address = address_of(path);
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   make_way(path);
   const auto mask = ::umask(0777 & ~socket_mode);
-  const int result =
-      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const bool bound = socket.bind(address);
   const int error = errno;
   ::umask(mask);
-  if (result != 0) throw OsError(error, "bind control socket", path);
+  if (!bound) throw OsError(error, "bind control socket", path);
 }
 
 nlohmann::json answer(std::string_view line, const ControlServer::Handler& handler) {
@@ -95,7 +94,7 @@ UniqueFd ControlServer::listen_at(Name& name) {
   bind_to(socket, name.path);
   name.bound = true;
   if (::listen(socket.get(), backlog) != 0) throw_errno("listen on control socket", name.path);
-  return socket;
+  return std::move(socket).take();
 }
 
 void ControlServer::serve(const Handler& handler) {
@@ -111,8 +110,8 @@ nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request
                           std::chrono::seconds patience) {
   const auto socket = new_socket(0);
   const timeval timeout{patience.count(), 0};
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+  socket.set(SOL_SOCKET, SO_RCVTIMEO, timeout, "set", "SO_RCVTIMEO");
+  socket.set(SOL_SOCKET, SO_SNDTIMEO, timeout, "set", "SO_SNDTIMEO");
   if (const int error = connect_to(socket, path); error != 0)
     throw Failure(error == EACCES ? ExitCode::permission : ExitCode::unavailable,
                   fmt::format("no daemon answers at {}: {}", path, errno_text(error)));

@@ -1,13 +1,13 @@
 #include "mcr/program/metrics_server.hpp"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/host/socket.hpp"
 
 namespace mcr {
 
@@ -16,17 +16,16 @@ namespace {
 constexpr int backlog = 16;
 constexpr std::size_t most_clients = 8;
 
-bool start_listening(Fd socket, const SocketAddress& address) {
-  return ::bind(socket.get(), &address.generic, address.length) == 0 &&
-         ::listen(socket.get(), backlog) == 0;
+bool start_listening(const Socket& socket, const SocketAddress& address) {
+  return socket.bind(address) && ::listen(socket.get(), backlog) == 0;
 }
 
 /// Two sockets may have one port if both say so (socket(7), SO_REUSEPORT): while one takes over
 /// from the other, and no longer.
-bool take_over(Fd socket, Fd predecessor, const SocketAddress& address) {
+bool take_over(const Socket& socket, Fd predecessor, const SocketAddress& address) {
   const auto share = [&](int on) {
-    for (const auto each : {socket, predecessor})
-      ::setsockopt(each.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    socket.try_set(SOL_SOCKET, SO_REUSEPORT, on);
+    SocketOptions(predecessor).try_set(SOL_SOCKET, SO_REUSEPORT, on);
   };
   share(1);
   const bool done = start_listening(socket, address);
@@ -40,15 +39,13 @@ bool take_over(Fd socket, Fd predecessor, const SocketAddress& address) {
 UniqueFd listen_at(const Endpoint& endpoint, Fd predecessor) {
   const auto subject = fmt::format("metrics at {}", endpoint);
   const SocketAddress address(endpoint);
-  UniqueFd socket(
-      ::socket(address.generic.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Socket socket(address.generic.sa_family, SOCK_STREAM | SOCK_NONBLOCK);
   if (!socket.valid()) throw_errno("open socket for", subject);
-  const int on = 1;
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  socket.try_set(SOL_SOCKET, SO_REUSEADDR, 1);
   const bool done = predecessor.valid() ? take_over(socket, predecessor, address)
                                         : start_listening(socket, address);
   if (!done) throw_errno("listen for", subject);
-  return socket;
+  return std::move(socket).take();
 }
 
 std::string response(std::string_view status, std::string_view more, std::string_view body) {

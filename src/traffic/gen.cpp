@@ -37,7 +37,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/host/socket_buffer.hpp"
+#include "mcr/host/socket.hpp"
 #include "mcr/traffic/streams.hpp"
 #include "mcr/traffic/test_datagram.hpp"
 
@@ -124,51 +124,46 @@ class Pace {
   std::uint64_t shared_ = 0;  ///< datagrams that wait for a later one's wake-up
 };
 
-template <typename Value>
-void set_option(Fd socket, int level, int option, const Value& value, std::string_view what) {
-  if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0)
-    throw_errno("set", what);
-}
-
-void set_up_ipv4(Fd socket, const GenOptions& options, unsigned index) {
+void set_up_ipv4(const Socket& socket, const GenOptions& options, unsigned index) {
   if (!options.streams.group.is_multicast()) {
-    set_option(socket, IPPROTO_IP, IP_UNICAST_IF, htonl(index), "IP_UNICAST_IF");
-    set_option(socket, IPPROTO_IP, IP_TTL, options.ttl, "IP_TTL");
+    socket.set(IPPROTO_IP, IP_UNICAST_IF, htonl(index), "set", "IP_UNICAST_IF");
+    socket.set(IPPROTO_IP, IP_TTL, options.ttl, "set", "IP_TTL");
     return;
   }
   ip_mreqn interface {};
   interface.imr_ifindex = static_cast<int>(index);
-  set_option(socket, IPPROTO_IP, IP_MULTICAST_IF, interface, "IP_MULTICAST_IF");
-  set_option(socket, IPPROTO_IP, IP_MULTICAST_LOOP, 0, "IP_MULTICAST_LOOP");
-  set_option(socket, IPPROTO_IP, IP_MULTICAST_TTL, options.ttl, "IP_MULTICAST_TTL");
+  socket.set(IPPROTO_IP, IP_MULTICAST_IF, interface, "set", "IP_MULTICAST_IF");
+  socket.set(IPPROTO_IP, IP_MULTICAST_LOOP, 0, "set", "IP_MULTICAST_LOOP");
+  socket.set(IPPROTO_IP, IP_MULTICAST_TTL, options.ttl, "set", "IP_MULTICAST_TTL");
 }
 
-void set_up_ipv6(Fd socket, const GenOptions& options, unsigned index) {
+void set_up_ipv6(const Socket& socket, const GenOptions& options, unsigned index) {
   if (!options.streams.group.is_multicast()) {
-    set_option(socket, IPPROTO_IPV6, IPV6_UNICAST_IF, htonl(index), "IPV6_UNICAST_IF");
-    set_option(socket, IPPROTO_IPV6, IPV6_UNICAST_HOPS, options.ttl, "IPV6_UNICAST_HOPS");
+    socket.set(IPPROTO_IPV6, IPV6_UNICAST_IF, htonl(index), "set", "IPV6_UNICAST_IF");
+    socket.set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, options.ttl, "set", "IPV6_UNICAST_HOPS");
     return;
   }
-  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_IF, index, "IPV6_MULTICAST_IF");
-  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "IPV6_MULTICAST_LOOP");
-  set_option(socket, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, options.ttl, "IPV6_MULTICAST_HOPS");
+  socket.set(IPPROTO_IPV6, IPV6_MULTICAST_IF, index, "set", "IPV6_MULTICAST_IF");
+  socket.set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, "set", "IPV6_MULTICAST_LOOP");
+  socket.set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, options.ttl, "set", "IPV6_MULTICAST_HOPS");
 }
 
 UniqueFd open_socket(const GenOptions& options, unsigned index) {
-  UniqueFd fd(::socket(static_cast<int>(options.streams.group.family()), SOCK_DGRAM | SOCK_CLOEXEC,
-                       IPPROTO_UDP));
-  if (!fd.valid()) throw_errno("open UDP socket");
-  options.streams.group.is_v6() ? set_up_ipv6(fd, options, index) : set_up_ipv4(fd, options, index);
-  set_option(fd, SOL_SOCKET, SO_SNDTIMEO, timeval{0, interrupt::latest_ns / 1000}, "SO_SNDTIMEO");
-  ask_for_buffer(fd, SocketBuffer::send, send_buffer_bytes);
-  return fd;
+  Socket socket(static_cast<int>(options.streams.group.family()), SOCK_DGRAM, IPPROTO_UDP);
+  if (!socket.valid()) throw_errno("open UDP socket");
+  options.streams.group.is_v6() ? set_up_ipv6(socket, options, index)
+                                : set_up_ipv4(socket, options, index);
+  socket.set(SOL_SOCKET, SO_SNDTIMEO, timeval{0, interrupt::latest_ns / 1000}, "set",
+             "SO_SNDTIMEO");
+  socket.ask_for_buffer(SocketBuffer::send, send_buffer_bytes);
+  return std::move(socket).take();
 }
 
-void report_queue_drops(Fd socket, bool ipv6) {
+void report_queue_drops(SocketOptions socket, bool ipv6) {
   if (ipv6)
-    set_option(socket, IPPROTO_IPV6, IPV6_RECVERR, 1, "IPV6_RECVERR");
+    socket.set(IPPROTO_IPV6, IPV6_RECVERR, 1, "set", "IPV6_RECVERR");
   else
-    set_option(socket, IPPROTO_IP, IP_RECVERR, 1, "IP_RECVERR");
+    socket.set(IPPROTO_IP, IP_RECVERR, 1, "set", "IP_RECVERR");
 }
 
 std::size_t interface_mtu(Fd socket, const std::string& name) {
@@ -202,7 +197,8 @@ class Sender {
         stride_(std::max<std::size_t>(segments_ * options.size, 1)),
         messages_(std::clamp<std::size_t>(composed_bytes / stride_, 1, max_messages)),
         sequences_(streams_.count) {
-    if (!gso_ && streams_.group.is_multicast()) report_queue_drops(fd_, streams_.group.is_v6());
+    if (!gso_ && streams_.group.is_multicast())
+      report_queue_drops(SocketOptions(fd_), streams_.group.is_v6());
     const auto index = streams_.interface_index();
     for (std::uint32_t i = 0; i < streams_.count; ++i)
       destinations_.emplace_back(Endpoint{streams_.group.plus(i), streams_.port}, index);

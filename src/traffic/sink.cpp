@@ -34,7 +34,7 @@
 #include "mcr/base/fd.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/host/group_join.hpp"
-#include "mcr/host/socket_buffer.hpp"
+#include "mcr/host/socket.hpp"
 #include "mcr/traffic/streams.hpp"
 #include "mcr/traffic/test_datagram.hpp"
 
@@ -53,11 +53,6 @@ struct SinkOptions {
   bool strict = false;
   bool json = false;
 };
-
-void set_flag(Fd socket, int level, int option, std::string_view what) {
-  const int on = 1;
-  if (::setsockopt(socket.get(), level, option, &on, sizeof on) != 0) throw_errno("set", what);
-}
 
 /// Joins every group, on as many sockets as the kernel demands; closing them leaves.
 std::vector<UniqueFd> join_all(const Streams& streams) {
@@ -86,35 +81,30 @@ std::vector<UniqueFd> join_all(const Streams& streams) {
 UniqueFd open_receiver(const Streams& streams) {
   const bool ipv6 = streams.group.is_v6();
   const auto index = streams.interface_index();
-  UniqueFd fd(
-      ::socket(static_cast<int>(streams.group.family()), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP));
-  if (!fd.valid()) throw_errno("open UDP socket");
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, streams.interface.data(),
-                   static_cast<socklen_t>(streams.interface.size())) != 0)
-    throw_errno("bind to", streams.interface);
+  Socket socket(static_cast<int>(streams.group.family()), SOCK_DGRAM, IPPROTO_UDP);
+  if (!socket.valid()) throw_errno("open UDP socket");
+  socket.bind_to_device(streams.interface);
   // Multicast goes to every socket of a shared port, unicast to one of them only.
-  if (streams.group.is_multicast()) set_flag(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
-  if (ipv6) set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
-  if (streams.count > 1 && ipv6) set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, "IPV6_RECVPKTINFO");
-  if (streams.count > 1 && !ipv6) set_flag(fd, IPPROTO_IP, IP_PKTINFO, "IP_PKTINFO");
-  set_flag(fd, SOL_UDP, UDP_GRO, "UDP_GRO");
+  if (streams.group.is_multicast()) socket.set(SOL_SOCKET, SO_REUSEADDR, 1, "set", "SO_REUSEADDR");
+  if (ipv6) socket.set(IPPROTO_IPV6, IPV6_V6ONLY, 1, "set", "IPV6_V6ONLY");
+  if (streams.count > 1 && ipv6)
+    socket.set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "set", "IPV6_RECVPKTINFO");
+  if (streams.count > 1 && !ipv6) socket.set(IPPROTO_IP, IP_PKTINFO, 1, "set", "IP_PKTINFO");
+  socket.set(SOL_UDP, UDP_GRO, 1, "set", "UDP_GRO");
   const timeval wait{0, interrupt::latest_ns / 1000};
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0)
-    throw_errno("set SO_RCVTIMEO");
+  socket.set(SOL_SOCKET, SO_RCVTIMEO, wait, "set", "SO_RCVTIMEO");
   const auto any = ipv6 ? IpAddress::v6(std::array<std::uint8_t, 16>{}) : IpAddress::v4(0U);
   const Endpoint local{streams.count > 1 ? any : streams.group, streams.port};
   const SocketAddress address(local, index);
-  if (::bind(fd.get(), &address.generic, address.length) != 0)
-    throw_errno("listen on", fmt::format("{}", local));
-  return fd;
+  if (!socket.bind(address)) throw_errno("listen on", fmt::format("{}", local));
+  return std::move(socket).take();
 }
 
 /// What the socket dropped until now: for want of room in its buffer, or for a bad UDP checksum.
 /// SO_MEMINFO rather than SO_RXQ_OVFL, which tells only with a datagram that came after.
 std::uint32_t socket_drops(Fd socket) noexcept {
   std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
-  socklen_t length = sizeof values;
-  if (::getsockopt(socket.get(), SOL_SOCKET, SO_MEMINFO, values.data(), &length) != 0) return 0;
+  if (!SocketOptions(socket).try_read(SOL_SOCKET, SO_MEMINFO, values)) return 0;
   return values[SK_MEMINFO_DROPS];
 }
 
@@ -206,7 +196,8 @@ class Sink {
         socket_(open_receiver(options.streams)),
         receiver_(socket_),
         judge_(options.streams.count) {
-    const auto granted = ask_for_buffer(socket_, SocketBuffer::receive, receive_buffer_bytes);
+    const auto granted =
+        SocketOptions(socket_).ask_for_buffer(SocketBuffer::receive, receive_buffer_bytes);
     helpers_ = join_all(options.streams);
     log::notice("sink: ready on {} for {} (streams {}, helper sockets {}, receive buffer {} KiB)",
                 options.streams.interface, options.streams.str(), options.streams.count,

@@ -11,6 +11,7 @@
 #include "catch.hpp"
 #include "mcr/base/error.hpp"
 #include "mcr/dataplane/rx.hpp"
+#include "mcr/host/socket.hpp"
 
 using namespace mcr;
 
@@ -55,7 +56,7 @@ TEST_CASE("pass_only: filters fit into whatever option memory a socket has left"
   for (unsigned room = 0; joined > 0; ++room) {
     change(socket, --joined, IPV6_LEAVE_GROUP);
     if (room < 100 || room % 7 != 0) continue;  // some 5 KiB at least
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
+    SocketOptions(socket).detach_filter();
     for (const std::size_t count : {random() % 300, random() % 300, std::size_t{0}}) {
       CAPTURE(room, count);
       CHECK_NOTHROW(pass_only("any", sockets, anywhere(random, count), {}, 14));

@@ -17,6 +17,7 @@
 #include "catch.hpp"
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
+#include "mcr/host/socket.hpp"
 
 using mcr::compile_filter;
 using mcr::FilterDestination;
@@ -748,7 +749,7 @@ TEST_CASE("filter: the kernel accepts the programs") {
               compile_filter(random_ipv6(random, count, spread, 1000), ipv6, 14, limit)}) {
           CAPTURE(count, limit, spread, program.size());
           // For a live replacement both programs have to fit; take the old one off first.
-          ::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
+          mcr::SocketOptions(socket).detach_filter();
           const auto refusal = attach(socket, program);
           // The long ones do not fit into the option memory of older kernels (optmem_max 20480).
           if (refusal != ENOMEM || limit <= 128)
