@@ -4,27 +4,14 @@
 
 #include <cstdint>
 #include <map>
-#include <string>
 #include <vector>
 
 #include "mcr/base/fd.hpp"
 #include "mcr/host/interfaces.hpp"
+#include "mcr/host/link_stats.hpp"
+#include "mcr/host/rtnetlink.hpp"
 
 namespace mcr {
-
-/// Losses outside our sockets, in packets, since the interface exists.
-struct LinkStats {
-  std::string name;
-  unsigned index = 0;
-  /// The device had no buffer for them: the host was too slow (rx_missed_errors).
-  std::uint64_t rx_missed = 0;
-  /// Lost between driver and protocol, as by a full backlog of a veth or virtio device; but also
-  /// frames of protocols that nobody here speaks (LLDP): a slow growth means nothing (rx_dropped).
-  std::uint64_t rx_dropped = 0;
-  std::uint64_t tx_dropped = 0;  ///< given up by the driver (tx_dropped)
-  std::uint64_t qdisc_drops =
-      0;  ///< by the root queueing discipline; the kernel's 32 bits, wrapping
-};
 
 class Netlink {
  public:
@@ -37,8 +24,8 @@ class Netlink {
   /// All interfaces as they are now. A later change makes fd() readable. Throws OsError.
   [[nodiscard]] Interfaces snapshot();
 
-  /// Takes the pending events without blocking; true if a new snapshot might differ from the last
-  /// (events lost to a full socket buffer count as such). Throws OsError.
+  /// Reads the pending events without blocking. Returns true if a new snapshot may differ from the
+  /// last one, also when events were lost to a full socket buffer. Throws OsError.
   bool drain();
 
   /// Sorted by index. Throws OsError.
@@ -50,6 +37,7 @@ class Netlink {
   [[nodiscard]] Interfaces read_interfaces();
   void forget_deleted(const std::vector<Interface>& links);
   [[nodiscard]] std::vector<LinkStats> read_stats();
+  [[nodiscard]] std::vector<rtnetlink::Discipline> read_disciplines();
 
   UniqueFd events_;
   UniqueFd requests_;  // none after an error
