@@ -1,21 +1,25 @@
+// Features are read and written by the generic netlink family "ethtool" (Linux 5.6, kernel document
+// networking/ethtool-netlink.rst). A request goes over a socket of its own: it is rare, and nothing
+// of an earlier one can be in the way.
+//
+// Sets of bits come as lists with names. A set with a mask lists every bit that exists and marks
+// those that are on; one without a mask lists only those that are on.
 #include "mcr/host/ethtool.hpp"
 
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
+#include <libmnl/libmnl.h>
+#include <linux/ethtool_netlink.h>
+#include <linux/genetlink.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <string_view>
-#include <vector>
 
 #include "mcr/base/error.hpp"
-#include "mcr/base/fd.hpp"
 #include "mcr/base/kernel_features.hpp"
+#include "mcr/host/socket.hpp"
 
 namespace mcr {
 
@@ -23,80 +27,144 @@ namespace {
 
 constexpr std::string_view merging_feature = "rx-gro";
 constexpr std::string_view udp_feature = "rx-udp-gro-forwarding";
+constexpr std::uint32_t sequence = 1;
 
-/// The structures of linux/ethtool.h end in arrays of unknown length: a request is words.
-using Request = std::vector<std::uint32_t>;
+using OnAttribute = std::function<void(const nlattr*)>;
 
-bool ask(const std::string& interface, void* request) {
-  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq argument{};
-  interface.copy(argument.ifr_name, sizeof argument.ifr_name - 1);
-  argument.ifr_data = static_cast<char*>(request);
-  return ::ioctl(socket.get(), SIOCETHTOOL, &argument) >= 0;
+void for_each_nested(const nlattr* nest, const OnAttribute& on_attribute) {
+  const auto call = [](const nlattr* attribute, void* data) {
+    (*static_cast<const OnAttribute*>(data))(attribute);
+    return MNL_CB_OK;
+  };
+  mnl_attr_parse_nested(nest, call, const_cast<OnAttribute*>(&on_attribute));
 }
 
-std::uint32_t count_features(const std::string& interface) {
-  Request request(sizeof(ethtool_sset_info) / 4 + 1);
-  auto* info = reinterpret_cast<ethtool_sset_info*>(request.data());
-  info->cmd = ETHTOOL_GSSET_INFO;
-  info->sset_mask = 1ULL << ETH_SS_FEATURES;
-  return ask(interface, info) && info->sset_mask != 0 ? info->data[0] : 0;
+std::string_view text_of(const nlattr* attribute) {
+  const auto* text = static_cast<const char*>(mnl_attr_get_payload(attribute));
+  return {text, ::strnlen(text, mnl_attr_get_payload_len(attribute))};
 }
 
-/// Feature names in the order of their bits.
-std::vector<std::string> feature_names(const std::string& interface) {
-  const auto count = count_features(interface);
-  Request request((sizeof(ethtool_gstrings) + std::size_t{count} * ETH_GSTRING_LEN) / 4 + 1);
-  auto* strings = reinterpret_cast<ethtool_gstrings*>(request.data());
-  strings->cmd = ETHTOOL_GSTRINGS;
-  strings->string_set = ETH_SS_FEATURES;
-  strings->len = count;
-  if (count == 0 || !ask(interface, strings)) return {};
-  std::vector<std::string> names;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const auto* name =
-        reinterpret_cast<const char*>(strings->data) + std::size_t{i} * ETH_GSTRING_LEN;
-    names.emplace_back(name, ::strnlen(name, ETH_GSTRING_LEN));
+/// A request of generic netlink, and its answer in the same memory.
+class Exchange {
+ public:
+  Exchange(std::uint16_t family, std::uint8_t command, std::uint8_t version) {
+    auto* header = mnl_nlmsg_put_header(buffer_.data());
+    header->nlmsg_type = family;
+    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    header->nlmsg_seq = sequence;
+    auto* generic =
+        static_cast<genlmsghdr*>(mnl_nlmsg_put_extra_header(header, sizeof(genlmsghdr)));
+    generic->cmd = command;
+    generic->version = version;
   }
-  return names;
-}
 
-/// Where the two features are; past the end: not known.
-struct FeatureBits {
-  std::size_t merging;
-  std::size_t udp;
-  std::size_t count;
+  [[nodiscard]] nlmsghdr* request() { return reinterpret_cast<nlmsghdr*>(buffer_.data()); }
 
-  explicit FeatureBits(const std::string& interface) {
-    const auto names = feature_names(interface);
-    count = names.size();
-    merging = udp = count;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (names[i] == merging_feature) merging = i;
-      if (names[i] == udp_feature) udp = i;
+  /// Sends the request, and calls with each attribute of the answer. Returns 0 or the errno value.
+  int run(const OnAttribute& on_attribute) {
+    const Socket socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+    if (!socket.valid()) return errno;
+    if (::send(socket.get(), request(), request()->nlmsg_len, 0) < 0) return errno;
+    while (true) {
+      const auto received = ::recv(socket.get(), buffer_.data(), buffer_.size(), 0);
+      if (received < 0 && errno == EINTR) continue;
+      if (received < 0) return errno;
+      if (const auto end = read(static_cast<int>(received), on_attribute)) return *end;
     }
   }
-  [[nodiscard]] bool known() const { return merging < count && udp < count; }
-  [[nodiscard]] std::uint32_t blocks() const { return static_cast<std::uint32_t>(count + 31) / 32; }
+
+ private:
+  /// The errno value of the acknowledgement, if it is among these messages.
+  std::optional<int> read(int left, const OnAttribute& on_attribute) {
+    const auto* message = request();
+    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+      if (message->nlmsg_seq != sequence) continue;
+      if (message->nlmsg_type == NLMSG_ERROR) {
+        nlmsgerr error{};
+        if (mnl_nlmsg_get_payload_len(message) < sizeof error) return EPROTO;
+        std::memcpy(&error, mnl_nlmsg_get_payload(message), sizeof error);
+        return -error.error;
+      }
+      const auto call = [](const nlattr* attribute, void* data) {
+        (*static_cast<const OnAttribute*>(data))(attribute);
+        return MNL_CB_OK;
+      };
+      mnl_attr_parse(message, sizeof(genlmsghdr), call, const_cast<OnAttribute*>(&on_attribute));
+    }
+    return std::nullopt;
+  }
+
+  alignas(nlmsghdr) std::array<char, 32768> buffer_{};
 };
 
-std::uint32_t mask_of(std::size_t bit) {
-  return 1U << bit % 32;
+/// The number of the family "ethtool"; 0: the kernel has none.
+std::uint16_t ethtool_family() {
+  Exchange exchange(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
+  mnl_attr_put_strz(exchange.request(), CTRL_ATTR_FAMILY_NAME, ETHTOOL_GENL_NAME);
+  std::uint16_t family = 0;
+  exchange.run([&](const nlattr* attribute) {
+    if (mnl_attr_get_type(attribute) == CTRL_ATTR_FAMILY_ID &&
+        mnl_attr_get_payload_len(attribute) >= sizeof family)
+      std::memcpy(&family, mnl_attr_get_payload(attribute), sizeof family);
+  });
+  return family;
+}
+
+void put_interface(Exchange& exchange, const std::string& interface) {
+  auto* header = mnl_attr_nest_start(exchange.request(), ETHTOOL_A_FEATURES_HEADER);
+  mnl_attr_put_strz(exchange.request(), ETHTOOL_A_HEADER_DEV_NAME, interface.c_str());
+  mnl_attr_put_u32(exchange.request(), ETHTOOL_A_HEADER_FLAGS, ETHTOOL_FLAG_OMIT_REPLY);
+  mnl_attr_nest_end(exchange.request(), header);
+}
+
+/// The names of the bits that a set lists.
+void for_each_bit(const nlattr* set, const std::function<void(std::string_view)>& on_name) {
+  for_each_nested(set, [&](const nlattr* bits) {
+    if (mnl_attr_get_type(bits) != ETHTOOL_A_BITSET_BITS) return;
+    for_each_nested(bits, [&](const nlattr* bit) {
+      for_each_nested(bit, [&](const nlattr* part) {
+        if (mnl_attr_get_type(part) == ETHTOOL_A_BITSET_BIT_NAME) on_name(text_of(part));
+      });
+    });
+  });
+}
+
+/// A bit to switch on or, without its flag VALUE, off. What is not listed stays as it is.
+void put_bit(nlmsghdr* request, std::string_view name, bool on) {
+  auto* bit = mnl_attr_nest_start(request, ETHTOOL_A_BITSET_BITS_BIT);
+  mnl_attr_put_strz(request, ETHTOOL_A_BITSET_BIT_NAME, std::string(name).c_str());
+  if (on) mnl_attr_put(request, ETHTOOL_A_BITSET_BIT_VALUE, 0, nullptr);
+  mnl_attr_nest_end(request, bit);
+}
+
+int set_gro(const std::string& interface, const GroSetting& setting) {
+  Exchange exchange(ethtool_family(), ETHTOOL_MSG_FEATURES_SET, ETHTOOL_GENL_VERSION);
+  put_interface(exchange, interface);
+  auto* request = exchange.request();
+  auto* wanted = mnl_attr_nest_start(request, ETHTOOL_A_FEATURES_WANTED);
+  auto* bits = mnl_attr_nest_start(request, ETHTOOL_A_BITSET_BITS);
+  put_bit(request, merging_feature, setting.merging);
+  put_bit(request, udp_feature, setting.udp_forwarding);
+  mnl_attr_nest_end(request, bits);
+  mnl_attr_nest_end(request, wanted);
+  return exchange.run([](const nlattr*) {});
 }
 
 }  // namespace
 
 std::map<std::string, bool> read_features(const std::string& interface) {
-  const auto names = feature_names(interface);
-  const auto blocks = static_cast<std::uint32_t>(names.size() + 31) / 32;
-  Request request((sizeof(ethtool_gfeatures) + blocks * sizeof(ethtool_get_features_block)) / 4);
-  auto* answer = reinterpret_cast<ethtool_gfeatures*>(request.data());
-  answer->cmd = ETHTOOL_GFEATURES;
-  answer->size = blocks;
+  Exchange exchange(ethtool_family(), ETHTOOL_MSG_FEATURES_GET, ETHTOOL_GENL_VERSION);
+  put_interface(exchange, interface);
   std::map<std::string, bool> features;
-  if (names.empty() || !ask(interface, answer)) return features;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    features[names[i]] = (answer->features[i / 32].active & mask_of(i)) != 0;
+  exchange.run([&](const nlattr* attribute) {
+    const auto type = mnl_attr_get_type(attribute);
+    if (type != ETHTOOL_A_FEATURES_HW && type != ETHTOOL_A_FEATURES_ACTIVE) return;
+    const bool active = type == ETHTOOL_A_FEATURES_ACTIVE;
+    for_each_bit(attribute, [&](std::string_view name) {
+      auto& feature = features[std::string(name)];
+      feature = feature || active;
+    });
+  });
   return features;
 }
 
@@ -121,21 +189,9 @@ std::optional<GroSetting> read_gro(const std::string& interface) {
 }
 
 void write_gro(const std::string& interface, const GroSetting& setting) {
-  const FeatureBits bits(interface);
-  if (!bits.known()) throw OsError(EOPNOTSUPP, "set UDP GRO", "of " + interface);
-  Request request((sizeof(ethtool_sfeatures) + bits.blocks() * sizeof(ethtool_set_features_block)) /
-                  4);
-  auto* features = reinterpret_cast<ethtool_sfeatures*>(request.data());
-  features->cmd = ETHTOOL_SFEATURES;
-  features->size = bits.blocks();
-  const auto wish = [&](std::size_t bit, bool on) {
-    auto& block = features->features[bit / 32];
-    block.valid |= mask_of(bit);
-    if (on) block.requested |= mask_of(bit);
-  };
-  wish(bits.merging, setting.merging);
-  wish(bits.udp, setting.udp_forwarding);
-  if (!ask(interface, features)) throw_errno("set UDP GRO", "of " + interface);
+  if (!read_gro(interface)) throw OsError(EOPNOTSUPP, "set UDP GRO", "of " + interface);
+  if (const int error = set_gro(interface, setting); error != 0)
+    throw OsError(error, "set UDP GRO", "of " + interface);
   if (read_gro(interface) != setting) throw OsError(EOPNOTSUPP, "set UDP GRO", "of " + interface);
 }
 

@@ -38,10 +38,10 @@ from netlab.seccomp import UNSUPPORTED, Seccomp
 from netlab.traffic import FLAWLESS, Gen, Sink, exact, faults
 from netlab.world import play
 
-# bits of linux/if_packet.h, linux/io_uring.h, linux/in.h, linux/sockios.h, asm/socket.h
+# bits of linux/if_packet.h, linux/io_uring.h, linux/in.h, linux/netlink.h, asm/socket.h
 SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VNET_HDR, PACKET_FANOUT = 263, 5, 6, 15, 18
 SO_ATTACH_FILTER, SO_SNDBUFFORCE, SO_RCVBUFFORCE = 26, 32, 33
-MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP, IP_RECVERR, SIOCETHTOOL = 42, 45, 11, 0x8946
+MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP, IP_RECVERR, NETLINK_GENERIC = 42, 45, 11, 16
 REGISTER_PROBE, REGISTER_ENABLE_RINGS, REGISTER_PBUF_RING = 8, 12, 22
 OUR_MAPPING = {2: 0x3, 3: 0x4022}  # read and write; private, anonymous, no reserve
 RING_MAPPING = {3: 0x8001}  # shared, populated
@@ -145,7 +145,7 @@ WITHOUT = (
         ("receive buffer smaller than asked for: interface=r0 asked=67108864 granted=",)),
     Row("setsockopt", option(socket.SOL_SOCKET, SO_SNDBUFFORCE), errno.EPERM,
         ("send buffer smaller than asked for: interface=r1 asked=67108864 granted=",)),
-    Row("ioctl", {1: SIOCETHTOOL}, errno.EOPNOTSUPP, ()),
+    Row("socket", {0: socket.AF_NETLINK, 2: NETLINK_GENERIC}, errno.EPROTONOSUPPORT, ()),
     Row("sched_setaffinity", {}, errno.EINVAL, ("cannot pin a worker to CPU .*: Invalid",)),
 )
 if superframes_are_described():  # GRO is of use, then

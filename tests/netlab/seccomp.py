@@ -33,7 +33,6 @@ NUMBERS = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425),
-    "ioctl": (16, 29),
     "listen": (50, 201),
     "mmap": (9, 222),
     "openat": (257, 56),
