@@ -32,10 +32,12 @@ class RcuPointer {
   RcuPointer& operator=(const RcuPointer&) = delete;
 
   /// Writer only. Replaces the value; the old one lives until reclaim() finds it unused.
+  /// Throws std::bad_alloc, and then nothing has changed.
   void publish(std::unique_ptr<const T> next) {
+    auto& retired = retired_.emplace_back();  // may throw: before a reader can see `next`
     current_.store(next.get(), std::memory_order_seq_cst);
-    const auto epoch = epoch_.fetch_add(1, std::memory_order_seq_cst) + 1;
-    retired_.push_back({epoch, std::exchange(owned_, std::move(next))});
+    retired.epoch = epoch_.fetch_add(1, std::memory_order_seq_cst) + 1;
+    retired.value = std::exchange(owned_, std::move(next));
   }
 
   /// Writer only. Frees what no reader can still see; true when nothing old is left.
@@ -66,7 +68,7 @@ class RcuPointer {
     std::atomic<std::uint64_t> epoch{offline_mark};
   };
   struct Retired {
-    std::uint64_t epoch;
+    std::uint64_t epoch = 0;
     std::unique_ptr<const T> value;
   };
 

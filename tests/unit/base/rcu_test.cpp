@@ -2,7 +2,9 @@
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <latch>
+#include <new>
 #include <random>
 #include <thread>
 #include <vector>
@@ -11,6 +13,25 @@
 
 using mcr::RcuPointer;
 using namespace std::chrono_literals;
+
+namespace {
+
+/// While true, this thread gets no memory.
+thread_local bool out_of_memory = false;
+
+}  // namespace
+
+void* operator new(std::size_t bytes) {
+  void* memory = out_of_memory ? nullptr : std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t /*bytes*/) noexcept {
+  std::free(memory);
+}
 
 namespace {
 
@@ -145,6 +166,31 @@ TEST_CASE("a reader that is offline is not waited for") {
   CHECK_FALSE(tables.wait_until_reclaimed(1ms));
   reader.offline();
   CHECK(tables.wait_until_reclaimed(1ms));
+}
+
+TEST_CASE("a publication that finds no memory changes nothing") {
+  Tables tables(std::make_unique<Table>(1), 1);
+  Tables::Reader reader(tables, 0);
+  reader.online();
+  bool refused = false;
+  // The list of old values asks for memory now and then.
+  for (std::uint64_t generation = 2; generation < 1000 && !refused; ++generation) {
+    const auto& held = reader.current();
+    auto next = std::make_unique<Table>(generation);
+    out_of_memory = true;
+    try {
+      tables.publish(std::move(next));
+    } catch (const std::bad_alloc&) {
+      refused = true;
+    }
+    out_of_memory = false;
+    REQUIRE(held.whole());
+    REQUIRE(reader.current().whole());
+    REQUIRE(reader.current().generation() == tables.latest().generation());
+  }
+  CHECK(refused);
+  reader.quiescent();
+  CHECK(tables.reclaim());
 }
 
 TEST_CASE("a reader that stands still holds up only what was replaced since it was quiescent") {
