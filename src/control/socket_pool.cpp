@@ -125,12 +125,9 @@ void SocketPool::open_rx_slot(const TableRx& wanted, const Config& config) {
   }
   rx.before = received(wanted.slot);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    auto& cell = workers_[i]->sockets().rx[wanted.slot];
     const auto& [socket, ring] = rx.sockets[i];
-    cell.socket = socket;
-    cell.blocks = ring ? BlockReader(ring->blocks()) : BlockReader();
-    cell.link_header = wanted.link_header;
-    cell.failures.store(0, std::memory_order_relaxed);
+    workers_[i]->sockets().rx[wanted.slot].assign(socket, ring ? ring->blocks() : Blocks(),
+                                                  wanted.link_header);
   }
   resize_buffer(rx, config);
   rx_.emplace(wanted.slot, std::move(rx));
@@ -156,7 +153,7 @@ void SocketPool::open_tx_slot(const TableTx& wanted, const Config& config) {
     fixed_ports_.try_emplace(tx.source_port, tx.source_port);
   for (const auto& worker : workers_) {
     tx.sockets.push_back(open_tx_socket(wanted.interface, wanted.key));
-    worker->sockets().tx[wanted.slot].socket = tx.sockets.back();
+    worker->sockets().assign_tx(wanted.slot, tx.sockets.back());
   }
   resize_buffer(wanted.slot, tx, config);
   tx_.emplace(wanted.slot, std::move(tx));

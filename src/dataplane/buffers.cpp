@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "mcr/base/error.hpp"
-#include "mcr/base/kernel_features.hpp"
+#include "mcr/dataplane/zerocopy_features.hpp"
 
 namespace mcr {
 
@@ -34,10 +34,10 @@ Buffers::Buffers(Ring& ring)
   io_uring_buf_ring_advance(ring_, static_cast<int>(count_));
 }
 
-/// Messages of several pieces may come from registered memory since Linux 6.15. No huge pages: of
+/// No huge pages: of
 /// a piece inside of one, the kernel charges the send buffer all that lies before it, too.
 void Buffers::register_memory(Ring& ring) noexcept {
-  if (!kernel_is_at_least(6, 15)) return;
+  if (!zerocopy_features().registered_pieces) return;
   ::madvise(memory_.data(), most * size, MADV_NOHUGEPAGE);
   for (auto count = most; count >= least_registered && !registered_; count /= 2) {
     const iovec all{memory_.data(), count * size};

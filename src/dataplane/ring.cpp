@@ -4,13 +4,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 
 #include "mcr/base/error.hpp"
 
 namespace mcr {
 
 namespace {
+
+/// For one place in a full queue. EINTR and EAGAIN are over by then, or will last.
+constexpr int submissions_at_most = 16;
 
 std::string why_unavailable(int error) {
   if (error == ENOSYS)
@@ -50,19 +52,13 @@ void Ring::enable() {
   throw OsError(error, "enable io_uring");
 }
 
-bool Ring::supports(int opcode) noexcept {
-  const std::unique_ptr<io_uring_probe, decltype(&io_uring_free_probe)> probe(
-      io_uring_get_probe_ring(&ring_), io_uring_free_probe);
-  return probe != nullptr && io_uring_opcode_supported(probe.get(), opcode) != 0;
-}
-
-io_uring_sqe& Ring::request() noexcept {
+io_uring_sqe* Ring::request() noexcept {
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
-  while (entry == nullptr) {
+  for (int left = submissions_at_most; entry == nullptr && left != 0; --left) {
     submit();
     entry = io_uring_get_sqe(&ring_);
   }
-  return *entry;
+  return entry;
 }
 
 // Errors of io_uring_enter(2) here are EINTR, EAGAIN and EBUSY: passing, and asked again by the

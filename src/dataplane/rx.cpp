@@ -183,27 +183,30 @@ void Rx::stop() noexcept {
 
 void Rx::arm(std::uint16_t slot) noexcept {
   const auto& [socket, blocks, link_header, busy, failures] = sockets_.rx[slot];
-  auto& request = ring_.request();
+  sockets_.rx[slot].busy.store(true, std::memory_order_relaxed);
+  ended_.reset(slot);
+  auto* request = ring_.request();
+  starved_.set(slot, request == nullptr);
+  if (request == nullptr) return;
   if (blocks.blocks() != 0) {
-    io_uring_prep_poll_multishot(&request, socket.get(), POLLIN);
+    io_uring_prep_poll_multishot(request, socket.get(), POLLIN);
     if (std::ranges::find(rings_, slot) == rings_.end()) rings_.push_back(slot);
   } else {
-    io_uring_prep_recvmsg_multishot(&request, socket.get(), &header_, 0);
-    request.flags |= IOSQE_BUFFER_SELECT;
-    request.buf_group = Buffers::group;
+    io_uring_prep_recvmsg_multishot(request, socket.get(), &header_, 0);
+    request->flags |= IOSQE_BUFFER_SELECT;
+    request->buf_group = Buffers::group;
   }
-  request.user_data = Token{.op = Op::receive, .slot = slot}.bits();
+  request->user_data = Token{.op = Op::receive, .slot = slot}.bits();
   armed_.set(slot);
-  starved_.reset(slot);
-  ended_.reset(slot);
-  sockets_.rx[slot].busy.store(true, std::memory_order_relaxed);
 }
 
 void Rx::cancel(std::uint16_t slot) noexcept {
   const auto target = Token{.op = Op::receive, .slot = slot};
-  auto& request = ring_.request();
-  io_uring_prep_cancel64(&request, target.bits(), 0);
-  request.user_data = Token{.op = Op::cancel, .slot = slot}.bits();
+  auto* request = ring_.request();
+  uncancelled_.set(slot, request == nullptr);
+  if (request == nullptr) return;
+  io_uring_prep_cancel64(request, target.bits(), 0);
+  request->user_data = Token{.op = Op::cancel, .slot = slot}.bits();
 }
 
 void Rx::complete(Token token, const io_uring_cqe& completion) noexcept {
@@ -301,6 +304,13 @@ void Rx::count_unreadable(std::uint16_t slot) noexcept {
 }
 
 void Rx::rearm() noexcept {
+  for (std::uint16_t slot = 0; uncancelled_.any() && slot < slots::rx; ++slot) {
+    if (!uncancelled_[slot]) continue;
+    if (wanted_[slot] || !armed_[slot])
+      uncancelled_.reset(slot);
+    else
+      cancel(slot);
+  }
   if (starved_.none() || buffers_.available() < buffers_.count() / 8) return;
   for (std::uint16_t slot = 0; slot < slots::rx; ++slot)
     if (starved_[slot]) arm(slot);

@@ -35,14 +35,13 @@
 #include <cstring>
 #include <numeric>
 
-#include "mcr/base/kernel_features.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/dataplane/zerocopy_features.hpp"
 
 namespace mcr {
 
 namespace {
 
-constexpr std::uint16_t report_usage = 1U << 3U;  // IORING_SEND_ZC_REPORT_USAGE, Linux 6.2
 constexpr std::uint32_t page = 4096;
 constexpr std::uint32_t no_page_limit = gso_limits::pieces * gso_limits::pages;
 
@@ -60,10 +59,10 @@ Tx::Tx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& count
       shared_(sockets),
       counters_(counters),
       mode_(mode),
-      zerocopy_supported_(mode == Mode::bulk && ring.supports(IORING_OP_SENDMSG_ZC)),
+      zerocopy_supported_(mode == Mode::bulk && zerocopy_features().supported),
       zerocopy_flags_(static_cast<std::uint16_t>(
-          (kernel_is_at_least(6, 2) ? report_usage : 0U) |
-          (buffers.registered() ? std::uint16_t{IORING_RECVSEND_FIXED_BUF} : 0U))),
+          (zerocopy_features().reports_usage ? zerocopy_flags::report_usage : 0U) |
+          (buffers.registered() ? zerocopy_flags::registered_buffer : 0U))),
       queues_(slots::tx),
       free_(messages) {
   std::iota(free_.begin(), free_.end(), 0);
@@ -74,10 +73,24 @@ Tx::Tx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& count
 
 // ---- Building messages
 
-Tx::TxPath Tx::path_of(const TableOutput& output, const Packet& packet) noexcept {
+/// A sender that has got a socket of its own goes on by the raw one until nothing of its own waits
+/// there: it would overtake itself.
+Tx::TxPath Tx::path_of(const TableOutput& output, const Packet& packet) const noexcept {
   if (!output.raw) return {output.tx_slot, false};
   const auto* sender = sender_tx(output, packet.source.port);
-  return sender == nullptr ? TxPath{output.tx_slot, true} : TxPath{sender->tx_slot, false};
+  if (sender == nullptr || raw_unresolved_[raw_place(output.tx_slot, packet.source.port)] != 0)
+    return {output.tx_slot, true};
+  return {sender->tx_slot, false};
+}
+
+std::size_t Tx::raw_place(std::uint16_t tx_slot, std::uint16_t source_port) noexcept {
+  return (source_port ^ tx_slot * 41U) % raw_places;
+}
+
+std::size_t Tx::raw_place(const Message& message) noexcept {
+  std::uint16_t source_port = 0;  // as make_udp_header() wrote it
+  std::memcpy(&source_port, message.udp_header.data(), sizeof source_port);
+  return raw_place(message.tx_slot, ntohs(source_port));
 }
 
 void Tx::note_sender(const TxPath& path, const Packet& packet) noexcept {
@@ -93,11 +106,26 @@ bool Tx::gathers(const TableOutput& output, const TxPath& path,
          packet.segment <= output.unfragmented && packet.segment != 0;
 }
 
-bool Tx::has_room(const TableOutput& output, const Packet& packet) const noexcept {
+/// Nothing that was learned outlives a table: under the next one the slot may be another output's.
+Tx::OutputState& Tx::state_of(const TableOutput& output) noexcept {
+  auto& state = outputs_[output.slot];
+  if (state.generation != generation_) state = {.generation = generation_};
+  return state;
+}
+
+void Tx::use_table(const RuleTable& table) noexcept {
+  if (table.generation() == table_in_use_) return;
+  table_in_use_ = table.generation();
+  ++generation_;
+  for (auto& queue : queues_)
+    queue.takes_segments = false;
+}
+
+bool Tx::has_room(const TableOutput& output, const Packet& packet) noexcept {
   if (output.tx_slot == TableOutput::no_tx_slot) return true;
   const auto path = path_of(output, packet);
   const auto& queue = queues_[path.tx_slot];
-  const bool single = !gathers(output, path, packet) || outputs_[output.slot].unsegmented_left != 0;
+  const bool single = !gathers(output, path, packet) || state_of(output).unsegmented_left != 0;
   const auto each = single ? 1 : gso::datagrams_per_message(packet.segment);
   const auto needed = (packet.datagrams + each - 1) / each;
   return needed <= free_count_ && queue.waiting.count + needed <= queue_limit;
@@ -116,7 +144,7 @@ void Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buff
 
   const auto path = path_of(output, packet);
   if (output.raw) note_sender(path, packet);
-  auto& state = outputs_[output.slot];
+  auto& state = state_of(output);
   const bool gather = gathers(output, path, packet) && state.unsegmented_left == 0;
   if (state.unsegmented_left != 0) --state.unsegmented_left;
   const auto each = gather ? gso::datagrams_per_message(packet.segment) : 1;
@@ -145,7 +173,6 @@ void Tx::add_run(const TableOutput& output, const TxPath& path, const SendHeader
   const bool zerocopy =
       state.copies_left == 0 && run.segment >= zerocopy_piece_minimum && !Buffers::is_block(buffer);
   const auto page_limit = zerocopy ? gso_limits::pages : no_page_limit;
-  if (std::exchange(state.generation, generation_) != generation_) state.open_plus_one = 0;
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
     if (gso::can_append(open.shape, run, page_limit) &&
@@ -173,6 +200,7 @@ void Tx::add_raw(const TableOutput& output, const TxPath& path, const SendHeader
   message->raw = message->copy_only = true;
   message->udp_header =
       make_udp_header(source, send_header.destination.endpoint(), {data, run.bytes});
+  ++raw_unresolved_[raw_place(*message)];
   message->destination.v4.sin_port = 0;  // where IPv6's is, too: a raw socket takes no other
   append(*message, run, data, buffer);
   ++complete_;
@@ -284,11 +312,13 @@ bool Tx::flush_slot(std::uint16_t tx_slot) noexcept {
       if (queue.with_kernel == 0) await_writable(tx_slot);
       break;
     }
+    auto* request = ring_.request();
+    if (request == nullptr) break;
     const bool again = queue.returned.count != 0;
     const auto index = pop(again ? queue.returned : queue.waiting);
     if (!again) queue.waiting_pieces -= pool_[index].shape.pieces;
     queue.charged += charge_of(pool_[index].shape);
-    send(index);
+    send(index, *request);
     if (is_trial(pool_[index])) break;
   }
   return queue.with_kernel != 0 || queue.blocked;
@@ -309,12 +339,13 @@ bool Tx::has_send_buffer(std::uint16_t tx_slot) noexcept {
 
 void Tx::await_writable(std::uint16_t tx_slot) noexcept {
   auto& queue = queues_[tx_slot];
+  auto* request = ring_.request();
+  if (request == nullptr) return;
+  io_uring_prep_poll_add(request, shared_.tx[tx_slot].socket.get(), POLLOUT);
+  request->user_data = Token{.op = Op::writable, .slot = tx_slot}.bits();
   queue.blocked = true;
   leave_blocks(queue.returned);
   queue.waiting_pieces -= leave_blocks(queue.waiting);
-  auto& request = ring_.request();
-  io_uring_prep_poll_add(&request, shared_.tx[tx_slot].socket.get(), POLLOUT);
-  request.user_data = Token{.op = Op::writable, .slot = tx_slot}.bits();
 }
 
 /// Whether it goes in a way of which it is not known yet that the kernel takes it.
@@ -356,7 +387,7 @@ void Tx::unpin(const Message& message) noexcept {
   }
 }
 
-void Tx::send(Index index) noexcept {
+void Tx::send(Index index, io_uring_sqe& request) noexcept {
   auto& message = pool_[index];
   auto& state = outputs_[message.output_slot];
   if (state.open_plus_one == index + 1) state.open_plus_one = 0;
@@ -388,7 +419,6 @@ void Tx::send(Index index) noexcept {
   auto& queue = queues_[message.tx_slot];
   const Fd socket = shared_.tx[message.tx_slot].socket;
   message.zerocopy = worth_zerocopy(message);
-  auto& request = ring_.request();
   if (message.zerocopy) {
     pin(message);
     io_uring_prep_sendmsg_zc(&request, socket.get(), &message.header, MSG_DONTWAIT);

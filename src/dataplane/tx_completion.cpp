@@ -165,8 +165,8 @@ void Tx::split(Index index) noexcept {
     }
   }
   // The parts are in flight in its place; what found no message is lost.
-  counters_.outputs[message.output_slot].in_flight.subtract(message.shape.datagrams - done);
   count_drop(message.output_slot, OutputDrop::no_memory, message.shape.datagrams - done);
+  counters_.outputs[message.output_slot].in_flight.subtract_last(message.shape.datagrams - done);
   message.shape.datagrams = 0;
   on_result(message);
   activate(message.tx_slot);
@@ -179,7 +179,8 @@ void Tx::drop(Message& message, OutputDrop reason) noexcept {
 
 void Tx::on_result(Message& message) noexcept {
   message.answered = true;
-  counters_.outputs[message.output_slot].in_flight.subtract(message.shape.datagrams);
+  if (message.raw) --raw_unresolved_[raw_place(message)];
+  counters_.outputs[message.output_slot].in_flight.subtract_last(message.shape.datagrams);
   auto& unresolved = shared_.tx[message.tx_slot].unresolved;
   unresolved.store(unresolved.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 }
@@ -213,7 +214,7 @@ void Tx::learn(const Message& message) noexcept {
   auto& counters = counters_.outputs[message.output_slot];
   auto& state = outputs_[message.output_slot];
   const bool spared = message.zerocopy && !message.was_copied;
-  (spared ? counters.zerocopy : counters.copied).add(message.shape.datagrams);
+  (spared ? counters.zerocopy : counters.copied).add_last(message.shape.datagrams);
   if (!message.zerocopy) return;
   if (spared) {
     state.copied_in_a_row = 0;

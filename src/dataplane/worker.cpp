@@ -98,13 +98,12 @@ void Worker::run(std::promise<void> ready) noexcept {
 }
 
 void Worker::loop() noexcept {
-  await_wake();
   rules_.online();
   while (!stopping_.load(std::memory_order_acquire)) {
     exchange();
-    const RuleTable& table = rules_.current();  // once per batch
-    if (table.generation() != table_in_use_) use_table(table);
     reap();
+    const RuleTable& table = rules_.current();  // once per batch
+    if (woken_ || table.generation() != table_in_use_) use_table(table);
     if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
     now_ns_ = monotonic_ns();
     forward_batch(table);
@@ -118,7 +117,8 @@ void Worker::loop() noexcept {
 
 /// Hands over what is to be sent; sleeps only when there is nothing else to do.
 void Worker::exchange() noexcept {
-  if (tx_.flush() || !rx_.empty()) return ring_.submit();
+  if (!awaits_wake_) await_wake();
+  if (tx_.flush() || !rx_.empty() || woken_) return ring_.submit();
   rules_.offline();
   ring_.submit_and_wait();
   rules_.online();
@@ -133,9 +133,10 @@ void Worker::fill_batch() noexcept {
 }
 
 void Worker::use_table(const RuleTable& table) noexcept {
+  woken_ = false;
   table_in_use_ = table.generation();
   rx_.use_table(table);
-  tx_.use_table();
+  tx_.use_table(table);
 }
 
 void Worker::reap() noexcept {
@@ -150,8 +151,8 @@ void Worker::reap() noexcept {
         tx_.complete(token, completion);
         break;
       case Op::wake:
-        table_in_use_ = ~std::uint64_t{0};
-        await_wake();
+        awaits_wake_ = false;
+        woken_ = true;
         break;
       case Op::cancel:
         break;
@@ -261,9 +262,11 @@ void Worker::make_room(const TableOutput& output, const Packet& packet) noexcept
 }
 
 void Worker::await_wake() noexcept {
-  auto& request = ring_.request();
-  io_uring_prep_read(&request, wake_.get(), &wakes_, sizeof wakes_, 0);
-  request.user_data = Token{.op = Op::wake}.bits();
+  auto* request = ring_.request();
+  if (request == nullptr) return;
+  io_uring_prep_read(request, wake_.get(), &wakes_, sizeof wakes_, 0);
+  request->user_data = Token{.op = Op::wake}.bits();
+  awaits_wake_ = true;
 }
 
 void Worker::wind_down() noexcept {

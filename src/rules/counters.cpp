@@ -5,8 +5,10 @@
 namespace mcr {
 
 bool at_rest(const OutputCounters& counters) noexcept {
-  return counters.in_flight.get() == 0 &&
-         counters.tx_datagrams.get() == counters.zerocopy.get() + counters.copied.get();
+  // In this order: once nothing is in flight, tx_datagrams grows no more.
+  if (counters.in_flight.get_last() != 0) return false;
+  const auto sent = counters.tx_datagrams.get();
+  return sent == counters.zerocopy.get_last() + counters.copied.get_last();
 }
 
 Endpoint LastSource::get() const noexcept {

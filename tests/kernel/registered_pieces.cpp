@@ -1,10 +1,11 @@
 // Fact: from Linux 6.15 on SENDMSG_ZC takes several pieces from a registered buffer
 // (IORING_RECVSEND_FIXED_BUF), with UDP_SEGMENT, and charges none of it to RLIMIT_MEMLOCK; pieces
-// outside of the buffer give EFAULT. Before, the flag gives EINVAL.
+// outside of the buffer give EFAULT. Before, the flag gives EINVAL. The probe tells one from the
+// other.
 #include <netinet/udp.h>
 #include <sys/resource.h>
 
-#include "mcr/base/kernel_features.hpp"
+#include "mcr/dataplane/zerocopy_features.hpp"
 #include "uring.hpp"
 
 namespace {
@@ -36,7 +37,7 @@ int main() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_MEMLOCK, &none);
 
-  const bool known = mcr::kernel_is_at_least(6, 15);
+  const bool known = mcr::zerocopy_features().registered_pieces;
   const int inside = send(uring, socket, memory + 100, memory + 8 * page);
   world::expect(inside == (known ? static_cast<int>(2 * piece) : -EINVAL),
                 fmt::format("two pieces of a registered buffer: {}", inside));

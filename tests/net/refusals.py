@@ -192,7 +192,8 @@ AFTERWARDS = (
         ("step=\"narrow packet filter\" subject=r2 error=\"attach packet filter on r2: Oper",)),
     Row("setsockopt", option(socket.IPPROTO_IP, MCAST_LEAVE_GROUP), errno.ENOBUFS,
         ("leave failed: group=239.1.1.2 interface=r2 error=\"No buffer space",)),
-    Row("ioctl", {1: SIOCETHTOOL}, errno.EPERM, ("UDP GRO not put back: interface=r2",)),
+    Row("socket", {0: socket.AF_NETLINK, 2: NETLINK_GENERIC}, errno.EPERM,
+        ("UDP GRO not put back: interface=r2",)),
 )
 
 CALLS = sorted({row.call for row in (*START, *WITHOUT, *GROWTH, *METRICS, *JOINS, *AFTERWARDS)} | {"accept4"})

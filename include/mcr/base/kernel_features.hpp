@@ -1,4 +1,9 @@
-// The running kernel's version, for what can only be asked for by doing it.
+// The running kernel's version, for what cannot be probed. Its users, and why they ask:
+//   takes_segments (6.11)             a probe needs a link without checksum offload, and
+//                                     CAP_NET_ADMIN to make one; a wrong answer costs a refused
+//                                     send
+//   superframes_are_described (6.2)   a probe needs a superframe that arrives by some link
+// What io_uring can do is probed (dataplane/zerocopy_features.hpp).
 #pragma once
 
 namespace mcr {

@@ -39,11 +39,10 @@ class Ring {
   /// Makes the calling thread the ring's only user from here on. Throws OsError.
   void enable();
 
-  /// Whether the kernel knows this request type (IORING_OP_*).
-  [[nodiscard]] bool supports(int opcode) noexcept;
-
   /// A request to fill in, token last; submits first when the queue is full. Valid until then.
-  io_uring_sqe& request() noexcept;
+  /// Null: the queue is full and the kernel takes nothing for now. Then the caller keeps what it
+  /// has and asks again in its next round.
+  [[nodiscard]] io_uring_sqe* request() noexcept;
 
   /// Hands all requests to the kernel and takes its completions, without waiting.
   void submit() noexcept;

@@ -80,7 +80,8 @@ class Rx {
   /// While empty(): sockets that have ended are given back to control.
   void release_idle_sockets() noexcept;
 
-  /// Arms again what ended for want of buffers, if enough have come back.
+  /// Arms again what ended for want of buffers, if enough have come back; asks again for what the
+  /// ring had no room for.
   void rearm() noexcept;
   /// Whether some slot still has a receive armed.
   [[nodiscard]] bool busy() const noexcept { return armed_.any(); }
@@ -116,8 +117,9 @@ class Rx {
   msghdr header_{};
   std::bitset<slots::rx> wanted_;
   std::bitset<slots::rx> armed_;
-  std::bitset<slots::rx> starved_;  ///< wait for buffers
-  std::bitset<slots::rx> ended_;    ///< and not wanted any more
+  std::bitset<slots::rx> starved_;      ///< wait for buffers, or for room in the ring
+  std::bitset<slots::rx> uncancelled_;  ///< not wanted, and the cancellation found no room
+  std::bitset<slots::rx> ended_;        ///< and not wanted any more
   Queue frames_;
   std::vector<std::uint16_t> rings_;  ///< sockets with a ring
   std::size_t turn_ = 0;              ///< in rings_: whose block is being read

@@ -45,12 +45,12 @@ class Tx {
 
   Tx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& counters, Mode mode);
 
-  /// A new table: what was gathered by the old one stays as it is.
-  void use_table() noexcept { ++generation_; }
+  /// What was gathered by the table before stays as it is.
+  void use_table(const RuleTable& table) noexcept;
 
   /// Whether add() finds room for this packet without losing any of it. If not: flush(), submit
   /// and reap, which gives room unless the egress is stuck.
-  [[nodiscard]] bool has_room(const TableOutput& output, const Packet& packet) const noexcept;
+  [[nodiscard]] bool has_room(const TableOutput& output, const Packet& packet) noexcept;
 
   /// Takes a copy of the packet's datagrams for this output: gathers them into messages, or counts
   /// a drop. `buffer` holds the payload; each message keeps a reference of its own.
@@ -144,14 +144,14 @@ class Tx {
     std::uint32_t buffers_;
   };
 
-  /// Of one output, found by its counter slot.
+  /// Of one output, found by its counter slot. All of it belongs to one table.
   struct OutputState {
-    std::uint32_t generation;  ///< of the table that `open_plus_one` was gathered by
-    Index open_plus_one;       ///< message that still gathers; 0: none
-    std::uint8_t copied_in_a_row;
-    std::uint16_t copies_left;       ///< send so many without trying zero-copy
-    std::uint16_t unsegmented_left;  ///< send so many datagrams each on its own
-    bool takes_segments;             ///< a segmented message was not refused as such
+    std::uint32_t generation = 0;  ///< of generation_
+    Index open_plus_one = 0;       ///< message that still gathers; 0: none
+    std::uint8_t copied_in_a_row = 0;
+    std::uint16_t copies_left = 0;       ///< send so many without trying zero-copy
+    std::uint16_t unsegmented_left = 0;  ///< send so many datagrams each on its own
+    bool takes_segments = false;         ///< a segmented message was not refused as such
   };
 
   /// Where a packet leaves from an output.
@@ -161,7 +161,11 @@ class Tx {
   };
 
   // Building messages.
-  [[nodiscard]] static TxPath path_of(const TableOutput& output, const Packet& packet) noexcept;
+  [[nodiscard]] TxPath path_of(const TableOutput& output, const Packet& packet) const noexcept;
+  [[nodiscard]] static std::size_t raw_place(std::uint16_t tx_slot,
+                                             std::uint16_t source_port) noexcept;
+  [[nodiscard]] static std::size_t raw_place(const Message& message) noexcept;
+  [[nodiscard]] OutputState& state_of(const TableOutput& output) noexcept;
   void note_sender(const TxPath& path, const Packet& packet) noexcept;
   [[nodiscard]] bool gathers(const TableOutput& output, const TxPath& path,
                              const Packet& packet) const noexcept;
@@ -184,7 +188,7 @@ class Tx {
   bool flush_slot(std::uint16_t tx_slot) noexcept;
   [[nodiscard]] bool has_send_buffer(std::uint16_t tx_slot) noexcept;
   void await_writable(std::uint16_t tx_slot) noexcept;
-  void send(Index index) noexcept;
+  void send(Index index, io_uring_sqe& request) noexcept;
   [[nodiscard]] bool worth_zerocopy(const Message& message) noexcept;
   [[nodiscard]] bool is_trial(const Message& message) const noexcept;
   void pin(const Message& message) noexcept;
@@ -215,8 +219,9 @@ class Tx {
   const Mode mode_;
   bool zerocopy_supported_;
   const std::uint16_t zerocopy_flags_;
-  std::uint32_t generation_ = 0;
-  SendHeader filled_;  ///< of the packet in add(), where the output's per_packet_fields
+  std::uint64_t table_in_use_ = 0;
+  std::uint32_t generation_ = 0;  ///< counts the tables in use, one after the other
+  SendHeader filled_;             ///< of the packet in add(), where the output's per_packet_fields
   /// After the kernel had no memory to pin all outputs copy so many messages; each time twice as
   /// many, until zero-copy has gone well for long.
   std::uint32_t copies_left_ = 0;
@@ -225,6 +230,10 @@ class Tx {
   Mapping<Message> pool_{messages};
   Mapping<OutputState> outputs_{slots::outputs};
   std::vector<SlotQueue> queues_;
+  /// Raw messages without a result, by a hash of tx slot and source port: of two senders that share
+  /// a place one may change its socket later than it could.
+  static constexpr std::size_t raw_places = 1024;
+  std::vector<std::uint16_t> raw_unresolved_ = std::vector<std::uint16_t>(raw_places);
   std::vector<Index> free_;  ///< its first free_count_ are free
   std::uint32_t free_count_ = messages;
   std::vector<std::uint16_t> active_;  ///< ports with something waiting

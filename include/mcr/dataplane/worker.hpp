@@ -60,6 +60,8 @@ class Worker {
   }
 
  private:
+  friend struct WorkerRound;  // drives a round by hand, in bench/dataplane.cpp
+
   void run(std::promise<void> ready) noexcept;
   void loop() noexcept;
   void exchange() noexcept;
@@ -94,6 +96,8 @@ class Worker {
   std::uint64_t now_ns_ = 0;                        ///< CLOCK_MONOTONIC at the start of this batch
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;
+  bool awaits_wake_ = false;  ///< a read of wake_ is with the kernel
+  bool woken_ = false;        ///< since use_table(): the next round must not sleep
   std::atomic<std::uint64_t> rounds_{0};
   std::atomic<std::uint32_t> batch_wait_us_{0};
   std::atomic<bool> stopping_{false};

@@ -1,7 +1,7 @@
-// The sockets of one worker, by port number: how control hands sockets to a worker and takes them
-// back. Control fills a cell before it publishes a table that names the port, and clears it when
-// the worker has let go; in between the cell does not change. On the way back, what a worker tells
-// of senders' sockets.
+// The sockets of one worker, by slot: how control hands sockets to a worker and takes them back.
+// Control assigns a slot before it publishes a table that names it, and again only when the worker
+// has let go of it; in between the slot does not change. Nothing of a slot's last owner is left for
+// the next one. On the way back, what a worker tells of senders' sockets.
 #pragma once
 
 #include <array>
@@ -22,6 +22,14 @@ struct RxSlot {
   std::atomic<bool> busy{false};
   /// Written by the worker: receiving failed this often in a row; it tries again when woken.
   std::atomic<std::uint32_t> failures{0};
+
+  /// Control thread. `ring`: empty if the socket has none. Both are borrowed.
+  void assign(Fd new_socket, Blocks ring, std::uint8_t link_header_bytes) noexcept {
+    socket = new_socket;
+    blocks = BlockReader(ring);
+    link_header = link_header_bytes;
+    failures.store(0, std::memory_order_relaxed);
+  }
 };
 
 struct TxSlot {
@@ -34,7 +42,7 @@ struct TxSlot {
   std::atomic<bool> used{false};
 };
 
-/// The last source sockets that were sent by a raw tx slot: one worker notes them, control takes
+/// The last source ports that were sent by a raw tx slot: one worker notes them, control takes
 /// them. Each has its one place; of two that share it the later one stays, until the other comes
 /// again.
 class SenderNotes {
@@ -48,6 +56,14 @@ class SenderNotes {
   void add(Note note) noexcept {
     notes_[(note.source_port ^ note.tx_slot) % notes_.size()].store(
         std::uint32_t{note.tx_slot} << 16U | note.source_port, std::memory_order_relaxed);
+  }
+
+  /// Forgets what was noted of this slot.
+  void forget(std::uint16_t tx_slot) noexcept {
+    for (auto& place : notes_) {
+      auto bits = place.load(std::memory_order_relaxed);
+      if (bits >> 16U == tx_slot) place.compare_exchange_strong(bits, 0, std::memory_order_relaxed);
+    }
   }
 
   /// Calls handle(note) for each that came since.
@@ -68,6 +84,13 @@ struct WorkerSockets {
   std::array<RxSlot, slots::rx> rx;
   std::array<TxSlot, slots::tx> tx;
   SenderNotes sender_notes;
+
+  /// Control thread. Borrows the socket.
+  void assign_tx(std::uint16_t slot, Fd socket) noexcept {
+    tx[slot].socket = socket;
+    tx[slot].used.store(false, std::memory_order_relaxed);
+    sender_notes.forget(slot);
+  }
 };
 
 }  // namespace mcr

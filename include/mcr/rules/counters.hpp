@@ -1,5 +1,15 @@
 // What a worker counts: one writer, any reader, no lock.
 // Indexed by slot; slots are handed out by control (slot_allocator.hpp) and outlive a table.
+//
+// Which memory order each counter needs. Its writer is the only one, so it adds by a load and a
+// store. A reader that shows values needs no order: all is relaxed. A reader that clears a slot for
+// its next owner must know that the writer will write there no more:
+//   rule, rx     the writer writes only while it holds a table that names the slot; RcuPointer's
+//                grace period orders that (base/rcu.hpp).
+//   output       sends may end long after that. The writer's last write for a datagram that was
+//                dropped is in_flight, for one that was sent zerocopy or copied. These three are
+//                released (add_last, subtract_last) and acquired (get_last), so that at_rest() sees
+//                everything that was written before. Everything else stays relaxed.
 #pragma once
 
 #include <array>
@@ -13,14 +23,21 @@
 
 namespace mcr {
 
-/// A 64-bit counter that one thread adds to and others read (relaxed: values, not order).
+/// A 64-bit counter that one thread adds to and others read. Which order is needed: see above.
 class Counter {
  public:
   void add(std::uint64_t n) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
-  void subtract(std::uint64_t n) noexcept { add(0 - n); }
   void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  /// What was written before is seen by who sees this in get_last().
+  void add_last(std::uint64_t n) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
+  }
+  void subtract_last(std::uint64_t n) noexcept { add_last(0 - n); }
+  [[nodiscard]] std::uint64_t get_last() const noexcept {
+    return value_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] std::uint64_t get() const noexcept {
     return value_.load(std::memory_order_relaxed);
   }
