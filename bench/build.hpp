@@ -52,7 +52,7 @@ inline Config rules(std::size_t count) {
 inline std::vector<RuleStatus> judged(const Config& config, const Interfaces& interfaces) {
   std::vector<RuleStatus> result;
   for (const auto& rule : config.rules)
-    result.push_back(rule_status(rule, interfaces, [](const Input&) { return std::string(); }));
+    result.push_back(rule_status(rule, interfaces, [](const Input&) { return Reason(); }));
   return result;
 }
 

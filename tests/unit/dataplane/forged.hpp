@@ -57,7 +57,7 @@ inline RuleTable OneRule::compile(std::uint64_t generation, std::span<const TxKe
   auto out = link("out", 3);
   out.segments = segments;
   const Interfaces interfaces({link("in", 2), out});
-  const auto standing = rule_status(rule, interfaces, [](const Input&) { return std::string(); });
+  const auto standing = rule_status(rule, interfaces, [](const Input&) { return Reason(); });
   return compile_table(config, interfaces, {standing}, allocators, generation, 0, senders);
 }
 

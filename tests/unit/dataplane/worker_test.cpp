@@ -158,7 +158,7 @@ class World {
     const Interfaces interfaces(links);
     std::vector<RuleStatus> statuses;
     for (const auto& rule : config.rules)
-      statuses.push_back(rule_status(rule, interfaces, [](const Input&) { return std::string(); }));
+      statuses.push_back(rule_status(rule, interfaces, [](const Input&) { return Reason(); }));
     return compile(config, interfaces, statuses, allocators_, ++generation_);
   }
 
