@@ -12,8 +12,9 @@ import os
 import subprocess
 import time
 
-from daemon import Daemon, config, rule
-from world import check, equal, phase, play, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, until
+from netlab.world import play
 
 FLAPS, SECONDS = 1000, 20
 ANEW = 25  # so many flaps, and the link is deleted and made again, as with a container

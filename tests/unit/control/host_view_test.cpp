@@ -11,8 +11,8 @@ namespace {
 
 using Links = std::vector<Interface>;
 
-/// What a change of the host means to rules from `in` to `out`, with a unicast input and an output
-/// that names its source.
+/// True if a change of the host means something to rules from `in` to `out`, with a unicast input
+/// and an output that names its source.
 bool seen(const std::function<void(Links&)>& change) {
   Config config;
   config.rules = {rule("multicast", ip("239.1.1.1"), 5000), rule("unicast", ip("10.7.0.1"), 5000),
