@@ -1,10 +1,25 @@
+// A frame lies in one of two kinds of memory, each piece of it with an id and a count of
+// references:
+//
+//   buffers  ids below `most`: a provided-buffer ring (io_uring_register_buf_ring(3)), from which a
+//            multishot receive takes one for each frame. Zero-copy sends read straight from here,
+//            so a buffer may stay away for seconds; its last reference gives it back.
+//   blocks   ids from `most` on: memory of a receive ring (rx_ring.hpp), many frames in each. The
+//            kernel fills blocks in turn and stops at the first one that is not back. So a block
+//            must not stay away: it is never pinned, and the receiver may leave() it. Its content
+//            moves to a copy then, under the same id, and who refers to it calls follow() before it
+//            reads.
 #include "mcr/dataplane/buffers.hpp"
 
 #include <sys/mman.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
+#include <functional>
 #include <numeric>
+#include <utility>
 
 #include "mcr/base/error.hpp"
 #include "mcr/dataplane/zerocopy_features.hpp"
@@ -13,12 +28,12 @@ namespace mcr {
 
 Buffers::Buffers(Ring& ring)
     : ring_(reinterpret_cast<io_uring_buf_ring*>(entries_.data())),
-      references_(most + blocks + spares, 0),
+      references_(most + blocks, 0),
       lent_(blocks),
       free_blocks_(blocks),
-      free_spares_(spares) {
+      free_copies_(copies) {
   std::iota(free_blocks_.begin(), free_blocks_.end(), std::uint16_t{most});
-  std::iota(free_spares_.begin(), free_spares_.end(), first_spare);
+  std::iota(free_copies_.begin(), free_copies_.end(), std::uint16_t{0});
   register_memory(ring);
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uint64_t>(entries_.data());
@@ -49,36 +64,51 @@ void Buffers::register_memory(Ring& ring) noexcept {
   ::madvise(memory_.data() + kept, most * size - kept, MADV_DONTNEED);
 }
 
-std::optional<std::uint16_t> Buffers::lend(std::uint32_t& status, std::uint32_t& in_use) noexcept {
+std::optional<std::uint16_t> Buffers::lend(const Block& block) noexcept {
   if (free_block_count_ == 0) return std::nullopt;
   const auto id = free_blocks_[--free_block_count_];
   references_[id] = 1;
-  lent_[id - most] = {&status, &in_use};
-  ++in_use;
+  lent_[id - most] = {block, none};
+  ++*block.in_use;
   return id;
 }
 
-std::optional<std::uint16_t> Buffers::take_spare() noexcept {
-  if (free_spare_count_ == 0) return std::nullopt;
-  const auto id = free_spares_[--free_spare_count_];
-  references_[id] = 1;
-  return id;
+bool Buffers::leave(std::uint16_t id, std::size_t bytes) noexcept {
+  if (free_copy_count_ == 0) return false;
+  auto& [block, copy] = lent_[id - most];
+  copy = free_copies_[--free_copy_count_];
+  std::memcpy(copy_memory_.data() + copy * block_size, block.memory, std::min(bytes, block_size));
+  give_back(block);
+  return true;
+}
+
+/// A pointer that has followed before stays as it is.
+std::byte* Buffers::in_copy(std::uint16_t id, void* data) const noexcept {
+  const auto& [block, copy] = lent_[id - most];
+  auto* bytes = static_cast<std::byte*>(data);
+  const bool in_block =
+      !std::less<>()(bytes, block.memory) && std::less<>()(bytes, block.memory + block_size);
+  return in_block ? copy_memory_.data() + copy * block_size + (bytes - block.memory) : bytes;
+}
+
+void Buffers::give_back(const Block& block) noexcept {
+  --*block.in_use;
+  std::atomic_ref(*block.status).store(0, std::memory_order_release);
 }
 
 void Buffers::give_back(std::uint16_t id) noexcept {
-  if (is_spare(id)) {
-    free_spares_[free_spare_count_++] = id;
+  if (may_pin(id)) {
+    --held_;
+    io_uring_buf_ring_add(ring_, at(id), size, id, io_uring_buf_ring_mask(count_), 0);
+    io_uring_buf_ring_advance(ring_, 1);
     return;
   }
-  if (is_block(id)) {
-    const auto& block = lent_[id - most];
-    --*block.in_use;
-    free_blocks_[free_block_count_++] = id;
-    return std::atomic_ref(*block.status).store(0, std::memory_order_release);
-  }
-  --held_;
-  io_uring_buf_ring_add(ring_, at(id), size, id, io_uring_buf_ring_mask(count_), 0);
-  io_uring_buf_ring_advance(ring_, 1);
+  auto& [block, copy] = lent_[id - most];
+  if (copy == none)
+    give_back(block);
+  else
+    free_copies_[free_copy_count_++] = std::exchange(copy, none);
+  free_blocks_[free_block_count_++] = id;
 }
 
 }  // namespace mcr

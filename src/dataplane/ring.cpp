@@ -1,3 +1,11 @@
+// One thread owns a ring: the kernel does its work when that thread asks for completions
+// (IORING_SETUP_DEFER_TASKRUN), so nothing interrupts the packet loop. The ring is made by the
+// control thread, disabled, and belongs to the thread that enables it. A request that fails does
+// not stop those behind it (IORING_SETUP_SUBMIT_ALL).
+//
+// Nothing here waits for room. The completion queue holds all that can be outstanding; when the
+// submission queue is full, it is handed over; if the kernel does not take it then, request() says
+// so and the caller asks again in its next round.
 #include "mcr/dataplane/ring.hpp"
 
 #include <sys/syscall.h>

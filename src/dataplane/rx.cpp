@@ -1,10 +1,17 @@
 // A socket starts with a filter that drops everything, is bound, joins its fanout group, and gets
-// its real filter when a worker receives from it: no frame of before its time, none of a foreign
-// group. The fanout group's number is chosen by the kernel (PACKET_FANOUT_FLAG_UNIQUEID): a fixed
-// one would be shared silently with any other process that uses it.
+// its real filter when a worker receives from it. So it gives no frame that came before, and none
+// of a foreign group. The kernel chooses the fanout group's number (PACKET_FANOUT_FLAG_UNIQUEID): a
+// fixed one would be shared silently with any other process that uses it.
 //
-// A multishot receive ends by itself (no buffers left, link down); frames then wait in the socket.
-// Of a socket with a ring, a multishot poll tells that blocks are full.
+// A slot's life on the worker: a table wants it; it is armed (a multishot receive is with the
+// kernel); a later table does not want it, and the receive is cancelled; it ends; and it is given
+// back to control when nothing of it is in the worker's hands (RxSlot::busy). A multishot receive
+// also ends by itself: without buffers it is starved, and armed again when enough have come back;
+// after an error, as when the link goes down, it is armed again at once, but after many errors in a
+// row not before the next wake-up. Frames wait in the socket meanwhile.
+//
+// A socket with a ring has a multishot poll instead, which tells that blocks are full; its frames
+// are read in place (rx_ring.cpp).
 #include "mcr/dataplane/rx.hpp"
 
 #include <arpa/inet.h>
@@ -283,6 +290,11 @@ void Rx::ended(std::uint16_t slot, int result) noexcept {
     failures.store(count, std::memory_order_relaxed);
     if (count % failures_in_a_row != 0) arm(slot);
   }
+}
+
+void Rx::leave_blocks() noexcept {
+  for (const auto slot : rings_)
+    sockets_.rx[slot].blocks.leave_old(buffers_);
 }
 
 void Rx::release_idle_sockets() noexcept {

@@ -1,3 +1,9 @@
+// The kernel fills the blocks of a ring in turn. A block that is full, or old enough, is handed
+// over (TP_STATUS_USER) and read in place, frame by frame; its last reference hands it back (status
+// 0). The kernel stops at a block that is not back, and frames are lost from then on. A message
+// that a slow output keeps waiting would hold its block for seconds, so once a quarter of the ring
+// is in use, leave_old() copies the oldest blocks elsewhere: in the order in which the kernel will
+// want them. Without slow outputs nothing is ever copied.
 #include "mcr/dataplane/rx_ring.hpp"
 
 #include <linux/if_packet.h>
@@ -62,10 +68,10 @@ bool BlockReader::ready() const noexcept {
 bool BlockReader::open(Buffers& buffers) noexcept {
   auto* block = blocks_.at(block_);
   auto& header = header_of(block);
-  const auto buffer = buffers.lend(header.block_status, in_use_);
+  const auto buffer = buffers.lend({block, &header.block_status, &in_use_});
   if (!buffer) return false;
   header.block_status |= in_hand;
-  buffer_ = *buffer;
+  buffer_ = ids_[block_] = *buffer;
   open_ = true;
   frame_ = block + header.offset_to_first_pkt;
   frames_left_ = header.num_pkts;
@@ -90,6 +96,18 @@ std::optional<BlockFrame> BlockReader::next(Buffers& buffers) noexcept {
   frame.whole = header.tp_snaplen == header.tp_len;
   frame_ += header.tp_next_offset;
   return frame;
+}
+
+void BlockReader::leave_old(Buffers& buffers) noexcept {
+  auto block = open_ ? block_ + 1 : block_;
+  for (auto left = blocks_.count; left != 0 && in_use_ > blocks_.count / 4; --left, ++block) {
+    if (block >= blocks_.count) block = 0;
+    auto& header = header_of(blocks_.at(block));
+    const bool ours =
+        (std::atomic_ref(header.block_status).load(std::memory_order_relaxed) & in_hand) != 0;
+    const bool being_read = open_ && block == block_;
+    if (ours && !being_read && !buffers.leave(ids_[block], header.blk_len)) return;
+  }
 }
 
 }  // namespace mcr

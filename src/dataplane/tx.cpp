@@ -1,27 +1,30 @@
 // A message is one sendmsg(2): datagrams of one output, straight from the receive buffers, several
-// of one size cut apart by the kernel (UDP_SEGMENT). Its life:
+// of one size cut apart by the kernel (UDP_SEGMENT, udp(7)). The picture of its life is in
+// message_state.hpp; become() is the one place that changes its state. What to decide is decided
+// purely: zerocopy_policy.hpp, segmentation_policy.hpp, quota.hpp, packet/gso_batch.hpp.
 //
-//   add() -> waiting (still gathering) -> flush(): with the kernel -> answered -> finished
-//               ^                                |
-//               +---------- returned <-----------+   refused for now
-//
-// Order. Messages of a port go out in the order of add(). All requests carry MSG_DONTWAIT, so each
-// has run, in order, when the submission returns. The one refusal that could let a later message
-// overtake is a full send buffer (EAGAIN), so it is not risked: `charged` is an upper bound of what
-// the socket's buffer holds, and a message is only submitted while it is below SO_SNDBUF; then
-// SIOCOUTQ tells the truth, and if that says full the port waits for POLLOUT. What a path may
-// refuse (segmentation, zero-copy) is tried by a message that goes last in its round, so that
-// nothing is behind it if it comes back. Should a message be returned all the same and a later one
-// of its output have left, it is dropped, not sent late.
+// Order. Messages of a tx slot leave in the order of add(). All requests carry MSG_DONTWAIT, so
+// each has run, in order, when the submission returns. The one refusal that could let a later
+// message overtake is a full send buffer (EAGAIN), so it is not risked: `charged` is an upper bound
+// of what the socket's buffer holds, and a message is only submitted while it is below SO_SNDBUF.
+// Above it SIOCOUTQ tells the truth, and if that says full, the slot waits for POLLOUT. What a path
+// may refuse (segmentation, zero-copy) is tried by a message that is the last one of its round, so
+// nothing is behind it if it comes back. If a message is returned all the same and a later one of
+// its output has left, it is dropped, not sent late.
 //
 // Source ports. A UDP socket sends from one port only. An output that preserves senders' ports has
-// a raw socket, which takes any, for the price of a checksum, a copy and a message a datagram; who
-// goes that way is noted, control opens a socket for that port, and a later table names it.
+// a raw socket, which takes any, for the price of a checksum, a copy and a message for each
+// datagram. Who goes that way is noted, control opens a socket for that port, and a later table
+// names it. The sender changes over when none of its messages waits at the raw socket any more.
+// The way back (a sender that was silent for a minute, or whose port is needed) does not wait.
 //
-// Memory. A zero-copy send keeps its buffers until the notification, which may take seconds
-// (silent neighbour, slow queue): one port may pin only a share of the buffers, then it copies.
-// Blocks of a receive ring are never pinned, and left by what has to wait: the kernel fills them in
-// turn, and stops at the first one that is not back.
+// Memory. A zero-copy send keeps its buffers until the notification, which may take seconds (a
+// silent neighbour, a slow queue). A slot may pin only a share of the buffers; beyond it copies.
+// Buffers that may not be pinned are copied by the kernel, and their content may have moved before
+// (Buffers::follow).
+//
+// What is learned of an output or a slot ends with the table, for under the next one the number may
+// belong to another.
 #include "mcr/dataplane/tx.hpp"
 
 #include <linux/sockios.h>
@@ -32,6 +35,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <numeric>
 
@@ -43,7 +47,6 @@ namespace mcr {
 namespace {
 
 constexpr std::uint32_t page = 4096;
-constexpr std::uint32_t no_page_limit = gso_limits::pieces * gso_limits::pages;
 
 /// At most what the kernel charges the send buffer for a message (sk_buff truesize): copied data
 /// rounded up to powers of two, or whole pages, and the sk_buff itself.
@@ -59,7 +62,7 @@ Tx::Tx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& count
       shared_(sockets),
       counters_(counters),
       mode_(mode),
-      zerocopy_supported_(mode == Mode::bulk && zerocopy_features().supported),
+      zerocopy_(mode == Mode::bulk && zerocopy_features().supported),
       zerocopy_flags_(static_cast<std::uint16_t>(
           (zerocopy_features().reports_usage ? zerocopy_flags::report_usage : 0U) |
           (buffers.registered() ? zerocopy_flags::registered_buffer : 0U))),
@@ -67,7 +70,7 @@ Tx::Tx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& count
       free_(messages) {
   std::iota(free_.begin(), free_.end(), 0);
   active_.reserve(slots::tx);
-  if (mode == Mode::bulk && !zerocopy_supported_)
+  if (mode == Mode::bulk && !zerocopy_.supported())
     log::warning("sends go without zero-copy: io_uring of this kernel has no SENDMSG_ZC");
 }
 
@@ -100,13 +103,12 @@ void Tx::note_sender(const TxPath& path, const Packet& packet) noexcept {
     shared_.tx[path.tx_slot].used.store(true, std::memory_order_relaxed);
 }
 
-bool Tx::gathers(const TableOutput& output, const TxPath& path,
-                 const Packet& packet) const noexcept {
+bool Tx::may_gather(const TableOutput& output, const TxPath& path,
+                    const Packet& packet) const noexcept {
   return mode_ == Mode::bulk && output.segmentation && !path.raw &&
          packet.segment <= output.unfragmented && packet.segment != 0;
 }
 
-/// Nothing that was learned outlives a table: under the next one the slot may be another output's.
 Tx::OutputState& Tx::state_of(const TableOutput& output) noexcept {
   auto& state = outputs_[output.slot];
   if (state.generation != generation_) state = {.generation = generation_};
@@ -121,127 +123,131 @@ void Tx::use_table(const RuleTable& table) noexcept {
     queue.takes_segments = false;
 }
 
-bool Tx::has_room(const TableOutput& output, const Packet& packet) noexcept {
-  if (output.tx_slot == TableOutput::no_tx_slot) return true;
-  const auto path = path_of(output, packet);
-  const auto& queue = queues_[path.tx_slot];
-  const bool single = !gathers(output, path, packet) || state_of(output).unsegmented_left != 0;
-  const auto each = single ? 1 : gso::datagrams_per_message(packet.segment);
-  const auto needed = (packet.datagrams + each - 1) / each;
-  return needed <= free_count_ && queue.waiting.count + needed <= queue_limit;
-}
-
-void Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
-  counters_.outputs[output.slot].matched.add(packet.datagrams);
-  if (output.tx_slot == TableOutput::no_tx_slot)
-    return count_drop(output.slot, OutputDrop::output_down, packet.datagrams);
+Tx::Added Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
+  if (output.tx_slot == TableOutput::no_tx_slot) {
+    drop(output, OutputDrop::output_down, packet.datagrams);
+    return {packet.datagrams};
+  }
   const auto* send_header = &output.header;
   if (output.per_packet_fields != 0) {
     send_header = &(filled_ = output.header);
-    if (const auto reason = fill_per_packet_fields(filled_, output.per_packet_fields, packet))
-      return count_drop(output.slot, *reason, packet.datagrams);
+    if (const auto reason = fill_per_packet_fields(filled_, output.per_packet_fields, packet)) {
+      drop(output, *reason, packet.datagrams);
+      return {packet.datagrams};
+    }
   }
-
   const auto path = path_of(output, packet);
   if (output.raw) note_sender(path, packet);
   auto& state = state_of(output);
-  const bool gather = gathers(output, path, packet) && state.unsegmented_left == 0;
-  if (state.unsegmented_left != 0) --state.unsegmented_left;
+  const bool gather = may_gather(output, path, packet) && state.segmentation.gathers();
   const auto each = gather ? gso::datagrams_per_message(packet.segment) : 1;
   const auto* data = packet.payload.data();
   auto bytes = static_cast<std::uint32_t>(packet.payload.size());
-  for (auto left = packet.datagrams; left != 0;) {
+  Added added{0};
+  while (added.datagrams != packet.datagrams) {
     Run run;
-    run.datagrams = std::min(left, each);
+    run.datagrams = std::min(packet.datagrams - added.datagrams, each);
     run.segment = packet.segment;
     run.bytes = std::min(bytes, run.datagrams * packet.segment);
     run.pages = pages_of(data, run.bytes);
-    if (path.raw)
-      add_raw(output, path, *send_header, run, packet.source, data, buffer);
-    else
-      add_run(output, path, *send_header, run, gather, data, buffer);
+    if (const auto lack = add_run(output, path, *send_header, run, gather, packet, data, buffer)) {
+      added.lack = *lack;
+      break;
+    }
     data += run.bytes;
     bytes -= run.bytes;
-    left -= run.datagrams;
+    added.datagrams += run.datagrams;
   }
+  counters_.outputs[output.slot].matched.add(added.datagrams);
+  return added;
 }
 
-void Tx::add_run(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
-                 const Run& run, bool gather, const std::byte* data,
-                 std::uint16_t buffer) noexcept {
+std::optional<OutputDrop> Tx::add_run(const TableOutput& output, const TxPath& path,
+                                      const SendHeader& send_header, const Run& run, bool gather,
+                                      const Packet& packet, const std::byte* data,
+                                      std::uint16_t buffer) noexcept {
   auto& state = outputs_[output.slot];
-  const bool zerocopy =
-      state.copies_left == 0 && run.segment >= zerocopy_piece_minimum && !Buffers::is_block(buffer);
-  const auto page_limit = zerocopy ? gso_limits::pages : no_page_limit;
+  if (over_quota(path.tx_slot)) {
+    count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
+    return {};
+  }
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
+    const auto page_limit = Buffers::may_pin(buffer)
+                                ? ZerocopyPolicy::page_limit(state.zerocopy, run.segment)
+                                : gso_limits::copied_pages;
     if (gso::can_append(open.shape, run, page_limit) &&
         (output.per_packet_fields == 0 ||
          (open.tx_slot == path.tx_slot && same_header(open, send_header)))) {
-      if (!over_quota(open.tx_slot)) return append(open, run, data, buffer);
-      return count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
+      append(open, run, data, buffer);
+      return {};
     }
   }
-  auto* message = start(output, path, send_header, run);
-  if (message == nullptr) return;
-  append(*message, run, data, buffer);
+  if (const auto lack = lack_at(path.tx_slot)) return lack;
+  const auto index = start(output, path, send_header);
+  auto& message = pool_[index];
+  if (path.raw) make_raw(message, packet.source, send_header, {data, run.bytes});
+  append(message, run, data, buffer);
+  if (path.raw) {
+    ++complete_;
+    return {};
+  }
   if (state.open_plus_one != 0) ++complete_;
-  const bool open = gather && gso::can_grow(message->shape);
+  const bool open = gather && gso::can_grow(message.shape);
   if (!open) ++complete_;
-  state.open_plus_one = open ? static_cast<Index>(message - pool_.data()) + 1 : 0;
+  state.open_plus_one = open ? index + 1 : 0;
+  return {};
 }
 
-/// One datagram, never gathered.
-void Tx::add_raw(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
-                 const Run& run, const Endpoint& source, const std::byte* data,
-                 std::uint16_t buffer) noexcept {
-  auto* message = start(output, path, send_header, run);
-  if (message == nullptr) return;
-  message->raw = message->copy_only = true;
-  message->udp_header =
-      make_udp_header(source, send_header.destination.endpoint(), {data, run.bytes});
-  ++raw_unresolved_[raw_place(*message)];
-  message->destination.v4.sin_port = 0;  // where IPv6's is, too: a raw socket takes no other
-  append(*message, run, data, buffer);
-  ++complete_;
+std::optional<OutputDrop> Tx::lack_at(std::uint16_t tx_slot) const noexcept {
+  if (queues_[tx_slot].waiting.count >= queue_limit) return OutputDrop::send_queue_full;
+  if (free_count_ == 0) return OutputDrop::no_memory;
+  return {};
 }
 
-/// Whether a port that waits for its socket holds all it may of what the others need, too.
+void Tx::make_raw(Message& message, const Endpoint& source, const SendHeader& send_header,
+                  std::span<const std::byte> payload) noexcept {
+  message.way = Way::raw;
+  message.udp_header = make_udp_header(source, send_header.destination.endpoint(), payload);
+  ++raw_unresolved_[raw_place(message)];
+  message.destination.v4.sin_port = 0;  // where IPv6's is, too: a raw socket takes no other
+}
+
+Stock Tx::stock() const noexcept {
+  return {.messages_free = free_count_,
+          .messages = messages,
+          .buffers_available = buffers_.available(),
+          .buffers = buffers_.count(),
+          .copies = buffers_.has_copies()};
+}
+
+/// True if a blocked socket already holds its quota of buffers or messages: queue nothing more.
 bool Tx::over_quota(std::uint16_t tx_slot) const noexcept {
   const auto& queue = queues_[tx_slot];
-  return queue.blocked && (queue.waiting_pieces + slot_pinned_[tx_slot].buffers() >= held_by_slot ||
-                           !buffers_.has_spares() || buffers_.available() < buffers_.count() / 4 ||
-                           free_count_ < messages / 4);
+  return queue.blocked &&
+         quota::blocked_slot_is_full(stock(), queue.waiting_held + slot_pinned_[tx_slot].buffers());
 }
 
-/// Whether the message's send_header is this one.
 bool Tx::same_header(const Message& message, const SendHeader& send_header) noexcept {
   return std::ranges::equal(std::span(message.control).first(message.control_bytes),
                             send_header.used_control()) &&
          message.destination == send_header.destination;
 }
 
-Tx::Message* Tx::start(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
-                       const Run& run) noexcept {
+Tx::Index Tx::start(const TableOutput& output, const TxPath& path,
+                    const SendHeader& send_header) noexcept {
   auto& queue = queues_[path.tx_slot];
-  if (queue.waiting.count >= queue_limit || over_quota(path.tx_slot)) {
-    count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
-    return nullptr;
-  }
   const auto index = allocate(path.tx_slot, output.slot);
-  if (index == none) {
-    count_drop(output.slot, OutputDrop::no_memory, run.datagrams);
-    return nullptr;
-  }
   auto& message = pool_[index];
   message.order = ++queue.started;
   message.destination = send_header.destination;
   message.control = {};
   std::ranges::copy(send_header.used_control(), message.control.begin());
   message.control_bytes = send_header.control_bytes;
+  become(message, MessageState::waiting);
   push(queue.waiting, index);
   activate(path.tx_slot);
-  return &message;
+  return index;
 }
 
 void Tx::append(Message& message, const Run& run, const std::byte* data,
@@ -251,41 +257,32 @@ void Tx::append(Message& message, const Run& run, const std::byte* data,
   message.buffers[at] = buffer;
   buffers_.retain(buffer);
   gso::append(message.shape, run);
-  ++queues_[message.tx_slot].waiting_pieces;
   counters_.outputs[message.output_slot].in_flight.add(run.datagrams);
-  if (!Buffers::is_block(buffer)) return;
-  message.copy_only = true;
+  if (Buffers::may_pin(buffer)) {
+    ++message.held;
+    ++queues_[message.tx_slot].waiting_held;
+  } else if (message.way == Way::any) {
+    message.way = Way::copy;
+  }
+}
+
+// ---- The life of a message
+
+/// The one place that changes a message's state, and what is counted with it.
+void Tx::become(Message& message, MessageState next) noexcept {
+  using enum MessageState;
+  const auto before = std::exchange(message.state, next);
+  assert(can_become(before, next));
   auto& queue = queues_[message.tx_slot];
-  if (queue.blocked) queue.waiting_pieces -= leave_blocks(message);
-}
-
-/// Copies its datagrams behind one another into a spare buffer, if there is one. Returns how many
-/// pieces it has less.
-std::uint32_t Tx::leave_blocks(Message& message) noexcept {
-  const auto buffers = std::span(message.buffers).first(message.shape.pieces);
-  if (std::ranges::none_of(buffers, Buffers::is_block)) return 0;
-  auto& [memory, bytes] = message.pieces[0];
-  if (!Buffers::is_spare(message.buffers[0])) {
-    const auto spare = buffers_.take_spare();
-    if (!spare) return 0;
-    std::memcpy(buffers_.spare(*spare), memory, bytes);
-    memory = buffers_.spare(*spare);
-    buffers_.release(std::exchange(message.buffers[0], *spare));
-  }
-  for (std::uint32_t at = 1; at < message.shape.pieces; ++at) {
-    const auto& piece = message.pieces[at];
-    std::memcpy(static_cast<std::byte*>(memory) + bytes, piece.iov_base, piece.iov_len);
-    bytes += piece.iov_len;
-    buffers_.release(message.buffers[at]);
-  }
-  return std::exchange(message.shape.pieces, 1U) - 1;
-}
-
-std::uint32_t Tx::leave_blocks(const MessageList& list) noexcept {
-  std::uint32_t less = 0;
-  for (auto index = list.head; index != none; index = pool_[index].next)
-    less += leave_blocks(pool_[index]);
-  return less;
+  auto& unresolved = shared_.tx[message.tx_slot].unresolved;
+  if (before == unused)
+    unresolved.store(unresolved.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (next == submitted) ++queue.with_kernel;
+  if (before == submitted) --queue.with_kernel;
+  if (next != sent && next != not_sent) return;
+  if (message.way == Way::raw) --raw_unresolved_[raw_place(message)];
+  counters_.outputs[message.output_slot].in_flight.subtract_last(message.shape.datagrams);
+  unresolved.store(unresolved.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 }
 
 // ---- Handing them to the kernel
@@ -316,7 +313,7 @@ bool Tx::flush_slot(std::uint16_t tx_slot) noexcept {
     if (request == nullptr) break;
     const bool again = queue.returned.count != 0;
     const auto index = pop(again ? queue.returned : queue.waiting);
-    if (!again) queue.waiting_pieces -= pool_[index].shape.pieces;
+    if (!again) queue.waiting_held -= pool_[index].held;
     queue.charged += charge_of(pool_[index].shape);
     send(index, *request);
     if (is_trial(pool_[index])) break;
@@ -344,33 +341,21 @@ void Tx::await_writable(std::uint16_t tx_slot) noexcept {
   io_uring_prep_poll_add(request, shared_.tx[tx_slot].socket.get(), POLLOUT);
   request->user_data = Token{.op = Op::writable, .slot = tx_slot}.bits();
   queue.blocked = true;
-  leave_blocks(queue.returned);
-  queue.waiting_pieces -= leave_blocks(queue.waiting);
 }
 
-/// Whether it goes in a way of which it is not known yet that the kernel takes it.
+/// True if it uses zero-copy or UDP_SEGMENT and the kernel has not accepted that on this path yet.
+/// Such a message is sent last in its round.
 bool Tx::is_trial(const Message& message) const noexcept {
-  if (message.zerocopy && zerocopies_taken_ == 0) return true;
+  if (message.went == Went::pinned && zerocopy_.on_trial()) return true;
   return message.shape.datagrams > 1 && !queues_[message.tx_slot].takes_segments &&
-         !outputs_[message.output_slot].takes_segments;
+         !outputs_[message.output_slot].segmentation.accepted_before();
 }
 
 bool Tx::worth_zerocopy(const Message& message) noexcept {
-  if (!zerocopy_supported_ || message.copy_only) return false;
-  // A zero-copy message stays until its notification: slow ports shall leave some to the others.
-  if (free_count_ < messages / 4) return false;
-  if (message.shape.bytes < zerocopy_minimum || message.shape.pages > gso_limits::pages)
-    return false;
-  auto& state = outputs_[message.output_slot];
-  if (copies_left_ != 0 || state.copies_left != 0) {
-    if (copies_left_ != 0) --copies_left_;
-    if (state.copies_left != 0) --state.copies_left;
-    return false;
-  }
-  // Many outputs of one frame pin the same buffers: while enough are free, all may.
-  if (buffers_.available() >= buffers_.count() / 2) return true;
-  return slot_pinned_[message.tx_slot].buffers() + message.shape.pieces <= buffers_.count() / 2 &&
-         pinned_->buffers() + message.shape.pieces <= buffers_.count() * 3 / 4;
+  return message.way == Way::any &&
+         quota::may_pin(stock(), slot_pinned_[message.tx_slot].buffers(), pinned_->buffers(),
+                        message.shape.pieces) &&
+         zerocopy_.wants(outputs_[message.output_slot].zerocopy, message.shape);
 }
 
 void Tx::pin(const Message& message) noexcept {
@@ -387,11 +372,8 @@ void Tx::unpin(const Message& message) noexcept {
   }
 }
 
-void Tx::send(Index index, io_uring_sqe& request) noexcept {
-  auto& message = pool_[index];
-  auto& state = outputs_[message.output_slot];
-  if (state.open_plus_one == index + 1) state.open_plus_one = 0;
-
+/// Fills in what the kernel reads.
+void Tx::prepare(Message& message) noexcept {
   auto control_bytes = message.control_bytes;
   if (message.shape.datagrams > 1) {
     auto* header = reinterpret_cast<cmsghdr*>(message.control.data() + control_bytes);
@@ -402,12 +384,15 @@ void Tx::send(Index index, io_uring_sqe& request) noexcept {
     std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
     control_bytes = static_cast<std::uint8_t>(control_bytes + CMSG_SPACE(sizeof segment));
   }
+  if (message.way != Way::any)
+    for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece)
+      buffers_.follow(message.buffers[piece], message.pieces[piece].iov_base);
   message.header = {};
   message.header.msg_name = &message.destination.generic;
   message.header.msg_namelen = message.destination.length;
   message.header.msg_iov = message.pieces.data();
   message.header.msg_iovlen = message.shape.pieces;
-  if (message.raw) {
+  if (message.way == Way::raw) {
     message.with_header = {iovec{message.udp_header.data(), message.udp_header.size()},
                            message.pieces[0]};
     message.header.msg_iov = message.with_header.data();
@@ -415,19 +400,25 @@ void Tx::send(Index index, io_uring_sqe& request) noexcept {
   }
   message.header.msg_control = message.control.data();
   message.header.msg_controllen = control_bytes;
+}
 
-  auto& queue = queues_[message.tx_slot];
+void Tx::send(Index index, io_uring_sqe& request) noexcept {
+  auto& message = pool_[index];
+  auto& state = outputs_[message.output_slot];
+  if (state.open_plus_one == index + 1) state.open_plus_one = 0;
+  prepare(message);
   const Fd socket = shared_.tx[message.tx_slot].socket;
-  message.zerocopy = worth_zerocopy(message);
-  if (message.zerocopy) {
+  if (worth_zerocopy(message)) {
+    message.went = Went::pinned;
     pin(message);
     io_uring_prep_sendmsg_zc(&request, socket.get(), &message.header, MSG_DONTWAIT);
     request.ioprio = zerocopy_flags_;
   } else {
+    message.went = Went::copied;
     io_uring_prep_sendmsg(&request, socket.get(), &message.header, MSG_DONTWAIT);
   }
   request.user_data = Token{.op = Op::send, .slot = message.tx_slot, .index = index}.bits();
-  ++queue.with_kernel;
+  become(message, MessageState::submitted);
 }
 
 // ---- Queues and the pool
@@ -469,18 +460,16 @@ Tx::Index Tx::pop(MessageList& list) noexcept {
   return index;
 }
 
+/// Only while free_count_ is not 0.
 Tx::Index Tx::allocate(std::uint16_t tx_slot, std::uint32_t output_slot) noexcept {
-  if (free_count_ == 0) return none;
   const auto index = free_[--free_count_];
   auto& message = pool_[index];
   message.shape = {};
   message.output_slot = output_slot;
   message.tx_slot = tx_slot;
-  message.notifications = message.stale = 0;
-  message.zerocopy = message.copy_only = message.retried = message.raw = false;
-  message.answered = message.accepted = message.was_copied = false;
-  auto& unresolved = shared_.tx[tx_slot].unresolved;
-  unresolved.store(unresolved.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  message.way = Way::any;
+  message.went = Went::copied;
+  message.refusals = message.notifications = message.stale = message.held = 0;
   return index;
 }
 

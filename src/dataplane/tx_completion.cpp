@@ -14,10 +14,8 @@ namespace mcr {
 
 namespace {
 
+constexpr std::uint8_t max_refusals = 255;         // that are counted
 constexpr std::uint32_t usage_copied = 1U << 31U;  // IORING_NOTIF_USAGE_ZC_COPIED
-constexpr std::uint8_t copied_streak = 8;          // then zero-copy is not worth its price
-constexpr std::uint16_t unsegmented_before_retry = 1024;
-constexpr std::uint32_t most_copies_before_retry = 1U << 20U;  // without memory to pin
 
 /// An ICMP answer to an earlier datagram: reported once, by failing the next send (ip(7)). ICMPv6
 /// has EACCES (prohibited) and, which also a group may bring, EMSGSIZE (packet too big, RFC 4443).
@@ -30,10 +28,6 @@ bool is_refusal_of_earlier(int error) noexcept {
 bool is_unusable(int error) noexcept {
   return error == ENETDOWN || error == ENODEV || error == ENXIO || error == ENETUNREACH ||
          error == EADDRNOTAVAIL || error == EINVAL;
-}
-
-bool refuses_segmentation(int error) noexcept {
-  return error == EMSGSIZE || error == EINVAL || error == EIO;
 }
 
 void drain_error_queue(Fd socket) noexcept {
@@ -59,11 +53,10 @@ void Tx::complete(Token token, const io_uring_cqe& completion) noexcept {
     --message.notifications;
     if (message.stale != 0)
       --message.stale;
-    else
-      message.was_copied = (static_cast<std::uint32_t>(completion.res) & usage_copied) != 0;
+    else if ((static_cast<std::uint32_t>(completion.res) & usage_copied) != 0)
+      message.went = Went::pinned_and_copied;
   } else {
     if ((completion.flags & IORING_CQE_F_MORE) != 0) ++message.notifications;
-    --queues_[message.tx_slot].with_kernel;
     if (completion.res >= 0)
       sent(message);
     else
@@ -77,18 +70,15 @@ void Tx::sent(Message& message) noexcept {
   counters.tx_datagrams.add(message.shape.datagrams);
   counters.tx_bytes.add(message.shape.bytes);
   counters_.worker.tx_datagrams.add(message.shape.datagrams);
-  message.accepted = true;
   on_accepted(message);
-  on_result(message);
+  become(message, MessageState::sent);
   drop_overtaken(message);
 }
 
-/// The way it went in was not what was refused, if anything was: no trial any more.
+/// It was not refused for the way it went, if it was at all: such messages are no trials any more.
 void Tx::on_accepted(const Message& message) noexcept {
-  if (message.zerocopy && ++zerocopies_taken_ == most_copies_before_retry)
-    copies_next_time_ = copies_before_retry;
-  if (message.shape.datagrams == 1 ||
-      std::exchange(outputs_[message.output_slot].takes_segments, true))
+  if (message.went == Went::pinned) zerocopy_.accepted();
+  if (message.shape.datagrams == 1 || !outputs_[message.output_slot].segmentation.accepted())
     return;
   // The path to a group begins and ends at the port; that to a host may be another for each.
   if (message.destination.endpoint().address.is_multicast())
@@ -97,25 +87,23 @@ void Tx::on_accepted(const Message& message) noexcept {
 
 void Tx::refused(Index index, int error) noexcept {
   auto& message = pool_[index];
-  const bool first_try = !std::exchange(message.retried, true);
+  const bool first_try = message.refusals == 0;
+  if (message.refusals != max_refusals) ++message.refusals;
+  const bool zerocopy = message.went != Went::copied;
   if (error == EAGAIN) {
     queues_[message.tx_slot].charged = shared_.tx[message.tx_slot].send_buffer;
     return send_again(index);
   }
-  if (error == EOPNOTSUPP && message.zerocopy) {
-    zerocopy_supported_ = false;
+  if (error == EOPNOTSUPP && zerocopy) {
+    zerocopy_.unsupported();
     return send_again(index);
   }
-  if (error == ENOMEM && message.zerocopy) {
-    message.copy_only = true;
-    if (copies_left_ == 0) {
-      copies_left_ = copies_next_time_;
-      copies_next_time_ = std::min(2 * copies_next_time_, most_copies_before_retry);
-    }
-    zerocopies_taken_ = 0;
+  if (error == ENOMEM && zerocopy) {
+    message.way = Way::copy;
+    zerocopy_.no_memory();
     return send_again(index);
   }
-  if (refuses_segmentation(error) && message.shape.datagrams > 1) return split(index);
+  if (SegmentationPolicy::is_refusal(error) && message.shape.datagrams > 1) return split(index);
   on_accepted(message);
   if (is_refusal_of_earlier(error) && first_try) {
     drain_error_queue(shared_.tx[message.tx_slot].socket);
@@ -130,8 +118,9 @@ void Tx::refused(Index index, int error) noexcept {
 
 void Tx::send_again(Index index) noexcept {
   auto& message = pool_[index];
-  if (std::exchange(message.zerocopy, false)) unpin(message);
+  if (std::exchange(message.went, Went::copied) != Went::copied) unpin(message);
   message.stale = message.notifications;
+  become(message, MessageState::returned);
   push(queues_[message.tx_slot].returned, index);
   activate(message.tx_slot);
 }
@@ -139,14 +128,13 @@ void Tx::send_again(Index index) noexcept {
 /// Sends the datagrams of a message each on its own: the path takes no segmented one of this size.
 void Tx::split(Index index) noexcept {
   auto& message = pool_[index];
-  outputs_[message.output_slot].unsegmented_left = unsegmented_before_retry;
-  outputs_[message.output_slot].takes_segments = queues_[message.tx_slot].takes_segments = false;
+  outputs_[message.output_slot].segmentation.refused();
+  queues_[message.tx_slot].takes_segments = false;
   std::uint32_t done = 0;
   for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece) {
     const auto* data = static_cast<const std::byte*>(message.pieces[piece].iov_base);
-    for (auto left = message.pieces[piece].iov_len; left != 0; ++done) {
+    for (auto left = message.pieces[piece].iov_len; left != 0 && free_count_ != 0; ++done) {
       const auto part = allocate(message.tx_slot, message.output_slot);
-      if (part == none) break;
       auto& single = pool_[part];
       const auto bytes =
           static_cast<std::uint32_t>(std::min<std::size_t>(left, message.shape.segment));
@@ -154,11 +142,12 @@ void Tx::split(Index index) noexcept {
       single.destination = message.destination;
       single.control = message.control;
       single.control_bytes = message.control_bytes;
-      single.copy_only = message.copy_only;
+      single.way = message.way;
       single.pieces[0] = {const_cast<std::byte*>(data), bytes};
       single.buffers[0] = message.buffers[piece];
       buffers_.retain(single.buffers[0]);
       gso::append(single.shape, {bytes, bytes, 1, pages_of(data, bytes)});
+      become(single, MessageState::returned);
       push(queues_[message.tx_slot].returned, part);
       data += bytes;
       left -= bytes;
@@ -168,21 +157,13 @@ void Tx::split(Index index) noexcept {
   count_drop(message.output_slot, OutputDrop::no_memory, message.shape.datagrams - done);
   counters_.outputs[message.output_slot].in_flight.subtract_last(message.shape.datagrams - done);
   message.shape.datagrams = 0;
-  on_result(message);
+  become(message, MessageState::not_sent);
   activate(message.tx_slot);
 }
 
 void Tx::drop(Message& message, OutputDrop reason) noexcept {
   count_drop(message.output_slot, reason, message.shape.datagrams);
-  on_result(message);
-}
-
-void Tx::on_result(Message& message) noexcept {
-  message.answered = true;
-  if (message.raw) --raw_unresolved_[raw_place(message)];
-  counters_.outputs[message.output_slot].in_flight.subtract_last(message.shape.datagrams);
-  auto& unresolved = shared_.tx[message.tx_slot].unresolved;
-  unresolved.store(unresolved.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+  become(message, MessageState::not_sent);
 }
 
 void Tx::drop_overtaken(const Message& sent) noexcept {
@@ -201,27 +182,24 @@ void Tx::drop_overtaken(const Message& sent) noexcept {
 
 void Tx::finish(Index index) noexcept {
   auto& message = pool_[index];
-  if (!message.answered || message.notifications != 0) return;
-  if (message.zerocopy) unpin(message);
-  if (message.accepted) learn(message);
+  const bool answered =
+      message.state == MessageState::sent || message.state == MessageState::not_sent;
+  if (!answered || message.notifications != 0) return;
+  if (message.went != Went::copied) unpin(message);
+  if (message.state == MessageState::sent) learn(message);
   for (std::uint32_t piece = 0; piece < message.shape.pieces; ++piece)
     buffers_.release(message.buffers[piece]);
+  become(message, MessageState::unused);
   free_[free_count_++] = index;
 }
 
-/// Whether zero-copy pays at this output: where the kernel copies all the same, it costs more.
+/// True zero-copy, or a copy: counted, and remembered by the output.
 void Tx::learn(const Message& message) noexcept {
   auto& counters = counters_.outputs[message.output_slot];
-  auto& state = outputs_[message.output_slot];
-  const bool spared = message.zerocopy && !message.was_copied;
+  const bool spared = message.went == Went::pinned;
   (spared ? counters.zerocopy : counters.copied).add_last(message.shape.datagrams);
-  if (!message.zerocopy) return;
-  if (spared) {
-    state.copied_in_a_row = 0;
-  } else if (++state.copied_in_a_row >= copied_streak) {
-    state.copied_in_a_row = copied_streak - 1;  // one more failure of the next try is enough
-    state.copies_left = copies_before_retry;
-  }
+  if (message.went != Went::copied)
+    ZerocopyPolicy::learn(outputs_[message.output_slot].zerocopy, !spared);
 }
 
 }  // namespace mcr

@@ -1,5 +1,17 @@
 // The packet loop. Nothing here allocates, locks, throws or makes a system call of its own for a
 // datagram: one io_uring_enter(2) hands a batch of sends to the kernel and brings the next frames.
+// A round:
+//
+//   exchange      hand over what waits; sleep if there is nothing else to do
+//   reap          completions: frames that came, sends that ended, a wake-up
+//   leave_blocks  blocks of receive rings that slow outputs hold go back to the kernel
+//   use_table     if it is new, or control has woken this worker
+//   fill_batch    where configured, wait once for a fuller batch
+//   forward       parse, look up, add to each output's messages
+//
+// Control talks to the worker by the rule table alone. It publishes a table and wakes the worker; a
+// wake-up counts until the worker has used the table, so it never sleeps on one. While the worker
+// sleeps it is offline for RcuPointer: nobody waits for it.
 #include "mcr/dataplane/worker.hpp"
 
 #include <pthread.h>
@@ -101,8 +113,10 @@ void Worker::loop() noexcept {
   rules_.online();
   while (!stopping_.load(std::memory_order_acquire)) {
     exchange();
+    const bool handed_over = ring_.all_submitted();
     reap();
     const RuleTable& table = rules_.current();  // once per batch
+    if (handed_over) rx_.leave_blocks();
     if (woken_ || table.generation() != table_in_use_) use_table(table);
     if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
     now_ns_ = monotonic_ns();
@@ -160,7 +174,8 @@ void Worker::reap() noexcept {
   });
 }
 
-/// What is there, but no more than receive buffers: then sends and the rule table have their turn.
+/// Forwards what is there, but no more frames than there are receive buffers: then sends and the
+/// rule table have their turn.
 void Worker::forward_batch(const RuleTable& table) noexcept {
   for (std::uint32_t number = 0; number < buffers_.count(); ++number) {
     const auto frame = rx_.next();
@@ -228,8 +243,9 @@ void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& 
 }
 
 void Worker::send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
-  if (!tx_.has_room(output, packet)) make_room(output, packet);
-  tx_.add(output, packet, buffer);
+  const auto added = tx_.add(output, packet, buffer);
+  if (added.datagrams != packet.datagrams) [[unlikely]]
+    send_rest(output, packet, buffer, added);
   if (tx_.has_bulk()) send_bulk();
 }
 
@@ -253,11 +269,17 @@ void Worker::send_bulk() noexcept {
   reap();
 }
 
-/// Sends what is gathered so far until there is room, or nothing more can be sent for now.
-void Worker::make_room(const TableOutput& output, const Packet& packet) noexcept {
-  while (!tx_.has_room(output, packet) && tx_.flush()) {
+/// Messages have run short: sends those that wait until the rest of the packet is taken too, or
+/// nothing more can be sent for now.
+void Worker::send_rest(const TableOutput& output, Packet packet, std::uint16_t buffer,
+                       Tx::Added added) noexcept {
+  while (added.datagrams != packet.datagrams) {
+    packet.datagrams -= added.datagrams;
+    packet.payload = packet.payload.subspan(std::size_t{added.datagrams} * packet.segment);
+    if (!tx_.flush()) return tx_.drop(output, added.lack, packet.datagrams);
     ring_.submit();
     reap();
+    added = tx_.add(output, packet, buffer);
   }
 }
 

@@ -1,6 +1,4 @@
-// The memory that frames are received into: a provided-buffer ring (io_uring_register_buf_ring(3))
-// and a reference count a buffer. Zero-copy sends read straight from here. Blocks of receive rings
-// (rx_ring.hpp) and spare buffers are counted in the same way, under ids of their own.
+// The memory that frames are received into, and who still refers to it. Theory in buffers.cpp.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +22,11 @@ class Buffers {
   /// fragments as one zero-copy message may have.
   static constexpr std::size_t size = 17 * std::size_t{4096};
 
-  /// Blocks that may be in use at once.
+  /// Blocks of receive rings (rx_ring.hpp) that may be in use at once, and bytes of one.
   static constexpr std::uint32_t blocks = 8192;
-  /// Buffers that the kernel does not fill: for datagrams that must leave their block.
-  static constexpr std::uint32_t spares = 2048;
+  static constexpr std::size_t block_size = 256U << 10U;
+  /// Blocks whose content may lie in memory of ours at once.
+  static constexpr std::uint32_t copies = 512;
 
   /// Registers with the ring, which must outlive this. Throws OsError.
   explicit Buffers(Ring& ring);
@@ -57,32 +56,38 @@ class Buffers {
   /// Buffers that the kernel may still fill.
   [[nodiscard]] std::uint32_t available() const noexcept { return count_ - held_; }
 
+  /// True if a zero-copy send may hold this buffer: it is no block.
+  [[nodiscard]] static constexpr bool may_pin(std::uint16_t id) noexcept { return id < most; }
+
+  /// A block of a receive ring, and where it tells the kernel that it is free.
+  struct Block {
+    std::byte* memory = nullptr;  ///< block_size bytes
+    std::uint32_t* status = nullptr;
+    std::uint32_t* in_use = nullptr;  ///< blocks of its ring that the kernel waits for
+  };
   /// Counts references on a block: one for now. The last one writes 0 to `status`, which gives the
   /// block back to the kernel, and takes 1 from `in_use`. None: too many blocks are in use.
-  std::optional<std::uint16_t> lend(std::uint32_t& status, std::uint32_t& in_use) noexcept;
-  [[nodiscard]] static constexpr bool is_block(std::uint16_t id) noexcept {
-    return id >= most && id < first_spare;
+  std::optional<std::uint16_t> lend(const Block& block) noexcept;
+  /// Gives a block back to the kernel before its last reference is gone: its first `bytes` lie in a
+  /// copy from then on. Nothing may read the block meanwhile. False: no copy is left.
+  bool leave(std::uint16_t id, std::size_t bytes) noexcept;
+  /// Makes `data`, which points into this buffer, point to where that lies now.
+  void follow(std::uint16_t id, void*& data) const noexcept {
+    if (id >= most && lent_[id - most].copy != none) data = in_copy(id, data);
   }
-
-  /// An empty buffer of `size` bytes, with one reference. None: all are in use.
-  std::optional<std::uint16_t> take_spare() noexcept;
-  [[nodiscard]] static constexpr bool is_spare(std::uint16_t id) noexcept {
-    return id >= first_spare;
-  }
-  [[nodiscard]] bool has_spares() const noexcept { return free_spare_count_ != 0; }
-  [[nodiscard]] std::byte* spare(std::uint16_t id) const noexcept {
-    return spare_memory_.data() + (id - first_spare) * size;
-  }
+  [[nodiscard]] bool has_copies() const noexcept { return free_copy_count_ != 0; }
 
  private:
-  static constexpr std::uint16_t first_spare = most + blocks;
+  static constexpr std::uint16_t none = copies;
 
-  struct Block {
-    std::uint32_t* status;
-    std::uint32_t* in_use;
+  struct Lent {
+    Block block;
+    std::uint16_t copy = none;  ///< in copy_memory_
   };
 
+  [[nodiscard]] std::byte* in_copy(std::uint16_t id, void* data) const noexcept;
   void register_memory(Ring& ring) noexcept;
+  static void give_back(const Block& block) noexcept;
   void give_back(std::uint16_t id) noexcept;
 
   Mapping<std::byte> memory_{most * size};
@@ -92,12 +97,12 @@ class Buffers {
   io_uring_buf_ring* ring_;
   std::vector<std::uint32_t> references_;
   std::uint32_t held_ = 0;
-  std::vector<Block> lent_;
+  std::vector<Lent> lent_;                  ///< by id, from `most` on
   std::vector<std::uint16_t> free_blocks_;  ///< ids; its first free_block_count_ are free
   std::uint32_t free_block_count_ = blocks;
-  Mapping<std::byte> spare_memory_{spares * size};
-  std::vector<std::uint16_t> free_spares_;
-  std::uint32_t free_spare_count_ = spares;
+  Mapping<std::byte> copy_memory_{copies * block_size};
+  std::vector<std::uint16_t> free_copies_;
+  std::uint32_t free_copy_count_ = copies;
 };
 
 }  // namespace mcr

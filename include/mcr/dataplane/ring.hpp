@@ -44,6 +44,9 @@ class Ring {
   /// has and asks again in its next round.
   [[nodiscard]] io_uring_sqe* request() noexcept;
 
+  /// True if every request has been handed to the kernel.
+  [[nodiscard]] bool all_submitted() const noexcept { return io_uring_sq_ready(&ring_) == 0; }
+
   /// Hands all requests to the kernel and takes its completions, without waiting.
   void submit() noexcept;
   /// The same, and sleeps until there is at least one completion.

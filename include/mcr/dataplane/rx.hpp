@@ -77,6 +77,10 @@ class Rx {
   [[nodiscard]] std::uint32_t waiting() const noexcept { return frames_.size(); }
   [[nodiscard]] bool empty() const noexcept;
 
+  /// Gives blocks of rings back that messages still refer to: these find their content by
+  /// Buffers::follow(). Only while no request is on its way to the kernel.
+  void leave_blocks() noexcept;
+
   /// While empty(): sockets that have ended are given back to control.
   void release_idle_sockets() noexcept;
 

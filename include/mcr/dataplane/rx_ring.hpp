@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "mcr/base/fd.hpp"
 #include "mcr/dataplane/buffers.hpp"
@@ -18,7 +19,7 @@ namespace mcr {
 
 /// A ring's memory, borrowed from its BlockRing.
 struct Blocks {
-  static constexpr std::uint32_t bytes = 256U << 10U;  ///< of one; holds a frame of 64 KiB
+  static constexpr std::uint32_t bytes = Buffers::block_size;  ///< of one; holds a frame of 64 KiB
 
   std::byte* memory = nullptr;  ///< null: the socket has no ring
   std::uint32_t count = 0;
@@ -60,7 +61,7 @@ struct BlockFrame {
 class BlockReader {
  public:
   BlockReader() = default;
-  explicit BlockReader(Blocks blocks) noexcept : blocks_(blocks) {}
+  explicit BlockReader(Blocks blocks) : blocks_(blocks), ids_(blocks.count) {}
 
   [[nodiscard]] std::uint32_t blocks() const noexcept { return blocks_.count; }  ///< 0: no ring
 
@@ -68,6 +69,10 @@ class BlockReader {
   [[nodiscard]] bool ready() const noexcept;
   /// The next frame, and whose buffer it is in, with one reference; none where a block ends.
   std::optional<BlockFrame> next(Buffers& buffers) noexcept;
+  /// Leaves the oldest blocks that somebody still refers to, until the kernel has three quarters of
+  /// the ring, or no copy is left. No request that refers to a block may be on its way to the
+  /// kernel.
+  void leave_old(Buffers& buffers) noexcept;
   /// Whether some block is not back with the kernel.
   [[nodiscard]] bool in_use() const noexcept { return in_use_ != 0; }
 
@@ -75,7 +80,8 @@ class BlockReader {
   bool open(Buffers& buffers) noexcept;
 
   Blocks blocks_;
-  std::uint32_t block_ = 0;  ///< that is open, or comes next
+  std::vector<std::uint16_t> ids_;  ///< of each block that is in use: a buffer
+  std::uint32_t block_ = 0;         ///< that is open, or comes next
   std::uint16_t buffer_ = 0;
   bool open_ = false;
   const std::byte* frame_ = nullptr;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,12 @@
 #include "mcr/base/fd.hpp"
 #include "mcr/base/mapping.hpp"
 #include "mcr/dataplane/buffers.hpp"
+#include "mcr/dataplane/message_state.hpp"
+#include "mcr/dataplane/quota.hpp"
 #include "mcr/dataplane/ring.hpp"
+#include "mcr/dataplane/segmentation_policy.hpp"
 #include "mcr/dataplane/worker_sockets.hpp"
+#include "mcr/dataplane/zerocopy_policy.hpp"
 #include "mcr/packet/gso_batch.hpp"
 #include "mcr/packet/parse.hpp"
 #include "mcr/rules/counters.hpp"
@@ -33,12 +38,6 @@ class Tx {
   static constexpr std::uint32_t messages = 4096;
   static constexpr std::uint32_t queue_limit = 1024;
   static constexpr std::uint32_t bulk_messages = 64;
-  /// Pieces that may wait at one slot that takes no more for now, with the buffers it has pinned.
-  static constexpr std::uint32_t held_by_slot = 256;
-  /// Messages below this size are cheaper to copy, bytes.
-  static constexpr std::uint32_t zerocopy_minimum = 1024;
-  /// Pieces below this size are gathered to be copied, as many as fit, bytes.
-  static constexpr std::uint32_t zerocopy_piece_minimum = 512;
 
   /// `baseline` sends each datagram alone and copied, which shows what `bulk` brings.
   enum class Mode : std::uint8_t { bulk, baseline };
@@ -48,13 +47,18 @@ class Tx {
   /// What was gathered by the table before stays as it is.
   void use_table(const RuleTable& table) noexcept;
 
-  /// Whether add() finds room for this packet without losing any of it. If not: flush(), submit
-  /// and reap, which gives room unless the egress is stuck.
-  [[nodiscard]] bool has_room(const TableOutput& output, const Packet& packet) noexcept;
+  /// What add() took: the packet's first `datagrams`. Where that is not all of them, messages ran
+  /// short: flush(), submit, reap and add the rest. If flush() has nothing to hand over, drop() the
+  /// rest for `lack`.
+  struct Added {
+    std::uint32_t datagrams;
+    OutputDrop lack = OutputDrop::send_queue_full;
+  };
 
   /// Takes a copy of the packet's datagrams for this output: gathers them into messages, or counts
   /// a drop. `buffer` holds the payload; each message keeps a reference of its own.
-  void add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
+  [[nodiscard]] Added add(const TableOutput& output, const Packet& packet,
+                          std::uint16_t buffer) noexcept;
 
   /// Counts datagrams for this output that are dropped before add().
   void drop(const TableOutput& output, OutputDrop reason, std::uint32_t datagrams) noexcept {
@@ -80,29 +84,34 @@ class Tx {
  private:
   using Index = std::uint32_t;
   static constexpr Index none = messages;
-  /// Messages, after zero-copy was refused or of no use.
-  static constexpr std::uint16_t copies_before_retry = 1024;
+
+  /// How a message may go.
+  enum class Way : std::uint8_t {
+    any,   ///< with or without a copy
+    copy,  ///< its memory may not be pinned, or the kernel had none to pin
+    raw,   ///< copied: one datagram, and its UDP header from us
+  };
+  /// How it went last.
+  enum class Went : std::uint8_t { copied, pinned, pinned_and_copied };
 
   struct Message {
     GsoBatch shape;
     std::uint64_t order;        ///< among the messages of its slot
     std::uint32_t output_slot;  ///< of its counters
     std::uint16_t tx_slot;
+    MessageState state;  ///< changed by become() alone
+    Way way;
+    Went went;
+    std::uint8_t refusals;       ///< so far
     std::uint8_t notifications;  ///< zero-copy: still to come
     std::uint8_t stale;          ///< of those, for attempts that were refused
-    bool zerocopy;               ///< how it was sent last
-    bool copy_only;              ///< it lies in a block, or the kernel had no memory to pin
-    bool retried;
-    bool answered;  ///< sent or dropped: only notifications are missing
-    bool accepted;  ///< sent
-    bool was_copied;
-    bool raw;  ///< one datagram, and its UDP header from us
+    std::uint8_t held;           ///< its pieces in receive buffers
     Index next;
     std::uint8_t control_bytes;
     SocketAddress destination;
     msghdr header;
     alignas(8) std::array<std::byte, SendHeader::control_most + 24> control;  ///< and UDP_SEGMENT
-    // Of a raw one: the header, and both for the kernel.
+    // A raw one's header, and both parts for the kernel.
     std::array<std::byte, 8> udp_header;
     std::array<iovec, 2> with_header;
     std::array<iovec, gso_limits::pieces> pieces;
@@ -118,40 +127,22 @@ class Tx {
 
   struct SlotQueue {
     MessageList waiting;
-    MessageList returned;           ///< refused for now; go before `waiting`
-    std::uint32_t with_kernel = 0;  ///< requests without their result
-    std::uint64_t started = 0;      ///< messages so far
-    std::uint64_t charged = 0;      ///< upper bound of what the socket's send buffer holds, bytes
-    std::uint32_t waiting_pieces = 0;  ///< buffer references that `waiting` holds
-    bool blocked = false;              ///< waits for the socket to be writable
-    bool takes_segments = false;       ///< to groups: a segmented message was not refused as such
-    bool listed = false;               ///< in active_
-  };
-
-  /// Which receive buffers zero-copy sends hold. Copies of one frame hold the same.
-  class Pins {
-   public:
-    void add(std::uint16_t buffer) noexcept {
-      if (holders_[buffer]++ == 0) ++buffers_;
-    }
-    void remove(std::uint16_t buffer) noexcept {
-      if (--holders_[buffer] == 0) --buffers_;
-    }
-    [[nodiscard]] std::uint32_t buffers() const noexcept { return buffers_; }
-
-   private:
-    std::array<std::uint16_t, Buffers::most> holders_;
-    std::uint32_t buffers_;
+    MessageList returned;            ///< refused for now; go before `waiting`
+    std::uint32_t with_kernel = 0;   ///< requests without their result
+    std::uint64_t started = 0;       ///< messages so far
+    std::uint64_t charged = 0;       ///< upper bound of what the socket's send buffer holds, bytes
+    std::uint32_t waiting_held = 0;  ///< references on receive buffers that `waiting` holds
+    bool blocked = false;            ///< waits for the socket to be writable
+    bool takes_segments = false;     ///< to groups: a segmented message was not refused as such
+    bool listed = false;             ///< in active_
   };
 
   /// Of one output, found by its counter slot. All of it belongs to one table.
   struct OutputState {
     std::uint32_t generation = 0;  ///< of generation_
     Index open_plus_one = 0;       ///< message that still gathers; 0: none
-    std::uint8_t copied_in_a_row = 0;
-    std::uint16_t copies_left = 0;       ///< send so many without trying zero-copy
-    std::uint16_t unsegmented_left = 0;  ///< send so many datagrams each on its own
-    bool takes_segments = false;         ///< a segmented message was not refused as such
+    ZerocopyHistory zerocopy = {};
+    SegmentationPolicy segmentation = {};
   };
 
   /// Where a packet leaves from an output.
@@ -167,28 +158,34 @@ class Tx {
   [[nodiscard]] static std::size_t raw_place(const Message& message) noexcept;
   [[nodiscard]] OutputState& state_of(const TableOutput& output) noexcept;
   void note_sender(const TxPath& path, const Packet& packet) noexcept;
-  [[nodiscard]] bool gathers(const TableOutput& output, const TxPath& path,
-                             const Packet& packet) const noexcept;
-  void add_run(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
-               const Run& run, bool gather, const std::byte* data, std::uint16_t buffer) noexcept;
-  void add_raw(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
-               const Run& run, const Endpoint& source, const std::byte* data,
-               std::uint16_t buffer) noexcept;
-  Message* start(const TableOutput& output, const TxPath& path, const SendHeader& send_header,
-                 const Run& run) noexcept;
+  [[nodiscard]] bool may_gather(const TableOutput& output, const TxPath& path,
+                                const Packet& packet) const noexcept;
+  /// Takes the run, or counts it as a drop. Where messages run short it does neither, and says why.
+  std::optional<OutputDrop> add_run(const TableOutput& output, const TxPath& path,
+                                    const SendHeader& send_header, const Run& run, bool gather,
+                                    const Packet& packet, const std::byte* data,
+                                    std::uint16_t buffer) noexcept;
+  [[nodiscard]] std::optional<OutputDrop> lack_at(std::uint16_t tx_slot) const noexcept;
+  Index start(const TableOutput& output, const TxPath& path,
+              const SendHeader& send_header) noexcept;
+  void make_raw(Message& message, const Endpoint& source, const SendHeader& send_header,
+                std::span<const std::byte> payload) noexcept;
   [[nodiscard]] static bool same_header(const Message& message,
                                         const SendHeader& send_header) noexcept;
   void append(Message& message, const Run& run, const std::byte* data,
               std::uint16_t buffer) noexcept;
-  std::uint32_t leave_blocks(Message& message) noexcept;
-  std::uint32_t leave_blocks(const MessageList& list) noexcept;
   [[nodiscard]] bool over_quota(std::uint16_t tx_slot) const noexcept;
+  [[nodiscard]] Stock stock() const noexcept;
+
+  // The life of a message: its picture is in message_state.hpp.
+  void become(Message& message, MessageState next) noexcept;
 
   // Handing them to the kernel.
   bool flush_slot(std::uint16_t tx_slot) noexcept;
   [[nodiscard]] bool has_send_buffer(std::uint16_t tx_slot) noexcept;
   void await_writable(std::uint16_t tx_slot) noexcept;
   void send(Index index, io_uring_sqe& request) noexcept;
+  void prepare(Message& message) noexcept;
   [[nodiscard]] bool worth_zerocopy(const Message& message) noexcept;
   [[nodiscard]] bool is_trial(const Message& message) const noexcept;
   void pin(const Message& message) noexcept;
@@ -202,7 +199,6 @@ class Tx {
   void split(Index index) noexcept;
   void drop(Message& message, OutputDrop reason) noexcept;
   void count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept;
-  void on_result(Message& message) noexcept;
   void drop_overtaken(const Message& sent) noexcept;
   void finish(Index index) noexcept;
   void learn(const Message& message) noexcept;
@@ -217,16 +213,11 @@ class Tx {
   WorkerSockets& shared_;
   CounterBlock& counters_;
   const Mode mode_;
-  bool zerocopy_supported_;
+  ZerocopyPolicy zerocopy_;
   const std::uint16_t zerocopy_flags_;
   std::uint64_t table_in_use_ = 0;
   std::uint32_t generation_ = 0;  ///< counts the tables in use, one after the other
   SendHeader filled_;             ///< of the packet in add(), where the output's per_packet_fields
-  /// After the kernel had no memory to pin all outputs copy so many messages; each time twice as
-  /// many, until zero-copy has gone well for long.
-  std::uint32_t copies_left_ = 0;
-  std::uint32_t copies_next_time_ = copies_before_retry;
-  std::uint32_t zerocopies_taken_ = 0;  ///< since then
   Mapping<Message> pool_{messages};
   Mapping<OutputState> outputs_{slots::outputs};
   std::vector<SlotQueue> queues_;
@@ -236,8 +227,8 @@ class Tx {
   std::vector<std::uint16_t> raw_unresolved_ = std::vector<std::uint16_t>(raw_places);
   std::vector<Index> free_;  ///< its first free_count_ are free
   std::uint32_t free_count_ = messages;
-  std::vector<std::uint16_t> active_;  ///< ports with something waiting
-  Mapping<Pins> pinned_{1};            ///< by all ports
+  std::vector<std::uint16_t> active_;  ///< slots with something waiting
+  Mapping<Pins> pinned_{1};            ///< by all slots
   Mapping<Pins> slot_pinned_{slots::tx};
   std::uint32_t complete_ = 0;  ///< waiting messages that gather no more, since the last flush
 };

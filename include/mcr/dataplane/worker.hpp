@@ -78,7 +78,8 @@ class Worker {
   [[nodiscard]] Packet within_limit(const TableOutput& output, const Packet& packet,
                                     const RuleTable& table) noexcept;
   void send_bulk() noexcept;
-  void make_room(const TableOutput& output, const Packet& packet) noexcept;
+  void send_rest(const TableOutput& output, Packet packet, std::uint16_t buffer,
+                 Tx::Added added) noexcept;
   void await_wake() noexcept;
   void wind_down() noexcept;
 

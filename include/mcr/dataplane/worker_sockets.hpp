@@ -23,8 +23,9 @@ struct RxSlot {
   /// Written by the worker: receiving failed this often in a row; it tries again when woken.
   std::atomic<std::uint32_t> failures{0};
 
-  /// Control thread. `ring`: empty if the socket has none. Both are borrowed.
-  void assign(Fd new_socket, Blocks ring, std::uint8_t link_header_bytes) noexcept {
+  /// Control thread. May throw std::bad_alloc. `ring`: empty if the socket has none. Both are
+  /// borrowed.
+  void assign(Fd new_socket, Blocks ring, std::uint8_t link_header_bytes) {
     socket = new_socket;
     blocks = BlockReader(ring);
     link_header = link_header_bytes;

@@ -13,6 +13,7 @@ inline constexpr std::uint32_t segments = 64;   ///< UDP_MAX_SEGMENTS of every k
 inline constexpr std::uint32_t bytes = 65'507;  ///< IPv4 total length less its headers
 inline constexpr std::uint32_t pieces = 64;     ///< of memory, in a message that is copied
 inline constexpr std::uint32_t pages = 17;      ///< that a zero-copy message may touch
+inline constexpr std::uint32_t copied_pages = pieces * pages;  ///< no limit
 }  // namespace gso_limits
 
 /// What a message under construction holds.

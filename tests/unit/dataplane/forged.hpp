@@ -143,7 +143,9 @@ struct Sender {
     packet.segment = segment;
     packet.datagrams = datagrams;
     buffers.received(buffer);
-    tx.add(output, packet, buffer);
+    // What a worker does that has no way to hand anything over.
+    const auto [taken, lack] = tx.add(output, packet, buffer);
+    if (taken != datagrams) tx.drop(output, lack, datagrams - taken);
     buffers.release(buffer);
   }
 
