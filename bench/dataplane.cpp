@@ -92,7 +92,7 @@ RuleTable compiled(const Shape& shape) {
   out.segments = true;
   const Interfaces interfaces({in, out});
   SlotAllocators allocators;
-  return compile(config, interfaces, bench::judged(config, interfaces), allocators, 1);
+  return compile_table(config, interfaces, bench::judged(config, interfaces), allocators, 1);
 }
 
 void forward(benchmark::State& state, const Shape& shape) {
