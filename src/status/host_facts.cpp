@@ -17,6 +17,7 @@
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
 #include "mcr/dataplane/ring.hpp"
+#include "mcr/dataplane/zerocopy_features.hpp"
 #include "mcr/host/capabilities.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/host/igmp_report_socket.hpp"
@@ -50,8 +51,8 @@ void inspect_kernel(HostFacts& host) {
     std::sscanf(name.release, "%u.%u", &host.kernel_major, &host.kernel_minor);
   }
   try {
-    Ring ring(1, 2);
-    host.zero_copy_send = ring.supports(IORING_OP_SENDMSG_ZC);
+    const Ring ring(1, 2);
+    host.zero_copy_send = zerocopy_features().supported;
   } catch (const std::exception&) {
     host.io_uring = read_sysctl("kernel.io_uring_disabled") ? IoUring::forbidden : IoUring::missing;
   }

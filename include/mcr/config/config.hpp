@@ -39,6 +39,6 @@ struct ConfigDifference {
   friend bool operator==(const ConfigDifference&, const ConfigDifference&) = default;
 };
 
-[[nodiscard]] ConfigDifference compare(const Config& before, const Config& after);
+[[nodiscard]] ConfigDifference compare_configs(const Config& before, const Config& after);
 
 }  // namespace mcr

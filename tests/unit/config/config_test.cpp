@@ -1,5 +1,6 @@
 // The configuration loader: the texts that it accepts, and for each mistake the position and the
 // message that a user sees. Most tests are tables of TOML text.
+#include "mcr/config/limits.hpp"
 #include "mcr/config/load.hpp"
 
 #include <fmt/format.h>

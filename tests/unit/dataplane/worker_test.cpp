@@ -17,6 +17,8 @@
 
 #include "catch.hpp"
 #include "frame_builder.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/rules/compiler.hpp"
 
 using namespace mcr;
 using namespace std::chrono_literals;
@@ -159,7 +161,7 @@ class World {
     std::vector<RuleStatus> statuses;
     for (const auto& rule : config.rules)
       statuses.push_back(rule_status(rule, interfaces, [](const Input&) { return Reason(); }));
-    return compile(config, interfaces, statuses, allocators_, ++generation_);
+    return compile_table(config, interfaces, statuses, allocators_, ++generation_);
   }
 
   SlotAllocators allocators_;
