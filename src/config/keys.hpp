@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shape.hpp"
 #include "value.hpp"
 
 namespace mcr {
@@ -17,6 +18,7 @@ template <typename Target>
 struct Key {
   std::string_view name;
   void (*read)(const Value&, Target&);
+  Shape shape;  ///< for the schema that editors use
 };
 
 /// The known key that the user probably meant; empty if none is near.

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "keys.hpp"
+#include "mcr/config/dscp.hpp"
 #include "mcr/config/limits.hpp"
 
 namespace mcr {
@@ -66,10 +67,13 @@ std::optional<std::vector<unsigned>> read_cpus(const Value& value) {
   return cpus;
 }
 
-/// Reads one of a few words.
+/// Words and what each of them means.
 template <typename T, std::size_t N>
-std::optional<T> read_choice(const Value& value,
-                             const std::array<std::pair<std::string_view, T>, N>& choices) {
+using Choices = std::array<std::pair<std::string_view, T>, N>;
+
+/// One of a few words.
+template <typename T, std::size_t N>
+std::optional<T> read_choice(const Value& value, const Choices<T, N>& choices) {
   const auto text = value.string();
   if (!text) return std::nullopt;
   std::string known;
@@ -81,11 +85,8 @@ std::optional<T> read_choice(const Value& value,
   return std::nullopt;
 }
 
-std::optional<Fanout> read_fanout(const Value& value) {
-  return read_choice<Fanout, 4>(
-      value,
-      {{{"hash", Fanout::hash}, {"cpu", Fanout::cpu}, {"qm", Fanout::qm}, {"lb", Fanout::lb}}});
-}
+constexpr Choices<Fanout, 4> fanouts{
+    {{"hash", Fanout::hash}, {"cpu", Fanout::cpu}, {"qm", Fanout::qm}, {"lb", Fanout::lb}}};
 
 std::optional<log::Level> read_log_level(const Value& value) {
   const auto text = value.string();
@@ -98,17 +99,24 @@ std::optional<log::Level> read_log_level(const Value& value) {
 }
 
 constexpr Key<RawDaemon> daemon_keys[] = {
-    {"workers", [](const Value& v, RawDaemon& d) { d.workers.set(v.at(), read_workers(v)); }},
-    {"cpus", [](const Value& v, RawDaemon& d) { d.cpus.set(v.at(), read_cpus(v)); }},
-    {"fanout", [](const Value& v, RawDaemon& d) { d.fanout.set(v.at(), read_fanout(v)); }},
-    {"log_level", [](const Value& v, RawDaemon& d) { d.log_level.set(v.at(), read_log_level(v)); }},
-    {"batch_wait", [](const Value& v,
-                      RawDaemon& d) { d.batch_wait.set(v.at(), v.duration(limits::batch_wait)); }},
-    {"metrics", [](const Value& v, RawDaemon& d) { d.metrics.set(v.at(), v.listener()); }},
+    {"workers", [](const Value& v, RawDaemon& d) { d.workers.set(v.at(), read_workers(v)); },
+     shape::words({"auto"}, shape::integer(1, limits::workers))},
+    {"cpus", [](const Value& v, RawDaemon& d) { d.cpus.set(v.at(), read_cpus(v)); },
+     shape::list(shape::integer(0, limits::cpu_number), limits::workers)},
+    {"fanout", [](const Value& v, RawDaemon& d) { d.fanout.set(v.at(), read_choice(v, fanouts)); },
+     shape::words(fanouts)},
+    {"log_level", [](const Value& v, RawDaemon& d) { d.log_level.set(v.at(), read_log_level(v)); },
+     shape::words({"error", "warning", "notice", "info", "debug"})},
+    {"batch_wait",
+     [](const Value& v, RawDaemon& d) { d.batch_wait.set(v.at(), v.duration(limits::batch_wait)); },
+     shape::duration},
+    {"metrics", [](const Value& v, RawDaemon& d) { d.metrics.set(v.at(), v.listener()); },
+     shape::text(":[0-9]+$")},
     {"rejoin",
      [](const Value& v, RawDaemon& d) {
        d.rejoin.set(v.at(), v.duration(limits::rejoin_max, limits::rejoin_min));
-     }},
+     },
+     shape::duration},
 };
 
 Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
@@ -128,26 +136,27 @@ Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
 
 // [interface.NAME]
 
-Gro read_gro(const Value& value) {
-  return read_choice<Gro, 4>(value, {{{"auto", Gro::automatic},
-                                      {"on", Gro::on},
-                                      {"off", Gro::off},
-                                      {"leave", Gro::leave}}})
-      .value_or(Gro::automatic);
-}
-
-IngressMode read_ingress(const Value& value) {
-  return read_choice<IngressMode, 2>(
-             value, {{{"recvmsg", IngressMode::recvmsg}, {"mmap", IngressMode::mmap}}})
-      .value_or(IngressMode::recvmsg);
-}
+constexpr Choices<Gro, 4> gro_choices{
+    {{"auto", Gro::automatic}, {"on", Gro::on}, {"off", Gro::off}, {"leave", Gro::leave}}};
+constexpr Choices<IngressMode, 2> ingress_modes{
+    {{"recvmsg", IngressMode::recvmsg}, {"mmap", IngressMode::mmap}}};
 
 constexpr Key<InterfaceTuning> interface_keys[] = {
     {"receive_buffer",
-     [](const Value& v, InterfaceTuning& t) { t.receive_buffer = v.buffer_size(); }},
-    {"send_buffer", [](const Value& v, InterfaceTuning& t) { t.send_buffer = v.buffer_size(); }},
-    {"gro", [](const Value& v, InterfaceTuning& t) { t.gro = read_gro(v); }},
-    {"ingress", [](const Value& v, InterfaceTuning& t) { t.ingress = read_ingress(v); }},
+     [](const Value& v, InterfaceTuning& t) { t.receive_buffer = v.buffer_size(); },
+     shape::buffer_size},
+    {"send_buffer", [](const Value& v, InterfaceTuning& t) { t.send_buffer = v.buffer_size(); },
+     shape::buffer_size},
+    {"gro",
+     [](const Value& v, InterfaceTuning& t) {
+       t.gro = read_choice(v, gro_choices).value_or(t.gro);
+     },
+     shape::words(gro_choices)},
+    {"ingress",
+     [](const Value& v, InterfaceTuning& t) {
+       t.ingress = read_choice(v, ingress_modes).value_or(t.ingress);
+     },
+     shape::words(ingress_modes)},
 };
 
 // input = { ... }
@@ -192,46 +201,62 @@ std::optional<std::uint16_t> read_vlan(const Value& value) {
 }
 
 constexpr Key<RawInput> input_keys[] = {
-    {"interface", [](const Value& v, RawInput& i) { i.interface.set(v.at(), v.interface()); }},
+    {"interface", [](const Value& v, RawInput& i) { i.interface.set(v.at(), v.interface()); },
+     shape::name},
     {"group",
      [](const Value& v, RawInput& i) {
        i.group.set(v.at(), v.groups("; an address of this host is written as `address`"));
-     }},
+     },
+     shape::block},
     {"address",
      [](const Value& v, RawInput& i) {
        i.address.set(v.at(), v.host("; a group is written as `group`"));
-     }},
-    {"port", [](const Value& v, RawInput& i) { i.port.set(v.at(), v.ports()); }},
-    {"sources", [](const Value& v, RawInput& i) { i.sources.set(v.at(), read_sources(v)); }},
-    {"vlan", [](const Value& v, RawInput& i) { i.vlan.set(v.at(), read_vlan(v)); }},
-    {"local", [](const Value& v, RawInput& i) { i.local.set(v.at(), v.boolean()); }},
+     },
+     shape::address},
+    {"port", [](const Value& v, RawInput& i) { i.port.set(v.at(), v.ports()); }, shape::ports},
+    {"sources", [](const Value& v, RawInput& i) { i.sources.set(v.at(), read_sources(v)); },
+     shape::list(shape::block, limits::sources_per_input)},
+    {"vlan", [](const Value& v, RawInput& i) { i.vlan.set(v.at(), read_vlan(v)); },
+     shape::integer(1, limits::vlan)},
+    {"local", [](const Value& v, RawInput& i) { i.local.set(v.at(), v.boolean()); },
+     shape::boolean},
 };
 
 // outputs = [ { ... } ] and [defaults]
 
 /// The keys of an output that say how to send, not where to. `[defaults]` may have them, too.
 constexpr Key<RawOutput> default_keys[] = {
-    {"ttl", [](const Value& v, RawOutput& o) { o.ttl.set(v.at(), v.ttl()); }},
+    {"ttl", [](const Value& v, RawOutput& o) { o.ttl.set(v.at(), v.ttl()); },
+     shape::words({"preserve", "decrement"}, shape::integer(1, 255))},
     {"max_pps",
-     [](const Value& v, RawOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
-    {"max_bps", [](const Value& v, RawOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); }},
-    {"dscp", [](const Value& v, RawOutput& o) { o.dscp.set(v.at(), v.dscp()); }},
-    {"source", [](const Value& v, RawOutput& o) { o.source.set(v.at(), v.source()); }},
-    {"source_port", [](const Value& v, RawOutput& o) { o.source_port.set(v.at(), v.port()); }},
-    {"loopback", [](const Value& v, RawOutput& o) { o.loopback.set(v.at(), v.boolean()); }},
+     [](const Value& v, RawOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); },
+     shape::integer(1, limits::max_pps)},
+    {"max_bps", [](const Value& v, RawOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); },
+     shape::bit_rate},
+    {"dscp", [](const Value& v, RawOutput& o) { o.dscp.set(v.at(), v.dscp()); },
+     Shape{.least = 0, .most = dscp_most, .pattern = "^[A-Za-z]+[0-9]*$"}},
+    {"source", [](const Value& v, RawOutput& o) { o.source.set(v.at(), v.source()); },
+     shape::words({"interface", "preserve"}, shape::address)},
+    {"source_port", [](const Value& v, RawOutput& o) { o.source_port.set(v.at(), v.port()); },
+     shape::port},
+    {"loopback", [](const Value& v, RawOutput& o) { o.loopback.set(v.at(), v.boolean()); },
+     shape::boolean},
 };
 
 constexpr Key<RawOutput> destination_keys[] = {
-    {"interface", [](const Value& v, RawOutput& o) { o.interface.set(v.at(), v.interface()); }},
+    {"interface", [](const Value& v, RawOutput& o) { o.interface.set(v.at(), v.interface()); },
+     shape::name},
     {"group",
      [](const Value& v, RawOutput& o) {
        o.group.set(v.at(), v.groups("; a host is written as `address`"));
-     }},
+     },
+     shape::block},
     {"address",
      [](const Value& v, RawOutput& o) {
        o.address.set(v.at(), v.host("; a group is written as `group`"));
-     }},
-    {"port", [](const Value& v, RawOutput& o) { o.port.set(v.at(), v.ports()); }},
+     },
+     shape::address},
+    {"port", [](const Value& v, RawOutput& o) { o.port.set(v.at(), v.ports()); }, shape::ports},
 };
 
 constexpr auto output_keys = [] {
@@ -289,12 +314,16 @@ struct RawExpectation {
 };
 
 constexpr Key<RawExpectation> expect_keys[] = {
-    {"min_pps", [](const Value& v,
-                   RawExpectation& e) { e.min_pps.set(v.at(), v.integer(1, limits::max_pps)); }},
+    {"min_pps",
+     [](const Value& v, RawExpectation& e) {
+       e.min_pps.set(v.at(), v.integer(1, limits::max_pps));
+     },
+     shape::integer(1, limits::max_pps)},
     {"silent_after",
      [](const Value& v, RawExpectation& e) {
        e.silent_after.set(v.at(), v.duration(limits::silent_after_max, limits::silent_after_min));
-     }},
+     },
+     shape::duration},
 };
 
 std::optional<Expectation> read_expect(const Value& value) {
@@ -309,20 +338,27 @@ std::optional<Expectation> read_expect(const Value& value) {
 }
 
 constexpr Key<RawRule> rule_keys[] = {
-    {"name", [](const Value& v, RawRule& r) { r.name.set(v.at(), v.rule_name()); }},
-    {"input", [](const Value& v, RawRule& r) { r.input.set(v.at(), read_input(v)); }},
+    {"name", [](const Value& v, RawRule& r) { r.name.set(v.at(), v.rule_name()); }, shape::text()},
+    {"input", [](const Value& v, RawRule& r) { r.input.set(v.at(), read_input(v)); },
+     shape::table("input")},
     {"inputs",
      [](const Value& v, RawRule& r) {
        r.inputs.set(v.at(), read_list(v, read_input, "inputs", limits::inputs_per_rule));
-     }},
+     },
+     shape::list(shape::table("input"), limits::inputs_per_rule)},
     {"outputs",
      [](const Value& v, RawRule& r) {
        r.outputs.set(v.at(), read_list(v, read_output, "outputs", limits::outputs_per_rule));
-     }},
-    {"enabled", [](const Value& v, RawRule& r) { r.enabled.set(v.at(), v.boolean()); }},
-    {"comment", [](const Value& v, RawRule& r) { r.comment.set(v.at(), v.comment()); }},
-    {"expect", [](const Value& v, RawRule& r) { r.expect.set(v.at(), read_expect(v)); }},
-    {"allow_loop", [](const Value& v, RawRule& r) { r.allow_loop.set(v.at(), v.boolean()); }},
+     },
+     shape::list(shape::table("output"), limits::outputs_per_rule)},
+    {"enabled", [](const Value& v, RawRule& r) { r.enabled.set(v.at(), v.boolean()); },
+     shape::boolean},
+    {"comment", [](const Value& v, RawRule& r) { r.comment.set(v.at(), v.comment()); },
+     shape::text()},
+    {"expect", [](const Value& v, RawRule& r) { r.expect.set(v.at(), read_expect(v)); },
+     shape::table("expect")},
+    {"allow_loop", [](const Value& v, RawRule& r) { r.allow_loop.set(v.at(), v.boolean()); },
+     shape::boolean},
 };
 
 // The file
@@ -407,13 +443,32 @@ void read_rules(const Value& value, File& file) {
 }
 
 constexpr Key<File> file_keys[] = {
-    {"daemon", read_daemon},
-    {"defaults", read_defaults},
-    {"interface", read_interfaces},
-    {"rule", read_rules},
+    {"daemon", read_daemon, shape::table("daemon")},
+    {"defaults", read_defaults, shape::table("defaults")},
+    {"interface", read_interfaces, Shape{.table = "interface", .by_name = true}},
+    {"rule", read_rules, shape::list(shape::table("rule"), limits::rules)},
 };
 
+template <typename Target>
+KeyTable key_table(std::string_view name, std::span<const Key<Target>> keys) {
+  KeyTable table{name, {}};
+  for (const auto& key : keys)
+    table.keys.emplace_back(key.name, key.shape);
+  return table;
+}
+
 }  // namespace
+
+std::vector<KeyTable> key_tables() {
+  return {key_table<File>("file", file_keys),
+          key_table<RawDaemon>("daemon", daemon_keys),
+          key_table<RawOutput>("defaults", default_keys),
+          key_table<InterfaceTuning>("interface", interface_keys),
+          key_table<RawRule>("rule", rule_keys),
+          key_table<RawInput>("input", input_keys),
+          key_table<RawOutput>("output", output_keys),
+          key_table<RawExpectation>("expect", expect_keys)};
+}
 
 void read_config_tables(const toml::table& root, Position file, Position main_file,
                         Diagnostics& diagnostics, RawConfig& raw) {

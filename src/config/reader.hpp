@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "mcr/config/daemon.hpp"
 #include "mcr/config/expectation.hpp"
 #include "mcr/config/interface_tuning.hpp"
+#include "shape.hpp"
 #include "toml.hpp"
 #include "value.hpp"
 
@@ -81,5 +83,13 @@ struct RawConfig {
 /// Adds the tables of one file to `raw`. Files other than the main file may have only rules.
 void read_config_tables(const toml::table& root, Position file, Position main_file,
                         Diagnostics& diagnostics, RawConfig& raw);
+
+/// A kind of table, and the keys that it may have.
+struct KeyTable {
+  std::string_view name;  ///< as Shape::table names it; "file": the file itself
+  std::vector<std::pair<std::string_view, Shape>> keys;
+};
+
+[[nodiscard]] std::vector<KeyTable> key_tables();
 
 }  // namespace mcr

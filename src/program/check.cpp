@@ -10,6 +10,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/config/load.hpp"
+#include "mcr/config/schema.hpp"
 
 namespace mcr {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 struct Options {
   std::string config = "/etc/mcr/mcr.toml";
   bool json = false;
+  bool schema = false;
 };
 
 void print_json(const ConfigResult& result) {
@@ -43,6 +45,10 @@ void print_text(const Options& options, const ConfigResult& result) {
 }
 
 ExitCode check(const Options& options) {
+  if (options.schema) {
+    fmt::print("{}\n", config_schema());
+    return ExitCode::ok;
+  }
   const ConfigResult result = load_config(options.config);
   if (options.json)
     print_json(result);
@@ -61,6 +67,8 @@ void add_check_command(CLI::App& app, int& exit_code) {
       ->type_name("FILE")
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print the result as JSON on standard output");
+  command->add_flag("--schema", options->schema,
+                    "Check nothing; print the JSON Schema of a configuration, for editors");
   command->callback([options, &exit_code] { exit_code = static_cast<int>(check(*options)); });
 }
 

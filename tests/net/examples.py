@@ -154,7 +154,7 @@ def sample(world):
     path = os.path.join(FOLDER, "..", "mcr.toml")
     equal(world.call("check", "-c", path).stdout.strip().split(": ")[-1], "ok, 0 rules", "mcr check")
     with open(path, encoding="utf-8") as file:
-        lines = [line[1:] if line[:1] == "#" and line[1:2] not in ("", " ", "\n") or
+        lines = [line[1:] if line[:1] == "#" and line[1:2] not in ("", " ", "\n", ":") or
                  line.startswith("#  {") else line for line in file]
     done = world.call("check", "-c", world.write("all.toml", "".join(lines)))
     equal((done.returncode, done.stderr), (0, ""), "mcr check of all that is commented out")
