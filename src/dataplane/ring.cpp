@@ -24,9 +24,11 @@ constexpr int submissions_at_most = 16;
 
 std::string why_unavailable(int error) {
   if (error == ENOSYS)
-    return "this kernel has no io_uring, or a container's seccomp profile hides it";
+    return "this kernel has no io_uring, or a container's seccomp profile hides it; "
+           "/usr/share/mcr/container/seccomp.json is one that allows it";
   return "io_uring is forbidden here: the sysctl kernel.io_uring_disabled, or a seccomp filter; "
-         "the default profiles of container engines block it";
+         "the default profiles of container engines block it, "
+         "/usr/share/mcr/container/seccomp.json allows it (docker run --security-opt seccomp=FILE)";
 }
 
 }  // namespace

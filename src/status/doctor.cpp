@@ -101,12 +101,14 @@ void judge_io_uring(const HostFacts& host, Findings& findings) {
         {Severity::error, "io_uring",
          "the kernel has none, or a container's seccomp profile hides it: mcr run does not "
          "start",
-         "a kernel with CONFIG_IO_URING; another profile"});
+         "a kernel with CONFIG_IO_URING; in a container "
+         "--security-opt seccomp=/usr/share/mcr/container/seccomp.json"});
   else if (host.io_uring == IoUring::forbidden)
     findings.push_back({Severity::error, "io_uring",
                         "forbidden: mcr run does not start; a sysctl or, in a container, its "
                         "seccomp profile says so",
-                        "sysctl -w kernel.io_uring_disabled=0"});
+                        "sysctl -w kernel.io_uring_disabled=0; in a container "
+                        "--security-opt seccomp=/usr/share/mcr/container/seccomp.json"});
   else if (!host.zero_copy_send)
     findings.push_back({Severity::note, "io_uring",
                         "works, without zero-copy sends: every copy costs the CPU", ""});
