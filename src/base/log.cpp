@@ -108,6 +108,10 @@ Background::~Background() {
   background.store(nullptr, std::memory_order_release);
 }
 
+void Background::start() {
+  writer_->start();
+}
+
 std::string value(std::string_view text) {
   const bool is_word = !text.empty() && text.find_first_of(" \"=\\\t\n") == std::string_view::npos;
   if (is_word) return std::string(text);

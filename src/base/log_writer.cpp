@@ -14,7 +14,10 @@
 #include <deque>
 #include <mutex>
 #include <string_view>
+#include <system_error>
 #include <utility>
+
+#include "mcr/base/error.hpp"
 
 namespace mcr::log {
 
@@ -75,15 +78,29 @@ struct LogWriter::State {
 LogWriter::LogWriter(Fd output, DescribeLost describe_lost) : state_(std::make_shared<State>()) {
   state_->output = output;
   state_->describe_lost = std::move(describe_lost);
+}
+
+void LogWriter::start() {
+  if (thread_.joinable()) return;
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([state = state_] { write_lines(*state); });
+  try {
+    thread_ = std::thread([state = state_] { write_lines(*state); });
+  } catch (const std::system_error& error) {
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw OsError(error.code().value(), "start the thread", "of the log");
+  }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 LogWriter::~LogWriter() {
+  try {
+    start();
+  } catch (const OsError&) {  // not even one thread: the lines are lost
+    return;
+  }
   std::unique_lock lock(state_->mutex);
   state_->stopping = true;
   state_->changed.notify_all();

@@ -364,6 +364,18 @@ void run(const Options& options) try {
   throw;
 }
 
+void run(const Options& options) try {
+  raise_limits();
+  keep_only(capabilities);  // before all else: what starts can reload, too
+  log::Background background;
+  background.start();  // after it: a thread takes the capabilities of its maker
+  Program(options).run();
+} catch (...) {
+  // main() writes the failure to a stderr that perhaps nobody reads: let signals end that.
+  unblock_signals();
+  throw;
+}
+
 }  // namespace
 
 void add_run_command(CLI::App& app, int& exit_code) {

@@ -40,9 +40,11 @@ void write_held(bool all = false);
 /// thread logs any more, and waits up to LogWriter::last_wait for what is queued.
 class Background {
  public:
-  /// Throws std::system_error.
+  /// Lines wait until start().
   Background();
   ~Background();
+  /// Starts the thread. Throws OsError.
+  void start();
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 

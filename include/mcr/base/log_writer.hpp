@@ -25,9 +25,11 @@ class LogWriter {
   /// Makes the line that tells how many lines were lost. Called with a lock held: it must not log.
   using DescribeLost = std::function<std::string(std::uint64_t lines)>;
 
-  /// Borrows `output` until the end of the process: the thread may outlive this object. Its thread
-  /// takes no signals. Throws std::system_error.
+  /// Queues only, until start(). Borrows `output` until the end of the process: the thread may
+  /// outlive this object.
   LogWriter(Fd output, DescribeLost describe_lost);
+  /// Starts the thread, which takes no signals, if that has not been done yet. Throws OsError.
+  void start();
   /// Waits up to `last_wait` until everything is written. No thread may call write() any more.
   ~LogWriter();
   LogWriter(const LogWriter&) = delete;

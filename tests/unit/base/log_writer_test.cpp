@@ -60,15 +60,26 @@ TEST_CASE("log writer: lines come out in order, all of them before its end") {
   const Pipe pipe;
   {
     LogWriter log(pipe.writer, lost_line);
+    log.start();
     log.write("one\n");
     log.write("two\n");
   }
   CHECK(pipe.read_until("two\n") == "one\ntwo\n");
 }
 
+TEST_CASE("log writer: lines that come before the thread wait for it") {
+  const Pipe pipe;
+  LogWriter log(pipe.writer, lost_line);
+  log.write("early\n");
+  CHECK(pipe.read_until("early", 50ms).empty());
+  log.start();
+  CHECK(pipe.read_until("early") == "early\n");
+}
+
 TEST_CASE("log writer: a full pipe keeps nobody waiting, and what was lost is told") {
   const Pipe pipe;
   LogWriter log(pipe.writer, lost_line);
+  log.start();
   const auto began = Clock::now();
   write_a_mebibyte(log);
   CHECK(Clock::now() - began < 1s);
@@ -86,6 +97,7 @@ TEST_CASE("log writer: its end waits a second at most for the reader") {
   const Pipe pipe;
   const auto began = [&] {
     LogWriter log(pipe.writer, lost_line);
+    log.start();
     write_a_mebibyte(log);
     return Clock::now();
   }();
@@ -98,6 +110,7 @@ TEST_CASE("log writer: what a full disk refuses is counted") {
   const Pipe pipe;
   const UniqueFd output(::fcntl(disk.get(), F_DUPFD_CLOEXEC, 0));
   LogWriter log(output, lost_line);
+  log.start();
   log.write("one\n");
   log.write("two\n");
   std::this_thread::sleep_for(100ms);
