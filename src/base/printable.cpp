@@ -99,6 +99,10 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string counted(std::uint64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
+
 std::size_t text_width(std::string_view text) {
   std::size_t width = 0;
   walk(text, [&](std::size_t, std::size_t columns) {

@@ -9,6 +9,8 @@
 #include <string>
 
 #include "mcr/base/error.hpp"
+#include "mcr/base/output.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/config/load.hpp"
 #include "mcr/config/schema.hpp"
 
@@ -33,7 +35,7 @@ void print_json(const ConfigResult& result) {
                                          {"rules", result.config.rules.size()}};
   // A path need not be UTF-8.
   constexpr auto replace = nlohmann::ordered_json::error_handler_t::replace;
-  fmt::print("{}\n", report.dump(2, ' ', false, replace));
+  write_output(report.dump(2, ' ', false, replace) + '\n');
 }
 
 void print_text(const Options& options, const ConfigResult& result) {
@@ -41,7 +43,7 @@ void print_text(const Options& options, const ConfigResult& result) {
     fmt::print(stderr, "{}\n", error.str());
   const std::size_t rules = result.config.rules.size();
   if (result.errors.empty())
-    fmt::print("{}: ok, {} {}\n", options.config, rules, rules == 1 ? "rule" : "rules");
+    write_output(fmt::format("{}: ok, {}\n", options.config, counted(rules, "rule")));
 }
 
 ExitCode check(const Options& options) {

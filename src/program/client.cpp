@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/base/output.hpp"
 #include "mcr/config/config_error.hpp"
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/terminal.hpp"
@@ -107,8 +108,7 @@ class Frames {
 void watch_on_pipe(const StatusOptions& options) {
   for (Frames frames(options);;) {
     frames.fetch();
-    fmt::print("{}\n", frames.render({}));
-    std::fflush(stdout);
+    write_output(frames.render({}) + '\n');
     std::this_thread::sleep_for(std::chrono::duration<double>(options.watch));
   }
 }
@@ -159,7 +159,7 @@ void watch_on_screen(const StatusOptions& options) {
 
 void print_status(const StatusOptions& options) {
   if (options.watch <= 0)
-    fmt::print("{}", show(fetch_status(options, status_patience), options));
+    write_output(show(fetch_status(options, status_patience), options));
   else if (::isatty(STDOUT_FILENO) != 0 && !options.as_json)
     watch_on_screen(options);
   else
@@ -168,7 +168,7 @@ void print_status(const StatusOptions& options) {
 
 ExitCode print_reload(const json& answer) {
   if (answer.value("ok", false)) {
-    fmt::print("{}\n", answer.value("difference", ""));
+    write_output(answer.value("difference", "") + '\n');
     return ExitCode::ok;
   }
   if (answer.contains("error")) fmt::print(stderr, "{}\n", answer.value("error", ""));

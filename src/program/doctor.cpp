@@ -9,6 +9,7 @@
 #include <string>
 
 #include "mcr/base/error.hpp"
+#include "mcr/base/output.hpp"
 #include "mcr/config/load.hpp"
 #include "mcr/program/terminal.hpp"
 #include "mcr/status/doctor.hpp"
@@ -30,9 +31,9 @@ ExitCode examine(const Options& options) {
   const auto config = loaded.errors.empty() ? loaded.config : Config{};
   const auto findings = diagnose(config, inspect_host(interfaces_of(config)));
   if (options.json)
-    fmt::print("{}\n", findings_to_json(findings).dump(2));
+    write_output(findings_to_json(findings).dump(2) + '\n');
   else
-    fmt::print("{}", render_findings(findings, terminal_columns()));
+    write_output(render_findings(findings, terminal_columns()));
   if (!loaded.errors.empty()) return ExitCode::config;
   return healthy(findings) ? ExitCode::ok : ExitCode::unavailable;
 }

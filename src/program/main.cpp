@@ -1,11 +1,15 @@
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <sstream>
+#include <string>
 
 #include "mcr/base/error.hpp"
+#include "mcr/base/output.hpp"
 #include "mcr/program/check.hpp"
 #include "mcr/program/client.hpp"
 #include "mcr/program/doctor.hpp"
@@ -15,26 +19,39 @@
 
 namespace {
 
+/// The last word: if standard error takes no text, the exit code has to tell.
+void print_error(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+}
+
 /// A mistake in the configuration speaks for itself: FILE:LINE:COL: message.
 int fail(mcr::ExitCode code, const char* message) {
-  fmt::print(stderr, "{}{}\n", code == mcr::ExitCode::config ? "" : "mcr: ", message);
+  print_error(fmt::format("{}{}\n", code == mcr::ExitCode::config ? "" : "mcr: ", message));
   return static_cast<int>(code);
+}
+
+/// CLI11 ends --help and --version with an exception, too, and would not notice a full disk.
+int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
+  std::ostringstream out;
+  std::ostringstream err;
+  const int result = app.exit(error, out, err);
+  mcr::write_output(out.str());
+  print_error(err.str());
+  return result == 0 ? 0 : static_cast<int>(mcr::ExitCode::usage);
 }
 
 int parse(CLI::App& app, int argc, char** argv, const int& exit_code) {
   try {
     app.parse(argc, argv);
     if (!app.get_subcommands().empty()) return exit_code;
-    fmt::print(stderr, "{}", app.help());
+    print_error(app.help());
     return static_cast<int>(mcr::ExitCode::usage);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(mcr::ExitCode::usage);
+    return end_parsing(app, error);
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app("A multicast relay: takes UDP off an interface and republishes it on others");
   app.name("mcr");
   app.set_version_flag("--version", "mcr " MCR_VERSION);
@@ -47,8 +64,16 @@ int main(int argc, char** argv) {
   mcr::add_doctor_command(app, exit_code);
   mcr::add_gen_command(app, exit_code);
   mcr::add_sink_command(app, exit_code);
+  return parse(app, argc, argv, exit_code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    return parse(app, argc, argv, exit_code);
+    mcr::occupy_standard_descriptors();
+    ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write
+    return run(argc, argv);
   } catch (const mcr::Failure& failure) {
     return fail(failure.exit_code(), failure.what());
   } catch (const mcr::OsError& error) {

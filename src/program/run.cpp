@@ -388,7 +388,6 @@ void add_run_command(CLI::App& app, int& exit_code) {
                     "Send each datagram alone and copied: a baseline for measurements");
   command->footer("SIGTERM, SIGINT: stop. SIGHUP: reload. SIGUSR1: totals to the log.");
   command->callback([options, &exit_code] {
-    ::signal(SIGPIPE, SIG_IGN);
     run(*options);
     exit_code = static_cast<int>(ExitCode::ok);
   });

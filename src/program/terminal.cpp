@@ -1,3 +1,9 @@
+// A page is drawn from the top left corner over the one before, and each line clears its rest: so
+// nothing flickers. The alternate screen keeps what the user had; leaving it brings that back.
+//
+// Keys come one by one and unseen while ICANON and ECHO are off. Signals that would end or stop the
+// process are blocked and read from a descriptor: whatever ends the process, ~Screen() gives the
+// terminal back first. Only SIGKILL leaves it as it is (`reset` helps).
 #include "mcr/program/terminal.hpp"
 
 #include <fmt/format.h>
@@ -8,10 +14,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
 #include <string_view>
 
 #include "mcr/base/error.hpp"
+#include "mcr/base/output.hpp"
 
 namespace mcr {
 
@@ -27,11 +33,6 @@ winsize size() {
   winsize result{};
   ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &result);
   return result;
-}
-
-void put(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
 }
 
 }  // namespace
@@ -50,7 +51,10 @@ Screen::Screen() {
 }
 
 Screen::~Screen() {
-  leave();
+  try {
+    leave();
+  } catch (const OsError&) {  // the terminal has gone
+  }
   ::sigprocmask(SIG_SETMASK, &signals_before_, nullptr);
 }
 
@@ -62,11 +66,11 @@ void Screen::enter() {
     keys.c_cc[VTIME] = 0;
     ::tcsetattr(STDIN_FILENO, TCSADRAIN, &keys);
   }
-  put(alternate_screen);
+  write_output(alternate_screen);
 }
 
 void Screen::leave() const {
-  put(normal_screen);
+  write_output(normal_screen);
   if (keys_before_) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &*keys_before_);
 }
 
@@ -94,10 +98,10 @@ void Screen::draw(const std::string& page) const {
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
   text += clear_rest;
-  put(text);
+  write_output(text);
 }
 
-/// A stop (Ctrl-Z) gives the terminal back for as long as it lasts.
+/// Gives the terminal back while Ctrl-Z stops us.
 char Screen::on_signal() {
   signalfd_siginfo info{};
   if (::read(signals_.get(), &info, sizeof info) != sizeof info) return 0;

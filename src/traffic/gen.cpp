@@ -37,6 +37,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
+#include "mcr/base/output.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/traffic/streams.hpp"
 #include "mcr/traffic/test_datagram.hpp"
@@ -369,16 +370,16 @@ void print(const GenOptions& options, const GenTotals& totals) {
   const auto bytes = totals.sent * options.size;
   const auto pps = totals.seconds > 0 ? static_cast<double>(totals.sent) / totals.seconds : 0;
   if (!options.json) {
-    fmt::print(
+    write_output(fmt::format(
         "gen: {} to {} ({}): sent {} datagrams, {} bytes in {:.3f} s, {:.0f} pps, {} errors\n",
         options.streams.interface, options.streams.str(), options.streams.count, totals.sent, bytes,
-        totals.seconds, pps, totals.errors);
+        totals.seconds, pps, totals.errors));
     return;
   }
   const nlohmann::ordered_json object{
       {"streams", options.streams.count}, {"sent", totals.sent}, {"bytes", bytes},
       {"seconds", totals.seconds},        {"pps", pps},          {"errors", totals.errors}};
-  fmt::print("{}\n", object.dump());
+  write_output(object.dump() + '\n');
 }
 
 std::optional<double> read_rate(const std::string& text) {

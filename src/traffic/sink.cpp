@@ -33,6 +33,7 @@
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/base/output.hpp"
 #include "mcr/host/group_join.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/traffic/streams.hpp"
@@ -292,20 +293,20 @@ void print_json(const SinkOptions& options, const SinkResult& result) {
                                         {"p99", microseconds(latency.at(0.99))},
                                         {"p999", microseconds(latency.at(0.999))},
                                         {"max", microseconds(latency.max())}}}};
-  fmt::print("{}\n", object.dump());
+  write_output(object.dump() + '\n');
 }
 
 void print_line(const SinkOptions& options, const SinkResult& result) {
   const auto& totals = result.totals;
   const auto& latency = result.latency;
-  fmt::print(
+  write_output(fmt::format(
       "sink: {} for {} ({}): received {} datagrams, {} bytes in {:.3f} s, {:.0f} pps; lost {}, "
       "duplicated {}, reordered {}, corrupt {}; latency us p50 {:.1f} p99 {:.1f} p999 {:.1f} "
       "max {:.1f}\n",
       options.streams.interface, options.streams.str(), options.streams.count, totals.received,
       totals.bytes, result.seconds, pps(result), totals.lost, totals.duplicated, totals.reordered,
       totals.corrupt, microseconds(latency.at(0.5)), microseconds(latency.at(0.99)),
-      microseconds(latency.at(0.999)), microseconds(latency.max()));
+      microseconds(latency.at(0.999)), microseconds(latency.max())));
 }
 
 ExitCode verdict(const SinkOptions& options, const SinkResult& result) noexcept {

@@ -1,7 +1,8 @@
-// Text that others wrote, made fit for a terminal or a log: escaped, and its width.
+// Text for a terminal or a log: escaping of what others wrote, its width, plurals.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,9 @@ namespace mcr {
 
 /// `text` with control characters, invisible direction marks and invalid UTF-8 as \xNN or \u{N}.
 [[nodiscard]] std::string printable(std::string_view text);
+
+/// "1 rule", "2 rules": a regular noun with its number, without separators.
+[[nodiscard]] std::string counted(std::uint64_t n, std::string_view noun);
 
 /// Columns of a terminal that valid, printable UTF-8 takes (wcwidth(3)): 2 for a CJK character, 0
 /// for a combining mark; the process's locale does not matter. Any other byte counts as 1.

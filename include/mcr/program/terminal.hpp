@@ -12,10 +12,10 @@
 
 namespace mcr {
 
-/// Of the terminal at stdout; 0 if it is none.
+/// The width of the terminal at stdout, in characters; 0 if it is none.
 [[nodiscard]] unsigned terminal_columns();
 
-/// One at a time. Signals that would end or stop the process are taken by wait() while it lives.
+/// One at a time. While it lives, wait() takes the signals that would end or stop the process.
 class Screen {
  public:
   /// Takes over the terminal at stdout, and its keys if stdin is one. Throws OsError.
@@ -28,10 +28,11 @@ class Screen {
   [[nodiscard]] unsigned columns() const;
   [[nodiscard]] unsigned rows() const;
 
-  /// Replaces what is shown; lines that do not fit are cut off at the bottom.
+  /// Replaces what is shown; lines that do not fit are cut off at the bottom. Throws OsError.
   void draw(const std::string& page) const;
 
-  /// Waits for a key (returned), 'q' also for an end by signal, 0 for the time or a new size.
+  /// Waits for a key and returns it; 'q' also if a signal asks for the end, 0 if the time is over
+  /// or the size has changed.
   [[nodiscard]] char wait(std::chrono::milliseconds time);
 
  private:
