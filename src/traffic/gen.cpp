@@ -1,19 +1,22 @@
 // The generator: Pace says how many datagrams are due, Sender composes and sends them.
 //
-// Pace is an absolute schedule: datagram i is due at start + i / rate, whatever happened to those
-// before it, so the rate is exact over any length of time. Below 20 kpps every datagram has its own
-// wake-up; above, those of 50 us share one. Being late is made good by a burst, up to 20 ms of
-// traffic or 128 datagrams; what is later than that is given up (the schedule moves), since a
-// longer burst would test somebody's buffers and not the rate that was asked for.
+// Pace follows an absolute schedule: datagram i is due at start + i / rate, no matter when those
+// before it went. The rate is therefore exact over any length of time. Below 20,000 datagrams a
+// second each one has a wake-up of its own; above, those of 50 us share one. A generator that is
+// late catches up with a burst of at most 20 ms of traffic or 128 datagrams, whichever is more. If
+// it is later than that, it moves the schedule: a longer burst would test somebody's buffers
+// instead of the rate that was asked for.
 //
-// A datagram is attempted once. One that the kernel refuses for a passing reason (no buffers, a
-// full queueing discipline, a link that is down) counts in `errors`, not in `sent`, and takes no
-// sequence number: what the sink then misses was lost on the way. (sendmmsg(2) hides the error of
-// any message but its first; such a one is tried again, and its second error counts.) That needs
-// IP_RECVERR, without which the kernel reports success for what a queueing discipline dropped. It
-// is left off
-//   - with GSO: when a message is split in software, its last segment alone decides the result;
-//   - for unicast: there it would also report the ICMP refusals of earlier datagrams.
+// Sender attempts a datagram once. If the kernel refuses it for a reason that may pass (no buffers,
+// a full queueing discipline, a link that is down), it counts in `errors` and not in `sent`, and
+// takes no sequence number: all that the sink misses was lost on the way. sendmmsg(2) reports an
+// error only of its first message; a later one is tried again, and its second error counts.
+//
+// The kernel reports success for a datagram that a queueing discipline dropped, unless IP_RECVERR
+// is set. Sender sets it, except
+//   - with GSO: the kernel may split a message in software, and then only its last segment decides
+//     the result;
+//   - for unicast: there IP_RECVERR would also report ICMP errors of earlier datagrams.
 #include "mcr/traffic/gen.hpp"
 
 #include <fmt/format.h>
@@ -38,6 +41,7 @@
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
 #include "mcr/base/output.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/traffic/streams.hpp"
 #include "mcr/traffic/test_datagram.hpp"
@@ -49,8 +53,8 @@ namespace {
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t max_segments = 64;             // UDP_MAX_SEGMENTS before Linux 6.9
-constexpr std::size_t max_messages = 64;             // of one sendmmsg
-constexpr std::size_t composed_bytes = 256U << 10U;  // of one sendmmsg: stays in the L2 cache
+constexpr std::size_t max_messages = 64;             // in one sendmmsg
+constexpr std::size_t composed_bytes = 256U << 10U;  // in one sendmmsg: fits the L2 cache
 constexpr int send_buffer_bytes = 4 << 20;
 
 struct GenOptions {
@@ -86,7 +90,7 @@ class Pace {
         std::max(max_late_, static_cast<std::int64_t>(std::min(128 / *rate_, 4e9) * second));
   }
 
-  /// How many more datagrams are due.
+  /// How many more datagrams are due at `now`.
   std::uint64_t ready(std::int64_t now, std::uint64_t attempts) noexcept {
     const auto left = count_ - attempts;
     if (!rate_) return now < end_ ? left : 0;
@@ -122,7 +126,7 @@ class Pace {
   std::int64_t start_;
   std::int64_t end_;
   std::int64_t max_late_ = 20'000'000;
-  std::uint64_t shared_ = 0;  ///< datagrams that wait for a later one's wake-up
+  std::uint64_t shared_ = 0;  ///< datagrams that share the wake-up of a later one
 };
 
 void set_up_ipv4(const Socket& socket, const GenOptions& options, unsigned index) {
@@ -174,7 +178,7 @@ std::size_t interface_mtu(Fd socket, const std::string& name) {
   return static_cast<std::size_t>(request.ifr_mtu);
 }
 
-/// Whether to send with UDP_SEGMENT: as asked, else where it is possible and speed is the point.
+/// True if Sender uses UDP_SEGMENT: as --gso says; without it, with --rate max where the size fits.
 bool decide_gso(const GenOptions& options, Fd socket) {
   const std::size_t headers = options.streams.group.is_v6() ? 48 : 28;
   const auto mtu = interface_mtu(socket, options.streams.interface);
@@ -185,8 +189,8 @@ bool decide_gso(const GenOptions& options, Fd socket) {
   return options.gso.value_or(!options.rate && fits);
 }
 
-/// Sends datagrams round-robin over the streams: singly, or with GSO in messages of up to 64 of one
-/// stream. A message has its own memory, where filler stays and headers change.
+/// Sends datagrams round-robin over the streams: one a message, or with GSO up to 64 of one stream.
+/// Each message has memory of its own: the filler is written once, the headers for each send.
 class Sender {
  public:
   explicit Sender(const GenOptions& options)
@@ -230,7 +234,7 @@ class Sender {
   [[nodiscard]] bool gso() const noexcept { return gso_; }
 
  private:
-  /// What a message carries now.
+  /// The datagrams of one message.
   struct Part {
     std::uint32_t stream = 0;
     std::size_t datagrams = 0;
@@ -295,15 +299,15 @@ class Sender {
     vectors_[message].iov_len = parts_[message].datagrams * writer_.size();
   }
 
-  /// The messages from `first` on were not sent: their numbers are used again, beginning with
-  /// the turn of `stream`.
+  /// Takes back the messages from `first` on, which were not sent: their sequence numbers are used
+  /// again, and `stream` is next.
   void take_back(std::size_t first, std::size_t composed, std::uint32_t stream) noexcept {
     for (auto i = composed; i-- > first;)
       sequences_[parts_[i].stream] = parts_[i].first_sequence;
     next_stream_ = stream % streams_.count;
   }
 
-  /// Counts what may pass; throws for what will not.
+  /// Counts an error that may pass; throws OsError for one that will not.
   void refused(const Part& part, int error) {
     const auto one_of = [error](std::initializer_list<int> codes) {
       return std::ranges::find(codes, error) != codes.end();
@@ -325,8 +329,8 @@ class Sender {
   bool gso_;
   std::size_t segments_;                  ///< datagrams of one message
   std::size_t stride_;                    ///< bytes from message to message
-  std::size_t messages_;                  ///< of one sendmmsg
-  std::vector<std::uint64_t> sequences_;  ///< next of each stream
+  std::size_t messages_;                  ///< in one sendmmsg
+  std::vector<std::uint64_t> sequences_;  ///< the next one of each stream
   std::vector<SocketAddress> destinations_;
   std::uint32_t next_stream_ = 0;
   std::vector<std::uint8_t> memory_;
@@ -337,7 +341,7 @@ class Sender {
   GenTotals totals_;
 };
 
-/// Sleeps until `deadline`, but no longer than a signal may wait.
+/// Sleeps until `deadline`, at most interrupt::latest_ns.
 void sleep_until(std::int64_t deadline, std::int64_t now) noexcept {
   deadline = std::min(deadline, now + interrupt::latest_ns);
   const timespec until{deadline / second, deadline % second};
@@ -366,14 +370,14 @@ GenTotals run(const GenOptions& options) {
   return totals;
 }
 
-void print(const GenOptions& options, const GenTotals& totals) {
+void print_totals(const GenOptions& options, const GenTotals& totals) {
   const auto bytes = totals.sent * options.size;
   const auto pps = totals.seconds > 0 ? static_cast<double>(totals.sent) / totals.seconds : 0;
   if (!options.json) {
     write_output(fmt::format(
-        "gen: {} to {} ({}): sent {} datagrams, {} bytes in {:.3f} s, {:.0f} pps, {} errors\n",
-        options.streams.interface, options.streams.str(), options.streams.count, totals.sent, bytes,
-        totals.seconds, pps, totals.errors));
+        "gen: {} to {} ({}): sent {}, {} in {:.3f} s, {:.0f} pps, {}\n", options.streams.interface,
+        options.streams.str(), options.streams.count, counted(totals.sent, "datagram"),
+        counted(bytes, "byte"), totals.seconds, pps, counted(totals.errors, "error")));
     return;
   }
   const nlohmann::ordered_json object{
@@ -407,15 +411,16 @@ void add_options(CLI::App& command, GenOptions& options) {
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{0}, probe_max_bytes))
       ->type_name("BYTES");
-  auto* count = command
-                    .add_option("--count", options.count,
-                                "End after this many datagrams over all streams, those that the "
-                                "kernel refused (errors) included [until SIGINT or SIGTERM]")
-                    ->check(CLI::Range(std::uint64_t{1}, unlimited))
-                    ->type_name("N");
-  command.add_option("--duration", options.duration, "End after this many seconds")
+  command
+      .add_option("--count", options.count,
+                  "End after this many datagrams over all streams, those that the "
+                  "kernel refused (errors) included [until SIGINT or SIGTERM]")
+      ->check(CLI::Range(std::uint64_t{1}, unlimited))
+      ->type_name("N");
+  command
+      .add_option("--duration", options.duration,
+                  "End after this many seconds; with --count, whichever comes first")
       ->check(CLI::PositiveNumber)
-      ->excludes(count)
       ->type_name("SEC");
   command.add_option("--ttl", options.ttl, "IPv4 TTL or IPv6 hop limit")
       ->capture_default_str()
@@ -440,7 +445,7 @@ void add_gen_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<GenOptions>();
   add_options(*command, *options);
   command->callback([options, &exit_code] {
-    print(*options, run(*options));
+    print_totals(*options, run(*options));
     exit_code = static_cast<int>(ExitCode::ok);
   });
 }

@@ -1,18 +1,19 @@
 // The sink: one socket receives everything, however many groups there are.
 //
-// A socket may hold few memberships (net.ipv4.igmp_max_memberships, net.core.optmem_max), so helper
-// sockets hold them, as many as it takes. They are bound to no port and receive nothing; that the
-// interface is a member of a group is enough for the one receiving socket, bound to the port on any
-// address, since IP_MULTICAST_ALL (the default) gives it groups that others joined. Each datagram
-// thus comes exactly once. It also comes for groups that nobody here asked for: IP_PKTINFO tells
-// the group, and what is not ours is not counted. With one stream the socket is bound to its
-// address and the kernel does that.
+// The kernel limits the memberships of a socket (net.ipv4.igmp_max_memberships,
+// net.core.optmem_max). Helper sockets hold them, as many as it takes; they are bound to no port
+// and receive nothing. The receiving socket is bound to the port on any address. IP_MULTICAST_ALL
+// (on by default, ip(7)) gives it datagrams of all groups that the interface is a member of, each
+// once. Other programs may have joined further groups: IP_PKTINFO tells each datagram's group, and
+// datagrams of foreign groups are not counted. With one stream the socket is bound to its address,
+// and the kernel selects.
 //
-// The kernel hands over a burst of one flow as one buffer where it can (UDP_GRO, udp(7)): all of
-// the segment size in the control message, the last one may be shorter.
+// Where it can, the kernel hands over a burst of one flow in one buffer (UDP_GRO, udp(7)). All its
+// datagrams have the size in the control message; the last one may be shorter.
 //
-// Arrival time, for the latency, is when the batch came out of the kernel: one clock reading a
-// batch.
+// The arrival time of a datagram, for its latency, is when its batch came out of the kernel: one
+// reading of the clock for each batch. It says nothing if our clock is behind the sender's; one
+// datagram that came before it was sent proves that, and then no latency is told.
 #include "mcr/traffic/sink.hpp"
 
 #include <fmt/format.h>
@@ -34,6 +35,7 @@
 #include "mcr/base/fd.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/base/output.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/host/group_join.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/traffic/streams.hpp"
@@ -78,7 +80,7 @@ std::vector<UniqueFd> join_all(const Streams& streams) {
   return sockets;
 }
 
-/// What is bound and read. Only what arrives on the interface of the streams comes in.
+/// The receiving socket. It receives only what arrives on the interface of the streams.
 UniqueFd open_receiver(const Streams& streams) {
   const bool ipv6 = streams.group.is_v6();
   const auto index = streams.interface_index();
@@ -101,8 +103,8 @@ UniqueFd open_receiver(const Streams& streams) {
   return std::move(socket).take();
 }
 
-/// What the socket dropped until now: for want of room in its buffer, or for a bad UDP checksum.
-/// SO_MEMINFO rather than SO_RXQ_OVFL, which tells only with a datagram that came after.
+/// Frames that the socket has dropped: its buffer was full, or the UDP checksum bad. From
+/// SO_MEMINFO: SO_RXQ_OVFL tells a drop only together with a later datagram.
 std::uint32_t socket_drops(Fd socket) noexcept {
   std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
   if (!SocketOptions(socket).try_read(SOL_SOCKET, SO_MEMINFO, values)) return 0;
@@ -113,7 +115,7 @@ std::uint32_t socket_drops(Fd socket) noexcept {
 struct Burst {
   std::span<const std::uint8_t> bytes;
   std::size_t segment = 0;  ///< size of one datagram; 0: the burst is one
-  IpAddress destination;    ///< none unless IP_PKTINFO was asked for
+  IpAddress destination;    ///< only with IP_PKTINFO
 };
 
 /// Reads the socket in batches, into its own memory.
@@ -138,7 +140,7 @@ class Receiver {
     return used_;
   }
 
-  /// Of the last batch.
+  /// The i-th burst of the last batch; valid until the next receive().
   [[nodiscard]] Burst burst(std::size_t i) noexcept {
     auto& header = headers_[i].msg_hdr;
     Burst burst;
@@ -188,6 +190,8 @@ struct SinkResult {
   LatencyHistogram latency;
   double seconds = 0;  ///< from the first datagram to the last
   std::uint32_t dropped_here = 0;
+  std::uint64_t clock_behind_ns = 0;
+  std::vector<std::uint32_t> silent_groups;
 };
 
 class Sink {
@@ -214,8 +218,12 @@ class Sink {
       for (std::size_t i = 0; i < bursts; ++i)
         judge(receiver_.burst(i));
     }
-    return {judge_.totals(), judge_.latency(), static_cast<double>(last_ns_ - first_ns_) / 1e9,
-            socket_drops(socket_)};
+    return {judge_.totals(),
+            judge_.latency(),
+            static_cast<double>(last_ns_ - first_ns_) / 1e9,
+            socket_drops(socket_),
+            judge_.clock_behind_ns(),
+            judge_.silent_groups()};
   }
 
  private:
@@ -251,7 +259,7 @@ class Sink {
   std::int64_t last_ns_ = 0;
 };
 
-/// A socket for every 20 groups: more of them than the usual soft limit.
+/// Every 20 groups take a socket: with many groups, more than the usual soft limit allows.
 void raise_open_file_limit() noexcept {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -276,9 +284,17 @@ double pps(const SinkResult& result) noexcept {
   return result.seconds > 0 ? static_cast<double>(result.totals.received) / result.seconds : 0;
 }
 
+/// Null where the clocks contradict each other: a latency would be wrong by an unknown time.
+nlohmann::ordered_json latency_json(const SinkResult& result) {
+  if (result.clock_behind_ns > 0) return nullptr;
+  return {{"p50", microseconds(result.latency.at(0.5))},
+          {"p99", microseconds(result.latency.at(0.99))},
+          {"p999", microseconds(result.latency.at(0.999))},
+          {"max", microseconds(result.latency.max())}};
+}
+
 void print_json(const SinkOptions& options, const SinkResult& result) {
   const auto& totals = result.totals;
-  const auto& latency = result.latency;
   const nlohmann::ordered_json object{{"streams", options.streams.count},
                                       {"received", totals.received},
                                       {"lost", totals.lost},
@@ -288,53 +304,78 @@ void print_json(const SinkOptions& options, const SinkResult& result) {
                                       {"bytes", totals.bytes},
                                       {"seconds", result.seconds},
                                       {"pps", pps(result)},
-                                      {"latency_us",
-                                       {{"p50", microseconds(latency.at(0.5))},
-                                        {"p99", microseconds(latency.at(0.99))},
-                                        {"p999", microseconds(latency.at(0.999))},
-                                        {"max", microseconds(latency.max())}}}};
+                                      {"latency_us", latency_json(result)},
+                                      {"clock_behind_us", microseconds(result.clock_behind_ns)},
+                                      {"silent_streams", result.silent_groups.size()}};
   write_output(object.dump() + '\n');
+}
+
+std::string latency_text(const SinkResult& result) {
+  if (result.clock_behind_ns > 0)
+    return fmt::format("latency unknown: this clock is {:.1f} us or more behind the sender's",
+                       microseconds(result.clock_behind_ns));
+  const auto& latency = result.latency;
+  return fmt::format("latency us p50 {:.1f} p99 {:.1f} p999 {:.1f} max {:.1f}",
+                     microseconds(latency.at(0.5)), microseconds(latency.at(0.99)),
+                     microseconds(latency.at(0.999)), microseconds(latency.max()));
 }
 
 void print_line(const SinkOptions& options, const SinkResult& result) {
   const auto& totals = result.totals;
-  const auto& latency = result.latency;
   write_output(fmt::format(
-      "sink: {} for {} ({}): received {} datagrams, {} bytes in {:.3f} s, {:.0f} pps; lost {}, "
-      "duplicated {}, reordered {}, corrupt {}; latency us p50 {:.1f} p99 {:.1f} p999 {:.1f} "
-      "max {:.1f}\n",
-      options.streams.interface, options.streams.str(), options.streams.count, totals.received,
-      totals.bytes, result.seconds, pps(result), totals.lost, totals.duplicated, totals.reordered,
-      totals.corrupt, microseconds(latency.at(0.5)), microseconds(latency.at(0.99)),
-      microseconds(latency.at(0.999)), microseconds(latency.max())));
+      "sink: {} for {} ({}): received {}, {} in {:.3f} s, {:.0f} pps; lost {}, duplicated {}, "
+      "reordered {}, corrupt {}; {}\n",
+      options.streams.interface, options.streams.str(), options.streams.count,
+      counted(totals.received, "datagram"), counted(totals.bytes, "byte"), result.seconds,
+      pps(result), totals.lost, totals.duplicated, totals.reordered, totals.corrupt,
+      latency_text(result)));
 }
 
+void warn(const SinkOptions& options, const SinkResult& result) {
+  if (result.dropped_here > 0)
+    log::warning(
+        "sink: this socket dropped {} (receive buffer full, or bad UDP checksum): what it dropped "
+        "counts as lost here, but it arrived",
+        counted(result.dropped_here, "frame"));
+  if (!result.silent_groups.empty())
+    log::warning("sink: nothing came for {} of {}, the first is {}", result.silent_groups.size(),
+                 counted(options.streams.count, "stream"),
+                 options.streams.group.plus(result.silent_groups.front()));
+}
+
+/// With a count, what is missing decides. Without one, a stream that nothing came for is a dead
+/// path: nobody can have sent zero datagrams to be judged.
 ExitCode verdict(const SinkOptions& options, const SinkResult& result) noexcept {
   if (!options.strict) return ExitCode::ok;
-  const bool complete = options.count == unlimited || result.totals.received >= options.count;
+  const bool counted_in_advance = options.count != unlimited;
+  const bool complete =
+      counted_in_advance ? result.totals.received >= options.count : result.silent_groups.empty();
   return result.totals.faultless() && complete ? ExitCode::ok : ExitCode::data;
 }
 
 void add_options(CLI::App& command, SinkOptions& options) {
   options.streams.add_options(command);
-  auto* count = command
-                    .add_option("--count", options.count,
-                                "End after this many datagrams, duplicates and corrupt ones "
-                                "included [until SIGINT or SIGTERM]")
-                    ->check(CLI::Range(std::uint64_t{1}, unlimited))
-                    ->type_name("N");
   command
-      .add_option("--duration", options.duration, "End after this many seconds from being ready")
+      .add_option("--count", options.count,
+                  "End after this many datagrams, duplicates and corrupt ones included [until "
+                  "SIGINT or SIGTERM]")
+      ->check(CLI::Range(std::uint64_t{1}, unlimited))
+      ->type_name("N");
+  command
+      .add_option("--duration", options.duration,
+                  "End after this many seconds from being ready; with --count, whichever comes "
+                  "first")
       ->check(CLI::PositiveNumber)
-      ->excludes(count)
       ->type_name("SEC");
   command.add_option("--cpu", options.cpu, "Run on this CPU only [any]")->type_name("N");
-  command.add_flag("--strict", options.strict,
-                   "Exit 65 if a datagram was lost, duplicated, reordered or corrupt, or if fewer "
-                   "than --count came");
+  command.add_flag(
+      "--strict", options.strict,
+      "Exit 65 if a datagram was lost, duplicated, reordered or corrupt, if fewer than "
+      "--count came, or, without --count, if nothing came for one of the streams");
   command.add_flag("--json", options.json,
                    "Print one JSON object: streams received lost duplicated reordered corrupt "
-                   "bytes seconds pps latency_us{p50,p99,p999,max}");
+                   "bytes seconds pps latency_us{p50,p99,p999,max} clock_behind_us silent_streams; "
+                   "latency_us is null if this clock is behind the sender's");
 }
 
 }  // namespace
@@ -346,11 +387,7 @@ void add_sink_command(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] {
     const auto result = run(*options);
     options->json ? print_json(*options, result) : print_line(*options, result);
-    if (result.dropped_here > 0)
-      log::warning(
-          "sink: this socket dropped {} frames (receive buffer full, or bad UDP checksum): "
-          "they count as lost here, but they arrived",
-          result.dropped_here);
+    warn(*options, result);
     exit_code = static_cast<int>(verdict(*options, result));
   });
 }

@@ -1,9 +1,11 @@
-// The checksum has to be nearly free on both sides. The generator adds the header's three words to
-// a sum of the filler that never changes; the sink reads everything, four words at a time in four
-// independent lanes (a multiplication takes three cycles, so one lane alone would wait for itself).
-// Each step maps the state one-to-one for a given word and the word one-to-one for a given state:
-// a change within one word can therefore never cancel out, and the rotation keeps two changes from
-// doing so in practice. It finds faults, not forgeries.
+// The checksum must cost next to nothing on both sides. The filler never changes, so the generator
+// sums it once and adds the header's three words for each datagram. The sink sums everything, four
+// words at a time in four independent lanes: a multiplication takes three cycles, which a single
+// lane would spend waiting.
+//
+// For a given word, a step maps states one-to-one; for a given state, it maps words one-to-one. A
+// change within one word therefore always changes the sum, and the rotation makes it unlikely that
+// two changes cancel out. The checksum finds faults, not forgeries.
 #include "mcr/traffic/test_datagram.hpp"
 
 #include <algorithm>
@@ -145,8 +147,8 @@ void SequenceTracker::saw(std::uint64_t sequence) noexcept {
   }
 }
 
-// Bucket of a duration: its highest set bit chooses the octave, the next 6 bits the place in it.
-// Below 128 ns every ns has its own.
+// The highest set bit of a duration chooses the octave, the next 6 bits the bucket in it. Below
+// 128 ns each ns has a bucket.
 std::size_t LatencyHistogram::bucket(std::uint64_t ns) noexcept {
   ns = std::min(ns, (std::uint64_t{1} << max_bits) - 1);
   const auto width = static_cast<unsigned>(std::bit_width(ns));
@@ -222,6 +224,7 @@ void TrafficJudge::received(std::uint32_t group, std::span<const std::uint8_t> p
                             std::uint64_t now_ns) noexcept {
   ++received_;
   bytes_ += payload.size();
+  heard_[group] = true;
   if (payload.size() < probe_header_bytes) return;
   const auto probe = read_probe(payload);
   if (!probe || !layout_.matches(group, probe->stream)) {
@@ -229,7 +232,17 @@ void TrafficJudge::received(std::uint32_t group, std::span<const std::uint8_t> p
     return;
   }
   streams_[group].saw(probe->sequence);
-  latency_.add(now_ns > probe->sent_ns ? now_ns - probe->sent_ns : 0);
+  if (now_ns >= probe->sent_ns)
+    latency_.add(now_ns - probe->sent_ns);
+  else
+    clock_behind_ns_ = std::max(clock_behind_ns_, probe->sent_ns - now_ns);
+}
+
+std::vector<std::uint32_t> TrafficJudge::silent_groups() const {
+  std::vector<std::uint32_t> silent;
+  for (std::uint32_t group = 0; group < heard_.size(); ++group)
+    if (!heard_[group]) silent.push_back(group);
+  return silent;
 }
 
 TrafficJudge::Totals TrafficJudge::totals() const noexcept {

@@ -1,5 +1,5 @@
-// What the test commands `mcr gen` and `mcr sink` have in common: the options that name the
-// streams, the signals that end a run, the clocks, the CPU.
+// The common part of the test commands `mcr gen` and `mcr sink`: the options that name the streams,
+// the signals that end a run, the clocks, the CPU.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -42,14 +42,14 @@ void catch_signals();
 [[nodiscard]] bool requested() noexcept;
 }  // namespace interrupt
 
-/// Nanoseconds of CLOCK_MONOTONIC, of CLOCK_REALTIME.
+/// Now, in ns of CLOCK_MONOTONIC and of CLOCK_REALTIME.
 [[nodiscard]] std::int64_t monotonic_ns() noexcept;
 [[nodiscard]] std::uint64_t realtime_ns() noexcept;
 
-/// When so many seconds are over, of CLOCK_MONOTONIC; without any, never.
+/// `seconds` after `start_ns`, both of CLOCK_MONOTONIC; the end of time without `seconds`.
 [[nodiscard]] std::int64_t end_ns(std::int64_t start_ns, std::optional<double> seconds) noexcept;
 
-/// Binds the calling thread to one CPU, if there is one to bind to; throws OsError.
+/// Binds the calling thread to `cpu`, if one is given. Throws OsError.
 void pin_to_cpu(std::optional<unsigned> cpu);
 
 }  // namespace mcr

@@ -6,8 +6,8 @@
 //           4  stream     u32   0 ... streams-1
 //           8  sequence   u64   of that stream, from 0
 //          16  sent       u64   ns, CLOCK_REALTIME of the sender
-//          24  checksum   u64   of bytes 0-23, the payload's length, and every byte after the
-//          header 32  filler           a fixed pattern: a function of the offset alone
+//          24  checksum   u64   over bytes 0-23, the payload's length, and the filler
+//          32  filler           a fixed pattern: a function of the offset alone
 //
 // A shorter payload is the beginning of the same pattern; it can be counted and nothing else.
 // Nothing here allocates after construction, nothing throws but std::bad_alloc; one thread each.
@@ -53,8 +53,8 @@ class ProbeWriter {
   std::uint64_t filler_sum_ = 0;
 };
 
-/// Reads a payload of 32 bytes or more, every byte of it; none if a single bit or its length is not
-/// as it was written.
+/// Reads a payload of 32 bytes or more, and checks all of it; nothing if one bit, or the length, is
+/// not as it was written.
 [[nodiscard]] std::optional<Probe> read_probe(std::span<const std::uint8_t> payload) noexcept;
 
 /// The sequence numbers of one stream, told apart within a window of the newest `window`.
@@ -63,8 +63,8 @@ class ProbeWriter {
 ///   first or after the highest is not known here.
 /// - reordered: came after a higher number, for the first time; takes its loss back.
 /// - duplicated: came before.
-/// Older than the window: whether it came before cannot be told; it counts as reordered and its
-/// loss stays.
+/// A number older than the window may have come before or not: it counts as reordered, and its loss
+/// stays.
 class SequenceTracker {
  public:
   static constexpr std::uint64_t window = 16'384;
@@ -117,11 +117,10 @@ class LatencyHistogram {
 
 /// Which stream belongs to which of a sink's groups, learned from what arrives: either the streams
 /// lie in the order of the groups (beginning at any stream), or every group carries the same one.
-/// The first datagram of all and the first of a second group decide; others than these do not
-/// match.
+/// The first datagram of all and the first one of a second group decide.
 class StreamLayout {
  public:
-  /// Whether `stream` may appear in the sink's group of that index.
+  /// True if `stream` may appear in the sink's group of that index.
   [[nodiscard]] bool matches(std::uint32_t group, std::uint32_t stream) noexcept;
 
  private:
@@ -154,20 +153,27 @@ class TrafficJudge {
     }
   };
 
-  explicit TrafficJudge(std::uint32_t groups) : streams_(groups) {}
+  explicit TrafficJudge(std::uint32_t groups) : streams_(groups), heard_(groups) {}
 
   /// One datagram for the group of that index (below `groups`), at `now_ns` CLOCK_REALTIME.
   void received(std::uint32_t group, std::span<const std::uint8_t> payload,
                 std::uint64_t now_ns) noexcept;
 
   [[nodiscard]] Totals totals() const noexcept;
-  /// From the sender's stamp to `now_ns`; 0 where the clocks disagree the other way.
+  /// From the sender's stamp to `now_ns`. Means nothing while clock_behind_ns() is not 0.
   [[nodiscard]] const LatencyHistogram& latency() const noexcept { return latency_; }
+  /// How far our clock is behind the sender's, at least: the most by which a datagram came before
+  /// it was sent. 0: no datagram did.
+  [[nodiscard]] std::uint64_t clock_behind_ns() const noexcept { return clock_behind_ns_; }
+  /// The groups for which nothing came at all, by index.
+  [[nodiscard]] std::vector<std::uint32_t> silent_groups() const;
 
  private:
   std::vector<SequenceTracker> streams_;  ///< by group index
   StreamLayout layout_;
   LatencyHistogram latency_;
+  std::vector<bool> heard_;  ///< by group index
+  std::uint64_t clock_behind_ns_ = 0;
   std::uint64_t received_ = 0;
   std::uint64_t corrupt_ = 0;
   std::uint64_t bytes_ = 0;

@@ -240,6 +240,14 @@ TEST_CASE("the judge adds it all up") {
   CHECK(totals.reordered == 1);
   CHECK(totals.corrupt == 2);
   CHECK_FALSE(totals.faultless());
-  CHECK(judge.latency().count() == 5);
+  CHECK(judge.latency().count() == 4);
   CHECK(judge.latency().max() == 4000);
+  CHECK(judge.clock_behind_ns() == 1000);
+}
+
+TEST_CASE("the judge knows for which groups nothing came") {
+  TrafficJudge judge(3);
+  CHECK(judge.silent_groups() == std::vector<std::uint32_t>{0, 1, 2});
+  judge.received(1, datagram(8, {}), 5000);
+  CHECK(judge.silent_groups() == std::vector<std::uint32_t>{0, 2});
 }
