@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/output.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/config/config_error.hpp"
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/terminal.hpp"
@@ -28,15 +30,34 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::seconds status_patience{30};
-/// A watcher would rather be told that the daemon hangs.
-constexpr std::chrono::seconds watch_patience{5};
+/// Somebody who asks for the status of a daemon that hangs wants to be told that soon.
+constexpr double status_timeout = 2;
+/// A reload joins groups, opens sockets and waits for the workers: with 10,000 rules, seconds.
+constexpr double reload_timeout = 30;
+
+std::chrono::microseconds microseconds(double seconds) {
+  return std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6));
+}
+
+void add_timeout_option(CLI::App& command, double& seconds) {
+  command.add_option("--timeout", seconds, "Give up when the relay says nothing for SEC seconds")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 86'400.0))
+      ->type_name("SEC");
+}
 
 struct StatusOptions {
   std::string socket{default_control_socket};
   std::string rule;
   bool as_json = false;
-  double watch = 0;  ///< seconds; 0: once
+  bool health = false;
+  double timeout = status_timeout;  ///< seconds
+  double watch = 0;                 ///< seconds; 0: once
+};
+
+struct ReloadOptions {
+  std::string socket{default_control_socket};
+  double timeout = reload_timeout;  ///< seconds
 };
 
 const json* find_rule(const json& status, const std::string& name) {
@@ -64,8 +85,9 @@ std::string show(const Answer& answer, const StatusOptions& options) {
   return options.as_json ? rule->dump(2) + '\n' : status::render_rule(status, options.rule);
 }
 
-Answer fetch_status(const StatusOptions& options, std::chrono::seconds patience) {
-  auto document = ask_daemon(options.socket, {{"command", "status"}}, patience);
+Answer fetch_status(const StatusOptions& options) {
+  auto document =
+      ask_daemon(options.socket, {{"command", "status"}}, microseconds(options.timeout));
   if (!document.value("ok", true))
     throw Failure(ExitCode::os, fmt::format("the daemon at {} cannot tell: {}", options.socket,
                                             document.value("error", "")));
@@ -77,14 +99,14 @@ Answer fetch_status(const StatusOptions& options, std::chrono::seconds patience)
   return {std::move(document), *std::move(status)};
 }
 
-/// What is shown again and again: a table of all rules, one rule in full, or JSON.
+/// The frames of --watch: a table of all rules, one rule in full, or JSON.
 class Frames {
  public:
   explicit Frames(const StatusOptions& options) : options_(options) {}
 
   /// Throws as fetch_status() does.
   void fetch() {
-    auto answer = fetch_status(options_, watch_patience);
+    auto answer = fetch_status(options_);
     before_ = std::exchange(now_, std::move(answer));
     const auto fetched_before = std::exchange(fetched_, Clock::now());
     seconds_ = std::chrono::duration<double>(fetched_ - fetched_before).count();
@@ -113,7 +135,7 @@ void watch_on_pipe(const StatusOptions& options) {
   }
 }
 
-/// What is on the screen; where there is no daemon any more, that.
+/// The next frame; while no daemon answers, the error in its place.
 std::string page(Frames& frames, bool fetch, const status::FrameShape& shape) {
   try {
     if (fetch) frames.fetch();
@@ -159,11 +181,32 @@ void watch_on_screen(const StatusOptions& options) {
 
 void print_status(const StatusOptions& options) {
   if (options.watch <= 0)
-    write_output(show(fetch_status(options, status_patience), options));
+    write_output(show(fetch_status(options), options));
   else if (::isatty(STDOUT_FILENO) != 0 && !options.as_json)
     watch_on_screen(options);
   else
     watch_on_pipe(options);
+}
+
+/// For health checks: healthy if every rule that is not disabled is active.
+ExitCode print_health(const StatusOptions& options) {
+  const auto status = fetch_status(options).status;
+  std::size_t active = 0;
+  std::string troubled;
+  for (const auto& rule : status.rules) {
+    if (rule.state == RuleState::disabled) continue;
+    if (rule.state == RuleState::active)
+      ++active;
+    else
+      troubled += fmt::format("{} {}: {}\n", rule.state ? to_string(*rule.state) : "unknown",
+                              printable(rule.name), printable(rule.reason.text));
+  }
+  if (troubled.empty()) {
+    write_output(fmt::format("healthy: {} active\n", counted(active, "rule")));
+    return ExitCode::ok;
+  }
+  write_output(troubled);
+  return ExitCode::unavailable;
 }
 
 ExitCode print_reload(const json& answer) {
@@ -196,20 +239,33 @@ void add_status_command(CLI::App& app, int& exit_code) {
       ->default_str("1")
       ->check(CLI::Range(0.1, 3600.0))
       ->type_name("[SEC]");
+  command
+      ->add_flag("--health", options->health,
+                 "Exit 0 only if every rule is active or disabled, else 69 with a line for each "
+                 "that is not")
+      ->excludes("RULE", "--json", "--watch");
+  add_timeout_option(*command, options->timeout);
   command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
   command->callback([options, &exit_code] {
-    print_status(*options);
-    exit_code = static_cast<int>(ExitCode::ok);
+    auto code = ExitCode::ok;
+    if (options->health)
+      code = print_health(*options);
+    else
+      print_status(*options);
+    exit_code = static_cast<int>(code);
   });
 }
 
 void add_reload_command(CLI::App& app, int& exit_code) {
-  const auto socket = std::make_shared<std::string>(default_control_socket);
+  const auto options = std::make_shared<ReloadOptions>();
   CLI::App* command =
       app.add_subcommand("reload", "Make the running relay read its configuration again");
-  command->add_option("--socket", *socket, "Control socket")->capture_default_str();
-  command->callback([socket, &exit_code] {
-    exit_code = static_cast<int>(print_reload(ask_daemon(*socket, {{"command", "reload"}})));
+  add_timeout_option(*command, options->timeout);
+  command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
+  command->callback([options, &exit_code] {
+    const auto answer =
+        ask_daemon(options->socket, {{"command", "reload"}}, microseconds(options->timeout));
+    exit_code = static_cast<int>(print_reload(answer));
   });
 }
 

@@ -61,7 +61,7 @@ void make_way(const std::string& path) {
   ::unlink(path.c_str());
 }
 
-/// Where nobody else listens, with its mode from the start.
+/// Throws where another daemon listens. The socket has its mode from the start.
 void bind_to(const Socket& socket, const std::string& path) {
   const auto address = address_of(path);
   std::error_code ignored;
@@ -72,6 +72,36 @@ void bind_to(const Socket& socket, const std::string& path) {
   const int error = errno;
   ::umask(mask);
   if (!bound) throw OsError(error, "bind control socket", path);
+}
+
+/// With each call, connect(2) included; EAGAIN says that it has passed.
+void set_patience(const Socket& socket, std::chrono::microseconds patience) {
+  const timeval timeout{patience.count() / 1'000'000, patience.count() % 1'000'000};
+  socket.set(SOL_SOCKET, SO_RCVTIMEO, timeout, "set", "SO_RCVTIMEO");
+  socket.set(SOL_SOCKET, SO_SNDTIMEO, timeout, "set", "SO_SNDTIMEO");
+}
+
+Failure why_no_answer(const std::string& path, int error, std::chrono::microseconds patience) {
+  if (error == EAGAIN)
+    return {ExitCode::unavailable,
+            fmt::format("the daemon at {} has not answered for {:g} s: it is stopped or busy; "
+                        "--timeout waits longer",
+                        path, std::chrono::duration<double>(patience).count())};
+  return {error == EACCES ? ExitCode::permission : ExitCode::unavailable,
+          fmt::format("no daemon answers at {}: {}", path, errno_text(error))};
+}
+
+/// Until the daemon closes; 0, or why not.
+int read_all(Fd socket, std::string& text) {
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const auto count = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
+    if (count == 0) return 0;
+    if (count > 0)
+      text.append(buffer.data(), static_cast<std::size_t>(count));
+    else if (errno != EINTR)
+      return errno;
+  }
 }
 
 nlohmann::json answer(std::string_view line, const ControlServer::Handler& handler) {
@@ -107,31 +137,17 @@ void ControlServer::serve(const Handler& handler) {
 }
 
 nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,
-                          std::chrono::seconds patience) {
+                          std::chrono::microseconds patience) {
   const auto socket = new_socket(0);
-  const timeval timeout{patience.count(), 0};
-  socket.set(SOL_SOCKET, SO_RCVTIMEO, timeout, "set", "SO_RCVTIMEO");
-  socket.set(SOL_SOCKET, SO_SNDTIMEO, timeout, "set", "SO_SNDTIMEO");
-  if (const int error = connect_to(socket, path); error != 0)
-    throw Failure(error == EACCES ? ExitCode::permission : ExitCode::unavailable,
-                  fmt::format("no daemon answers at {}: {}", path, errno_text(error)));
+  set_patience(socket, patience);
+  const auto failure = [&](int error) { return why_no_answer(path, error, patience); };
+  if (const int error = connect_to(socket, path); error != 0) throw failure(error);
   const auto line = request.dump() + '\n';
-  const auto lost = [&path](int error) {
-    return Failure(ExitCode::unavailable,
-                   fmt::format("the daemon at {} does not answer: {}", path, errno_text(error)));
-  };
   if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(line.size()))
-    throw lost(errno);
+    throw failure(errno);
   std::string reply;
-  std::array<char, 65536> buffer{};
-  for (;;) {
-    const auto count = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw lost(errno);
-    if (count == 0) break;
-    reply.append(buffer.data(), static_cast<std::size_t>(count));
-  }
+  if (const int error = read_all(socket, reply); error != 0) throw failure(error);
   auto answer = nlohmann::json::parse(reply, nullptr, false);
   if (!answer.is_object())
     throw Failure(

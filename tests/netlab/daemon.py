@@ -74,7 +74,7 @@ class Daemon:
             if code == 69 and "io_uring" in log:
                 raise Skip(log.strip().splitlines()[-1])
             raise Failure(f"{self.name} exited {code} at start: {log[-2000:]}")
-        return self.world.call("status", "--json", "--socket", self.socket).returncode == 0
+        return self.ask_status().returncode == 0
 
     def wait_active(self, seconds=15):
         until(
@@ -89,15 +89,19 @@ class Daemon:
     def log(self):
         return self.process.err() if self.process else ""
 
+    def ask_status(self):
+        """`mcr status --json`, patient with a machine that is busy."""
+        return self.world.call("status", "--json", "--timeout", 20, "--socket", self.socket)
+
     def status(self):
-        done = self.world.call("status", "--json", "--socket", self.socket)
+        done = self.ask_status()
         equal(done.returncode, 0, f"exit code of `mcr status --json` ({done.stderr.strip()})")
         return json.loads(done.stdout)
 
     def status_text(self):
         if not self.process or not self.process.running:
             return "(not running)"
-        return self.world.call("status", "--json", "--socket", self.socket).stdout
+        return self.ask_status().stdout
 
     def rule(self, name):
         for entry in self.status()["rules"]:

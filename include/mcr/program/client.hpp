@@ -1,4 +1,4 @@
-// `mcr status` and `mcr reload`: what asks the running daemon.
+// `mcr status` and `mcr reload`: the commands that ask the running daemon.
 #pragma once
 
 namespace CLI {

@@ -5,6 +5,7 @@
 //   {"ok":false,"errors":[...]}
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -38,7 +39,7 @@ class ControlServer {
   /// Does what can be done now, without blocking.
   void serve(const Handler& handler);
 
-  /// Cuts off those that have been here too long. Call it now and then.
+  /// Cuts off clients that have been here too long. Call it every few seconds.
   void expire(Clock::time_point now) { server_.expire(now); }
 
  private:
@@ -57,9 +58,9 @@ class ControlServer {
 };
 
 /// Asks the daemon at `path` and waits for its answer. Throws Failure (unavailable) if none
-/// answers, Failure (permission) if it may not be asked, OsError if it takes longer than
-/// `patience`.
+/// answers, or if the daemon says nothing for `patience` (more than 0), Failure (permission) if it
+/// may not be asked, OsError.
 [[nodiscard]] nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,
-                                        std::chrono::seconds patience = std::chrono::seconds(30));
+                                        std::chrono::microseconds patience);
 
 }  // namespace mcr
