@@ -21,10 +21,6 @@ struct Key {
   Shape shape;  ///< for the schema that editors use
 };
 
-/// The known key that the user probably meant; empty if none is near.
-[[nodiscard]] std::string_view nearest_key(std::string_view key,
-                                           std::span<const std::string_view> known);
-
 /// The message 'unknown key "prot" in an input; did you mean "port"?'. If no key is near, the
 /// message lists the known ones.
 [[nodiscard]] std::string unknown_key_message(std::string_view key, std::string_view where,

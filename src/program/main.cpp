@@ -14,6 +14,7 @@
 #include "mcr/program/client.hpp"
 #include "mcr/program/doctor.hpp"
 #include "mcr/program/run.hpp"
+#include "mcr/program/unknown_word.hpp"
 #include "mcr/traffic/gen.hpp"
 #include "mcr/traffic/sink.hpp"
 
@@ -46,6 +47,8 @@ int parse(CLI::App& app, int argc, char** argv, const int& exit_code) {
     if (!app.get_subcommands().empty()) return exit_code;
     print_error(app.help());
     return static_cast<int>(mcr::ExitCode::usage);
+  } catch (const CLI::ExtrasError&) {
+    return fail(mcr::ExitCode::usage, mcr::describe_unknown_word(app).c_str());
   } catch (const CLI::ParseError& error) {
     return end_parsing(app, error);
   }
