@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "keys.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/config/dscp.hpp"
 #include "mcr/config/limits.hpp"
 
@@ -129,8 +130,9 @@ Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
   daemon.metrics = raw.metrics.value;
   daemon.rejoin = raw.rejoin.value.value_or(daemon.rejoin);
   if (daemon.workers && raw.cpus.value && *daemon.workers != daemon.cpus.size())
-    diagnostics.add(raw.cpus.at, fmt::format("cpus: {} workers need {} CPUs, one each, found {}",
-                                             *daemon.workers, *daemon.workers, daemon.cpus.size()));
+    diagnostics.add(raw.cpus.at, fmt::format("cpus: {} and {}: each worker needs a CPU of its own",
+                                             counted(*daemon.workers, "worker"),
+                                             counted(daemon.cpus.size(), "CPU")));
   return daemon;
 }
 

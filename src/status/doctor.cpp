@@ -11,7 +11,7 @@
 #include <set>
 #include <tuple>
 
-#include "mcr/config/config.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/rules/remedies.hpp"
 #include "text_table.hpp"
 
@@ -376,7 +376,8 @@ std::string render_findings(std::span<const Finding> findings, unsigned columns)
                     printable(finding.subject + ": " + finding.text), width);
     if (!finding.remedy.empty()) text += wrapped("      -> ", printable(finding.remedy), width);
   }
-  return text + fmt::format("{} errors, {} warnings, {} notes\n", counts[3], counts[2], counts[1]);
+  return text + fmt::format("{}, {}, {}\n", counted(counts[3], "error"),
+                            counted(counts[2], "warning"), counted(counts[1], "note"));
 }
 
 nlohmann::json findings_to_json(std::span<const Finding> findings) {

@@ -307,7 +307,7 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[daemon]\ncpus = [1, 2, 1]", "2:15", "CPU 1 is named twice"},
       {"[daemon]\ncpus = [1024]", "2:9", "1024 is not from 0 to 1023"},
       {"[daemon]\ncpus = [1, \"2\"]", "2:12", "found a string"},
-      {"[daemon]\ncpus = [1, 2]\nworkers = 3", "2:8", "3 workers need 3 CPUs, one each, found 2"},
+      {"[daemon]\ncpus = [1, 2]\nworkers = 3", "2:8", "3 workers and 2 CPUs"},
       {"[daemon]\nfanout = \"rnd\"", "2:10", "\"rnd\" is none of hash, cpu, qm, lb"},
       {"[daemon]\nfanout = true", "2:10", "expected a string, found a boolean"},
       {"[daemon]\nlog_level = \"loud\"", "2:13", "none of error, warning, notice, info, debug"},

@@ -226,7 +226,7 @@ TEST_CASE("doctor: for people the worst first, for programs all") {
   INFO(text);
   CHECK(text.starts_with("error    c\\x1b: broken"));
   CHECK(text.find("\n      -> mend\n") != std::string::npos);
-  CHECK(text.ends_with("1 errors, 0 warnings, 1 notes\n"));
+  CHECK(text.ends_with("1 error, 0 warnings, 1 note\n"));
   CHECK_FALSE(mcr::healthy(findings));
   const auto json = mcr::findings_to_json(findings);
   CHECK(json["ok"] == false);
