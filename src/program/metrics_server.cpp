@@ -20,8 +20,8 @@ bool start_listening(const Socket& socket, const SocketAddress& address) {
   return socket.bind(address) && ::listen(socket.get(), backlog) == 0;
 }
 
-/// Two sockets may have one port if both say so (socket(7), SO_REUSEPORT): while one takes over
-/// from the other, and no longer.
+/// Listens at a port that `predecessor` still has. Two sockets may have one port if both say so
+/// (SO_REUSEPORT, socket(7)); they do only for as long as this takes.
 bool take_over(const Socket& socket, Fd predecessor, const SocketAddress& address) {
   const auto share = [&](int on) {
     socket.try_set(SOL_SOCKET, SO_REUSEPORT, on);
@@ -35,7 +35,7 @@ bool take_over(const Socket& socket, Fd predecessor, const SocketAddress& addres
   return done;
 }
 
-/// `predecessor`: of the same port, if there is one.
+/// `predecessor`: the socket that has the same port, if there is one.
 UniqueFd listen_at(const Endpoint& endpoint, Fd predecessor) {
   const auto subject = fmt::format("metrics at {}", endpoint);
   const SocketAddress address(endpoint);
@@ -48,11 +48,35 @@ UniqueFd listen_at(const Endpoint& endpoint, Fd predecessor) {
   return std::move(socket).take();
 }
 
-std::string response(std::string_view status, std::string_view more, std::string_view body) {
+constexpr std::string_view start_page =
+    "<!DOCTYPE html>\n<title>mcr</title>\n<h1>mcr " MCR_VERSION
+    "</h1>\n<p>A multicast relay. <a href=\"/metrics\">Metrics</a> for Prometheus.\n";
+
+struct Response {
+  std::string_view status;
+  std::string body;
+  std::string_view type = "text/plain; charset=utf-8";
+  std::string_view more = "";  ///< header lines, each with its end
+};
+
+Response respond(std::string_view method, std::string_view target,
+                 const std::function<std::string()>& render) {
+  if (target != "/metrics" && target != "/")
+    return {"404 Not Found", "only / and /metrics are here\n"};
+  if (method != "GET" && method != "HEAD")
+    return {.status = "405 Method Not Allowed",
+            .body = "only GET and HEAD\n",
+            .more = "Allow: GET, HEAD\r\n"};
+  if (target == "/") return {"200 OK", std::string(start_page), "text/html; charset=utf-8"};
+  return {"200 OK", render(), "text/plain; version=0.0.4; charset=utf-8"};
+}
+
+/// HEAD has the headers of GET and no content (RFC 9110, 9.3.2).
+std::string to_text(const Response& response, bool with_body) {
   return fmt::format(
-      "HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n"
-      "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n{}\r\n{}",
-      status, body.size(), more, body);
+      "HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\nContent-Type: {}\r\n{}\r\n{}",
+      response.status, response.body.size(), response.type, response.more,
+      with_body ? response.body : "");
 }
 
 }  // namespace
@@ -65,10 +89,10 @@ std::optional<std::string> answer_http(std::string_view received,
   auto target = line.substr(std::min(line.size(), method.size() + 1));
   const auto version = target.substr(std::min(target.size(), target.find(' ')));
   target = target.substr(0, target.find_first_of(" ?"));
-  if (!version.starts_with(" HTTP/1.")) return response("400 Bad Request", "", "no HTTP/1\n");
-  if (target != "/metrics") return response("404 Not Found", "", "only /metrics is here\n");
-  if (method != "GET") return response("405 Method Not Allowed", "Allow: GET\r\n", "only GET\n");
-  return response("200 OK", "", render());
+  const auto response = version.starts_with(" HTTP/1.")
+                            ? respond(method, target, render)
+                            : Response{"400 Bad Request", "no HTTP/1\n"};
+  return to_text(response, method != "HEAD");
 }
 
 MetricsServer::MetricsServer(const Endpoint& endpoint, const MetricsServer* predecessor)

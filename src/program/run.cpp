@@ -30,6 +30,7 @@
 #include "mcr/host/softnet.hpp"
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/metrics_server.hpp"
+#include "mcr/program/process_metrics.hpp"
 #include "mcr/program/service_manager.hpp"
 #include "mcr/status/collect.hpp"
 #include "mcr/status/json.hpp"
@@ -219,7 +220,7 @@ void Program::serve() {
 }
 
 void Program::serve_metrics() {
-  metrics_->serve([this] { return status::render_metrics(status()); });
+  metrics_->serve([this] { return status::render_metrics(status()) + process_metrics(); });
 }
 
 /// Null if none is wanted, and if the one that runs can stay.

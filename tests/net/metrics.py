@@ -107,11 +107,14 @@ def story(world):
     found = {(name, labels.replace('\\"', '"')): v for (name, labels), v in samples(text).items()}
     check(found["mcr_rule_rx_datagrams_total", 'rule="two"'] > 0, "datagrams are counted")
     compare(daemon, found)
+    check(found["process_resident_memory_bytes", ""] > 1e6, "the process's memory")
     lost = ('rule="two",interface="nowhere0",destination="239.2.1.2:5000",reason="output_down"')
     check(found["mcr_output_drops_total", lost] > 0, "the drops of an output that is not there")
 
     phase("anything else is refused, and does no harm")
-    equal(fetch(world, path="/")[0], 404, "GET /")
+    check("/metrics" in fetch(world, path="/")[1], "the page at / links to the metrics")
+    equal(fetch(world, path="/nothing")[0], 404, "GET /nothing")
+    equal(fetch(world, method="HEAD")[0], 200, "HEAD /metrics")
     equal(fetch(world, method="POST")[0], 405, "POST /metrics")
     world.run_program("tcp_rubbish", 9464, namespace="relay", ok=False)
     equal(fetch(world)[0], 200, "GET after a client that sent rubbish")

@@ -1,5 +1,5 @@
-// The metrics endpoint: HTTP/1.1 (RFC 9112) as far as Prometheus needs it. GET /metrics is
-// answered, each connection once; anything else is refused.
+// The metrics endpoint: HTTP/1.1 (RFC 9112) as far as Prometheus needs it. GET and HEAD of /metrics
+// and of /, a page that links to it, are answered, each connection once; anything else is refused.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 namespace mcr {
 
 /// The answer to what a client has sent so far; nothing while its head is not complete.
-/// `render` makes the metrics; it is called for a good request only.
+/// `render` makes the metrics; it is called for a good request of them only.
 [[nodiscard]] std::optional<std::string> answer_http(std::string_view received,
                                                      const std::function<std::string()>& render);
 

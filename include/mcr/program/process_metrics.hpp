@@ -1,0 +1,12 @@
+// What Prometheus knows of every process, under the names that its client libraries use:
+// process_cpu_seconds_total, process_resident_memory_bytes, process_open_fds and others.
+#pragma once
+
+#include <string>
+
+namespace mcr {
+
+/// Of this process, in the text format 0.0.4. What /proc does not tell is left out.
+[[nodiscard]] std::string process_metrics();
+
+}  // namespace mcr
