@@ -8,12 +8,15 @@
 // so and the caller asks again in its next round.
 #include "mcr/dataplane/ring.hpp"
 
+#include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "mcr/base/error.hpp"
+#include "mcr/base/log.hpp"
 
 namespace mcr {
 
@@ -21,6 +24,7 @@ namespace {
 
 /// For one place in a full queue. EINTR and EAGAIN are over by then, or will last.
 constexpr int submissions_at_most = 16;
+constexpr unsigned least_submissions = 64;
 
 std::string why_unavailable(int error) {
   if (error == ENOSYS)
@@ -31,14 +35,43 @@ std::string why_unavailable(int error) {
          "/usr/share/mcr/container/seccomp.json allows it (docker run --security-opt seccomp=FILE)";
 }
 
-}  // namespace
+/// "" where no limit is to blame. The kernel charges a ring to the user, whatever process of his it
+/// is in.
+std::string why_no_locked_memory() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return {};
+  return fmt::format(
+      "; all processes of one user together may lock RLIMIT_MEMLOCK = {} KiB, and other relays "
+      "or programs with io_uring hold the rest. Raise it (LimitMEMLOCK=infinity in the service, "
+      "ulimit -l unlimited in a shell) or give mcr run CAP_IPC_LOCK",
+      limit.rlim_cur / 1024);
+}
 
-Ring::Ring(unsigned submissions, unsigned completions) {
+/// 0, or why not.
+int set_up(io_uring& ring, unsigned submissions, unsigned completions) {
   io_uring_params parameters{};
   parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                      IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
   parameters.cq_entries = completions;
-  const int error = -io_uring_queue_init_params(submissions, &ring_, &parameters);
+  return -io_uring_queue_init_params(submissions, &ring, &parameters);
+}
+
+}  // namespace
+
+/// Where locked memory is short, a smaller ring will do: requests are handed over more often, and
+/// completions that find no room wait in the kernel (IORING_FEAT_NODROP).
+Ring::Ring(unsigned submissions, unsigned completions) {
+  int error = set_up(ring_, submissions, completions);
+  while (error == ENOMEM && submissions > least_submissions) {
+    submissions /= 2;
+    completions /= 2;
+    error = set_up(ring_, submissions, completions);
+    if (error == 0)
+      log::warning("locked memory is short: io_uring has room for {} requests and {} completions",
+                   submissions, completions);
+  }
+  if (error == ENOMEM)
+    throw Failure(ExitCode::os, "set up io_uring: " + errno_text(error) + why_no_locked_memory());
   if (error == ENOSYS || error == EPERM)
     throw Failure(ExitCode::unavailable, "set up io_uring: " + why_unavailable(error));
   if (error == EINVAL)

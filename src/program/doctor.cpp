@@ -11,6 +11,7 @@
 #include "mcr/base/error.hpp"
 #include "mcr/base/output.hpp"
 #include "mcr/config/load.hpp"
+#include "mcr/host/capabilities.hpp"
 #include "mcr/program/terminal.hpp"
 #include "mcr/status/doctor.hpp"
 #include "mcr/status/host_facts.hpp"
@@ -23,8 +24,11 @@ struct Options {
   bool json = false;
 };
 
-/// A configuration that is refused is no reason not to look at the host.
+/// Looks with the limits and capabilities that `mcr run` would have here. A configuration that is
+/// refused is no reason not to look at the host.
 ExitCode examine(const Options& options) {
+  raise_limits();
+  keep_only(setup_capabilities);
   const auto loaded = load_config(options.config);
   for (const auto& error : loaded.errors)
     fmt::print(stderr, "{}\n", error.str());

@@ -1,8 +1,11 @@
-// The daemon: owns everything, and decides what happens when. One thread waits here for signals,
-// network changes, control clients and the clock; the packets are the workers' (worker.cpp).
+// The daemon: owns everything, and decides what happens when. One thread, the control thread, waits
+// here for signals, network changes, control clients and the clock; the workers have the packets
+// (worker.cpp), and the log has a thread that may wait for its reader (log_writer.cpp).
+//
+// At the start a failure ends the program. From then on none does: an error of one turn of the loop
+// is logged, and packets flow on.
 #include "mcr/program/run.hpp"
 
-#include <linux/capability.h>
 #include <linux/if_packet.h>
 #include <poll.h>
 #include <signal.h>
@@ -48,7 +51,8 @@ struct Options {
   bool plain = false;
 };
 
-/// Needed while every interface is missing, too: say so at the start, not at 3 a.m.
+/// Asks at the start, also while every interface is missing: an operator who starts a relay reads
+/// its error, nobody does when the interface comes at night.
 void require_packet_sockets() {
   const UniqueFd probe(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
   if (probe.valid()) return;
@@ -57,11 +61,6 @@ void require_packet_sockets() {
                   "open packet socket: Operation not permitted; mcr run needs CAP_NET_RAW");
   throw_errno("open packet socket");
 }
-
-/// CAP_NET_RAW: packet sockets, also of a later reload, and foreign source addresses. The others
-/// are not required. CAP_NET_ADMIN: socket buffers above the sysctls, UDP GRO.
-/// CAP_NET_BIND_SERVICE: ports below 1024.
-constexpr std::array<unsigned, 3> capabilities{CAP_NET_RAW, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE};
 
 /// Before any thread starts: all of them inherit the mask.
 UniqueFd block_signals() {
@@ -223,7 +222,7 @@ void Program::serve_metrics() {
   metrics_->serve([this] { return status::render_metrics(status()) + process_metrics(); });
 }
 
-/// Null if none is wanted, and if the one that runs can stay.
+/// Null if none is wanted or the running one can stay.
 std::unique_ptr<MetricsServer> Program::new_metrics_server(
     const std::optional<Endpoint>& wanted) const {
   if (!wanted || (metrics_ && metrics_->endpoint() == *wanted)) return nullptr;
@@ -320,7 +319,7 @@ json Program::take_over_config() {
   return {{"ok", true}, {"difference", difference.str()}};
 }
 
-/// Only what is new.
+/// Tells the service manager, if there is something new.
 void Program::say_summary() {
   auto summary = relay_.summary();
   if (summary == said_) return;
@@ -328,7 +327,7 @@ void Program::say_summary() {
   said_ = std::move(summary);
 }
 
-/// Where the kernel does not say, those of before: they are the least of what there is to tell.
+/// The statistics of all links; where the kernel refuses them, those read before.
 const std::vector<LinkStats>& Program::links() {
   survive([this] { links_ = netlink_.stats(); });
   return links_;
@@ -367,10 +366,12 @@ void run(const Options& options) try {
 
 void run(const Options& options) try {
   raise_limits();
-  keep_only(capabilities);  // before all else: what starts can reload, too
+  keep_only(setup_capabilities);  // before all else: what starts can reload, too
   log::Background background;
-  background.start();  // after it: a thread takes the capabilities of its maker
-  Program(options).run();
+  Program program(options);
+  keep_only(relay_capabilities);  // before there are threads: each takes those of its maker
+  background.start();
+  program.run();
 } catch (...) {
   // main() writes the failure to a stderr that perhaps nobody reads: let signals end that.
   unblock_signals();

@@ -109,6 +109,11 @@ void judge_io_uring(const HostFacts& host, Findings& findings) {
                         "seccomp profile says so",
                         "sysctl -w kernel.io_uring_disabled=0; in a container "
                         "--security-opt seccomp=/usr/share/mcr/container/seccomp.json"});
+  else if (host.io_uring == IoUring::no_memory)
+    findings.push_back({Severity::error, "io_uring",
+                        "no locked memory (RLIMIT_MEMLOCK) is left, which all processes of this "
+                        "user share: mcr run does not start",
+                        "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell"});
   else if (!host.zero_copy_send)
     findings.push_back({Severity::note, "io_uring",
                         "works, without zero-copy sends: every copy costs the CPU", ""});

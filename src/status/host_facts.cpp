@@ -53,6 +53,10 @@ void inspect_kernel(HostFacts& host) {
   try {
     const Ring ring(1, 2);
     host.zero_copy_send = zerocopy_features().supported;
+  } catch (const Failure& failure) {
+    host.io_uring = failure.exit_code() == ExitCode::os       ? IoUring::no_memory
+                    : read_sysctl("kernel.io_uring_disabled") ? IoUring::forbidden
+                                                              : IoUring::missing;
   } catch (const std::exception&) {
     host.io_uring = read_sysctl("kernel.io_uring_disabled") ? IoUring::forbidden : IoUring::missing;
   }

@@ -29,8 +29,10 @@ static_assert(sizeof(Token) == sizeof(std::uint64_t));
 
 class Ring {
  public:
-  /// Sets the ring up, disabled; throws Failure (unavailable) where io_uring is missing or
-  /// forbidden, OsError else. `completions`: as many as can be outstanding at once.
+  /// Sets the ring up, disabled; smaller than asked for where locked memory is short. Throws
+  /// Failure (unavailable) where io_uring is missing or forbidden, Failure (os) where there is not
+  /// enough locked memory for even a small ring, OsError else. `completions`: as many as can be
+  /// outstanding at once.
   Ring(unsigned submissions, unsigned completions);
   ~Ring();
   Ring(const Ring&) = delete;

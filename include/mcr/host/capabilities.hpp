@@ -1,9 +1,22 @@
 // The privileges of this process: capabilities(7) and limits (setrlimit(2)).
 #pragma once
 
+#include <linux/capability.h>
+
+#include <array>
 #include <span>
 
 namespace mcr {
+
+/// What a relay needs. CAP_NET_RAW: packet sockets, also of a later reload, and foreign source
+/// addresses. The others are not required. CAP_NET_ADMIN: socket buffers above the sysctls, UDP
+/// GRO. CAP_NET_BIND_SERVICE: ports below 1024.
+inline constexpr std::array<unsigned, 3> relay_capabilities{CAP_NET_RAW, CAP_NET_ADMIN,
+                                                            CAP_NET_BIND_SERVICE};
+/// Until its rings are set up. CAP_IPC_LOCK: what an io_uring is charged to RLIMIT_MEMLOCK is
+/// decided for good when it is made.
+inline constexpr std::array<unsigned, 4> setup_capabilities{CAP_NET_RAW, CAP_NET_ADMIN,
+                                                            CAP_NET_BIND_SERVICE, CAP_IPC_LOCK};
 
 /// Gives up, for good, every capability that is not listed (CAP_* of linux/capability.h); those
 /// that the process does not have stay away. A program that it executes can have no more either

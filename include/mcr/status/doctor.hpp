@@ -32,7 +32,7 @@ struct InterfaceFacts {
   std::string discipline;  ///< its root queueing discipline; "": unknown
 };
 
-enum class IoUring : std::uint8_t { works, forbidden, missing };
+enum class IoUring : std::uint8_t { works, forbidden, no_memory, missing };
 
 struct HostFacts {
   unsigned kernel_major = 0;

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -87,16 +88,33 @@ struct Queue {
     auto& queue = ring.raw().sq;
     *queue.khead = *queue.ktail = queue.sqe_head = queue.sqe_tail;
   }
+  /// As if it were new: nothing is queued and no buffers are registered.
+  void reset() {
+    auto& raw = ring.raw();
+    *raw.sq.khead = *raw.sq.ktail = raw.sq.sqe_head = raw.sq.sqe_tail = seen = 0;
+    io_uring_unregister_buffers(&raw);
+    io_uring_unregister_buf_ring(&raw, Buffers::group);
+  }
 };
 
-/// Null where io_uring may not be used.
-inline std::unique_ptr<Queue> queue_or_skip(unsigned entries = 2 * Tx::messages) {
+/// One of each size for all stories: the kernel charges each ring to RLIMIT_MEMLOCK, and gives that
+/// back only some time after it was closed. Null where io_uring may not be used, or only a smaller
+/// ring.
+inline Queue* queue_or_skip(unsigned entries = 2 * Tx::messages) {
+  static std::map<unsigned, std::unique_ptr<Queue>> queues;
+  auto& queue = queues[entries];
   try {
-    return std::unique_ptr<Queue>(new Queue{.entries = entries});
+    if (!queue) queue.reset(new Queue{.entries = entries});
   } catch (const Failure& failure) {
     WARN("not tested here: " << failure.what());
     return nullptr;
   }
+  if (queue->ring.raw().sq.ring_entries < entries) {
+    WARN("not tested here: too little locked memory (ulimit -l) for a ring of full size");
+    return nullptr;
+  }
+  queue->reset();
+  return queue.get();
 }
 
 inline io_uring_cqe completion(Token token, int result, std::uint32_t flags = 0) {

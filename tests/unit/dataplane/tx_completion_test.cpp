@@ -121,6 +121,10 @@ TEST_CASE("what has been taken, or refused for other reasons, is sent with more 
 
 TEST_CASE("messages that wait for their notifications leave some to the others") {
   const auto each_alone = [](Sender& sender) {
+    if (sender.all_buffers < 300) {
+      WARN("not tested here: too little locked memory (ulimit -l) for 300 registered buffers");
+      return;
+    }
     std::vector<Token> unsettled;
     for (std::uint16_t buffer = 0; buffer < 300; ++buffer) {
       sender.add(16, size, buffer);
