@@ -1,3 +1,14 @@
+// One epoll instance holds the listener and all clients; its descriptor is what the daemon polls.
+// All sockets are non-blocking: each call does what can be done now and returns.
+//
+// A client is in one of two states, and each of its calls ends in one of these, or in its end:
+//   asking      `reply` is empty: wait for EPOLLIN, add to `request`, try to answer it
+//   answered    wait for EPOLLOUT, send the rest of `reply`, then close
+// It ends when the reply is sent, the request is too long, the peer has closed or failed, its time
+// is over (expire()), or it is the oldest of too many.
+//
+// Without free descriptors accept4(2) fails and the listener stays readable: epoll would wake us
+// without end. The listener is then ignored until the next expire().
 #include "mcr/program/request_server.hpp"
 
 #include <sys/epoll.h>
@@ -46,12 +57,12 @@ void RequestServer::serve(const Answer& answer) {
   }
 }
 
-/// Those of one round are heard before the next round can cut them off.
+/// Accepts at most half of what fits at once: a client is heard before newer ones can cut it off.
 void RequestServer::accept_clients() {
   for (std::size_t round = (most_clients_ + 1) / 2; round != 0; --round) {
     UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket.valid()) {
-      // A client that goes is none of our troubles; with any other we would be called at once.
+      // Other errors are ours, for instance EMFILE, and would come back at once.
       if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) listen(false);
       return;
     }
@@ -67,7 +78,7 @@ void RequestServer::cut_off_oldest() {
       std::ranges::min_element(clients_, {}, [](const auto& entry) { return entry.second.since; }));
 }
 
-/// False when the client is done with, or not worth more.
+/// False when the client's connection is to be closed.
 bool RequestServer::advance(Client& client, const Answer& answer) {
   if (client.reply.empty()) {
     if (!read_request(client)) return false;
@@ -79,6 +90,7 @@ bool RequestServer::advance(Client& client, const Answer& answer) {
   return write_reply(client);
 }
 
+/// False when the client sends nothing more, or has failed.
 bool RequestServer::read_request(Client& client) {
   std::array<char, longest_request> buffer{};
   const auto count = ::recv(client.socket.get(), buffer.data(), buffer.size(), 0);
@@ -87,6 +99,7 @@ bool RequestServer::read_request(Client& client) {
   return count != 0;
 }
 
+/// False when all is sent, or the client has failed.
 bool RequestServer::write_reply(Client& client) {
   while (client.sent < client.reply.size()) {
     const auto count = ::send(client.socket.get(), client.reply.data() + client.sent,

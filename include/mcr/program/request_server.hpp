@@ -33,10 +33,10 @@ class RequestServer {
   /// Readable when there is something to serve().
   [[nodiscard]] Fd fd() const noexcept { return events_; }
 
-  /// Does what can be done now, without blocking.
+  /// Does what can be done now, without blocking. Throws OsError.
   void serve(const Answer& answer);
 
-  /// Cuts off those that have been here too long. Call it now and then.
+  /// Cuts off clients that have been here longer than `patience`. Call it every few seconds.
   void expire(Clock::time_point now);
 
  private:

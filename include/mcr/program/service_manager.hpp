@@ -14,7 +14,8 @@ void stopping() noexcept;
 /// One line for people (`systemctl status`).
 void say(const std::string& status) noexcept;
 
-/// All is well. Not called for WatchdogSec, the daemon is killed and started again.
+/// The workers make progress. If this is not called for WatchdogSec, systemd kills the daemon and
+/// starts it again.
 void feed_watchdog() noexcept;
 
 }  // namespace mcr::service_manager
