@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""The commands where something is wrong around them: output that is not written, descriptors that
+are closed, a daemon that does not answer, clocks that differ, words that nobody knows.
+
+    gen (g0) ---- (r0) relay (r1) ---- (s0) sink
+"""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import time
+
+from daemon import Daemon, config, rule
+from world import check, equal, phase, play, until
+
+SINK = ("sink", "--interface", "s0", "--port", 5000)
+GEN = ("gen", "--interface", "g0", "--group", "239.3.1.1", "--port", 5000, "--rate", 100)
+
+
+def spawn(world, args, namespace="relay", shell=None, **redirected):
+    """Exit code and stderr of `mcr ARGS`; `shell` redirects further."""
+    argv = ["ip", "netns", "exec", namespace]
+    if shell:
+        argv += ["sh", "-c", f'exec "$0" "$@" {shell}']
+    done = subprocess.run(argv + [world.mcr, *map(str, args)], check=False, timeout=30,
+                          stdin=subprocess.DEVNULL,
+                          **{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **redirected})
+    return done.returncode, (done.stderr or b"").decode()
+
+
+def unwritten_output(world, daemon):
+    at = ("--socket", daemon.socket)
+    commands = {
+        "status": ("status", *at), "status --json": ("status", "--json", *at),
+        "status RULE": ("status", "one", *at), "status --health": ("status", "--health", *at),
+        "status --watch": ("status", "--watch", "0.1", *at), "reload": ("reload", *at),
+        "check": ("check", "-c", daemon.file), "check --json": ("check", "--json", "-c", daemon.file),
+        "doctor": ("doctor", "-c", daemon.file),
+        "doctor --json": ("doctor", "--json", "-c", daemon.file),
+        "--version": ("--version",), "--help": ("--help",), "status --help": ("status", "--help"),
+        "gen": (*GEN, "--count", 1), "gen --json": (*GEN, "--count", 1, "--json"),
+        "sink": (*SINK, "--group", "239.9.9.9", "--duration", 0.1),
+        "sink --json": (*SINK, "--group", "239.9.9.9", "--duration", 0.1, "--json"),
+    }
+    wrong = []
+    for name, args in commands.items():
+        place = {"gen": "gen", "sink": "sink"}.get(args[0], "relay")
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open("/dev/full", "wb") as full:
+            for what, target, shell, words in (
+                    ("a full disk", full, None, "No space left on device"),
+                    ("a closed pipe", writer, None, "Broken pipe"),
+                    ("nothing", subprocess.DEVNULL, ">&-", "Bad file descriptor")):
+                code, said = spawn(world, args, place, shell, stdout=target)
+                if code != 71 or words not in said or "terminate" in said:
+                    wrong.append(f"{name} to {what}: exit {code}: {said.strip()[-300:]}")
+        os.close(writer)
+    check(not wrong, "\n".join(wrong))
+
+
+def unwritten_errors(world):
+    """Where no message can be written either, the exit code remains."""
+    with open("/dev/full", "wb") as full:
+        for args, expected in ((("status", "--socket", "/nowhere/at.all"), 69), (("statsu",), 64),
+                               (("status", "--watch", "0"), 64), ((), 64),
+                               (("run", "-c", "/nowhere/at.all"), 78)):
+            equal(spawn(world, args, stderr=full)[0], expected, f"exit code of mcr {args}")
+
+
+def closed_descriptors(world):
+    daemon = Daemon(world, config(rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")])),
+                    name="closed",
+                    prefix=("sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-')).start()
+    for number in (0, 1, 2):
+        equal(os.readlink(f"/proc/{daemon.process.pid}/fd/{number}"), "/dev/null",
+              f"descriptor {number}")
+    daemon.reload()
+    daemon.stop()
+
+
+def took(action):
+    began = time.monotonic()
+    result = action()
+    return time.monotonic() - began, result
+
+
+def stopped_daemon(world, daemon):
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    try:
+        for args, at_least in (((), 2), (("--json",), 2), (("--health",), 2),
+                               (("--timeout", "0.3"), 0.3)):
+            seconds, done = took(lambda a=args: world.call("status", *a, "--socket", daemon.socket))
+            equal(done.returncode, 69, f"exit code of status {args}")
+            check("has not answered for" in done.stderr, done.stderr)
+            check(at_least <= seconds < at_least + 3, f"status {args} took {seconds} s")
+        seconds, done = took(
+            lambda: world.call("reload", "--timeout", "0.3", "--socket", daemon.socket))
+        equal(done.returncode, 69, "exit code of reload")
+        check(seconds < 3, f"reload took {seconds} s")
+    finally:
+        os.kill(daemon.process.pid, signal.SIGCONT)
+    until(lambda: world.call("status", "--socket", daemon.socket).returncode == 0, "it is back")
+
+
+def health(world, daemon, text):
+    def asked():
+        done = world.call("status", "--health", "--socket", daemon.socket)
+        return done.returncode, done.stdout
+
+    equal(asked(), (0, "healthy: 1 rule active\n"), "health of one active rule")
+    lost = rule("lost", "239.1.1.3", 5000, [("r1", "239.2.1.3")], interface="nowhere0")
+    daemon.reload(text + lost)
+    code, said = asked()
+    equal(code, 69, "exit code with a rule that waits")
+    check(said.startswith("waiting lost: "), said)
+    daemon.reload(text + lost.replace('name = "lost"', 'name = "lost"\nenabled = false'))
+    equal(asked()[0], 0, "exit code with a rule that is disabled")
+
+
+def words(world, daemon):
+    for args, expected in (
+            (("statsu",), "there is no command statsu; did you mean mcr status?"),
+            (("check", "a.toml"), "mcr check takes no argument a.toml; did you mean -c a.toml?"),
+            (("help",), "there is no command help; mcr --help lists them")):
+        done = world.call(*args)
+        equal((done.returncode, done.stderr.strip()), (64, "mcr: " + expected), f"mcr {args}")
+
+
+def strict_sink(world, *args, group="239.2.1.1", send=None):
+    """Its exit code and JSON; `send` are options of `mcr gen`, through the relay."""
+    sink = world.start("sink", [*SINK, "--group", group, "--strict", "--json", *args], "sink")
+    until(lambda: "ready" in sink.err(), "the sink is ready")
+    if send:
+        world.call("gen", "--interface", "g0", "--group", "239.1.1.1", "--port", 5000, *send,
+                   namespace="gen")
+    code = sink.wait(10)
+    return code, json.loads(sink.out()), sink.err()
+
+
+def dead_paths(world):
+    code, seen, said = strict_sink(world, "--duration", 0.5)
+    equal((code, seen["received"]), (65, 0), "nothing came")
+    check("nothing came for 1 of 1 stream" in said, said)
+    equal(strict_sink(world, "--duration", 1, send=("--count", 10))[0], 0, "something came")
+    code, seen, _ = strict_sink(world, "--streams", 2, "--duration", 1, send=("--count", 10))
+    equal((code, seen["silent_streams"]), (65, 1), "nothing came for one of two streams")
+
+    phase("--count and --duration: whichever comes first")
+    seconds, (code, seen, _) = took(
+        lambda: strict_sink(world, "--count", 10, "--duration", 8, send=("--count", 10)))
+    check(code == 0 and seconds < 6, f"the count came first: {code} after {seconds} s")
+    code, seen, _ = strict_sink(world, "--count", 11, "--duration", 1, send=("--count", 10))
+    equal((code, seen["received"]), (65, 10), "one is missing when the time is over")
+
+
+def test_datagram(sent_ns):
+    """The first of stream 0, 32 bytes, as mcr/traffic/test_datagram.hpp describes it."""
+    most = (1 << 64) - 1
+
+    def step(state, word):
+        state = (state ^ word) * 0x9E3779B97F4A7C15 & most
+        return (state << 29 | state >> 35) & most
+
+    state = step(step(step(step(1, 0), 2), 3), 4)  # of no filler
+    header = struct.pack("<IIQQ", 0x3170434D, 0, 0, sent_ns)
+    for word in (32, *struct.unpack("<QQQ", header)):
+        state = step(state, word)
+    return header + struct.pack("<Q", state ^ state >> 32)
+
+
+def clocks(world):
+    """A sender whose clock is an hour ahead, made by its stamp."""
+    sink = world.start("sink", [*SINK, "--group", "239.2.1.1", "--count", 1, "--json"], "sink")
+    until(lambda: "ready" in sink.err(), "the sink is ready")
+    ahead = test_datagram(int((time.time() + 3600) * 1e9))
+    world.sh(f"python3 -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
+             f" s.setsockopt(0, 32, socket.inet_aton(\"10.1.0.2\"));"
+             f" s.sendto(bytes.fromhex(\"{ahead.hex()}\"), (\"239.1.1.1\", 5000))'", "gen")
+    equal(sink.wait(10), 0, "exit code")
+    seen = json.loads(sink.out())
+    equal(seen["corrupt"], 0, "corrupt datagrams")
+    equal(seen["latency_us"], None, "the latency, of clocks that differ")
+    check(3590e6 < seen["clock_behind_us"] <= 3600e6, f"how far it is behind: {seen}")
+
+
+def story(world):
+    world.line()
+    text = config(rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")]))
+    daemon = Daemon(world, text).start()
+    phase("output that is not written is an error of every command")
+    unwritten_output(world, daemon)
+    unwritten_errors(world)
+    phase("descriptors 0 to 2 are closed")
+    closed_descriptors(world)
+    phase("a daemon that is stopped")
+    stopped_daemon(world, daemon)
+    phase("health")
+    health(world, daemon, text)
+    phase("unknown words")
+    words(world, daemon)
+    phase("a strict sink on a dead path")
+    dead_paths(world)
+    phase("a sender whose clock is ahead")
+    clocks(world)
+    daemon.stop()
+
+
+play(story, 90)
