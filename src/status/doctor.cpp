@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "mcr/base/printable.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/rules/remedies.hpp"
 #include "text_table.hpp"
 
