@@ -31,7 +31,7 @@ UniqueFd open_holder(Family family) {
   return std::move(socket).take();
 }
 
-/// Exclusively; only then our own sockets may share it. 0, or errno.
+/// Binds the port exclusively, and only then lets our own sockets share it. Returns 0 or errno.
 int hold(SocketOptions socket, Family family, std::uint16_t port) {
   constexpr std::array<std::uint8_t, 16> any{};
   const auto address = family == Family::ipv6 ? IpAddress::v6(any) : IpAddress::v4(0);

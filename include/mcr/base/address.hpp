@@ -56,7 +56,7 @@ class IpAddress {
   /// IPv6 that means nothing beyond its link: fe80::/10 (RFC 4291), or a group of such a scope.
   /// IPv4 is never treated so.
   [[nodiscard]] bool is_link_local_v6() const noexcept;
-  /// Of ::ffff:a.b.c.d (RFC 4291, section 2.5.5.2) the IPv4 address.
+  /// The IPv4 address in ::ffff:a.b.c.d (RFC 4291, section 2.5.5.2).
   [[nodiscard]] std::optional<IpAddress> mapped_v4() const noexcept;
   /// 255.255.255.255; IPv6 has none.
   [[nodiscard]] bool is_broadcast() const noexcept;
@@ -91,7 +91,7 @@ struct Endpoint {
   friend std::strong_ordering operator<=>(const Endpoint&, const Endpoint&) noexcept = default;
 };
 
-/// What the socket calls take: either family, with its length in bytes.
+/// An address for the socket calls, of either family, with its length in bytes.
 struct SocketAddress {
   union {
     sockaddr generic;

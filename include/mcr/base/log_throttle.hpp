@@ -1,6 +1,6 @@
-// Which log lines are worth writing when they come again and again: the first of its text, and no
-// more than a few of its kind, in a window of time; the rest is counted. Takes the time from its
-// caller. Not thread-safe.
+// Decides which of the log lines that repeat are written. In a window of time these are the first
+// line of each text, and at most a few of each kind; the others are counted. Takes the time from
+// its caller. Not thread-safe.
 #pragma once
 
 #include <chrono>
@@ -28,8 +28,8 @@ class LogThrottle {
     std::string text;
   };
 
-  /// Whether to write this line now; else it is counted. `kind`: what lines of one origin share
-  /// (their format).
+  /// True if this line is to be written now; else it is counted. Lines of one origin share their
+  /// `kind`: the format.
   [[nodiscard]] bool admit(Level level, std::string_view kind, std::string_view text,
                            Clock::time_point now);
 

@@ -14,7 +14,7 @@ namespace mcr {
 class Prefix {
  public:
   Prefix() noexcept = default;
-  /// Of one address: wherever a block may stand, one may.
+  /// A single address. Implicit, as a single address is valid wherever a block is.
   Prefix(const IpAddress& address) noexcept;  // NOLINT(google-explicit-constructor)
   /// The block of `bits` (at most all) leading bits that has this address in it.
   Prefix(const IpAddress& address, unsigned bits) noexcept;

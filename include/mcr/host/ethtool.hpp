@@ -15,24 +15,24 @@ struct GroSetting {
   friend bool operator==(const GroSetting&, const GroSetting&) = default;
 };
 
-/// Every feature by the name that ethtool -k gives it, and whether it is on; empty where the
-/// interface is gone or its driver has none.
+/// Every feature by the name that ethtool -k gives it; true: it is on. Empty if the interface is
+/// gone or its driver has none.
 [[nodiscard]] std::map<std::string, bool> read_features(const std::string& interface);
 
-/// Whether the interface computes the checksums of what is sent; nothing where it does not say.
+/// True if the interface computes the checksums of sent packets; no value if it does not say.
 [[nodiscard]] std::optional<bool> computes_checksums(const std::map<std::string, bool>& features);
 
-/// Nothing where the interface is gone or its driver has no such features.
+/// No value if the interface is gone or its driver has no such features.
 [[nodiscard]] std::optional<GroSetting> read_gro(const std::string& interface);
 
 /// Needs CAP_NET_ADMIN. Throws OsError; also when the driver took the request and did not do it.
 void write_gro(const std::string& interface, const GroSetting& setting);
 
-/// Whether messages of several datagrams (UDP_SEGMENT) may leave by it, as its features are now.
+/// True if messages of several datagrams (UDP_SEGMENT) may leave by it, with its present features.
 /// Linux before 6.11 answers EIO where the interface computes no checksums.
 [[nodiscard]] bool takes_segments(const std::string& interface);
 
-/// Whether packet sockets are told the segment size of a UDP superframe: Linux 6.2.
+/// True if packet sockets are told the segment size of a UDP superframe: Linux 6.2.
 [[nodiscard]] bool superframes_are_described();
 
 }  // namespace mcr

@@ -1,5 +1,5 @@
-// Membership reports as they stand on the wire, for those that the kernel does not send of its own
-// accord: IGMPv2 (RFC 2236), IGMPv3 (RFC 3376, 4.2) and MLDv2 (RFC 3810, 5.2).
+// Membership reports in their wire format, for reports that the kernel does not send by itself:
+// IGMPv2 (RFC 2236), IGMPv3 (RFC 3376, 4.2) and MLDv2 (RFC 3810, 5.2).
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace mcr {
 
-/// What a host receives of one group: from `sources`, or from any if there are none.
+/// A group that this host receives: from `sources`, or from any sender if there are none.
 struct GroupReport {
   IpAddress group;
   std::vector<IpAddress> sources;

@@ -57,10 +57,10 @@ class Interfaces {
   [[nodiscard]] const Interface* find(std::string_view name) const noexcept;
   [[nodiscard]] const Interface* find(unsigned index) const noexcept;
 
-  /// Whether some interface has this address.
+  /// True if some interface has this address.
   [[nodiscard]] bool has(const IpAddress& address) const noexcept;
 
-  /// These, but the one of that name as it is in `others`, or missing as it is there.
+  /// A copy in which the interface of that name is as in `others`, or missing as it is there.
   [[nodiscard]] Interfaces with(const std::string& name, const Interfaces& others) const;
 
   /// Sorted by index.

@@ -1,5 +1,5 @@
-// What the CPUs' input queues lost: /proc/net/softnet_stat. Of the whole host, not of a network
-// namespace.
+// The losses of the CPUs' input queues: /proc/net/softnet_stat. They are those of the whole host,
+// not of a network namespace.
 #pragma once
 
 #include <cstdint>

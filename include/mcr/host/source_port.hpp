@@ -16,12 +16,12 @@ class SourcePort {
  public:
   /// Any free port. Throws OsError.
   SourcePort();
-  /// This one. If another program has it, it is not held, and sockets can be bound to it only if
-  /// that program shares it (SO_REUSEADDR). Throws OsError for want of descriptors only.
+  /// The given port. If another program has it, it is not held, and sockets can be bound to it only
+  /// if that program shares it (SO_REUSEADDR). Throws OsError for want of descriptors only.
   explicit SourcePort(std::uint16_t port);
 
   [[nodiscard]] std::uint16_t number() const noexcept { return number_; }
-  /// Whether no other program has it.
+  /// True if no other program has it.
   [[nodiscard]] bool held() const noexcept { return held_; }
 
  private:
