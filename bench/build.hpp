@@ -1,4 +1,4 @@
-// What the benchmarks run on: interfaces, rules, and a compiled table, made by numbers.
+// Material for the benchmarks: interfaces, rules, and a compiled table, made by numbers.
 #pragma once
 
 #include <net/if_arp.h>

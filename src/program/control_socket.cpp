@@ -1,3 +1,6 @@
+// The socket's name in the file system is the lock: a daemon that finds a living one there gives
+// up, and replaces a name that nobody answers. Its mode is right from the start, since bind(2)
+// makes it under a umask. A client sends one line, and waits no longer than it was told.
 #include "mcr/program/control_socket.hpp"
 
 #include <fmt/format.h>

@@ -21,7 +21,7 @@ namespace mcr {
 
 namespace {
 
-/// Of /proc/self/stat, numbered as in proc_pid_stat(5).
+/// Fields of /proc/self/stat, numbered as in proc_pid_stat(5).
 constexpr std::size_t utime = 14;
 constexpr std::size_t stime = 15;
 constexpr std::size_t start_time = 22;

@@ -20,7 +20,7 @@ namespace mcr {
 
 namespace {
 
-/// What one worker's receive buffers need, and some for another (RLIMIT_MEMLOCK).
+/// RLIMIT_MEMLOCK that holds one worker's receive buffers, and some of another's.
 constexpr std::uint64_t enough_memlock = 64U << 20U;
 /// One filter instruction a destination and more: 20480 bytes hold 624 during a replacement.
 constexpr std::size_t destinations_of_small_optmem = 300;
@@ -28,13 +28,13 @@ constexpr std::uint64_t small_optmem = 20'480;
 
 using Findings = std::vector<Finding>;
 
-/// What the configuration makes of an interface.
+/// The use that the configuration makes of an interface.
 struct Use {
   bool input = false;
   bool group_input = false;  ///< joins groups there
   bool sources = false;      ///< of some input: (S,G) joins
   bool output = false;
-  /// Of its outputs one of each kind: family, and whether it is within the link.
+  /// One destination of each kind of its outputs: family, and whether it is within the link.
   std::map<std::pair<Family, bool>, IpAddress> reaches;
   std::set<std::string> rules;
   std::size_t groups = 0;

@@ -1,4 +1,4 @@
-// What strangers send beside the packets: a request for metrics, and datagrams to a sink.
+// Input that strangers send beside the packets: a request for metrics, and datagrams to a sink.
 // The first byte tells which.
 #include <algorithm>
 #include <cstring>
@@ -88,7 +88,7 @@ void check_sequence(Bytes bytes) {
   }
 }
 
-/// What is written is read; with a byte changed, or cut off, it is corrupt.
+/// A datagram that was written can be read; with a byte changed, or cut off, it is corrupt.
 void check_written(Bytes bytes) {
   const auto size = mcr::probe_header_bytes + bytes.take<std::uint16_t>() % 2048;
   const mcr::Probe probe{bytes.take<std::uint32_t>(), bytes.take<std::uint64_t>(),

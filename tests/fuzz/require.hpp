@@ -4,7 +4,7 @@
 
 namespace mcr::test {
 
-/// What must hold for every input; libFuzzer reports the abort with the input that caused it.
+/// Holds for every input, or aborts: libFuzzer reports the abort with the input that caused it.
 inline void require(bool condition) {
   if (!condition) std::abort();
 }

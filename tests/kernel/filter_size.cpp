@@ -23,7 +23,7 @@ int attach(int socket, const sock_filter& each, unsigned instructions) {
   return world::set(socket, SOL_SOCKET, SO_ATTACH_FILTER, program) == 0 ? 0 : errno;
 }
 
-/// Whether a socket takes a program of this length so many times, one after the other.
+/// True if a socket takes a program of this length so many times, one after the other.
 bool takes(const sock_filter& each, unsigned instructions, unsigned times) {
   const int socket = world::need(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "packet socket");
   int error = 0;

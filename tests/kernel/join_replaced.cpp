@@ -28,7 +28,7 @@ std::string filter(std::string_view group, std::string_view source) {
   return "";
 }
 
-/// Whether a datagram from 10.0.0.2, which is not S, gets to a socket bound to the group's port.
+/// True if a datagram from 10.0.0.2, which is not S, gets to a socket bound to the group's port.
 bool hears_others(int socket, std::uint16_t port, int away) {
   const int home = world::here();
   world::go(away);

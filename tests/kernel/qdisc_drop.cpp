@@ -6,7 +6,7 @@
 
 namespace {
 
-/// Of 30 sends: how many the kernel accepted, how many it refused with ENOBUFS.
+/// Sends 30 datagrams; tells how many the kernel accepted and how many it refused with ENOBUFS.
 std::pair<int, int> burst(bool receive_errors) {
   const int socket = world::sender("239.1.1.1", 5000);
   world::set(socket, IPPROTO_IP, IP_RECVERR, receive_errors ? 1 : 0);

@@ -33,7 +33,7 @@ inline void send_tagged(std::initializer_list<Tag> tags, std::uint16_t port) {
   ::close(socket);
 }
 
-/// What a packet socket tells of a frame besides its bytes.
+/// Facts that a packet socket tells of a frame besides its bytes.
 struct Seen {
   unsigned port = 0;  ///< 0: no frame
   unsigned packet_type = 0;

@@ -1,4 +1,4 @@
-// What liburing 2.3 lacks, as far as these programs need it.
+// The parts of io_uring that liburing 2.3 lacks and these programs need.
 #pragma once
 
 #include <liburing.h>
@@ -47,7 +47,7 @@ struct Uring {
     unsigned flags;
   };
 
-  /// What completes within the time, at most `count` of them.
+  /// The requests that complete within the time, at most `count` of them.
   std::vector<Completion> wait(unsigned count, std::chrono::milliseconds limit) {
     std::vector<Completion> seen;
     const auto deadline = std::chrono::steady_clock::now() + limit;

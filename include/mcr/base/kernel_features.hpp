@@ -3,7 +3,7 @@
 //                                     CAP_NET_ADMIN to make one; a wrong answer costs a refused
 //                                     send
 //   superframes_are_described (6.2)   a probe needs a superframe that arrives by some link
-// What io_uring can do is probed (dataplane/zerocopy_features.hpp).
+// The features of io_uring are probed (dataplane/zerocopy_features.hpp).
 #pragma once
 
 namespace mcr {

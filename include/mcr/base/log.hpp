@@ -62,7 +62,7 @@ void line(Level level, fmt::format_string<Args...> format, Args&&... args) {
   write(level, {kind.data(), kind.size()}, fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// What an operator asked for just now: a notice that is written whatever the level.
+/// Answers an operator who asked just now: a notice that is written whatever the level.
 template <typename... Args>
 void answer(fmt::format_string<Args...> format, Args&&... args) {
   write(Level::notice, fmt::format(format, std::forward<Args>(args)...));
@@ -83,7 +83,7 @@ template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
   line(Level::debug, format, std::forward<Args>(args)...);
 }
-/// What an operator did: never held back.
+/// Records what an operator did: never held back.
 template <typename... Args>
 void notice(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(Level::notice)) answer(format, std::forward<Args>(args)...);

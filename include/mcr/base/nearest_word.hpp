@@ -6,8 +6,9 @@
 
 namespace mcr {
 
-/// Of `known` the word with the fewest letters to insert, delete, replace or swap with their
-/// neighbour, whatever their case: at most three, and half of the longer word. "" if none is near.
+/// The word of `known` that takes the fewest insertions, deletions, replacements and swaps of
+/// neighbouring letters: at most three, and at most half of the longer word. Case does not matter.
+/// "" if none is near.
 [[nodiscard]] std::string_view nearest_word(std::string_view word,
                                             std::span<const std::string_view> known);
 

@@ -8,8 +8,8 @@
 
 namespace mcr {
 
-/// What a relay needs. CAP_NET_RAW: packet sockets, also of a later reload, and foreign source
-/// addresses. The others are not required. CAP_NET_ADMIN: socket buffers above the sysctls, UDP
+/// The capabilities of a relay. CAP_NET_RAW, required: packet sockets, also of a later reload, and
+/// foreign source addresses. Not required: CAP_NET_ADMIN: socket buffers above the sysctls, UDP
 /// GRO. CAP_NET_BIND_SERVICE: ports below 1024.
 inline constexpr std::array<unsigned, 3> relay_capabilities{CAP_NET_RAW, CAP_NET_ADMIN,
                                                             CAP_NET_BIND_SERVICE};

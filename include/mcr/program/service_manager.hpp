@@ -1,5 +1,5 @@
-// What systemd wants to know of the daemon (sd_notify(3)): Type=notify, WatchdogSec=. Without it,
-// or built without libsystemd, each of these does nothing. Control thread only; none of them fails.
+// Tells systemd how the daemon is (sd_notify(3)): Type=notify, WatchdogSec=. Without systemd, or
+// built without libsystemd, each of these does nothing. Control thread only; none of them fails.
 #pragma once
 
 #include <string>

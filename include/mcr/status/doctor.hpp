@@ -16,7 +16,7 @@ namespace mcr {
 
 struct Config;
 
-/// Of an interface, beyond what Interfaces knows. Nothing: the host does not say.
+/// Facts of an interface beyond what Interfaces knows. Nothing: the host does not say.
 struct InterfaceFacts {
   bool multicast = true;  ///< flag IFF_MULTICAST
   std::optional<bool> gro;
@@ -63,8 +63,8 @@ struct Finding {
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 
-/// What there is to say of this host under this configuration: the host first, then each interface,
-/// then rules. What is in order is said too, in one line a subject.
+/// Judges this host under this configuration: the host first, then each interface, then rules. A
+/// subject that is in order gets a line, too.
 [[nodiscard]] std::vector<Finding> diagnose(const Config& config, const HostFacts& host);
 
 /// For people, the worst first; ends with a newline. `columns`: 0 means 80.

@@ -1,5 +1,5 @@
-// What this host is like, for `mcr doctor`: asked of the kernel, /proc, /sys and ethtool. Changes
-// nothing. What cannot be read is left as it stands in HostFacts.
+// Facts of this host for `mcr doctor`: asked of the kernel, /proc, /sys and ethtool. Changes
+// nothing. A fact that cannot be read stays as HostFacts has it.
 #pragma once
 
 #include <set>

@@ -39,7 +39,7 @@ class FakeKernel {
     return calls;
   }
 
-  /// What open sockets hold, as (interface index, group, source).
+  /// The memberships that open sockets hold, as (interface index, group, source).
   std::multiset<std::tuple<unsigned, IpAddress, IpAddress>> held() {
     std::multiset<std::tuple<unsigned, IpAddress, IpAddress>> result;
     forget_closed();

@@ -78,7 +78,7 @@ struct Received {
   End end = End::open;
 };
 
-/// What is there now.
+/// Reads the bytes that are there now.
 Received receive(Fd client) {
   Received received;
   std::vector<char> buffer(65536);

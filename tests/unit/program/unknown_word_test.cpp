@@ -8,7 +8,7 @@
 
 namespace {
 
-/// What is said of this command line, written backwards as CLI11 takes it.
+/// The message about this command line, written backwards as CLI11 takes it.
 std::string describe(std::vector<std::string> backwards) {
   CLI::App app;
   app.name("mcr");

@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-/// What a daemon answered before a Status was a typed value: nine rules of all kinds, one of them
+/// The answer of a daemon before a Status was a typed value: nine rules of all kinds, one of them
 /// refused by the kernel, some traffic.
 Json recorded() {
   std::ifstream file(MCR_TOP "/tests/unit/status/recorded.json");
