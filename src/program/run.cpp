@@ -355,17 +355,6 @@ status::Process Program::about_process() const {
 
 void run(const Options& options) try {
   raise_limits();
-  keep_only(capabilities);           // before all else: what starts can reload, too
-  const log::Background background;  // after it: a thread takes the capabilities of its maker
-  Program(options).run();
-} catch (...) {
-  // main() writes the failure to a stderr that perhaps nobody reads: let signals end that.
-  unblock_signals();
-  throw;
-}
-
-void run(const Options& options) try {
-  raise_limits();
   keep_only(setup_capabilities);  // before all else: what starts can reload, too
   log::Background background;
   Program program(options);
