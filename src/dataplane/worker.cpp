@@ -133,9 +133,16 @@ void Worker::loop() noexcept {
 void Worker::exchange() noexcept {
   if (!awaits_wake_) await_wake();
   if (tx_.flush() || !rx_.empty() || woken_) return ring_.submit();
+  if (rx_.has_rings()) leave_blocks();
   rules_.offline();
   ring_.submit_and_wait();
   rules_.online();
+}
+
+/// Before sleep: the kernel tells nothing of a ring of which no block is back.
+void Worker::leave_blocks() noexcept {
+  if (!ring_.all_submitted()) ring_.submit();
+  if (ring_.all_submitted()) rx_.leave_blocks();
 }
 
 /// A small batch waits for more, once.

@@ -46,7 +46,8 @@ bool reduce_sets(std::span<const unsigned> kept) {
     };
     update(keep && permitted, CAPNG_PERMITTED | CAPNG_EFFECTIVE);
     update(false, CAPNG_INHERITABLE | CAPNG_AMBIENT);
-    if (!keep) update(false, CAPNG_BOUNDING_SET);
+    // No program that is executed needs what is only kept for set-up.
+    if (!keep || capability == CAP_IPC_LOCK) update(false, CAPNG_BOUNDING_SET);
   }
   return surplus;
 }

@@ -12,8 +12,9 @@ import struct
 import subprocess
 import time
 
-from daemon import Daemon, config, rule
-from world import check, equal, phase, play, until
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import check, equal, phase, until
+from netlab.world import play
 
 SINK = ("sink", "--interface", "s0", "--port", 5000)
 GEN = ("gen", "--interface", "g0", "--group", "239.3.1.1", "--port", 5000, "--rate", 100)

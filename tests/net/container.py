@@ -13,10 +13,11 @@ import re
 import sys
 
 from confine import UNSUPPORTED
-from daemon import Daemon, config, rule
-from ledger import Ledger
-from traffic import exact
-from world import Skip, check, equal, phase, play, scaled
+from netlab.daemon import Daemon, config, rule
+from netlab.expect import Skip, check, equal, phase, scaled
+from netlab.ledger import Ledger
+from netlab.traffic import exact
+from netlab.world import play
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = os.path.join(HERE, "..", "..", "tools", "container")

@@ -12,7 +12,8 @@ import re
 import sys
 import tomllib
 
-from world import Skip, check, equal, phase, play
+from netlab.expect import Skip, check, equal, phase
+from netlab.world import play
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 OF_KIND = re.compile(r"unknown key|expected .*, found|is none of|is neither|is not from \d+ to")

@@ -80,6 +80,8 @@ class Rx {
   /// Gives blocks of rings back that messages still refer to: these find their content by
   /// Buffers::follow(). Only while no request is on its way to the kernel.
   void leave_blocks() noexcept;
+  /// True if some slot receives by a ring of blocks.
+  [[nodiscard]] bool has_rings() const noexcept { return !rings_.empty(); }
 
   /// While empty(): sockets that have ended are given back to control.
   void release_idle_sockets() noexcept;

@@ -65,6 +65,7 @@ class Worker {
   void run(std::promise<void> ready) noexcept;
   void loop() noexcept;
   void exchange() noexcept;
+  void leave_blocks() noexcept;
   void fill_batch() noexcept;
   void use_table(const RuleTable& table) noexcept;
   void reap() noexcept;
