@@ -1,9 +1,9 @@
 // The kernel fills the blocks of a ring in turn. A block that is full, or old enough, is handed
 // over (TP_STATUS_USER) and read in place, frame by frame; its last reference hands it back (status
 // 0). The kernel stops at a block that is not back, and frames are lost from then on. A message
-// that a slow output keeps waiting would hold its block for seconds, so once a quarter of the ring
-// is in use, leave_old() copies the oldest blocks elsewhere: in the order in which the kernel will
-// want them. Without slow outputs nothing is ever copied.
+// that a slow output keeps waiting would hold its block for seconds. So only the quarter of the
+// ring that was read last may stay in use: leave_old() copies what is held of the rest elsewhere,
+// in the order in which the kernel will want it. Without slow outputs nothing is ever copied.
 #include "mcr/dataplane/rx_ring.hpp"
 
 #include <linux/if_packet.h>
@@ -99,14 +99,14 @@ std::optional<BlockFrame> BlockReader::next(Buffers& buffers) noexcept {
 }
 
 void BlockReader::leave_old(Buffers& buffers) noexcept {
+  if (in_use_ == 0) return;
   auto block = open_ ? block_ + 1 : block_;
-  for (auto left = blocks_.count; left != 0 && in_use_ > blocks_.count / 4; --left, ++block) {
+  for (auto left = blocks_.count - blocks_.count / 4; left != 0; --left, ++block) {
     if (block >= blocks_.count) block = 0;
     auto& header = header_of(blocks_.at(block));
     const bool ours =
         (std::atomic_ref(header.block_status).load(std::memory_order_relaxed) & in_hand) != 0;
-    const bool being_read = open_ && block == block_;
-    if (ours && !being_read && !buffers.leave(ids_[block], header.blk_len)) return;
+    if (ours && !buffers.leave(ids_[block], header.blk_len)) return;
   }
 }
 

@@ -69,11 +69,11 @@ class BlockReader {
   [[nodiscard]] bool ready() const noexcept;
   /// The next frame, and whose buffer it is in, with one reference; none where a block ends.
   std::optional<BlockFrame> next(Buffers& buffers) noexcept;
-  /// Leaves the oldest blocks that somebody still refers to, until the kernel has three quarters of
-  /// the ring, or no copy is left. No request that refers to a block may be on its way to the
+  /// Leaves the blocks that somebody still refers to, but for the quarter of the ring that was read
+  /// last, as long as there are copies. No request that refers to a block may be on its way to the
   /// kernel.
   void leave_old(Buffers& buffers) noexcept;
-  /// Whether some block is not back with the kernel.
+  /// True if some block is not back with the kernel.
   [[nodiscard]] bool in_use() const noexcept { return in_use_ != 0; }
 
  private:
