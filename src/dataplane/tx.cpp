@@ -23,8 +23,8 @@
 // Buffers that may not be pinned are copied by the kernel, and their content may have moved before
 // (Buffers::follow).
 //
-// What is learned of an output or a slot ends with the table, for under the next one the number may
-// belong to another.
+// A table's end is the end of all that was learned of its outputs and slots: under the next one the
+// number may belong to another.
 #include "mcr/dataplane/tx.hpp"
 
 #include <linux/sockios.h>
@@ -326,7 +326,7 @@ bool Tx::has_send_buffer(std::uint16_t tx_slot) noexcept {
   const auto& shared = shared_.tx[tx_slot];
   const auto send_buffer = shared.send_buffer.load(std::memory_order_relaxed);
   if (queue.charged < send_buffer) return true;
-  // What this round has submitted is not in the kernel yet: its charge stays.
+  // The kernel has not yet got this round's requests: their charge stays.
   if (queue.with_kernel != 0) return false;
   int queued = 0;
   if (::ioctl(shared.socket.get(), SIOCOUTQ, &queued) != 0) return true;

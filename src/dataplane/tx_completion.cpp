@@ -1,4 +1,4 @@
-// What the kernel answers to a send, and what comes of it: sent, sent again, cut apart, or dropped
+// The kernel's answer to a send, and what comes of it: sent, sent again, cut apart, or dropped
 // with a reason; at last the buffers are given back. The whole life of a message: tx.cpp.
 #include "mcr/dataplane/tx.hpp"
 

@@ -28,7 +28,7 @@ class Pins {
   std::uint32_t buffers_;
 };
 
-/// What is left for all.
+/// The rest that is left for all.
 struct Stock {
   std::uint32_t messages_free;
   std::uint32_t messages;

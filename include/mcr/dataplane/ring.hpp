@@ -11,7 +11,7 @@
 
 namespace mcr {
 
-/// What a completion answers. The kernel carries it as 64 bits of user data.
+/// The kind of request that a completion answers. The kernel carries it as 64 bits of user data.
 enum class Op : std::uint8_t { receive, send, writable, cancel, wake };
 
 struct Token {

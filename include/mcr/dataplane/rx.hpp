@@ -89,7 +89,7 @@ class Rx {
   /// Arms again what ended for want of buffers, if enough have come back; asks again for what the
   /// ring had no room for.
   void rearm() noexcept;
-  /// Whether some slot still has a receive armed.
+  /// True if some slot still has a receive armed.
   [[nodiscard]] bool busy() const noexcept { return armed_.any(); }
 
  private:

@@ -10,7 +10,7 @@
 
 namespace mcr {
 
-/// What one output has learned.
+/// Learned by one output.
 class SegmentationPolicy {
  public:
   /// Packets that are sent without, after a refusal.

@@ -44,10 +44,10 @@ class Tx {
 
   Tx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& counters, Mode mode);
 
-  /// What was gathered by the table before stays as it is.
+  /// Messages of the table before stay as they are.
   void use_table(const RuleTable& table) noexcept;
 
-  /// What add() took: the packet's first `datagrams`. Where that is not all of them, messages ran
+  /// The part that add() took: the packet's first `datagrams`. If it is not all, messages ran
   /// short: flush(), submit, reap and add the rest. If flush() has nothing to hand over, drop() the
   /// rest for `lack`.
   struct Added {
@@ -78,7 +78,7 @@ class Tx {
 
   /// Drops what waits and cannot be sent, for a stop.
   void abandon() noexcept;
-  /// Whether the kernel still owes completions.
+  /// True if the kernel still owes completions.
   [[nodiscard]] bool busy() const noexcept { return free_count_ != messages; }
 
  private:
@@ -137,7 +137,7 @@ class Tx {
     bool listed = false;             ///< in active_
   };
 
-  /// Of one output, found by its counter slot. All of it belongs to one table.
+  /// One output's, found by its counter slot. All of it belongs to one table.
   struct OutputState {
     std::uint32_t generation = 0;  ///< of generation_
     Index open_plus_one = 0;       ///< message that still gathers; 0: none

@@ -1,5 +1,5 @@
-// What the kernel's zero-copy send can do, asked of the kernel itself: distributions bring single
-// features to older versions (Debian's 6.1 reports usage, which came with 6.2).
+// The abilities of the kernel's zero-copy send, asked of the kernel itself: distributions bring
+// single features to older versions (Debian's 6.1 reports usage, which came with 6.2).
 #pragma once
 
 #include <cstdint>

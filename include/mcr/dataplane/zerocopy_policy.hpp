@@ -13,13 +13,13 @@
 
 namespace mcr {
 
-/// What one output has learned.
+/// Learned by one output.
 struct ZerocopyHistory {
   std::uint8_t copied_in_a_row = 0;  ///< messages that the kernel copied all the same
   std::uint16_t copies_left = 0;     ///< send so many without trying zero-copy
 };
 
-/// What one worker has learned.
+/// Learned by one worker.
 class ZerocopyPolicy {
  public:
   /// Messages below this size are cheaper to copy, bytes.
@@ -71,7 +71,7 @@ class ZerocopyPolicy {
     copies_next_time_ = std::min(2 * copies_next_time_, most_copies_before_retry);
   }
 
-  /// What a notification told of a zero-copy send: the kernel copied it all the same, or not.
+  /// A notification of a zero-copy send has told: the kernel copied it all the same, or not.
   static void learn(ZerocopyHistory& history, bool copied) noexcept {
     if (!copied) {
       history.copied_in_a_row = 0;

@@ -16,7 +16,7 @@ inline constexpr std::uint32_t pages = 17;      ///< that a zero-copy message ma
 inline constexpr std::uint32_t copied_pages = pieces * pages;  ///< no limit
 }  // namespace gso_limits
 
-/// What a message under construction holds.
+/// The content of a message under construction.
 struct GsoBatch {
   std::uint32_t segment = 0;  ///< bytes of every datagram but the last
   std::uint32_t bytes = 0;
@@ -66,7 +66,7 @@ constexpr void append(GsoBatch& batch, const Run& run) noexcept {
   batch.closed = batch.bytes != batch.segment * batch.datagrams;
 }
 
-/// Whether another datagram as large as the others may still join.
+/// True if another datagram as large as the others may still join.
 [[nodiscard]] constexpr bool can_grow(const GsoBatch& batch) noexcept {
   return !batch.closed && batch.datagrams < gso_limits::segments &&
          batch.bytes + batch.segment <= gso_limits::bytes;

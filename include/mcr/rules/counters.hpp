@@ -1,4 +1,4 @@
-// What a worker counts: one writer, any reader, no lock.
+// A worker's counters: one writer, any reader, no lock.
 // Indexed by slot; slots are handed out by control (slot_allocator.hpp) and outlive a table.
 //
 // Which memory order each counter needs. Its writer is the only one, so it adds by a load and a
@@ -30,7 +30,7 @@ class Counter {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
-  /// What was written before is seen by who sees this in get_last().
+  /// Who sees this by get_last() sees everything that was written before.
   void add_last(std::uint64_t n) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
   }
@@ -84,7 +84,7 @@ class LastSource {
   std::array<Counter, 2> v6_;
 };
 
-/// Of one rule. Datagrams; bytes are UDP payload.
+/// One rule's. Datagrams; bytes are UDP payload.
 struct RuleCounters {
   Counter rx_datagrams;
   Counter rx_bytes;
@@ -93,7 +93,7 @@ struct RuleCounters {
   InputDrops drops;
 };
 
-/// Of one output. matched = tx_datagrams + sum(drops) + in_flight.
+/// One output's. matched = tx_datagrams + sum(drops) + in_flight.
 struct alignas(64) OutputCounters {
   Counter matched;
   Counter in_flight;  ///< given to the egress, and neither sent nor dropped yet
@@ -104,7 +104,7 @@ struct alignas(64) OutputCounters {
   OutputDrops drops;
 };
 
-/// Whether nothing of this output can be counted any more: no send waits for its result, and no
+/// True if nothing of this output can be counted any more: no send waits for its result, and no
 /// zero-copy send for its notification.
 [[nodiscard]] bool at_rest(const OutputCounters& counters) noexcept;
 
@@ -112,13 +112,13 @@ struct alignas(64) OutputCounters {
 void clear(RuleCounters& counters) noexcept;
 void clear(OutputCounters& counters) noexcept;
 
-/// Of one rx slot.
+/// One rx slot's.
 struct RxCounters {
   Counter rx_frames;
   Counter rx_datagrams;
 };
 
-/// Of the worker. rx_datagrams = matched + unmatched + sum(drops).
+/// The worker's own. rx_datagrams = matched + unmatched + sum(drops).
 struct alignas(64) WorkerCounters {
   Counter batches;
   Counter rx_datagrams;

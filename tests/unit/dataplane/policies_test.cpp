@@ -1,4 +1,4 @@
-// What Tx decides by: zero-copy, segmentation, quotas, and the states of a message.
+// The decisions of Tx: zero-copy, segmentation, quotas, and the states of a message.
 #include <sys/socket.h>
 
 #include <cerrno>

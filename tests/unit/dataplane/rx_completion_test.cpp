@@ -1,4 +1,4 @@
-// What the kernel may answer to a receive, forged.
+// The kernel's answers to a receive, forged.
 //
 // Not here, and why:
 //   blocks of a receive ring   no completion tells of a frame; test `ring`
@@ -26,7 +26,7 @@ struct Receiver {
   RuleTable table = OneRule().compile();
   Token token{};
 
-  /// Whether a receive was armed since the last call.
+  /// True if a receive was armed since the last call.
   bool arms() {
     bool armed = false;
     for (const auto& request : queue.requests())

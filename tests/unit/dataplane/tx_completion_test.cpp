@@ -1,4 +1,4 @@
-// What the kernel may answer to a send, forged. Each row is one answer and what must come of it;
+// The kernel's answers to a send, forged. Each row is one answer and what must come of it;
 // after each, the ledger balances and every buffer is back with the kernel.
 //
 // Not here, and why:

@@ -1,4 +1,4 @@
-// What Tx hands to the kernel and when: order, room, and what a slot's next owner finds.
+// Sends, and when they are handed over: order, room, and what a slot's next owner finds.
 #include "mcr/dataplane/tx.hpp"
 
 #include <sys/personality.h>

@@ -137,7 +137,7 @@ class World {
 
   [[nodiscard]] Worker& worker() { return *worker_; }
   [[nodiscard]] const WorkerCounters& counters() const { return worker_->counters().worker; }
-  /// Whether the worker receives by the last rule's socket.
+  /// True if the worker receives by the last rule's socket.
   [[nodiscard]] bool receives() const { return worker_->sockets().rx[newest_rx_].busy.load(); }
   [[nodiscard]] std::uint64_t dropped(OutputDrop reason) const {
     return counters().tx_drops.values()[static_cast<std::size_t>(reason)].get();
