@@ -132,7 +132,7 @@ std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey&
 
 void pass_only(const std::string& interface, std::span<const Fd> sockets,
                std::span<const Endpoint> destinations, const RxKey& key, std::size_t link_header) {
-  // What of the sockets' option memory a program takes is known only after its translation.
+  // The sockets' option memory that a program takes is known only after its translation.
   const auto takes_one = [&] {
     return std::ranges::any_of(std::array{4096U, 1264U, 624U, 300U, 128U}, [&](std::size_t limit) {
       const auto program = compile_filter(destinations, key, link_header, limit);

@@ -9,7 +9,7 @@ namespace mcr {
 
 namespace {
 
-/// What is bound to it is sent nothing: RFC 7600 (a dummy, never a destination), RFC 6666
+/// A socket that is bound to it is sent nothing: RFC 7600 (a dummy, never a destination), RFC 6666
 /// (discard).
 IpAddress blackhole_address(Family family) {
   return *IpAddress::parse(family == Family::ipv6 ? "100::1" : "192.0.0.8");

@@ -33,7 +33,7 @@ class Buffers {
 
   [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
 
-  /// Whether a zero-copy send may name the memory as the ring's registered buffer 0
+  /// True if a zero-copy send may name the memory as the ring's registered buffer 0
   /// (IORING_RECVSEND_FIXED_BUF): then the kernel has pinned it and charged it to RLIMIT_MEMLOCK
   /// once, instead of anew for each message. Not where the kernel is older, or the limit too low.
   [[nodiscard]] bool registered() const noexcept { return registered_; }

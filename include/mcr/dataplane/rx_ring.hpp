@@ -65,7 +65,7 @@ class BlockReader {
 
   [[nodiscard]] std::uint32_t blocks() const noexcept { return blocks_.count; }  ///< 0: no ring
 
-  /// Whether there are frames: in the open block, or in the next one, which is full or timed out.
+  /// True if there are frames: in the open block, or in the next one, which is full or timed out.
   [[nodiscard]] bool ready() const noexcept;
   /// The next frame, and whose buffer it is in, with one reference; none where a block ends.
   std::optional<BlockFrame> next(Buffers& buffers) noexcept;

@@ -161,7 +161,7 @@ struct Sender {
     packet.segment = segment;
     packet.datagrams = datagrams;
     buffers.received(buffer);
-    // What a worker does that has no way to hand anything over.
+    // A worker does this when it has no way to hand anything over.
     const auto [taken, lack] = tx.add(output, packet, buffer);
     if (taken != datagrams) tx.drop(output, lack, datagrams - taken);
     buffers.release(buffer);

@@ -9,7 +9,7 @@
 using namespace mcr;
 
 TEST_CASE("an output at rest is not written to any more") {
-  // What a worker does for each datagram that is sent, and for each that is dropped.
+  // A worker does this for each datagram that is sent, and for each that is dropped.
   constexpr std::uint64_t rounds = 20'000;
   const auto counters = std::make_unique<OutputCounters>();
   std::atomic<std::uint64_t> queued{0};
