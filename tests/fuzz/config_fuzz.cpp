@@ -34,16 +34,16 @@ mcr::Interfaces host_for(const mcr::Config& config) {
 void check_rules(const mcr::Config& config) {
   for (const auto& rule : config.rules)
     require(!rule.name.empty() && !rule.inputs.empty() && !rule.outputs.empty());
-  require(mcr::compare(config, config).unchanged == config.rules.size());
+  require(mcr::compare_configs(config, config).unchanged == config.rules.size());
 }
 
 void check_table(const mcr::RuleTable& table) {
-  for (const auto& ingress : table.ingress()) {
-    for (const auto& destination : ingress.destinations)
-      require(!table.lookup(ingress.port, destination).empty());
+  for (const auto& rx : table.rx()) {
+    for (const auto& destination : rx.destinations)
+      require(!table.lookup(rx.slot, destination).empty());
     constexpr std::size_t most_instructions = 624;
-    const auto filter = mcr::compile_filter(ingress.destinations, ingress.key, ingress.link_header,
-                                            most_instructions);
+    const auto filter =
+        mcr::compile_filter(rx.destinations, rx.key, rx.link_header, most_instructions);
     require(!filter.empty() && filter.size() <= most_instructions);
   }
 }
@@ -58,13 +58,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!errors.empty()) return 0;
   check_rules(config);
   const auto host = host_for(config);
-  std::vector<mcr::Standing> standings;
+  std::vector<mcr::RuleStatus> statuses;
   for (const auto& rule : config.rules)
-    standings.push_back(judge(rule, host, [](const mcr::Input&) { return std::string(); }));
+    statuses.push_back(rule_status(rule, host, [](const mcr::Input&) { return mcr::Reason(); }));
   mcr::SlotAllocators allocators;
   try {
-    check_table(compile_table(config, host, standings, allocators, 1));
-  } catch (const mcr::Failure&) {  // a book of allocators is full
+    check_table(compile_table(config, host, statuses, allocators, 1));
+  } catch (const mcr::Failure&) {  // an allocator of slots is full
   }
   return 0;
 }
