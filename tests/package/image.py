@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""The container image: image.py mcr_VERSION_ARCH.deb
+
+Its layout is whole (each blob has the digest that it is named by), and what its configuration starts
+is there and runs, in a root of its layer, with the network of nobody.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+from machine import Failure, Skip, check, equal, run
+
+TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
+
+
+def blob(image, descriptor):
+    """The path of a blob, which is what its descriptor says."""
+    kind, digest = descriptor["digest"].split(":")
+    path = f"{image}/blobs/{kind}/{digest}"
+    with open(path, "rb") as file:
+        equal(hashlib.file_digest(file, kind).hexdigest(), digest, "digest of a blob")
+    equal(os.path.getsize(path), descriptor["size"], "size of a blob")
+    return path
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def whole(image):
+    """The configuration and the layer of the one image in a layout."""
+    [found] = load(f"{image}/index.json")["manifests"]
+    manifest = load(blob(image, found))
+    config = load(blob(image, manifest["config"]))
+    [layer] = manifest["layers"]
+    equal(config["rootfs"]["diff_ids"], [layer["digest"]], "the layers of the configuration")
+    [docker] = load(f"{image}/manifest.json")
+    equal(docker["Layers"], [f"blobs/sha256/{layer['digest'][7:]}"], "the layer as Docker reads it")
+    return config["config"], blob(image, layer)
+
+
+def runs(root, config):
+    def inside(*argv, ok=True):
+        return run("unshare", "--net", "chroot", root, "/usr/bin/env", "-i", *config["Env"], *argv, ok=ok)
+
+    [program] = config["Entrypoint"]
+    inside(program, "--version")
+    inside(program, "check")
+    equal(config["Cmd"], ["run"], "what the image starts")
+    kind, *health = config["Healthcheck"]["Test"]
+    equal(kind, "CMD", "kind of health check")
+    equal(inside(*health, ok=False).returncode, 69, "the health check where no relay runs")
+
+
+def main(package):
+    if os.geteuid() != 0:
+        raise Skip("only root can make an image")
+    with tempfile.TemporaryDirectory() as work:
+        run(f"{TOOLS}/image", package, f"{work}/image.tar", seconds=900)
+        os.mkdir(f"{work}/image")
+        os.mkdir(f"{work}/root")
+        run("tar", "-x", "-C", f"{work}/image", "-f", f"{work}/image.tar")
+        config, layer = whole(f"{work}/image")
+        run("tar", "-x", "--exclude=./dev/*", "-C", f"{work}/root", "-f", layer)
+        check(os.path.getsize(layer) < 250 << 20, "the image is small")
+        runs(f"{work}/root", config)
+
+
+try:
+    main(sys.argv[1])
+except Skip as skip:
+    print(f"skipped: {skip}")
+    sys.exit(77)
+except (Failure, subprocess.SubprocessError) as failure:
+    print(f"FAILED: {failure}")
+    sys.exit(1)
