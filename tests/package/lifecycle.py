@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The life of the package on a Debian 12 with systemd: lifecycle.py mcr_VERSION_ARCH.deb
+"""The life of the package on a Debian with systemd: lifecycle.py mcr_VERSION_ARCH.deb
 
     gen (g0) ---- (r0) the machine: mcr.service (r1) ---- (s0) sink
     gen (g1) ---- (r0) east: mcr@east.service (r1) ---- (s1) sink
@@ -89,6 +89,7 @@ def installed(machine):
                  "/usr/share/man/man1/mcr.1.gz", "/usr/share/man/man1/mcr-status.1.gz",
                  "/usr/share/man/man5/mcr.toml.5.gz", "/usr/share/doc/mcr/copyright",
                  "/usr/share/bash-completion/completions/mcr",
+                 "/usr/share/mcr/mcr.schema.json", "/usr/share/mcr/container/seccomp.json",
                  "/usr/share/zsh/vendor-completions/_mcr",
                  "/usr/share/doc/mcr/examples/namespace.conf"):
         check(os.path.exists(machine.path(path)), f"{path} is installed")

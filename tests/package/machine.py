@@ -1,8 +1,9 @@
-"""A Debian 12 with systemd as process 1, where nothing that a test does lasts.
+"""A Debian with systemd as process 1, where nothing that a test does lasts.
 
 In a guest (`tools/guest --systemd`) that is the guest itself, with Debian's own kernel. Elsewhere it
 is one in namespaces of this kernel, which boots in a second: its files are a layer of memory above a
 bare system (debootstrap, kept in the cache). That needs root and a writable cgroup2.
+MCR_SUITE names the release, MCR_PACKAGES what else the bare system has, with commas.
 """
 
 import hashlib
@@ -17,7 +18,8 @@ from netlab.expect import PATIENCE, SKIP, Failure, Skip, until
 CACHE = os.path.join(
     os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "mcr-package"
 )
-PACKAGES = "systemd-sysv,iproute2"
+SUITE = os.environ.get("MCR_SUITE", "bookworm")
+PACKAGES = ",".join(["systemd-sysv,iproute2", *filter(None, [os.environ.get("MCR_PACKAGES")])])
 GUEST = os.environ.get("MCR_GUEST")
 BOOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boot")
 
@@ -33,24 +35,34 @@ def run(*argv, ok=True, seconds=120, **options):
     return done
 
 
-def bare_system():
-    """The directory of a bare Debian 12; made, with debootstrap, if it is not in the cache."""
-    uri = "$(REPO_URI) $(CODENAME)"
+def mirror():
+    """Where this host's apt gets Debian from; every release is there."""
+    uri = "$(REPO_URI) $(LABEL) $(COMPONENT)"
     listed = run("apt-get", "indextargets", "--format", uri, "Created-By: Packages").stdout
-    mirror = next((line.split()[0] for line in listed.splitlines() if line.endswith(" bookworm")),
-                  None)
-    if not mirror:
-        raise Skip("apt knows no archive of Debian 12")
-    recipe = hashlib.sha256((PACKAGES + mirror).encode()).hexdigest()[:8]
-    root = os.path.join(CACHE, f"bookworm_{recipe}")
+    found = next((line.split()[0] for line in listed.splitlines() if line.endswith(" Debian main")),
+                 None)
+    if not found:
+        raise Skip("apt knows no archive of Debian")
+    return found
+
+
+def bare_system():
+    """The directory of a bare Debian; made, with debootstrap, if it is not in the cache."""
+    source = mirror()
+    recipe = hashlib.sha256((PACKAGES + source).encode()).hexdigest()[:8]
+    root = os.path.join(CACHE, f"{SUITE}_{recipe}")
     if not os.path.isdir(root):
-        print("making a bare Debian 12 (once)", flush=True)
+        print(f"making a bare Debian, {SUITE} (once)", flush=True)
         os.makedirs(CACHE, exist_ok=True)
         making = tempfile.mkdtemp(prefix="new.", dir=CACHE)
         os.chmod(making, 0o755)
         try:
-            run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", making,
-                mirror, seconds=1200)
+            made = run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, making,
+                       source, ok=False, seconds=1800)
+            if made.returncode != 0:
+                raise Skip(f"debootstrap of {SUITE}: {(made.stderr or made.stdout)[-200:].strip()}")
+            run("rm", "-rf", f"{making}/var/cache/apt/archives")
+            os.makedirs(f"{making}/var/cache/apt/archives/partial")
             os.rename(making, root)
         finally:
             shutil.rmtree(making, ignore_errors=True)
@@ -120,26 +132,26 @@ class Contained(Machine):
             raise Skip("only root can make a machine")
         self._unshare = None
         self._cgroup = None
-        bare = bare_system()
+        self.bare = bare_system()
         self._work = tempfile.mkdtemp(prefix="mcr-machine.")
         run("mount", "-t", "tmpfs", "tmpfs", self._work)
         super().__init__(os.path.join(self._work, "root"), None)
         for name in ("root", "upper", "work"):
             os.mkdir(os.path.join(self._work, name))
         run("mount", "-t", "overlay", "overlay", "-o",
-            f"lowerdir={bare},upperdir={self._work}/upper,workdir={self._work}/work", self.root)
+            f"lowerdir={self.bare},upperdir={self._work}/upper,workdir={self._work}/work", self.root)
 
     def install(self, package):
-        """apt install, before the boot: with this host's sources and network.
+        """apt install, before the boot: with this host's settings of apt and network.
 
         What apt downloads is kept in the cache.
         """
         shutil.copy(package, self.path("/root/"))
-        shutil.copytree("/etc/apt", self.path("/etc/apt"), dirs_exist_ok=True)
+        shutil.copytree("/etc/apt/apt.conf.d", self.path("/etc/apt/apt.conf.d"), dirs_exist_ok=True)
         if os.path.exists("/etc/resolv.conf"):
             shutil.copy("/etc/resolv.conf", self.path("/etc/resolv.conf"))
         inside = ["chroot", self.root, "apt-get", "-q", "-y"]
-        kept = {"/var/cache/apt/archives": "archives", "/var/lib/apt/lists": "lists"}
+        kept = {"/var/cache/apt/archives": "archives", "/var/lib/apt/lists": f"lists_{SUITE}"}
         for folder, name in kept.items():
             os.makedirs(os.path.join(CACHE, name, "partial"), exist_ok=True)
             run("mount", "--bind", os.path.join(CACHE, name), self.path(folder))
