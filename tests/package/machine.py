@@ -57,8 +57,9 @@ def bare_system():
         making = tempfile.mkdtemp(prefix="new.", dir=CACHE)
         os.chmod(making, 0o755)
         try:
-            made = run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, making,
-                       source, ok=False, seconds=1800)
+            # What an interrupted debootstrap has mounted there must not be there for rmtree().
+            made = run("unshare", "--mount", "debootstrap", "--variant=minbase",
+                       f"--include={PACKAGES}", SUITE, making, source, ok=False, seconds=1800)
             if made.returncode != 0:
                 raise Skip(f"debootstrap of {SUITE}: {(made.stderr or made.stdout)[-200:].strip()}")
             run("rm", "-rf", f"{making}/var/cache/apt/archives")
