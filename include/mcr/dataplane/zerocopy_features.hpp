@@ -18,7 +18,8 @@ struct ZerocopyFeatures {
   bool registered_pieces = false;  ///< several pieces from a registered buffer, Linux 6.15
 };
 
-/// Asked once a process; all false where io_uring may not be used. Any thread.
+/// Asked once a process; all false where io_uring may not be used, and where RLIMIT_MEMLOCK leaves
+/// no room for a small ring. Any thread.
 [[nodiscard]] const ZerocopyFeatures& zerocopy_features() noexcept;
 
 /// Asks the kernel if it knows a zero-copy send with these flags. Makes a ring for that; false
