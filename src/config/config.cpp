@@ -8,9 +8,14 @@
 
 namespace mcr {
 
-std::set<std::string> interfaces_of(const Config& config) {
+InterfaceTuning tuning_of(const InterfaceTunings& tunings, const std::string& interface) {
+  const auto known = tunings.find(interface);
+  return known == tunings.end() ? InterfaceTuning{} : known->second;
+}
+
+std::set<std::string> interfaces_of(std::span<const Rule> rules) {
   std::set<std::string> names;
-  for (const auto& rule : config.rules) {
+  for (const auto& rule : rules) {
     for (const auto& input : rule.inputs)
       names.insert(input.interface);
     for (const auto& output : rule.outputs)

@@ -24,7 +24,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/control/try_or_log.hpp"
 #include "mcr/rules/remedies.hpp"
 
@@ -50,11 +50,6 @@ unsigned index_of(std::string_view text) noexcept {
   const auto* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, index);
   return error == std::errc() && rest == end ? index : 0;
-}
-
-Gro wish_of(const Config& config, const std::string& interface) {
-  const auto known = config.interfaces.find(interface);
-  return known == config.interfaces.end() ? Gro::automatic : known->second.gro;
 }
 
 std::string_view on_off(bool on) {
@@ -93,11 +88,12 @@ GroSetting gro_setting(Gro wish, const GroSetting& original, bool described) noe
   return original;
 }
 
-std::map<unsigned, Gro> gro_wishes(const Config& config, const Interfaces& interfaces) {
+std::map<unsigned, Gro> gro_wishes(std::span<const Rule> rules, const InterfaceTunings& tunings,
+                                   const Interfaces& interfaces) {
   std::map<unsigned, Gro> wishes;
-  for (const auto& rule : config.rules)
+  for (const auto& rule : rules)
     for (const auto& input : rule.inputs) {
-      const auto wish = wish_of(config, input.interface);
+      const auto wish = tuning_of(tunings, input.interface).gro;
       const auto* interface = interfaces.find(input.interface);
       if (rule.enabled && !input.local && wish != Gro::leave && interface != nullptr)
         wishes.emplace(interface->index, wish);
@@ -119,8 +115,9 @@ std::string GroSwitch::path_of(unsigned index) const {
   return folder_ + "/" + prefix_ + std::to_string(index);
 }
 
-void GroSwitch::apply(const Config& config, const Interfaces& interfaces) {
-  const auto wishes = gro_wishes(config, interfaces);
+void GroSwitch::apply(std::span<const Rule> rules, const InterfaceTunings& tunings,
+                      const Interfaces& interfaces) {
+  const auto wishes = gro_wishes(rules, tunings, interfaces);
   std::set<unsigned> unused;
   for (const auto& [index, record] : records_)
     if (!wishes.contains(index)) unused.insert(index);

@@ -1,5 +1,7 @@
 #include "mcr/control/host_view.hpp"
 
+#include "mcr/config/rule.hpp"
+
 namespace mcr {
 
 HostView HostView::in(const Interfaces& host) const {
@@ -13,11 +15,11 @@ HostView HostView::in(const Interfaces& host) const {
   return view;
 }
 
-HostView view_of(const Config& config, const Interfaces& host) {
+HostView view_of(std::span<const Rule> rules, const Interfaces& host) {
   HostView names;
-  for (const auto& name : interfaces_of(config))
+  for (const auto& name : interfaces_of(rules))
     names.interfaces.emplace(name, std::nullopt);
-  for (const auto& rule : config.rules) {
+  for (const auto& rule : rules) {
     for (const auto& input : rule.inputs)
       if (!input.destination.is_multicast() && !input.local)
         names.addresses.emplace(input.destination, false);

@@ -21,6 +21,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/control/reload.hpp"
 #include "mcr/control/try_or_log.hpp"
 
 namespace mcr {
@@ -49,13 +50,14 @@ std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon) {
 }
 
 Relay::Relay(const Daemon& daemon, const Options& options)
-    : rules_(std::make_unique<const RuleTable>(), place_workers(daemon).size()),
+    : running_(std::make_unique<Running>()),
+      rules_(std::make_unique<const RuleTable>(), place_workers(daemon).size()),
       sockets_(workers_),
       sender_sockets_(workers_, sockets_),
       gro_(options.run_folder + "/gro"),
       silence_alarms_(slots::rules),
       sampled_at_(Clock::now()) {
-  running_.config.daemon = daemon;
+  running_->config.daemon = daemon;
   unsigned id = 0;
   for (const auto& cpu : place_workers(daemon))
     workers_.push_back(std::make_unique<Worker>(
@@ -68,6 +70,14 @@ Relay::~Relay() {
     worker->stop();
 }
 
+const Config& Relay::config() const noexcept {
+  return running_->config;
+}
+
+const Interfaces& Relay::interfaces() const noexcept {
+  return running_->interfaces;
+}
+
 void Relay::start() {
   for (auto& worker : workers_)
     worker->start();
@@ -78,9 +88,9 @@ void Relay::refuse_restart_keys(const Config& config) const {
     throw Failure(ExitCode::config,
                   fmt::format("[daemon] {} has changed: that needs a restart", key));
   };
-  if (config.daemon.workers != running_.config.daemon.workers) refuse("workers");
-  if (config.daemon.cpus != running_.config.daemon.cpus) refuse("cpus");
-  if (config.daemon.fanout != running_.config.daemon.fanout) refuse("fanout");
+  if (config.daemon.workers != running_->config.daemon.workers) refuse("workers");
+  if (config.daemon.cpus != running_->config.daemon.cpus) refuse("cpus");
+  if (config.daemon.fanout != running_->config.daemon.fanout) refuse("fanout");
 }
 
 void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
@@ -89,7 +99,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
     Relay& relay;
     ~Retire() { relay.retire(); }
   } const at_the_end{*this};  // also when the reload is refused
-  Reload reload({running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_},
+  Reload reload({*running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_},
                 config, interfaces, now);
   reload.join_groups();
   reload.compile();
@@ -106,18 +116,18 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
 bool Relay::follow(const Interfaces& interfaces, Clock::time_point now) {
   auto followed = interfaces;
   unfollowed_.clear();
-  while (running_.view != running_.view.in(followed)) {
+  while (running_->view != running_->view.in(followed)) {
     try {
-      apply(running_.config, followed, now);
+      apply(running_->config, followed, now);
     } catch (const InterfaceError& error) {
       if (!unfollowed_.emplace(error.interface(), Reason(error.what(), error.code())).second) throw;
       log::error("a change not followed, trying again: interface={} reason={}",
                  log::value(error.interface()), log::value(error.what()));
-      followed = followed.with(error.interface(), running_.interfaces);
+      followed = followed.with(error.interface(), running_->interfaces);
     }
   }
-  running_.interfaces = std::move(followed);
-  return running_.interfaces == interfaces;
+  running_->interfaces = std::move(followed);
+  return running_->interfaces == interfaces;
 }
 
 /// Frees what no table names and no worker uses any more. What is left is tried again each second.
@@ -135,7 +145,7 @@ void Relay::retire() noexcept {
 void Relay::free_slots() {
   std::set<std::string> rules;
   std::set<OutputKey> outputs;
-  for (const auto& rule : running_.config.rules) {
+  for (const auto& rule : running_->config.rules) {
     rules.insert(rule.name);
     for (const auto& output : rule.outputs)
       for (std::size_t n = 0; n < output.destinations().size(); ++n)
@@ -167,7 +177,7 @@ void Relay::tick(Clock::time_point now) {
   rates_.sample(slots_, workers_, std::chrono::duration<double>(now - sampled_at_).count());
   sampled_at_ = now;
   update_silence_alarms(now);
-  igmp_refresh_.tick(running_.config.daemon.rejoin, memberships_, running_.interfaces, now);
+  igmp_refresh_.tick(running_->config.daemon.rejoin, memberships_, running_->interfaces, now);
   sockets_.count();
   if (!all_retired_) retire();
   port_guards_.retry();
@@ -185,19 +195,19 @@ void Relay::retry_joins(Clock::time_point now) {
         });
   }
   if (!retried_join_succeeded_) return;
-  apply(running_.config, running_.interfaces, now);
+  apply(running_->config, running_->interfaces, now);
   retried_join_succeeded_ = false;
 }
 
 void Relay::follow_senders(Clock::time_point now) {
   const auto change =
-      sender_sockets_.follow(running_.senders, rules_.latest().tx(), slots_.tx, now);
+      sender_sockets_.follow(running_->senders, rules_.latest().tx(), slots_.tx, now);
   if (!change) return;
   try {
-    apply(running_.config, running_.interfaces, now);
+    apply(running_->config, running_->interfaces, now);
   } catch (const std::exception& error) {
     for (const auto& key : change.added)
-      running_.senders.refuse(key, now);
+      running_->senders.refuse(key, now);
     log::warning("no sockets for source ports of senders: error={}", log::value(error.what()));
   }
 }
@@ -223,7 +233,7 @@ bool Relay::progresses() const noexcept {
 }
 
 RuleActivity Relay::activity_of(std::size_t rule) const {
-  const auto slot = *slots_.rules.find(running_.config.rules[rule].name);
+  const auto slot = *slots_.rules.find(running_->config.rules[rule].name);
   auto activity = mcr::activity_of(workers_, slot);
   activity.pps = rates_.of(slot).pps;
   activity.bps = rates_.of(slot).bps;
@@ -233,7 +243,7 @@ RuleActivity Relay::activity_of(std::size_t rule) const {
 Hearing Relay::hearing(std::size_t at, Clock::time_point now) const {
   const auto activity = activity_of(at);
   return {.now = now,
-          .listening = running_.statuses[at].state == RuleState::active,
+          .listening = running_->statuses[at].state == RuleState::active,
           .pps = activity.pps,
           .last_seen = activity.last_seen,
           .last_source = activity.last_source};
@@ -241,8 +251,8 @@ Hearing Relay::hearing(std::size_t at, Clock::time_point now) const {
 
 /// A rule that waits for an interface whose change could not be followed waits for the kernel.
 RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
-  auto status = running_.statuses[rule];
-  const auto& wanted = running_.config.rules[rule];
+  auto status = running_->statuses[rule];
+  const auto& wanted = running_->config.rules[rule];
   const auto explain = [this](Reason& reason, const std::string& interface) {
     const auto refused = unfollowed_.find(interface);
     if (reason.empty() || refused == unfollowed_.end()) return false;
@@ -267,16 +277,16 @@ RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
 }
 
 void Relay::update_silence_alarms(Clock::time_point now) noexcept {
-  for (std::size_t i = 0; i < running_.config.rules.size(); ++i)
-    if (running_.config.rules[i].expect)
-      try_or_log("update the alarm of silence", running_.config.rules[i].name,
+  for (std::size_t i = 0; i < running_->config.rules.size(); ++i)
+    if (running_->config.rules[i].expect)
+      try_or_log("update the alarm of silence", running_->config.rules[i].name,
                  [&] { update_silence_alarm(i, now); });
 }
 
 /// Silence is the fault that people most want to be told of: one line when it begins, one when it
 /// ends.
 void Relay::update_silence_alarm(std::size_t at, Clock::time_point now) {
-  const auto& rule = running_.config.rules[at];
+  const auto& rule = running_->config.rules[at];
   const auto slot = *slots_.rules.find(rule.name);
   auto& alarm = silence_alarms_[slot];
   const auto heard = hearing(at, now);
@@ -298,7 +308,7 @@ void Relay::update_silence_alarm(std::size_t at, Clock::time_point now) {
 std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats>& links) const {
   std::set<std::string> inputs;
   std::set<std::string> outputs;
-  for (const auto& rule : running_.config.rules) {
+  for (const auto& rule : running_->config.rules) {
     for (const auto& input : rule.inputs)
       inputs.insert(input.interface);
     for (const auto& output : rule.outputs)

@@ -90,9 +90,9 @@ Reload::Reload(const Parts& parts, const Config& config, const Interfaces& inter
                Clock::time_point now)
     : parts_(parts),
       now_(now),
-      groups_before_(wanted_groups(parts.running.config)),
-      other_{config, interfaces, view_of(config, interfaces), {}, parts.running.senders},
-      plan_(plan_groups(groups_before_, wanted_groups(config))) {}
+      groups_before_(wanted_groups(parts.running.config.rules)),
+      other_{config, interfaces, view_of(config.rules, interfaces), {}, parts.running.senders},
+      plan_(plan_groups(groups_before_, wanted_groups(config.rules))) {}
 
 Reload::~Reload() {
   if (!committed_) undo();
@@ -104,7 +104,7 @@ void Reload::join_groups() {
 
 void Reload::compile() {
   compiling_since_ = Clock::now();
-  other_.senders.leave_to_inputs(other_.config, now_);
+  other_.senders.leave_to_inputs(other_.config.rules, now_);
   other_.statuses.reserve(other_.config.rules.size());
   for (const auto& rule : other_.config.rules)
     other_.statuses.push_back(
@@ -128,8 +128,9 @@ Reason Reload::join_refusal(const Input& input) const {
 }
 
 void Reload::open_sockets() {
-  parts_.sockets.refuse_restart_keys(*table_, other_.config);
-  parts_.sockets.open(plan_.open_rx, plan_.open_tx, other_.config);
+  parts_.sockets.refuse_restart_keys(*table_, other_.config.interfaces);
+  parts_.sockets.open(plan_.open_rx, plan_.open_tx, other_.config.interfaces,
+                      other_.config.daemon.fanout);
   parts_.port_guards.hold(*table_);
 }
 
@@ -165,8 +166,10 @@ void Reload::tell_rule_changes() const noexcept {
 
 void Reload::adjust_host() noexcept {
   const auto& running = parts_.running;
-  try_or_log("switch UDP GRO", "", [&] { parts_.gro.apply(running.config, running.interfaces); });
-  parts_.sockets.resize_buffers(running.config);
+  try_or_log("switch UDP GRO", "", [&] {
+    parts_.gro.apply(running.config.rules, running.config.interfaces, running.interfaces);
+  });
+  parts_.sockets.resize_buffers(running.config.interfaces);
 }
 
 void Reload::narrow_filters() noexcept {

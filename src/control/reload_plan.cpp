@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "mcr/config/rule.hpp"
+
 namespace mcr {
 
 namespace {
@@ -68,9 +70,9 @@ std::vector<Group> groups_of(const Input& input) {
   return groups;
 }
 
-std::set<Group> wanted_groups(const Config& config) {
+std::set<Group> wanted_groups(std::span<const Rule> rules) {
   std::set<Group> groups;
-  for (const auto& rule : config.rules)
+  for (const auto& rule : rules)
     for (const auto& input : rule.inputs)
       if (rule.enabled) std::ranges::move(groups_of(input), std::inserter(groups, groups.end()));
   return groups;

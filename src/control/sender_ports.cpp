@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "mcr/config/rule.hpp"
+
 namespace mcr {
 
 namespace {
@@ -16,8 +18,8 @@ bool needs_port(const Input& input, std::uint16_t port) noexcept {
          port - input.port < static_cast<int>(input.ports);
 }
 
-bool needs_port(const Config& config, std::uint16_t port) {
-  return std::ranges::any_of(config.rules, [port](const Rule& rule) {
+bool needs_port(std::span<const Rule> rules, std::uint16_t port) {
+  return std::ranges::any_of(rules, [port](const Rule& rule) {
     return std::ranges::any_of(rule.inputs,
                                [port](const Input& input) { return needs_port(input, port); });
   });
@@ -44,9 +46,9 @@ void SenderPorts::refuse(const TxKey& key, Clock::time_point now) {
   senders_[key] = {now, true};
 }
 
-void SenderPorts::leave_to_inputs(const Config& config, Clock::time_point now) {
+void SenderPorts::leave_to_inputs(std::span<const Rule> rules, Clock::time_point now) {
   for (const auto& key : keys())
-    if (needs_port(config, key.source_port)) refuse(key, now);
+    if (needs_port(rules, key.source_port)) refuse(key, now);
 }
 
 bool SenderPorts::forget(Clock::time_point now) {

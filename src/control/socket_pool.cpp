@@ -17,7 +17,6 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
-#include "mcr/config/config.hpp"
 #include "mcr/control/try_or_log.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/rules/remedies.hpp"
@@ -25,11 +24,6 @@
 namespace mcr {
 
 namespace {
-
-InterfaceTuning tuning_of(const Config& config, const std::string& interface) {
-  const auto known = config.interfaces.find(interface);
-  return known == config.interfaces.end() ? InterfaceTuning{} : known->second;
-}
 
 std::uint64_t receive_buffer(const InterfaceTuning& tuning) {
   return tuning.receive_buffer.value_or(default_receive_buffer);
@@ -78,12 +72,12 @@ OpenSockets SocketPool::opened() const {
 }
 
 void SocketPool::open(std::span<const TableRx> rx, std::span<const TableTx> tx,
-                      const Config& config) {
+                      const InterfaceTunings& tunings, Fanout fanout) {
   try {
     for (const auto& wanted : rx)
-      do_for(wanted.interface, [&] { open_rx_slot(wanted, config); });
+      do_for(wanted.interface, [&] { open_rx_slot(wanted, tunings, fanout); });
     for (const auto& wanted : tx)
-      do_for(wanted.interface, [&] { open_tx_slot(wanted, config); });
+      do_for(wanted.interface, [&] { open_tx_slot(wanted, tunings); });
   } catch (...) {
     for (const auto& wanted : rx)
       rx_.erase(wanted.slot);
@@ -94,12 +88,13 @@ void SocketPool::open(std::span<const TableRx> rx, std::span<const TableTx> tx,
 }
 
 /// A socket gets its ring of blocks before it is used, or never.
-void SocketPool::refuse_restart_keys(const RuleTable& table, const Config& config) const {
+void SocketPool::refuse_restart_keys(const RuleTable& table,
+                                     const InterfaceTunings& tunings) const {
   for (const auto& wanted : table.rx()) {
     const auto known = rx_.find(wanted.slot);
     if (known == rx_.end()) continue;
     const auto& rx = known->second;
-    const auto tuning = tuning_of(config, rx.interface);
+    const auto tuning = tuning_of(tunings, rx.interface);
     const bool other_mode = tuning.ingress != rx.mode;
     const bool other_ring =
         rx.mode == IngressMode::mmap && receive_buffer(tuning) != rx.receive_buffer_asked;
@@ -110,15 +105,16 @@ void SocketPool::refuse_restart_keys(const RuleTable& table, const Config& confi
   }
 }
 
-void SocketPool::open_rx_slot(const TableRx& wanted, const Config& config) {
+void SocketPool::open_rx_slot(const TableRx& wanted, const InterfaceTunings& tunings,
+                              Fanout fanout) {
   Rx rx;
   rx.interface = wanted.interface;
   rx.key = wanted.key;
   rx.link_header = wanted.link_header;
-  const auto tuning = tuning_of(config, wanted.interface);
+  const auto tuning = tuning_of(tunings, wanted.interface);
   rx.mode = tuning.ingress;
-  rx.sockets = open_rx_sockets(wanted.interface, wanted.key, config.daemon.fanout, workers_.size(),
-                               ring_bytes(tuning));
+  rx.sockets =
+      open_rx_sockets(wanted.interface, wanted.key, fanout, workers_.size(), ring_bytes(tuning));
   if (const auto& ring = rx.sockets.front().ring) {
     rx.receive_buffer_asked = receive_buffer(tuning);
     rx.receive_buffer = ring->blocks().count * Blocks::bytes;
@@ -129,12 +125,12 @@ void SocketPool::open_rx_slot(const TableRx& wanted, const Config& config) {
     workers_[i]->sockets().rx[wanted.slot].assign(socket, ring ? ring->blocks() : Blocks(),
                                                   wanted.link_header);
   }
-  resize_buffer(rx, config);
+  resize_buffer(rx, tunings);
   rx_.emplace(wanted.slot, std::move(rx));
 }
 
-void SocketPool::resize_buffer(Rx& rx, const Config& config) {
-  const auto tuning = tuning_of(config, rx.interface);
+void SocketPool::resize_buffer(Rx& rx, const InterfaceTunings& tunings) {
+  const auto tuning = tuning_of(tunings, rx.interface);
   const auto asked = receive_buffer(tuning);
   if (rx.mode == IngressMode::mmap || std::exchange(rx.receive_buffer_asked, asked) == asked)
     return;
@@ -145,7 +141,7 @@ void SocketPool::resize_buffer(Rx& rx, const Config& config) {
                  Trouble::receive_buffer_smaller);
 }
 
-void SocketPool::open_tx_slot(const TableTx& wanted, const Config& config) {
+void SocketPool::open_tx_slot(const TableTx& wanted, const InterfaceTunings& tunings) {
   Tx tx;
   tx.interface = wanted.interface;
   tx.source_port = wanted.key.source_port;
@@ -155,12 +151,12 @@ void SocketPool::open_tx_slot(const TableTx& wanted, const Config& config) {
     tx.sockets.push_back(open_tx_socket(wanted.interface, wanted.key));
     worker->sockets().assign_tx(wanted.slot, tx.sockets.back());
   }
-  resize_buffer(wanted.slot, tx, config);
+  resize_buffer(wanted.slot, tx, tunings);
   tx_.emplace(wanted.slot, std::move(tx));
 }
 
-void SocketPool::resize_buffer(std::uint16_t slot, Tx& tx, const Config& config) {
-  const auto wanted = tuning_of(config, tx.interface).send_buffer;
+void SocketPool::resize_buffer(std::uint16_t slot, Tx& tx, const InterfaceTunings& tunings) {
+  const auto wanted = tuning_of(tunings, tx.interface).send_buffer;
   const auto asked = wanted.value_or(default_send_buffer);
   if (std::exchange(tx.send_buffer_asked, asked) == asked) return;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -196,12 +192,12 @@ void SocketPool::narrow(std::span<const RxFilter> filters) noexcept {
                  [&] { pass(rx->second, filter.destinations); });
 }
 
-void SocketPool::resize_buffers(const Config& config) noexcept {
+void SocketPool::resize_buffers(const InterfaceTunings& tunings) noexcept {
   for (auto& [slot, rx] : rx_)
-    try_or_log("resize receive buffer", rx.interface, [&] { resize_buffer(rx, config); });
+    try_or_log("resize receive buffer", rx.interface, [&] { resize_buffer(rx, tunings); });
   for (auto& [slot, tx] : tx_)
     try_or_log("resize send buffer", tx.interface,
-               [&, slot = slot, &tx = tx] { resize_buffer(slot, tx, config); });
+               [&, slot = slot, &tx = tx] { resize_buffer(slot, tx, tunings); });
 }
 
 bool SocketPool::retire(const std::set<std::uint16_t>& rx, const std::set<std::uint16_t>& tx,

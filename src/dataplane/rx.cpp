@@ -25,7 +25,7 @@
 #include <cstring>
 
 #include "mcr/base/error.hpp"
-#include "mcr/config/daemon.hpp"
+#include "mcr/config/fanout.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/packet/filter.hpp"

@@ -1,3 +1,6 @@
+// The commands that ask a running relay: status, reload and the page of --watch. Each connects to
+// the control socket, sends one request, and prints what the relay answers. An answer that does not
+// come within --timeout is an error: a relay that hangs must not hang those who ask about it.
 #include "mcr/program/client.hpp"
 
 #include <fmt/format.h>

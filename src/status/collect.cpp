@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/host/ethtool.hpp"
 
 namespace mcr::status {
@@ -56,11 +57,6 @@ bool merges_udp(const std::string& interface) {
   return setting && setting->merging && setting->udp_forwarding;
 }
 
-InterfaceTuning tuning_of(const Config& config, const std::string& interface) {
-  const auto known = config.interfaces.find(interface);
-  return known == config.interfaces.end() ? InterfaceTuning{} : known->second;
-}
-
 /// The value of a map, or a value-initialized one.
 template <typename Map>
 typename Map::mapped_type value_of(const Map& map, const std::string& key) {
@@ -73,7 +69,7 @@ std::vector<Interface> collect_interfaces(const Relay& relay, const std::vector<
   std::vector<Interface> interfaces;
   for (const auto& name : interfaces_to_show(relay)) {
     const auto* const host = relay.interfaces().find(name);
-    const auto tuning = tuning_of(relay.config(), name);
+    const auto tuning = tuning_of(relay.config().interfaces, name);
     const auto buffers = value_of(granted, name);
     const auto received = relay.sockets().received(name);
     const auto link = std::ranges::find(links, name, &LinkStats::name);

@@ -1,3 +1,7 @@
+// The page of `mcr status --watch` is a function of two Status values, a second or so apart, and
+// the size of the screen: the rates come from their difference. Rules that drop come first, then
+// those that do not run, then the busiest; what does not fit on the screen is summed up in the last
+// line.
 #include "mcr/status/text_watch.hpp"
 
 #include <fmt/format.h>

@@ -17,7 +17,7 @@ namespace {
 /// A host that has every interface that the rules name.
 mcr::Interfaces host_for(const mcr::Config& config) {
   std::vector<mcr::Interface> interfaces;
-  for (const auto& name : interfaces_of(config)) {
+  for (const auto& name : interfaces_of(config.rules)) {
     mcr::Interface interface;
     interface.name = name;
     interface.index = static_cast<unsigned>(interfaces.size() + 1);

@@ -50,6 +50,22 @@ void many_links(Netlink& netlink) {
   world::expect(netlink.snapshot().find("lo")->incarnation == lo, "what stays is as it was");
 }
 
+/// A link counts the datagrams that its queueing discipline drops.
+void qdisc_drops(Netlink& netlink) {
+  const int away = world::peer();
+  (void)away;
+  world::run("tc qdisc add dev near root tbf rate 8kbit burst 2000 limit 2000");
+  const int socket = world::sender("239.1.1.1", 5000);
+  const std::vector<char> payload(1400);
+  for (int i = 0; i < 50; ++i)
+    (void)::send(socket, payload.data(), payload.size(), 0);
+  for (const auto& stats : netlink.stats())
+    if (stats.name == "near")
+      world::expect(
+          stats.qdisc_drops > 40 && stats.qdisc_drops < 50,
+          fmt::format("{} of 50 datagrams dropped by tbf are counted", stats.qdisc_drops));
+}
+
 }  // namespace
 
 int main() {
@@ -96,16 +112,5 @@ int main() {
   after(netlink, fmt::format("ip link add vc index {} type veth", index), "vc",
         [=](const Interface* c) { return c != nullptr && c->incarnation > incarnation; });
 
-  const int away = world::peer();
-  (void)away;
-  world::run("tc qdisc add dev near root tbf rate 8kbit burst 2000 limit 2000");
-  const int socket = world::sender("239.1.1.1", 5000);
-  const std::vector<char> payload(1400);
-  for (int i = 0; i < 50; ++i)
-    (void)::send(socket, payload.data(), payload.size(), 0);
-  for (const auto& stats : netlink.stats())
-    if (stats.name == "near")
-      world::expect(
-          stats.qdisc_drops > 40 && stats.qdisc_drops < 50,
-          fmt::format("{} of 50 datagrams dropped by tbf are counted", stats.qdisc_drops));
+  qdisc_drops(netlink);
 }

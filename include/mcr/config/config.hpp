@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -16,14 +14,11 @@ namespace mcr {
 
 struct Config {
   Daemon daemon;
-  std::map<std::string, InterfaceTuning> interfaces;
+  InterfaceTunings interfaces;
   std::vector<Rule> rules;
 
   friend bool operator==(const Config&, const Config&) = default;
 };
-
-/// The names of all interfaces that the rules use.
-[[nodiscard]] std::set<std::string> interfaces_of(const Config& config);
 
 /// The number of rules by which two configurations differ. A rule is identified by its name; their
 /// order does not matter.

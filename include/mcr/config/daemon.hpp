@@ -2,17 +2,14 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "mcr/base/address.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/config/fanout.hpp"
 
 namespace mcr {
-
-/// How the kernel spreads an interface's frames over the workers (packet(7), PACKET_FANOUT).
-enum class Fanout : std::uint8_t { hash, cpu, qm, lb };
 
 struct Daemon {
   std::optional<unsigned> workers;  ///< nothing: "auto"

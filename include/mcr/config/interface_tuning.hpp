@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 
 namespace mcr {
 
@@ -34,5 +36,12 @@ struct InterfaceTuning {
 
   friend bool operator==(const InterfaceTuning&, const InterfaceTuning&) = default;
 };
+
+/// By interface name.
+using InterfaceTunings = std::map<std::string, InterfaceTuning>;
+
+/// The defaults where the configuration does not name the interface.
+[[nodiscard]] InterfaceTuning tuning_of(const InterfaceTunings& tunings,
+                                        const std::string& interface);
 
 }  // namespace mcr

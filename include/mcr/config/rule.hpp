@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,9 @@ struct Rule {
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };
+
+/// The names of all interfaces that the rules use.
+[[nodiscard]] std::set<std::string> interfaces_of(std::span<const Rule> rules);
 
 /// The block of groups and ports over which a rule maps its outputs: the table has each output once
 /// for each of them. Only `addresses` and `ports` of the result have a meaning.

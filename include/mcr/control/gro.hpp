@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 
 #include "mcr/config/interface_tuning.hpp"
@@ -14,8 +15,7 @@
 
 namespace mcr {
 
-struct Config;
-enum class Gro : std::uint8_t;
+struct Rule;
 
 class GroSwitch {
  public:
@@ -29,7 +29,8 @@ class GroSwitch {
 
   /// Brings the interfaces of all inputs to what the configuration asks for, and puts back those
   /// that no input uses any more. What cannot be done is logged once an interface, and left.
-  void apply(const Config& config, const Interfaces& interfaces);
+  void apply(std::span<const Rule> rules, const InterfaceTunings& tunings,
+             const Interfaces& interfaces);
 
  private:
   void switch_to(const Interface& interface, Gro wish);
@@ -47,9 +48,10 @@ class GroSwitch {
 /// sockets the segment size of merged datagrams; where it does not, UDP must not be merged.
 [[nodiscard]] GroSetting gro_setting(Gro wish, const GroSetting& original, bool described) noexcept;
 
-/// The interfaces whose UDP GRO a configuration is about, and what it asks for: those of inputs, as
-/// far as they exist. By interface index; those to be left alone are not in it.
-[[nodiscard]] std::map<unsigned, Gro> gro_wishes(const Config& config,
+/// The interfaces of inputs, as far as they exist, and the UDP GRO asked for. By interface index;
+/// those to be left alone are not in it.
+[[nodiscard]] std::map<unsigned, Gro> gro_wishes(std::span<const Rule> rules,
+                                                 const InterfaceTunings& tunings,
                                                  const Interfaces& interfaces);
 
 }  // namespace mcr

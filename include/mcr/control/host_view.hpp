@@ -4,13 +4,15 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "mcr/base/address.hpp"
-#include "mcr/config/config.hpp"
 #include "mcr/host/interfaces.hpp"
 
 namespace mcr {
+
+struct Rule;
 
 /// Two equal views of a configuration give the same joins, the same states of rules and the same
 /// rule table.
@@ -28,6 +30,6 @@ struct HostView {
   friend bool operator==(const HostView&, const HostView&) = default;
 };
 
-[[nodiscard]] HostView view_of(const Config& config, const Interfaces& host);
+[[nodiscard]] HostView view_of(std::span<const Rule> rules, const Interfaces& host);
 
 }  // namespace mcr

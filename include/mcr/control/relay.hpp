@@ -12,13 +12,11 @@
 #include <vector>
 
 #include "mcr/base/rcu.hpp"
-#include "mcr/config/config.hpp"
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/gro.hpp"
 #include "mcr/control/igmp_refresh.hpp"
 #include "mcr/control/memberships.hpp"
 #include "mcr/control/port_guards.hpp"
-#include "mcr/control/reload.hpp"
 #include "mcr/control/rule_activity.hpp"
 #include "mcr/control/sender_sockets.hpp"
 #include "mcr/control/silence_alarm.hpp"
@@ -34,6 +32,10 @@
 #include "mcr/rules/totals.hpp"
 
 namespace mcr {
+
+struct Config;
+struct Daemon;
+struct Running;
 
 class Relay {
  public:
@@ -69,8 +71,8 @@ class Relay {
   /// Receives nothing more, sends what is held, leaves all groups.
   void stop();
 
-  [[nodiscard]] const Config& config() const noexcept { return running_.config; }
-  [[nodiscard]] const Interfaces& interfaces() const noexcept { return running_.interfaces; }
+  [[nodiscard]] const Config& config() const noexcept;
+  [[nodiscard]] const Interfaces& interfaces() const noexcept;
 
   /// The rule table's: grows by 1 with each publication.
   [[nodiscard]] std::uint64_t generation() const noexcept { return rules_.latest().generation(); }
@@ -111,7 +113,7 @@ class Relay {
   void update_silence_alarms(Clock::time_point now) noexcept;
   void update_silence_alarm(std::size_t at, Clock::time_point now);
 
-  Running running_;
+  std::unique_ptr<Running> running_;
   std::map<std::string, Reason> unfollowed_;  ///< interfaces, and what was refused of them
   SlotAllocators slots_;
   Memberships memberships_;

@@ -5,14 +5,17 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "mcr/base/address.hpp"
-#include "mcr/config/config.hpp"
 #include "mcr/control/memberships.hpp"
 #include "mcr/rules/table.hpp"
 
 namespace mcr {
+
+struct Input;
+struct Rule;
 
 /// The packet filter of the sockets of one rx slot.
 struct RxFilter {
@@ -61,7 +64,7 @@ void plan_sockets(ReloadPlan& plan, const RuleTable& table, const OpenSockets& o
 /// The groups that an input asks for.
 [[nodiscard]] std::vector<Group> groups_of(const Input& input);
 
-/// The groups that a configuration asks for.
-[[nodiscard]] std::set<Group> wanted_groups(const Config& config);
+/// The groups that enabled rules ask for.
+[[nodiscard]] std::set<Group> wanted_groups(std::span<const Rule> rules);
 
 }  // namespace mcr

@@ -8,13 +8,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <vector>
 
-#include "mcr/config/config.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/rules/counters.hpp"
 
 namespace mcr {
+
+struct Rule;
 
 /// Control thread only. Keys are those of raw tx slots with a source port put in.
 class SenderPorts {
@@ -32,8 +34,8 @@ class SenderPorts {
   void used(const TxKey& key, Clock::time_point now);
   /// No socket can be had: not among keys() until it is forgotten.
   void refuse(const TxKey& key, Clock::time_point now);
-  /// Refuses the ports that unicast inputs of `config` need: only one socket can hold a port.
-  void leave_to_inputs(const Config& config, Clock::time_point now);
+  /// Refuses the ports that unicast inputs of the rules need: only one socket can hold a port.
+  void leave_to_inputs(std::span<const Rule> rules, Clock::time_point now);
   /// Forgets what has been silent; true if keys() has changed.
   bool forget(Clock::time_point now);
 

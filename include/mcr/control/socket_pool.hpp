@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mcr/base/error.hpp"
+#include "mcr/config/fanout.hpp"
 #include "mcr/config/interface_tuning.hpp"
 #include "mcr/control/reload_plan.hpp"
 #include "mcr/dataplane/rx.hpp"
@@ -21,8 +22,6 @@
 #include "mcr/rules/table.hpp"
 
 namespace mcr {
-
-struct Config;
 
 /// The kernel's counters of an interface's packet sockets since the start, in frames.
 struct KernelCount {
@@ -73,10 +72,11 @@ class SocketPool {
 
   // Before the commit point.
   /// Throws Failure (config) if the table needs of an open socket what only a restart can change.
-  void refuse_restart_keys(const RuleTable& table, const Config& config) const;
+  void refuse_restart_keys(const RuleTable& table, const InterfaceTunings& tunings) const;
   /// Opens sockets with the buffers that the config asks for. On an error nothing is opened. Throws
   /// InterfaceError.
-  void open(std::span<const TableRx> rx, std::span<const TableTx> tx, const Config& config);
+  void open(std::span<const TableRx> rx, std::span<const TableTx> tx,
+            const InterfaceTunings& tunings, Fanout fanout);
   /// Throws InterfaceError, with filters as wanted up to there.
   void widen(std::span<const RxFilter> filters);
 
@@ -84,7 +84,7 @@ class SocketPool {
   /// A filter that cannot be narrowed has a surplus, which counts as `unmatched`.
   void narrow(std::span<const RxFilter> filters) noexcept;
   /// Gives what is open the buffers that the config asks for.
-  void resize_buffers(const Config& config) noexcept;
+  void resize_buffers(const InterfaceTunings& tunings) noexcept;
   /// Closes those of the given slots that no worker uses, and gives back the slots of all that is
   /// not open. True when nothing is left to close.
   bool retire(const std::set<std::uint16_t>& rx, const std::set<std::uint16_t>& tx,
@@ -126,10 +126,10 @@ class SocketPool {
     std::uint32_t send_buffer = 0;
   };
 
-  void open_rx_slot(const TableRx& wanted, const Config& config);
-  void open_tx_slot(const TableTx& wanted, const Config& config);
-  void resize_buffer(Rx& rx, const Config& config);
-  void resize_buffer(std::uint16_t slot, Tx& tx, const Config& config);
+  void open_rx_slot(const TableRx& wanted, const InterfaceTunings& tunings, Fanout fanout);
+  void open_tx_slot(const TableTx& wanted, const InterfaceTunings& tunings);
+  void resize_buffer(Rx& rx, const InterfaceTunings& tunings);
+  void resize_buffer(std::uint16_t slot, Tx& tx, const InterfaceTunings& tunings);
   void pass(Rx& rx, std::vector<Endpoint> destinations);
   void count(Rx& rx) noexcept;
   void close(std::uint16_t slot, Rx& rx) noexcept;

@@ -19,7 +19,7 @@ bool seen(const std::function<void(Links&)>& change) {
                   rule("fixed", ip("239.1.1.2"), 5000)};
   config.rules[2].outputs[0].source = {Source::Mode::address, ip("10.8.0.1")};
   Links links{up("lo", 1), up("in", 2), up("out", 3, {source}), up("other", 4, {ip("10.9.0.1")})};
-  const auto before = view_of(config, Interfaces(links));
+  const auto before = view_of(config.rules, Interfaces(links));
   CHECK(before == before.in(Interfaces(links)));
   change(links);
   return before != before.in(Interfaces(links));
@@ -54,7 +54,7 @@ TEST_CASE("a rule sees nothing of other interfaces") {
 TEST_CASE("an interface that a rule waits for is seen when it comes") {
   Config config;
   config.rules = {rule("a", ip("239.1.1.1"), 5000)};
-  const auto before = view_of(config, Interfaces({up("out", 3, {source})}));
+  const auto before = view_of(config.rules, Interfaces({up("out", 3, {source})}));
   CHECK(before != before.in(two_interfaces()));
-  CHECK(before.in(two_interfaces()) == view_of(config, two_interfaces()));
+  CHECK(before.in(two_interfaces()) == view_of(config.rules, two_interfaces()));
 }

@@ -96,7 +96,7 @@ TEST_CASE("a reload replaces what runs at its commit point and not before") {
     reload.publish();
     CHECK(stage.running.config == config);
     CHECK(stage.running.interfaces == no_output());
-    CHECK(stage.running.view == view_of(config, no_output()));
+    CHECK(stage.running.view == view_of(config.rules, no_output()));
     CHECK(stage.running.statuses.size() == 1);
     CHECK(stage.rules.latest().generation() == 1);
   }

@@ -64,9 +64,9 @@ TEST_CASE("senders leave their ports to the inputs that need them") {
   SenderPorts ports;
   for (std::uint16_t port = 4999; port < 5003; ++port)
     ports.add(sender(port), start);
-  ports.leave_to_inputs(config, start);
+  ports.leave_to_inputs(config.rules, start);
   CHECK(ports.keys() == std::vector{sender(4999), sender(5002)});
   config.rules = {mcr::rule("a", mcr::ip("239.1.1.1"), 5002)};
-  ports.leave_to_inputs(config, start);
+  ports.leave_to_inputs(config.rules, start);
   CHECK(ports.keys() == std::vector{sender(4999), sender(5002)});
 }

@@ -41,7 +41,7 @@ struct Pool {
   ReloadPlan open(const RuleTable& table) {
     ReloadPlan plan;
     plan_sockets(plan, table, sockets.opened());
-    sockets.open(plan.open_rx, plan.open_tx, config);
+    sockets.open(plan.open_rx, plan.open_tx, config.interfaces, config.daemon.fanout);
     sockets.widen(plan.widen);
     return plan;
   }
@@ -106,7 +106,9 @@ TEST_CASE("when one socket cannot be opened none is") {
   rx.push_back(rx[0]);
   rx[1].slot = 1;
   rx[1].key.interface_index = 999;
-  CHECK_THROWS_AS(pool.sockets.open(rx, table.tx(), pool.config), InterfaceError);
+  CHECK_THROWS_AS(
+      pool.sockets.open(rx, table.tx(), pool.config.interfaces, pool.config.daemon.fanout),
+      InterfaceError);
   CHECK(pool.sockets.opened().rx.empty());
   CHECK(pool.sockets.opened().tx.empty());
 }
@@ -116,9 +118,9 @@ TEST_CASE("a ring of blocks is made before its socket is used, or not at all") {
   Pool pool;
   const auto table = pool.table({rule("a", a.address, a.port)});
   pool.open(table);
-  CHECK_NOTHROW(pool.sockets.refuse_restart_keys(table, pool.config));
+  CHECK_NOTHROW(pool.sockets.refuse_restart_keys(table, pool.config.interfaces));
   pool.config.interfaces["near"].ingress = IngressMode::mmap;
-  CHECK_THROWS_AS(pool.sockets.refuse_restart_keys(table, pool.config), Failure);
+  CHECK_THROWS_AS(pool.sockets.refuse_restart_keys(table, pool.config.interfaces), Failure);
 }
 
 TEST_CASE("a source port that another program has is not held") {
