@@ -87,8 +87,8 @@ RuleTable compiled(const Shape& shape) {
       output.port = static_cast<std::uint16_t>(output.port + n);
       rule.outputs.push_back(output);
     }
-  auto in = bench::interface("in", 2, {});
-  auto out = bench::interface("out", 3, {*IpAddress::parse("10.2.0.1")});
+  auto in = up("in", 2, {});
+  auto out = up("out", 3, {*IpAddress::parse("10.2.0.1")});
   out.segments = true;
   const Interfaces interfaces({in, out});
   SlotAllocators allocators;

@@ -44,7 +44,7 @@ BENCHMARK(lookup_miss)->Arg(1)->Arg(100)->Arg(10'000);
 
 void compile_table(benchmark::State& state) {
   const auto config = bench::rules(static_cast<std::size_t>(state.range(0)));
-  const auto interfaces = bench::two_interfaces();
+  const auto interfaces = two_interfaces();
   const auto statuses = bench::judged(config, interfaces);
   for (auto _ : state) {
     SlotAllocators allocators;
@@ -58,7 +58,7 @@ BENCHMARK(compile_table)->Arg(100)->Arg(10'000)->Unit(benchmark::kMillisecond);
 /// A reload: the books know every rule already.
 void recompile_table(benchmark::State& state) {
   const auto config = bench::rules(static_cast<std::size_t>(state.range(0)));
-  const auto interfaces = bench::two_interfaces();
+  const auto interfaces = two_interfaces();
   SlotAllocators allocators;
   for (auto _ : state) {
     const auto statuses = bench::judged(config, interfaces);

@@ -1,4 +1,4 @@
-// Small rules and hosts for tests of the rooms rules and control.
+// Small rules and hosts for tests and benchmarks.
 #pragma once
 
 #include <net/if_arp.h>
