@@ -61,7 +61,7 @@ void keep_only(std::span<const unsigned> capabilities) {
   // Without CAP_SETPCAP the bounding set stays, and no_new_privs makes it worth nothing.
   if (may_shrink_bounding_set && ::capng_apply(CAPNG_SELECT_BOUNDS) != 0 && errno != EPERM)
     throw_errno("drop a capability from the bounding set");
-  ::capng_apply(CAPNG_SELECT_AMBIENT);
+  if (::capng_apply(CAPNG_SELECT_AMBIENT) != 0) throw_errno("clear the ambient capabilities");
   // Sandboxes that have left no surplus forbid the call, too.
   if (surplus && ::capng_apply(CAPNG_SELECT_CAPS) != 0) throw_errno("drop capabilities");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("set no_new_privs");
