@@ -1,9 +1,9 @@
 // A worker's counters: one writer, any reader, no lock.
 // Indexed by slot; slots are handed out by control (slot_allocator.hpp) and outlive a table.
 //
-// Which memory order each counter needs. Its writer is the only one, so it adds by a load and a
-// store. A reader that shows values needs no order: all is relaxed. A reader that clears a slot for
-// its next owner must know that the writer will write there no more:
+// Which memory order each counter needs (base/counter.hpp). A reader that shows values needs no
+// order: all is relaxed. A reader that clears a slot for its next owner must know that the writer
+// will write there no more:
 //   rule, rx     the writer writes only while it holds a table that names the slot; RcuPointer's
 //                grace period orders that (base/rcu.hpp).
 //   output       sends may end long after that. The writer's last write for a datagram that was
@@ -13,38 +13,15 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
-#include "mcr/base/address.hpp"
+#include "mcr/base/counter.hpp"
+#include "mcr/base/last_source.hpp"
 #include "mcr/config/limits.hpp"
 #include "mcr/packet/drop_reason.hpp"
 
 namespace mcr {
-
-/// A 64-bit counter that one thread adds to and others read. Which order is needed: see above.
-class Counter {
- public:
-  void add(std::uint64_t n) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
-  /// Who sees this by get_last() sees everything that was written before.
-  void add_last(std::uint64_t n) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
-  }
-  void subtract_last(std::uint64_t n) noexcept { add_last(0 - n); }
-  [[nodiscard]] std::uint64_t get_last() const noexcept {
-    return value_.load(std::memory_order_acquire);
-  }
-  [[nodiscard]] std::uint64_t get() const noexcept {
-    return value_.load(std::memory_order_relaxed);
-  }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
 
 template <typename Reason, std::size_t N>
 class DropCounters {
@@ -62,27 +39,6 @@ class DropCounters {
 
 using InputDrops = DropCounters<InputDrop, input_drop_names.size()>;
 using OutputDrops = DropCounters<OutputDrop, output_drop_names.size()>;
-
-/// Where a datagram came from, told by one thread to others. IPv4 is one word; IPv6 are three, not
-/// written at once: of two sources that send at the same time a reader may see parts of both. It
-/// is a hint for people, nothing is decided by it.
-class LastSource {
- public:
-  void set(const Endpoint& source) noexcept {
-    if (source.address.is_v4())
-      return word_.set(std::uint64_t{source.address.to_v4()} << 16U | source.port);
-    set_v6(source);
-  }
-  [[nodiscard]] Endpoint get() const noexcept;
-  void clear() noexcept { word_.set(0); }
-
- private:
-  void set_v6(const Endpoint& source) noexcept;
-
-  static constexpr std::uint64_t six = 1ULL << 48U;
-  Counter word_;  ///< IPv4 address in host order << 16 | port; or `six` | port
-  std::array<Counter, 2> v6_;
-};
 
 /// One rule's. Datagrams; bytes are UDP payload.
 struct RuleCounters {
