@@ -1,0 +1,330 @@
+#include "mcr/stream/ts_tracker.hpp"
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "catch.hpp"
+#include "mcr/stream/psi_reader.hpp"
+#include "ts_builder.hpp"
+
+namespace {
+
+using namespace mcr::stream;
+using mcr::test::Bytes;
+using mcr::test::TsPacket;
+
+constexpr std::uint64_t ms = 1'000'000;
+constexpr std::uint16_t pmt_pid = 0x1000;
+constexpr std::uint16_t video_pid = 0x100;
+
+/// A clean stream: a datagram of 7 packets each 4 ms. Each tenth begins with PAT and PMT, each
+/// fifth has a PCR and a PTS. A test spoils packets on their way.
+class Stream {
+ public:
+  /// Changes a packet, or leaves it out by returning nothing.
+  using Spoil = std::function<void(std::uint64_t datagram, TsPacket&)>;
+
+  std::size_t stride = 188;
+  Bytes before{};                     ///< of each datagram
+  std::set<std::uint16_t> without{};  ///< PIDs that are not sent
+  std::uint64_t pcr_every = 5;
+  bool pts = true;
+  Spoil spoil = [](auto, auto&) {};
+
+  std::unique_ptr<TsTracker> tracker = std::make_unique<TsTracker>();
+  PsiReader reader;
+  std::uint64_t now_ns = 10'000 * ms;
+
+  void run(std::uint64_t datagrams) {
+    for (std::uint64_t i = 0; i < datagrams; ++i, ++datagram_) {
+      now_ns += 4 * ms;
+      tracker->see(compose(), now_ns);
+      if (datagram_ % 20 == 0) reader.read(*tracker, now_ns);
+    }
+  }
+
+  [[nodiscard]] std::string raised() const {
+    std::string names;
+    for (std::size_t i = 0; i < indicator_names.size(); ++i) {
+      const auto which = static_cast<Indicator>(i);
+      const auto count = which == Indicator::crc ? reader.crc_errors().count
+                                                 : tracker->indicators()[which].count.get();
+      if (count != 0)
+        names += std::string(names.empty() ? "" : " ").append(indicator_names[i].number);
+    }
+    return names;
+  }
+  [[nodiscard]] std::uint64_t count(Indicator which) const {
+    return tracker->indicators()[which].count.get();
+  }
+
+ private:
+  Bytes compose() {
+    Bytes bytes = before;
+    std::size_t packets = 0;
+    if (datagram_ % 10 == 0) {
+      packets += table(bytes, pat_pid, mcr::test::pat({{1, pmt_pid}}));
+      packets += table(bytes, pmt_pid, mcr::test::pmt(1, video_pid, {{0x1B, video_pid}}));
+    }
+    for (; packets < 6; ++packets)
+      video(bytes, packets == 5);
+    TsPacket null{null_pid};
+    spoil(datagram_, null);
+    add(bytes, null.build());
+    return bytes;
+  }
+
+  std::size_t table(Bytes& bytes, std::uint16_t pid, const Bytes& section) {
+    if (without.contains(pid)) return 0;
+    TsPacket packet{pid, next(pid), true, true};
+    packet.payload = section;
+    packet.payload.insert(packet.payload.begin(), std::byte{0});
+    spoil(datagram_, packet);
+    add(bytes, packet.build());
+    return 1;
+  }
+
+  void video(Bytes& bytes, bool last) {
+    TsPacket packet{video_pid, next(video_pid)};
+    if (last && datagram_ % pcr_every == 0) {
+      packet.pcr = datagram_ * 4 * 27'000;
+      packet.begins = pts;
+      if (pts) packet.payload = mcr::test::pes_with_pts();
+    }
+    spoil(datagram_, packet);
+    add(bytes, packet.build());
+  }
+
+  void add(Bytes& bytes, const Bytes& packet) const {
+    mcr::test::append(bytes, packet);
+    bytes.resize(bytes.size() + stride - 188, std::byte{0xA5});
+  }
+
+  std::uint8_t next(std::uint16_t pid) {
+    return static_cast<std::uint8_t>(continuity_[pid]++ & 0xFU);
+  }
+
+  std::uint64_t datagram_ = 0;
+  std::map<std::uint16_t, unsigned> continuity_;
+};
+
+}  // namespace
+
+TEST_CASE("a clean stream raises nothing") {
+  Stream stream;
+  SECTION("of 188 bytes a packet") {
+    stream.run(3000);
+    CHECK(stream.tracker->packet_bytes() == 188);
+  }
+  SECTION("of 204 bytes") {
+    stream.stride = 204;
+    stream.run(3000);
+    CHECK(stream.tracker->packet_bytes() == 204);
+  }
+  SECTION("behind 4 bytes of something else") {
+    stream.before = Bytes(4, std::byte{0x11});
+    stream.run(3000);
+  }
+  CHECK(stream.raised().empty());
+  CHECK(stream.tracker->packets() == 21'000);
+  CHECK(stream.tracker->null_packets() == 3000);
+  CHECK(stream.tracker->find(video_pid)->packets.get() == 17'400);
+  CHECK(stream.tracker->pcr_gap_max_ns() == 20 * ms);
+}
+
+TEST_CASE("each defect raises its indicator and no other") {
+  struct Case {
+    std::string name;
+    std::string raised;
+    std::function<void(Stream&)> spoil;
+  };
+  const auto at = [](std::uint16_t pid, std::uint64_t first, std::uint64_t end, auto change) {
+    return [=](Stream& stream) {
+      stream.spoil = [=](std::uint64_t datagram, TsPacket& packet) {
+        if (packet.pid == pid && datagram >= first && datagram < end) change(packet);
+      };
+    };
+  };
+  const std::vector<Case> cases{
+      {"no PAT", "1.3.a", [](Stream& stream) { stream.without = {pat_pid}; }},
+      {"scrambled PAT", "1.3.a", at(0, 500, 510, [](auto& packet) { packet.scrambling = 2; })},
+      {"another table on PID 0", "1.3.a",
+       at(0, 500, 510,
+          [](auto& packet) {
+            packet.payload = mcr::test::section(0x42, 1, 0, {});
+            packet.payload.insert(packet.payload.begin(), std::byte{0});
+          })},
+      {"a lost packet", "1.4",
+       at(video_pid, 500, 501, [](auto& packet) { packet.pid = null_pid; })},
+      {"no PMT", "1.5.a", [](Stream& stream) { stream.without = {pmt_pid}; }},
+      {"transport error", "2.1",
+       at(video_pid, 500, 501, [](auto& packet) { packet.error = true; })},
+      {"wrong CRC", "2.2",
+       at(0, 500, 501, [](auto& packet) { packet.payload[14] = std::byte{7}; })},
+      {"PCR goes back", "2.3b",
+       at(video_pid, 500, 5000,
+          [](auto& packet) {
+            if (packet.pcr) *packet.pcr -= 27'000'000;
+          })},
+      {"PTS are rare", "2.5", at(video_pid, 500, 800, [](auto& packet) { packet.begins = false; })},
+      {"another table on PID 1", "2.6",
+       at(null_pid, 500, 501,
+          [](auto& packet) {
+            packet = TsPacket{cat_pid, 0, true, true};
+            packet.payload = {std::byte{0}, std::byte{0x40}};
+          })},
+      {"scrambled without a CAT", "2.6",
+       at(video_pid, 0, 9999, [](auto& packet) { packet.scrambling = 3; })},
+  };
+  for (const auto& one : cases) {
+    DYNAMIC_SECTION(one.name) {
+      Stream stream;
+      one.spoil(stream);
+      stream.run(4000);
+      CHECK(stream.raised() == one.raised);
+    }
+  }
+}
+
+TEST_CASE("a PCR that is away for long raises both of its indicators") {
+  Stream stream;
+  stream.run(500);
+  stream.pcr_every = 40;  // 160 ms
+  stream.pts = false;
+  stream.run(200);
+  CHECK(stream.count(Indicator::pcr_interval) > 3);
+  CHECK(stream.count(Indicator::pcr_step) > 3);
+  CHECK(stream.tracker->pcr_gap_max_ns() == 160 * ms);
+}
+
+TEST_CASE("an announced jump of PCR and continuity is no fault") {
+  Stream stream;
+  stream.spoil = [](std::uint64_t datagram, TsPacket& packet) {
+    if (packet.pid != video_pid || datagram < 500) return;
+    packet.continuity = static_cast<std::uint8_t>((packet.continuity + 5U) & 0xFU);
+    if (packet.pcr) *packet.pcr += 270'000'000;
+    if (packet.pcr) packet.discontinuity = datagram == 500;
+  };
+  // The jump must come with the packet that announces it.
+  std::uint64_t first = 0;
+  const auto shift = stream.spoil;
+  stream.spoil = [&, shift](std::uint64_t datagram, TsPacket& packet) {
+    if (first == 0 && datagram == 500 && packet.pcr) first = datagram;
+    if (first != 0) shift(datagram, packet);
+  };
+  stream.run(1000);
+  CHECK(stream.raised().empty());
+}
+
+TEST_CASE("continuity: what is a fault and what is not") {
+  struct Case {
+    std::string name;
+    std::vector<TsPacket> packets;
+    std::uint64_t errors;
+  };
+  const auto packet = [](std::uint8_t continuity, bool payload = true) {
+    TsPacket made;
+    made.continuity = continuity;
+    made.has_payload = payload;
+    return made;
+  };
+  const auto one = GENERATE_COPY(values<Case>({
+      {"counts and wraps", {packet(14), packet(15), packet(0)}, 0},
+      {"one lost", {packet(1), packet(3), packet(4)}, 1},
+      {"swapped", {packet(1), packet(3), packet(2), packet(4)}, 3},
+      {"one duplicate", {packet(1), packet(2), packet(2), packet(3)}, 0},
+      {"three times", {packet(1), packet(2), packet(2), packet(2), packet(3)}, 1},
+      {"no payload does not count", {packet(1), packet(1, false), packet(2)}, 0},
+      {"no payload that counts", {packet(1), packet(2, false), packet(3)}, 1},
+      {"the first one is any", {packet(9), packet(10)}, 0},
+  }));
+  INFO(one.name);
+  const auto tracker = std::make_unique<TsTracker>();
+  Bytes lock;
+  for (int i = 0; i < 5; ++i)
+    mcr::test::append(lock, TsPacket{null_pid}.build());
+  tracker->see(lock, 1);
+  for (const auto& each : one.packets)
+    tracker->see(each.build(), 2);
+  CHECK(tracker->cc_errors() == one.errors);
+}
+
+TEST_CASE("sync: one wrong byte is an error, two in a row lose it, five right ones find it") {
+  const auto tracker = std::make_unique<TsTracker>();
+  const auto send = [&](const std::string& syncs) {
+    Bytes bytes;
+    for (const auto sync : syncs) {
+      auto packet = TsPacket{null_pid}.build();
+      if (sync == 'x') packet[0] = std::byte{0x48};
+      mcr::test::append(bytes, packet);
+    }
+    tracker->see(bytes, 1);
+  };
+  const auto count = [&](Indicator which) { return tracker->indicators()[which].count.get(); };
+  send("GGGG");
+  CHECK_FALSE(tracker->synchronous());
+  send("G");
+  CHECK(tracker->synchronous());
+  send("GGxGGGG");
+  CHECK(count(Indicator::sync_byte) == 1);
+  CHECK(count(Indicator::sync_loss) == 0);
+  send("GGxxGGG");
+  CHECK(count(Indicator::sync_byte) == 3);
+  CHECK(count(Indicator::sync_loss) == 1);
+  CHECK_FALSE(tracker->synchronous());
+  send("GGGGGGG");
+  CHECK(tracker->synchronous());
+}
+
+TEST_CASE("a stream that was cut anywhere is put together") {
+  Bytes all;
+  for (std::uint8_t i = 0; i < 160; ++i) {
+    TsPacket packet;
+    packet.continuity = i & 0xFU;
+    mcr::test::append(all, packet.build());
+  }
+  const auto size = GENERATE(std::size_t{1000}, std::size_t{1400}, std::size_t{1472});
+  const auto tracker = std::make_unique<TsTracker>();
+  std::span<const std::byte> rest(all);
+  rest = rest.subspan(100);  // joined in the middle of a packet
+  while (rest.size() >= size) {
+    tracker->see(rest.first(size), 1);
+    rest = rest.subspan(size);
+  }
+  CHECK(tracker->packets() >= 145);
+  CHECK(tracker->indicators()[Indicator::sync_byte].count.get() == 0);
+  CHECK(tracker->cc_errors() == 0);
+}
+
+TEST_CASE("a pause of the whole stream is no fault of its tables") {
+  Stream stream;
+  stream.run(500);
+  stream.now_ns += 5000 * ms;
+  stream.spoil = [](std::uint64_t, TsPacket& packet) {
+    if (packet.pcr) *packet.pcr += 5000 * 27'000;
+  };
+  stream.run(500);
+  CHECK(stream.raised().empty());
+}
+
+TEST_CASE("more PIDs than are tracked are counted") {
+  const auto tracker = std::make_unique<TsTracker>();
+  for (std::uint16_t pid = 32; pid < 32 + 300; ++pid)
+    tracker->see(TsPacket{pid}.build(), 1);
+  CHECK(tracker->pids().size() == TsTracker::max_pids);
+  CHECK(tracker->packets() == 296);  // the first four found the synchronisation
+  CHECK(tracker->untracked() == 296 - TsTracker::max_pids);
+}
+
+TEST_CASE("reset forgets all of a source") {
+  Stream stream;
+  stream.run(500);
+  stream.tracker->reset();
+  CHECK(stream.tracker->packets() == 0);
+  CHECK(stream.tracker->pids().empty());
+  stream.run(500);
+  CHECK(stream.raised().empty());
+  CHECK(stream.tracker->packets() == 3500);
+}
