@@ -297,11 +297,12 @@ class BackwardProgram {
 class Compiler {
  public:
   Compiler(const Wanted& wanted, const Layout& layout, const RxKey& key,
-           std::size_t link_header_bytes)
+           std::size_t link_header_bytes, std::uint32_t relayed)
       : wanted_(wanted),
         layout_(layout),
         key_(key),
-        header_(static_cast<std::uint32_t>(link_header_bytes)) {}
+        header_(static_cast<std::uint32_t>(link_header_bytes)),
+        relayed_(relayed) {}
 
   [[nodiscard]] std::vector<sock_filter> compile() && {
     auto lookup = write(wanted_.checks.back());
@@ -438,6 +439,7 @@ class Compiler {
     } else {
       demand(SKF_AD_IFINDEX, key_.interface_index);
       refuse(SKF_AD_PKTTYPE, PACKET_OTHERHOST);
+      if (relayed_ != 0) demand(SKF_AD_MARK, 0, relayed_);
     }
   }
 
@@ -464,6 +466,7 @@ class Compiler {
   const Layout& layout_;
   const RxKey& key_;
   std::uint32_t header_;
+  std::uint32_t relayed_;
   bool has_ports_ = std::ranges::any_of(
       wanted_.checks, [this](const Check& check) { return check.level == layout_.address_words; });
   BackwardProgram program_;
@@ -477,10 +480,12 @@ class Compiler {
 /// Compiles with as many gaps of the last level as fit. Even without any the program may be too
 /// long.
 std::vector<sock_filter> compile_short(const Wanted& wanted, const Layout& layout, const RxKey& key,
-                                       std::size_t link_header_bytes, std::size_t limit) {
+                                       std::size_t link_header_bytes, std::size_t limit,
+                                       std::uint32_t relayed) {
   auto gaps = std::min(last_gaps(wanted).size(), limit / 2);
   while (true) {
-    auto program = Compiler(with_gaps(wanted, gaps), layout, key, link_header_bytes).compile();
+    auto program =
+        Compiler(with_gaps(wanted, gaps), layout, key, link_header_bytes, relayed).compile();
     if (program.size() <= limit || gaps == 0) return program;
     const auto surplus = (program.size() - limit + 1) / 2;  // a range takes two instructions
     gaps -= std::min(gaps, surplus);
@@ -495,7 +500,7 @@ std::vector<sock_filter> drop_all_filter() {
 
 std::vector<sock_filter> compile_filter(std::span<const FilterDestination> destinations,
                                         const RxKey& key, std::size_t link_header_bytes,
-                                        std::size_t max_instructions) {
+                                        std::size_t max_instructions, std::uint32_t relayed) {
   const auto family = key.kind.family;
   const auto limit = std::min<std::size_t>(max_instructions, BPF_MAXINSNS);
   const auto& layout = family == Family::ipv6 ? ipv6_layout : ipv4_layout;
@@ -504,12 +509,12 @@ std::vector<sock_filter> compile_filter(std::span<const FilterDestination> desti
 
   auto levels = layout.address_words + 1;
   const auto whole = TreeBuilder(layout, levels).build(matches);
-  auto program = Compiler(whole, layout, key, link_header_bytes).compile();
+  auto program = Compiler(whole, layout, key, link_header_bytes, relayed).compile();
   while (program.size() > limit && --levels > 0)
     program = compile_short(TreeBuilder(layout, levels).build(matches), layout, key,
-                            link_header_bytes, limit);
+                            link_header_bytes, limit, relayed);
   if (program.size() > limit)
-    return Compiler(Wanted{}, layout, key, link_header_bytes).compile_kind();
+    return Compiler(Wanted{}, layout, key, link_header_bytes, relayed).compile_kind();
   return program;
 }
 

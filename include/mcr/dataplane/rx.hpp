@@ -39,8 +39,10 @@ struct RxSocket {
 /// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
 /// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError,
 /// with the sockets passing this, or at least what they passed before. `interface`: for errors.
+/// `relayed`: see compile_filter().
 void pass_only(const std::string& interface, std::span<const Fd> sockets,
-               std::span<const Endpoint> destinations, const RxKey& key, std::size_t link_header);
+               std::span<const Endpoint> destinations, const RxKey& key, std::size_t link_header,
+               std::uint32_t relayed = 0);
 
 /// PACKET_STATISTICS since the last call, in frames.
 struct RxStatistics {

@@ -33,6 +33,9 @@ inline constexpr std::size_t none = 0;  ///< tun, WireGuard
 /// they may come in any order and more than once. Without any, nothing passes. Frames of another
 /// kind never pass.
 ///
+/// A frame that has a bit of `relayed` in its mark (socket(7), SO_MARK) does not pass either: the
+/// kernel's way has relayed it. Only untagged frames that arrive are asked for it.
+///
 /// The program has at most `max_instructions` (but always the few that check the kind), and never
 /// more than the kernel's 4096. To fit, it gives up its port checks first, then the narrowest gaps
 /// between addresses, and of IPv6 addresses also their last words. A limit too small for even one
@@ -41,7 +44,7 @@ inline constexpr std::size_t none = 0;  ///< tun, WireGuard
 /// bytes 1264, or 624 if they replace as many. O(n log n); throws nothing but std::bad_alloc.
 [[nodiscard]] std::vector<sock_filter> compile_filter(
     std::span<const FilterDestination> destinations, const RxKey& key,
-    std::size_t link_header_bytes, std::size_t max_instructions);
+    std::size_t link_header_bytes, std::size_t max_instructions, std::uint32_t relayed = 0);
 
 /// A program that passes nothing, for the time between socket(2) and the real filter.
 [[nodiscard]] std::vector<sock_filter> drop_all_filter();
