@@ -29,6 +29,7 @@ struct RawDaemon {
   Field<unsigned> workers;
   Field<std::vector<unsigned>> cpus;
   Field<Fanout> fanout;
+  Field<FastPathMode> fast_path;
   Field<log::Level> log_level;
   Field<std::chrono::microseconds> batch_wait;
   Field<Endpoint> metrics;
@@ -89,6 +90,10 @@ std::optional<T> read_choice(const Value& value, const Choices<T, N>& choices) {
 constexpr Choices<Fanout, 4> fanouts{
     {{"hash", Fanout::hash}, {"cpu", Fanout::cpu}, {"qm", Fanout::qm}, {"lb", Fanout::lb}}};
 
+constexpr Choices<FastPathMode, 3> fast_path_modes{{{"auto", FastPathMode::automatic},
+                                                    {"off", FastPathMode::off},
+                                                    {"require", FastPathMode::require}}};
+
 std::optional<log::Level> read_log_level(const Value& value) {
   const auto text = value.string();
   if (!text) return std::nullopt;
@@ -118,6 +123,9 @@ constexpr Key<RawDaemon> daemon_keys[] = {
        d.rejoin.set(v.at(), v.duration(limits::rejoin_max, limits::rejoin_min));
      },
      shape::duration},
+    {"fast_path",
+     [](const Value& v, RawDaemon& d) { d.fast_path.set(v.at(), read_choice(v, fast_path_modes)); },
+     shape::words(fast_path_modes)},
 };
 
 Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
@@ -125,6 +133,7 @@ Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
   daemon.workers = raw.workers.value;
   daemon.cpus = raw.cpus.value.value_or(daemon.cpus);
   daemon.fanout = raw.fanout.value.value_or(daemon.fanout);
+  daemon.fast_path = raw.fast_path.value.value_or(daemon.fast_path);
   daemon.log_level = raw.log_level.value.value_or(daemon.log_level);
   daemon.batch_wait = raw.batch_wait.value.value_or(daemon.batch_wait);
   daemon.metrics = raw.metrics.value;
@@ -339,6 +348,19 @@ std::optional<Expectation> read_expect(const Value& value) {
       .silent_after = raw.silent_after.value.value_or(Expectation::default_silent_after)};
 }
 
+/// true, false or "auto".
+std::optional<Consume> read_consume(const Value& value) {
+  if (value.is_string()) {
+    const auto text = value.string();
+    if (*text == "auto") return Consume::automatic;
+    value.refuse(fmt::format("{} is none of true, false, \"auto\"", quoted_excerpt(*text)));
+    return std::nullopt;
+  }
+  const auto consumed = value.boolean();
+  if (!consumed) return std::nullopt;
+  return *consumed ? Consume::yes : Consume::no;
+}
+
 constexpr Key<RawRule> rule_keys[] = {
     {"name", [](const Value& v, RawRule& r) { r.name.set(v.at(), v.rule_name()); }, shape::text()},
     {"input", [](const Value& v, RawRule& r) { r.input.set(v.at(), read_input(v)); },
@@ -361,6 +383,8 @@ constexpr Key<RawRule> rule_keys[] = {
      shape::table("expect")},
     {"allow_loop", [](const Value& v, RawRule& r) { r.allow_loop.set(v.at(), v.boolean()); },
      shape::boolean},
+    {"consume", [](const Value& v, RawRule& r) { r.consume.set(v.at(), read_consume(v)); },
+     shape::words({"auto"}, shape::boolean)},
 };
 
 // The file

@@ -14,6 +14,7 @@
 #include "mcr/config/daemon.hpp"
 #include "mcr/config/expectation.hpp"
 #include "mcr/config/interface_tuning.hpp"
+#include "mcr/config/rule.hpp"
 #include "shape.hpp"
 #include "toml.hpp"
 #include "value.hpp"
@@ -70,6 +71,7 @@ struct RawRule {
   Field<bool> enabled;
   Field<std::string> comment;
   Field<bool> allow_loop;
+  Field<Consume> consume;
 };
 
 /// The contents of all files together.

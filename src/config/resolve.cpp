@@ -35,6 +35,7 @@ class Resolver {
     placed.rule.enabled = raw.enabled.value.value_or(true);
     placed.rule.comment = raw.comment.value.value_or("");
     placed.rule.allow_loop = raw.allow_loop.value.value_or(false);
+    placed.rule.consume = raw.consume.value.value_or(Consume::automatic);
     if (raw.outputs.value)
       for (const auto& each : *raw.outputs.value)
         output(each, placed);

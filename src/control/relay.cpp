@@ -56,8 +56,10 @@ Relay::Relay(const Daemon& daemon, const Options& options)
       sender_sockets_(workers_, sockets_),
       gro_(options.run_folder + "/gro"),
       silence_alarms_(slots::rules),
+      fast_path_(daemon.fast_path),
       sampled_at_(Clock::now()) {
   running_->config.daemon = daemon;
+  sockets_.leave_out(fast_path_.mark());
   unsigned id = 0;
   for (const auto& cpu : place_workers(daemon))
     workers_.push_back(std::make_unique<Worker>(
@@ -91,6 +93,7 @@ void Relay::refuse_restart_keys(const Config& config) const {
   if (config.daemon.workers != running_->config.daemon.workers) refuse("workers");
   if (config.daemon.cpus != running_->config.daemon.cpus) refuse("cpus");
   if (config.daemon.fanout != running_->config.daemon.fanout) refuse("fanout");
+  if (config.daemon.fast_path != running_->config.daemon.fast_path) refuse("fast_path");
 }
 
 void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
@@ -99,12 +102,14 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
     Relay& relay;
     ~Retire() { relay.retire(); }
   } const at_the_end{*this};  // also when the reload is refused
-  Reload reload({*running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_},
-                config, interfaces, now);
+  Reload reload(
+      {*running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_, fast_path_},
+      config, interfaces, now);
   reload.join_groups();
   reload.compile();
   reload.open_sockets();
   reload.widen_filters();
+  reload.prepare_fast_path();
   reload.publish();  // The commit point: nothing below throws.
   reload.tell_rule_changes();
   update_silence_alarms(now);
@@ -155,6 +160,7 @@ void Relay::free_slots() {
     if (rules.contains(name) || !all_retired_) return false;
     for (auto& worker : workers_)
       clear(worker->counters().rules[slot]);
+    fast_path_.forget_rule(slot);
     rates_.clear(slot);
     silence_alarms_[slot] = {};
     return true;
@@ -167,6 +173,7 @@ void Relay::free_slots() {
       return false;
     for (auto& worker : workers_)
       clear(worker->counters().outputs[slot]);
+    fast_path_.forget_output(slot);
     limiters_[slot].clear();
     return true;
   });
@@ -174,7 +181,11 @@ void Relay::free_slots() {
 
 void Relay::tick(Clock::time_point now) {
   sample_workers();
-  rates_.sample(slots_, workers_, std::chrono::duration<double>(now - sampled_at_).count());
+  fast_path_.tick();
+  watch_audience();
+  fast_path_.read();
+  rates_.sample(slots_, workers_, fast_path_.counters(),
+                std::chrono::duration<double>(now - sampled_at_).count());
   sampled_at_ = now;
   update_silence_alarms(now);
   igmp_refresh_.tick(running_->config.daemon.rejoin, memberships_, running_->interfaces, now);
@@ -183,6 +194,19 @@ void Relay::tick(Clock::time_point now) {
   port_guards_.retry();
   retry_joins(now);
   follow_senders(now);
+}
+
+void Relay::watch_audience() noexcept {
+  if (!fast_path_.runs()) return;
+  try_or_log("look who else can hear", "",
+             [this] { fast_path_.watch_audience(sockets_.inodes()); });
+}
+
+/// Whoever asks for status may have just begun to listen, too.
+void Relay::read_kernel_counters() noexcept {
+  sockets_.count();
+  watch_audience();
+  fast_path_.read();
 }
 
 void Relay::retry_joins(Clock::time_point now) {
@@ -234,7 +258,7 @@ bool Relay::progresses() const noexcept {
 
 RuleActivity Relay::activity_of(std::size_t rule) const {
   const auto slot = *slots_.rules.find(running_->config.rules[rule].name);
-  auto activity = mcr::activity_of(workers_, slot);
+  auto activity = mcr::activity_of(workers_, fast_path_.counters(), slot);
   activity.pps = rates_.of(slot).pps;
   activity.bps = rates_.of(slot).bps;
   return activity;
@@ -332,6 +356,7 @@ std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats
 }
 
 void Relay::stop() {
+  fast_path_.stop();
   ReloadPlan plan;
   plan_sockets(plan, RuleTable{}, sockets_.opened());
   sockets_.narrow(plan.narrow);

@@ -1,8 +1,10 @@
 // A reload loses no datagram of a rule that stays, and never ends half-way. It has one commit
 // point, the publication of the new rule table:
 //
-//   join_groups  compile  open_sockets  widen_filters | publish | adjust_host  narrow  leave retire
-//   ------- adds to what runs, throws, is undone ---->|         |<--- takes away, never throws ----
+//   join_groups  compile  open_sockets  widen_filters  prepare_fast_path | publish | adjust_host
+//   ...
+//   ---------------- adds to what runs, throws, is undone --------------->|         |<- takes away
+//   -
 //
 // Before it the old table runs. Each step only adds something that the old table does not notice: a
 // membership, a socket that no worker reads, a filter that passes more. So any failure is undone by
@@ -138,6 +140,11 @@ void Reload::widen_filters() {
   parts_.sockets.widen(plan_.widen);
 }
 
+void Reload::prepare_fast_path() {
+  parts_.fast_path.prepare(other_.config.rules, other_.interfaces, other_.statuses, parts_.slots,
+                           parts_.sockets.source_port());
+}
+
 void Reload::publish() {
   parts_.rules.publish(std::move(table_));
   // ---- The commit point: the new rules run. From here on nothing throws. ----
@@ -148,6 +155,8 @@ void Reload::publish() {
     worker->wake();
   }
   await_workers();
+  // The workers have the new rules: they take what the kernel's way does not take any more.
+  parts_.fast_path.publish();
 }
 
 /// Until each has dropped the old table, or is seen to be stuck.
@@ -170,6 +179,7 @@ void Reload::adjust_host() noexcept {
     parts_.gro.apply(running.config.rules, running.config.interfaces, running.interfaces);
   });
   parts_.sockets.resize_buffers(running.config.interfaces);
+  parts_.fast_path.detach_unused();
 }
 
 void Reload::narrow_filters() noexcept {

@@ -2,9 +2,16 @@
 
 namespace mcr {
 
-RuleActivity activity_of(const SocketPool::Workers& workers, std::uint32_t rule_slot) {
+RuleActivity activity_of(const SocketPool::Workers& workers, const fastpath::FastCounters& kernel,
+                         std::uint32_t rule_slot) {
   RuleActivity sum;
   std::uint64_t last_seen = 0;
+  if (const auto known = kernel.rules.find(rule_slot); known != kernel.rules.end()) {
+    sum.datagrams = known->second.rx_datagrams;
+    sum.bytes = known->second.rx_bytes;
+    sum.last_source = known->second.last_source;
+    last_seen = known->second.last_seen_ns;
+  }
   for (const auto& worker : workers) {
     const auto& counters = worker->counters().rules[rule_slot];
     sum.datagrams += counters.rx_datagrams.get();
@@ -19,10 +26,10 @@ RuleActivity activity_of(const SocketPool::Workers& workers, std::uint32_t rule_
 }
 
 void RuleRates::sample(const SlotAllocators& slots, const SocketPool::Workers& workers,
-                       double seconds) {
+                       const fastpath::FastCounters& kernel, double seconds) {
   if (seconds <= 0) return;
   for (const auto& [rule, slot] : slots.rules.entries()) {
-    const auto now = activity_of(workers, slot);
+    const auto now = activity_of(workers, kernel, slot);
     auto& sample = samples_[slot];
     sample.rate.pps = static_cast<double>(now.datagrams - sample.datagrams) / seconds;
     sample.rate.bps = 8 * static_cast<double>(now.bytes - sample.bytes) / seconds;

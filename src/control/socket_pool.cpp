@@ -12,6 +12,8 @@
 // interface name, and outlive the sockets.
 #include "mcr/control/socket_pool.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -173,7 +175,7 @@ void SocketPool::pass(Rx& rx, std::vector<Endpoint> destinations) {
   for (const auto& each : rx.sockets)
     sockets.emplace_back(each.socket);
   rx.exact = false;  // should it fail half-way
-  pass_only(rx.interface, sockets, destinations, rx.key, rx.link_header);
+  pass_only(rx.interface, sockets, destinations, rx.key, rx.link_header, relayed_);
   rx.exact = true;
   rx.passing = std::move(destinations);
 }
@@ -305,6 +307,21 @@ std::map<std::string, GrantedBuffers> SocketPool::granted() const {
   for (const auto& [slot, tx] : tx_)
     result[tx.interface].send = tx.send_buffer;
   return result;
+}
+
+SocketInodes SocketPool::inodes() const {
+  SocketInodes inodes;
+  const auto add = [&inodes](Fd socket) {
+    struct stat status {};
+    if (::fstat(socket.get(), &status) == 0) inodes.insert(status.st_ino);
+  };
+  for (const auto& [slot, rx] : rx_)
+    for (const auto& each : rx.sockets)
+      add(each.socket);
+  for (const auto& [slot, tx] : tx_)
+    for (const auto& each : tx.sockets)
+      add(each);
+  return inodes;
 }
 
 void SocketPool::close_all() noexcept {

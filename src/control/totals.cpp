@@ -1,4 +1,4 @@
-// The sums that status and the log show, over all workers and for one rule or output.
+// The sums that status and the log show, over both ways and all workers, for one rule or output.
 #include "mcr/rules/totals.hpp"
 
 #include <map>
@@ -8,11 +8,30 @@
 
 namespace mcr {
 
+namespace {
+
+/// The kernel copies no payload of its own way.
+void add(OutputTotals& sum, const fastpath::OutputCount& kernel) {
+  sum.matched += kernel.matched;
+  sum.tx_datagrams += kernel.tx_datagrams;
+  sum.tx_bytes += kernel.tx_bytes;
+  sum.zerocopy += kernel.tx_datagrams;
+  for (std::size_t i = 0; i < sum.drops.size(); ++i)
+    sum.drops[i] += kernel.drops[i];
+}
+
+}  // namespace
+
 RuleTotals Relay::totals_of(std::size_t rule) const {
   const auto slot = *slots_.rules.find(running_->config.rules[rule].name);
   RuleTotals totals;
   for (const auto& worker : workers_)
     add(totals, worker->counters().rules[slot]);
+  const auto& kernel = fast_path_.counters().rules;
+  if (const auto known = kernel.find(slot); known != kernel.end()) {
+    totals.rx_datagrams += known->second.rx_datagrams;
+    totals.rx_bytes += known->second.rx_bytes;
+  }
   return totals;
 }
 
@@ -24,7 +43,9 @@ OutputTotals Relay::totals_of(std::size_t rule, std::size_t output) const {
     const auto slot = *slots_.outputs.find(
         {running_->config.rules[rule].name, sends.interface, destinations.at(n)});
     for (const auto& worker : workers_)
-      add(totals, worker->counters().outputs[slot]);
+      mcr::add(totals, worker->counters().outputs[slot]);
+    const auto& kernel = fast_path_.counters().outputs;
+    if (const auto known = kernel.find(slot); known != kernel.end()) add(totals, known->second);
   }
   return totals;
 }
@@ -35,6 +56,12 @@ Totals Relay::totals() const {
     add(totals, worker->counters().worker);
   for (const auto& [interface, counted] : sockets_.counted())
     totals.kernel_drops += counted.dropped;
+  const auto& kernel = fast_path_.counters().sums;
+  totals.rx_datagrams += kernel.rx_datagrams;
+  totals.matched += kernel.rx_datagrams;
+  totals.tx_datagrams += kernel.tx_datagrams;
+  for (std::size_t i = 0; i < totals.tx_drops.size(); ++i)
+    totals.tx_drops[i] += kernel.tx_drops[i];
   return totals;
 }
 

@@ -101,6 +101,9 @@ std::optional<Interface> parse_link(Message message) {
   result.up = (flags & IFF_UP) != 0 && (flags & IFF_LOWER_UP) != 0;
   result.mtu = value_of<std::uint32_t>(link.attributes[IFLA_MTU]);
   result.type = link.info->ifi_type;
+  if (const auto* address = link.attributes[IFLA_ADDRESS];
+      address != nullptr && mnl_attr_get_payload_len(address) == 6)
+    result.link_address = value_of<std::array<std::uint8_t, 6>>(address);
   result.point_to_point = (flags & IFF_POINTOPOINT) != 0;
   result.enslaved = (flags & IFF_SLAVE) != 0;
   return result;

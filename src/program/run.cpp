@@ -133,6 +133,13 @@ class Program {
     relay_.apply(config_, netlink_.snapshot(), Clock::now());
   }
 
+  /// All that is for set-up alone.
+  void give_up_privileges() const {
+    if (relay_.fast_path().runs())
+      keep_only(fast_path_capabilities);
+    else
+      keep_only(relay_capabilities);
+  }
   void run();
 
  private:
@@ -358,7 +365,7 @@ void run(const Options& options) try {
   keep_only(setup_capabilities);  // before all else: what starts can reload, too
   log::Background background;
   Program program(options);
-  keep_only(relay_capabilities);  // before there are threads: each takes those of its maker
+  program.give_up_privileges();  // before there are threads: each takes those of its maker
   background.start();
   program.run();
 } catch (...) {

@@ -86,8 +86,9 @@ std::vector<Interface> collect_interfaces(const Relay& relay, const std::vector<
     if (tuning.ingress != IngressMode::mmap) interface.receive_buffer_asked = tuning.receive_buffer;
     interface.send_buffer = buffers.send;
     interface.send_buffer_asked = tuning.send_buffer;
-    interface.rx_frames = received.frames;
-    interface.rx_datagrams = received.datagrams;
+    const auto kernel = relay.fast_path().received(name);
+    interface.rx_frames = received.frames + kernel.frames;
+    interface.rx_datagrams = received.datagrams + kernel.datagrams;
     interface.kernel_drops = value_of(relay.sockets().counted(), name).dropped;
     interface.link_rx_missed = lost.rx_missed + lost.rx_dropped;
     interface.link_tx_dropped = lost.tx_dropped + lost.qdisc_drops;
@@ -122,6 +123,8 @@ Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
             .state = status.state,
             .reason = std::move(status.reason),
             .comment = config.comment,
+            .path = relay.path_of(at).kernel ? "kernel" : "worker",
+            .path_reason = relay.path_of(at).reason,
             .expect = config.expect,
             .allow_loop = config.allow_loop,
             .inputs = config.inputs,
@@ -173,6 +176,14 @@ Totals collect_totals(const Relay& relay) {
           .tx_drops = {totals.tx_drops}};
 }
 
+FastPath collect_fast_path(const Relay& relay) {
+  const auto& sums = relay.fast_path().counters().sums;
+  return {.runs = relay.fast_path().runs(),
+          .reason = relay.fast_path().reason(),
+          .rx_datagrams = sums.rx_datagrams,
+          .tx_datagrams = sums.tx_datagrams};
+}
+
 }  // namespace
 
 Status collect(Relay& relay, Process process, const std::vector<LinkStats>& links,
@@ -184,7 +195,8 @@ Status collect(Relay& relay, Process process, const std::vector<LinkStats>& link
                 .rules = {},
                 .joins = collect_joins(relay),
                 .memberships = collect_memberships(relay),
-                .totals = collect_totals(relay)};
+                .totals = collect_totals(relay),
+                .fast_path = collect_fast_path(relay)};
   status.rules.reserve(relay.config().rules.size());
   for (std::size_t i = 0; i < relay.config().rules.size(); ++i)
     status.rules.push_back(collect_rule(relay, i, now));

@@ -136,6 +136,21 @@ void judge_capabilities(const HostFacts& host, Findings& findings) {
     findings.push_back({Severity::ok, "capabilities", "CAP_NET_RAW, CAP_NET_ADMIN", ""});
 }
 
+/// Only where the configuration asks for it.
+void judge_fast_path(FastPathMode mode, const HostFacts& host, Findings& findings) {
+  if (mode == FastPathMode::off) return;
+  if (host.no_fast_path.empty())
+    return findings.push_back(
+        {Severity::ok, "fast_path", "the kernel's program can be loaded", ""});
+  const bool required = mode == FastPathMode::require;
+  findings.push_back(
+      {required ? Severity::error : Severity::note, "fast_path",
+       fmt::format("the kernel's way is not to be had ({}): {}", host.no_fast_path,
+                   required ? "mcr run does not start" : "all goes through the workers"),
+       "AmbientCapabilities with CAP_BPF CAP_PERFMON CAP_NET_ADMIN, on the host and not in a user "
+       "namespace; mcr built with clang, bpftool and libbpf"});
+}
+
 void judge_limits(const HostFacts& host, std::size_t groups, Findings& findings) {
   if (!host.ipc_lock && host.memlock && *host.memlock < enough_memlock)
     findings.push_back({Severity::warning, "locked memory",
@@ -360,6 +375,7 @@ Findings diagnose(const Config& config, const HostFacts& host) {
   judge_kernel(host, findings);
   judge_io_uring(host, findings);
   judge_capabilities(host, findings);
+  judge_fast_path(config.daemon.fast_path, host, findings);
   judge_limits(host, groups, findings);
   judge_sysctls(config, host, uses, findings);
   for (const auto& [interface, use] : uses)

@@ -18,6 +18,8 @@
 #include "mcr/base/fd.hpp"
 #include "mcr/dataplane/ring.hpp"
 #include "mcr/dataplane/zerocopy_features.hpp"
+#include "mcr/fastpath/instance.hpp"
+#include "mcr/fastpath/kernel_program.hpp"
 #include "mcr/host/capabilities.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/host/igmp_report_socket.hpp"
@@ -74,6 +76,15 @@ void inspect_process(HostFacts& host) {
   CPU_ZERO(&mask);
   if (::sched_getaffinity(0, sizeof mask, &mask) == 0)
     host.cpus = static_cast<unsigned>(CPU_COUNT(&mask));
+}
+
+/// Loads the program and lets it go.
+void inspect_fast_path(HostFacts& host) {
+  try {
+    const fastpath::KernelProgram program(fastpath::Instance::first_mark);
+  } catch (const std::exception& error) {
+    host.no_fast_path = error.what();
+  }
 }
 
 bool has_multicast_flag(const std::string& interface) {
@@ -136,6 +147,7 @@ HostFacts inspect_host(const std::set<std::string>& interfaces) {
   HostFacts host;
   inspect_kernel(host);
   inspect_process(host);
+  inspect_fast_path(host);
   host.softnet_dropped = read_softnet().dropped;
   for (const auto* key : sysctl_keys)
     if (const auto value = read_sysctl(key)) host.sysctls.emplace(key, *value);

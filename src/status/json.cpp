@@ -168,6 +168,8 @@ constexpr std::array output_counts{CountKey<Output>{"matched", &Output::matched}
                                    CountKey<Output>{"copied", &Output::copied}};
 constexpr std::array rule_counts{CountKey<Rule>{"rx_datagrams", &Rule::rx_datagrams},
                                  CountKey<Rule>{"rx_bytes", &Rule::rx_bytes}};
+constexpr std::array fast_path_counts{CountKey<FastPath>{"rx_datagrams", &FastPath::rx_datagrams},
+                                      CountKey<FastPath>{"tx_datagrams", &FastPath::tx_datagrams}};
 constexpr std::array join_counts{CountKey<Joins>{"joins_attempted", &Joins::joins_attempted},
                                  CountKey<Joins>{"joins_succeeded", &Joins::joins_succeeded},
                                  CountKey<Joins>{"joins_failed", &Joins::joins_failed},
@@ -349,6 +351,8 @@ json write_rule(const Rule& rule) {
       {"name", rule.name},
       {"state", write_state(rule.state)},
       {"comment", rule.comment},
+      {"path", rule.path},
+      {"path_reason", rule.path_reason},
       {"expect", write_expect(rule.expect)},
       {"allow_loop", rule.allow_loop},
       {"input", inputs.empty() ? json() : inputs.front()},
@@ -369,6 +373,8 @@ Rule read_rule(const json& object) {
   rule.state = read_state(at(object, "state"), rule_states);
   rule.reason = read_reason(object, "reason");
   rule.comment = read_text(at(object, "comment"));
+  rule.path = read_text(at(object, "path"));
+  rule.path_reason = read_text(at(object, "path_reason"));
   rule.expect = read_expect(at(object, "expect"));
   rule.allow_loop = read_bool(at(object, "allow_loop"));
   for (const auto& input : list(object, "inputs"))
@@ -464,6 +470,21 @@ std::optional<Totals> read_totals(const json& object) {
   return totals;
 }
 
+json write_fast_path(const FastPath& fast_path) {
+  json object{{"runs", fast_path.runs}};
+  write_reason(object, "reason", fast_path.reason);
+  write_counts(object, fast_path_counts, fast_path);
+  return object;
+}
+std::optional<FastPath> read_fast_path(const json& object) {
+  if (!object.is_object()) return std::nullopt;
+  FastPath fast_path;
+  fast_path.runs = read_bool(at(object, "runs"));
+  fast_path.reason = read_reason(object, "reason");
+  read_counts(object, fast_path_counts, fast_path);
+  return fast_path;
+}
+
 /// Its keys stand among those of the whole, but for the host's.
 void write_process(json& document, const Process& process) {
   document["version"] = process.version;
@@ -499,6 +520,7 @@ json to_json(const Status& status) {
                 {"rules", std::move(rules)}};
   if (status.joins) document["membership"] = write_memberships(status);
   if (status.totals) document["totals"] = write_totals(*status.totals);
+  if (status.fast_path) document["fast_path"] = write_fast_path(*status.fast_path);
   write_process(document, status.process);
   return document;
 }
@@ -515,6 +537,7 @@ std::optional<Status> from_json(const json& document) {
     status.rules.push_back(read_rule(rule));
   read_memberships(at(document, "membership"), status);
   status.totals = read_totals(at(document, "totals"));
+  status.fast_path = read_fast_path(at(document, "fast_path"));
   return status;
 }
 

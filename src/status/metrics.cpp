@@ -135,6 +135,13 @@ constexpr std::array total_metrics{
     Metric<Totals>{"mcr_tx_datagrams_total", &Totals::tx_datagrams, "Datagrams sent."},
 };
 
+constexpr std::array fast_path_metrics{
+    Metric<FastPath>{"mcr_fast_path_rx_datagrams_total", &FastPath::rx_datagrams,
+                     "Datagrams that the kernel's way took, of those received."},
+    Metric<FastPath>{"mcr_fast_path_tx_datagrams_total", &FastPath::tx_datagrams,
+                     "Datagrams that the kernel's way sent, of those sent."},
+};
+
 constexpr std::array rule_metrics{
     Metric<Rule>{"mcr_rule_rx_datagrams_total", &Rule::rx_datagrams,
                  "Datagrams that the rule received."},
@@ -239,6 +246,13 @@ void add_totals(Exposition& text, const std::optional<Totals>& totals) {
   add_total_drops(text, "mcr_tx_drops_total", "Copies that did not leave.", totals->tx_drops);
 }
 
+void add_fast_path(Exposition& text, const std::optional<FastPath>& fast_path) {
+  if (!fast_path) return;
+  text.begin("mcr_fast_path_up", "Whether the kernel's way is there.");
+  text.add({}, {}, fast_path->runs ? "1" : "0");
+  add_counts<FastPath>(text, fast_path_metrics, {{"", &*fast_path}});
+}
+
 void add_outputs(Exposition& text, const LabelledThings<Rule>& rules) {
   LabelledThings<Output> outputs;
   for (const auto& [labels, rule] : rules)
@@ -271,6 +285,7 @@ std::string render_metrics(const Status& status) {
   add_counts(text, interface_metrics, interfaces);
   add_memberships(text, status);
   add_totals(text, status.totals);
+  add_fast_path(text, status.fast_path);
   const auto rules =
       labelled(status.rules, [](const Rule& rule) { return label("rule", rule.name); });
   add_states(text, "mcr_rule_state", "1 for the state that the rule is in.", rule_states, rules);

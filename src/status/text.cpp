@@ -270,6 +270,14 @@ std::string workers_part(const std::vector<Worker>& workers, std::size_t columns
   return '\n' + table.str(columns);
 }
 
+std::string fast_path_part(const std::optional<FastPath>& fast_path, std::size_t columns) {
+  if (!fast_path || !fast_path->runs) return "";
+  return wrapped("",
+                 fmt::format("the kernel's way: {} received, {} sent",
+                             grouped(fast_path->rx_datagrams), grouped(fast_path->tx_datagrams)),
+                 columns);
+}
+
 std::string totals_part(const std::optional<Totals>& totals, std::size_t columns) {
   if (!totals) return "";
   auto result =
@@ -297,7 +305,7 @@ std::string render_status(const Status& status, unsigned columns) {
   auto head = verdict(status, views, width) + daemon_line(status.process, width);
   return head + rules_part(std::move(views), width) + interfaces_part(status.interfaces, width) +
          membership_part(status, width) + workers_part(status.workers, width) +
-         totals_part(status.totals, width);
+         totals_part(status.totals, width) + fast_path_part(status.fast_path, width);
 }
 
 }  // namespace mcr::status

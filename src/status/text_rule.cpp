@@ -185,10 +185,18 @@ std::string output_part(const Output& output) {
   return result + explained(output.drops);
 }
 
+/// Only where there are two ways.
+std::string path_text(const Status& status, const Rule& rule) {
+  if (!status.fast_path || !status.fast_path->runs || rule.path.empty()) return "";
+  const auto why = rule.path_reason.empty() ? "" : ": " + printable(rule.path_reason);
+  return wrapped("  ", fmt::format("goes the {}'s way{}", printable(rule.path), why), columns);
+}
+
 std::string head_part(const Status& status, const Rule& rule) {
   auto result = wrapped("", fmt::format("{}: {}", shown(rule.name), shown(rule.state)), columns);
   if (!rule.comment.empty()) result += wrapped("  ", printable(rule.comment), columns);
   if (!rule.reason.empty()) result += wrapped("  ! ", printable(rule.reason.text), columns);
+  result += path_text(status, rule);
   if (rule.state == RuleState::active) {
     auto why = silence(unjoined(status), rule);
     if (!why.empty()) result += wrapped("  ! ", why, columns);

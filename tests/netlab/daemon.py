@@ -6,6 +6,7 @@ import signal
 import time
 
 from netlab.expect import Failure, Skip, check, equal, until
+from netlab.world import FAST_PATH
 
 
 def rule(name, group, port, outputs, interface="r0", sources=None):
@@ -55,6 +56,11 @@ class Daemon:
         world.daemons.append(self)
 
     def configure(self, text):
+        if FAST_PATH and not re.search(r"^fast_path\b", text, re.MULTILINE):
+            line = f'fast_path = "{FAST_PATH}"\n'
+            text = re.sub(r"^\[daemon\]\n", "[daemon]\n" + line, text, count=1, flags=re.MULTILINE)
+            if line not in text:
+                text += "\n[daemon]\n" + line
         self.world.write(self.name + ".toml", text)
 
     def start(self, active=True):
@@ -71,7 +77,7 @@ class Daemon:
     def _answers(self):
         if not self.process.running:
             code, log = self.process.wait(1), self.log()
-            if code == 69 and "io_uring" in log:
+            if code == 69 and ("io_uring" in log or "fast_path" in log):
                 raise Skip(log.strip().splitlines()[-1])
             raise Failure(f"{self.name} exited {code} at start: {log[-2000:]}")
         return self.ask_status().returncode == 0
@@ -133,6 +139,7 @@ class Daemon:
 
     def stop(self, number=signal.SIGTERM, seconds=10):
         """Stops it cleanly; returns how long that took, in seconds."""
+        self.say_ways()
         began = time.monotonic()
         self.process.signal(number)
         code = self.process.wait(seconds)
@@ -140,6 +147,16 @@ class Daemon:
         equal(code, 0, f"exit code of {self.name} after signal {number} ({self.log()[-3000:]})")
         self.blameless()
         return took
+
+    def say_ways(self):
+        """Which way took the datagrams."""
+        done = self.ask_status()
+        if done.returncode != 0:
+            return
+        status = json.loads(done.stdout)
+        kernel = status.get("fast_path", {}).get("rx_datagrams", 0)
+        print(f"{self.name}: {kernel} datagrams the kernel's way,"
+              f" {status['totals']['rx_datagrams'] - kernel} the worker's")
 
     def blameless(self):
         for word in ("Sanitizer", "runtime error:"):

@@ -8,6 +8,7 @@
 #include "mcr/base/address.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/config/fanout.hpp"
+#include "mcr/config/fast_path_mode.hpp"
 
 namespace mcr {
 
@@ -15,6 +16,7 @@ struct Daemon {
   std::optional<unsigned> workers;  ///< nothing: "auto"
   std::vector<unsigned> cpus;       ///< one for each worker; empty: the user pins none
   Fanout fanout = Fanout::hash;
+  FastPathMode fast_path = FastPathMode::off;
   log::Level log_level = log::Level::info;
   /// How long a worker waits for more frames before it forwards those it has; 0: it does not wait.
   std::chrono::microseconds batch_wait{0};

@@ -1,6 +1,7 @@
 // A rule: from its inputs to its outputs.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <span>
@@ -14,6 +15,13 @@
 
 namespace mcr {
 
+/// Whether this host still gets what the program in the kernel has relayed.
+enum class Consume : std::uint8_t {
+  automatic,  ///< if somebody there can hear it
+  yes,        ///< never
+  no,         ///< always
+};
+
 struct Rule {
   std::string name;
   std::vector<Input> inputs;    ///< at least one
@@ -22,6 +30,7 @@ struct Rule {
   bool enabled = true;
   std::string comment{};
   bool allow_loop = false;  ///< takes datagrams that this relay itself has sent
+  Consume consume = Consume::automatic;
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };

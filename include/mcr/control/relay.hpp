@@ -23,6 +23,7 @@
 #include "mcr/control/socket_pool.hpp"
 #include "mcr/control/watchdog.hpp"
 #include "mcr/dataplane/worker.hpp"
+#include "mcr/fastpath/fast_path.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/host/netlink.hpp"
 #include "mcr/rules/counters.hpp"
@@ -95,7 +96,11 @@ class Relay {
   [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;
   [[nodiscard]] Totals totals() const;
   /// Reads the kernel's counters, for totals() and sockets() to be of this moment.
-  void read_kernel_counters() noexcept { sockets_.count(); }
+  void read_kernel_counters() noexcept;
+  [[nodiscard]] const fastpath::FastPath& fast_path() const noexcept { return fast_path_; }
+  [[nodiscard]] const fastpath::RulePath& path_of(std::size_t rule) const {
+    return fast_path_.paths()[rule];
+  }
   [[nodiscard]] const SocketPool& sockets() const noexcept { return sockets_; }
   [[nodiscard]] const Memberships& memberships() const noexcept { return memberships_; }
   [[nodiscard]] const SocketPool::Workers& workers() const noexcept { return workers_; }
@@ -106,6 +111,7 @@ class Relay {
   void refuse_restart_keys(const Config& config) const;
   void retire() noexcept;
   void free_slots();
+  void watch_audience() noexcept;
   void retry_joins(Clock::time_point now);
   void follow_senders(Clock::time_point now);
   void sample_workers();
@@ -128,6 +134,7 @@ class Relay {
   IgmpRefresh igmp_refresh_;
   RuleRates rates_;
   std::vector<SilenceAlarm> silence_alarms_;  ///< by rule slot
+  fastpath::FastPath fast_path_;
   Clock::time_point sampled_at_;
   bool retried_join_succeeded_ = false;  ///< and its rule does not run yet
   bool all_retired_ = true;              ///< nothing of an earlier table is left to free

@@ -16,6 +16,7 @@
 #include "mcr/control/reload_plan.hpp"
 #include "mcr/control/sender_ports.hpp"
 #include "mcr/control/socket_pool.hpp"
+#include "mcr/fastpath/fast_path.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/rules/reason.hpp"
 #include "mcr/rules/rule_state.hpp"
@@ -50,6 +51,7 @@ class Reload {
     SocketPool& sockets;
     PortGuards& port_guards;
     GroSwitch& gro;
+    fastpath::FastPath& fast_path;
   };
 
   Reload(const Parts& parts, const Config& config, const Interfaces& interfaces,
@@ -63,6 +65,7 @@ class Reload {
   void compile();
   void open_sockets();
   void widen_filters();
+  void prepare_fast_path();
 
   /// The commit point. Throws std::bad_alloc, and then nothing has changed; else the new rules run.
   void publish();

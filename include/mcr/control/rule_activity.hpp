@@ -8,6 +8,7 @@
 
 #include "mcr/base/address.hpp"
 #include "mcr/control/socket_pool.hpp"
+#include "mcr/fastpath/fast_counters.hpp"
 #include "mcr/rules/slot_allocator.hpp"
 
 namespace mcr {
@@ -24,8 +25,10 @@ struct RuleActivity {
   Endpoint last_source;
 };
 
-/// All but the rates.
-[[nodiscard]] RuleActivity activity_of(const SocketPool::Workers& workers, std::uint32_t rule_slot);
+/// All but the rates, over both ways.
+[[nodiscard]] RuleActivity activity_of(const SocketPool::Workers& workers,
+                                       const fastpath::FastCounters& kernel,
+                                       std::uint32_t rule_slot);
 
 /// How much each rule received a second, between the last two samples.
 class RuleRates {
@@ -36,7 +39,8 @@ class RuleRates {
   };
 
   /// `seconds`: since the sample before.
-  void sample(const SlotAllocators& slots, const SocketPool::Workers& workers, double seconds);
+  void sample(const SlotAllocators& slots, const SocketPool::Workers& workers,
+              const fastpath::FastCounters& kernel, double seconds);
   /// For the slot's next owner.
   void clear(std::uint32_t rule_slot) noexcept { samples_[rule_slot] = {}; }
 

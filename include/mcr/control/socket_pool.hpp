@@ -17,6 +17,7 @@
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/dataplane/tx.hpp"
 #include "mcr/dataplane/worker.hpp"
+#include "mcr/host/audience.hpp"
 #include "mcr/host/source_port.hpp"
 #include "mcr/rules/slot_allocator.hpp"
 #include "mcr/rules/table.hpp"
@@ -60,6 +61,9 @@ class SocketPool {
   /// `workers` must outlive this.
   explicit SocketPool(Workers& workers) : workers_(workers) {}
 
+  /// Packet filters drop frames with this bit in their mark: see compile_filter(). Before open().
+  void leave_out(std::uint32_t relayed) noexcept { relayed_ = relayed; }
+
   /// The source port of datagrams where the user wishes no other: one for this run.
   [[nodiscard]] std::uint16_t source_port() const noexcept { return source_port_.number(); }
 
@@ -97,6 +101,8 @@ class SocketPool {
     return counted_;
   }
   [[nodiscard]] std::map<std::string, GrantedBuffers> granted() const;
+  /// Of all that are open.
+  [[nodiscard]] SocketInodes inodes() const;
   /// Read by the workers from this interface since the start.
   [[nodiscard]] Received received(const std::string& interface) const;
 
@@ -139,6 +145,7 @@ class SocketPool {
 
   Workers& workers_;
   const SourcePort source_port_;
+  std::uint32_t relayed_ = 0;
   std::map<std::uint16_t, SourcePort> fixed_ports_;  // of outputs and senders
   std::map<std::uint16_t, Rx> rx_;
   std::map<std::uint16_t, Tx> tx_;

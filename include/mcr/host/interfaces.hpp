@@ -2,6 +2,7 @@
 // Two values compare equal when nothing that a rule could notice has changed.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,6 +23,8 @@ struct Interface {
   bool up = false;         ///< administratively up, with carrier: state "up", else "down"
   std::uint32_t mtu = 0;   ///< bytes
   std::uint16_t type = 0;  ///< ARPHRD_*, <net/if_arp.h>
+  /// Its own address where that has 6 bytes, as on Ethernet.
+  std::optional<std::array<std::uint8_t, 6>> link_address{};
   bool point_to_point = false;
   bool enslaved = false;  ///< to a bond or team, which takes over what arrives
   /// A queueing discipline of its egress is none of noqueue, pfifo_fast, fq_codel, fq, mq, pfifo,

@@ -42,10 +42,11 @@ struct HostFacts {
   bool net_raw = true;         ///< capabilities(7) of who asks
   bool net_admin = true;
   bool ipc_lock = true;
-  std::optional<std::uint64_t> memlock;          ///< bytes; nothing: unlimited
-  std::uint64_t descriptors = 0;                 ///< hard limit
-  unsigned cpus = 1;                             ///< that we may use
-  std::uint64_t softnet_dropped = 0;             ///< frames, since the host started
+  std::string no_fast_path;              ///< why the kernel's way is not to be had; "": it is
+  std::optional<std::uint64_t> memlock;  ///< bytes; nothing: unlimited
+  std::uint64_t descriptors = 0;         ///< hard limit
+  unsigned cpus = 1;                     ///< that we may use
+  std::uint64_t softnet_dropped = 0;     ///< frames, since the host started
   std::map<std::string, std::uint64_t> sysctls;  ///< "net.core.rmem_max"; those that can be read
   Interfaces interfaces;
   std::map<std::string, InterfaceFacts> details;  ///< of those of the configuration that exist

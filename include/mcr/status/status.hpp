@@ -125,11 +125,23 @@ struct Output {
   friend bool operator==(const Output&, const Output&) = default;
 };
 
+/// The way through the kernel's own program.
+struct FastPath {
+  bool runs = false;
+  Reason reason;  ///< why it does not
+  Count rx_datagrams;
+  Count tx_datagrams;
+
+  friend bool operator==(const FastPath&, const FastPath&) = default;
+};
+
 struct Rule {
   std::string name;
   std::optional<RuleState> state;
   Reason reason;
   std::string comment;
+  std::string path;         ///< "kernel" or "worker"; "": unknown
+  std::string path_reason;  ///< why not the kernel's way, or for which part not
   std::optional<Expectation> expect;
   bool allow_loop = false;
   std::vector<Input> inputs;  ///< as configured; an unknown destination has no family
@@ -190,6 +202,7 @@ struct Status {
   std::optional<status::Joins> joins;
   std::vector<status::Membership> memberships;
   std::optional<status::Totals> totals;
+  std::optional<status::FastPath> fast_path;
 
   friend bool operator==(const Status&, const Status&) = default;
 };

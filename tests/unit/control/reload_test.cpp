@@ -29,6 +29,7 @@ struct Stage {
   SocketPool sockets{workers};
   PortGuards port_guards;
   GroSwitch gro{std::filesystem::temp_directory_path() / "mcr-no-gro"};
+  fastpath::FastPath fast_path{FastPathMode::off};
 
   MembershipCalls calls() {
     return {[](Family) { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); },
@@ -44,7 +45,7 @@ struct Stage {
   }
 
   Reload reload(const Config& config, const Interfaces& interfaces) {
-    return {{running, slots, memberships, rules, workers, sockets, port_guards, gro},
+    return {{running, slots, memberships, rules, workers, sockets, port_guards, gro, fast_path},
             config,
             interfaces,
             now};
@@ -56,6 +57,7 @@ struct Stage {
     one.compile();
     one.open_sockets();
     one.widen_filters();
+    one.prepare_fast_path();
     one.publish();
     one.tell_rule_changes();
     one.adjust_host();

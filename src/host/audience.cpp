@@ -1,0 +1,172 @@
+#include "mcr/host/audience.hpp"
+
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_ether.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <netinet/in.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string_view>
+#include <vector>
+
+#include "mcr/base/error.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::uint32_t inet_ingress = 5;  // NF_INET_INGRESS
+
+std::vector<std::string> columns_of(const std::string& line) {
+  std::istringstream text(line);
+  std::vector<std::string> columns;
+  for (std::string column; text >> column;)
+    columns.push_back(column);
+  return columns;
+}
+
+std::uint64_t number(std::string_view text, int base = 10) noexcept {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return value;
+}
+
+struct Close {
+  void operator()(mnl_socket* socket) const noexcept { mnl_socket_close(socket); }
+};
+
+int read_hook(const nlattr* attribute, void* data) {
+  if (mnl_attr_get_type(attribute) == NFTA_HOOK_HOOKNUM &&
+      mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+    *static_cast<std::uint32_t*>(data) = ntohl(mnl_attr_get_u32(attribute));
+  return MNL_CB_OK;
+}
+
+struct Chain {
+  std::uint8_t family = 0;
+  bool ingress = false;
+};
+
+int read_chain(const nlattr* attribute, void* data) {
+  auto& chain = *static_cast<Chain*>(data);
+  if (mnl_attr_get_type(attribute) != NFTA_CHAIN_HOOK) return MNL_CB_OK;
+  std::uint32_t hook = 0;
+  mnl_attr_parse_nested(attribute, read_hook, &hook);
+  chain.ingress = chain.family == NFPROTO_NETDEV || hook == inet_ingress;
+  return MNL_CB_OK;
+}
+
+int look_for_ingress(const nlmsghdr* message, void* data) {
+  if (mnl_nlmsg_get_payload_len(message) < sizeof(nfgenmsg)) return MNL_CB_OK;
+  Chain chain;
+  chain.family = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family;
+  mnl_attr_parse(message, sizeof(nfgenmsg), read_chain, &chain);
+  if (chain.ingress) *static_cast<bool*>(data) = true;
+  return MNL_CB_OK;
+}
+
+/// Chains of nftables at the ingress of any interface. A flow table hangs there by itself and has a
+/// chain that feeds it. Throws OsError.
+bool has_ingress_chain() {
+  constexpr std::uint32_t sequence = 1;
+  const std::unique_ptr<mnl_socket, Close> socket(
+      mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC));
+  if (!socket) return false;  // no netfilter
+  if (mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) throw_errno("bind", "nfnetlink");
+  alignas(nlmsghdr) std::array<char, 16384> buffer{};
+  auto* header = mnl_nlmsg_put_header(buffer.data());
+  header->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_GETCHAIN;
+  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  header->nlmsg_seq = sequence;
+  static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)))->nfgen_family =
+      NFPROTO_UNSPEC;
+  if (mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0)
+    throw_errno("ask", "nfnetlink");
+  bool found = false;
+  for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
+    const auto received = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
+    if (received < 0) throw_errno("read", "nfnetlink");
+    more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(received), sequence,
+                      mnl_socket_get_portid(socket.get()), look_for_ingress, &found);
+    if (more < 0 && (errno == EINVAL || errno == EOPNOTSUPP)) return false;  // no nftables
+    if (more < 0) throw_errno("read", "nfnetlink");
+  }
+  return found;
+}
+
+bool is_zero(const std::string& path) {
+  std::ifstream file(path);
+  std::string text;
+  return !(file >> text) || text == "0";  // a missing file: it cannot be switched on
+}
+
+/// A bridge, a bond, a macvlan, a VRF take frames before the host's own protocols.
+bool has_link_above(const std::string& interface) {
+  std::error_code error;
+  const std::filesystem::directory_iterator folder("/sys/class/net/" + interface, error);
+  if (error) return true;
+  for (const auto& entry : folder)
+    if (entry.path().filename().string().starts_with("upper_")) return true;
+  return false;
+}
+
+bool routes_multicasts(const std::string& interface) {
+  return !is_zero(fmt::format("/proc/sys/net/ipv4/conf/{}/mc_forwarding", interface)) ||
+         !is_zero(fmt::format("/proc/sys/net/ipv6/conf/{}/mc_forwarding", interface));
+}
+
+}  // namespace
+
+bool has_packet_socket(std::istream& text, unsigned index, const SocketInodes& own) {
+  std::string line;
+  std::getline(text, line);  // the names of the columns
+  while (std::getline(text, line)) {
+    const auto columns = columns_of(line);  // sk RefCnt Type Proto Iface R Rmem User Inode
+    if (columns.size() < 9) return true;
+    const auto protocol = number(columns[3], 16);
+    const auto interface = number(columns[4]);
+    if (protocol == 0 || protocol == ETH_P_ALL) continue;
+    if (interface != 0 && interface != index) continue;
+    if (!own.contains(number(columns[8]))) return true;
+  }
+  return false;
+}
+
+bool has_raw_udp_socket(std::istream& text, const SocketInodes& own) {
+  std::string line;
+  std::getline(text, line);
+  while (std::getline(text, line)) {
+    // sl local_address:protocol rem_address st tx:rx tr:when retrnsmt uid timeout inode ...
+    const auto columns = columns_of(line);
+    if (columns.size() < 10) return true;
+    const auto colon = columns[1].rfind(':');
+    if (colon == std::string::npos) return true;
+    if (number(std::string_view(columns[1]).substr(colon + 1), 16) != IPPROTO_UDP) continue;
+    if (!own.contains(number(columns[9]))) return true;
+  }
+  return false;
+}
+
+bool has_audience(const std::string& interface, unsigned index, const SocketInodes& own) {
+  try {
+    std::ifstream packet("/proc/net/packet");
+    std::ifstream raw("/proc/net/raw");
+    std::ifstream raw6("/proc/net/raw6");
+    return !packet || !raw || has_packet_socket(packet, index, own) ||
+           has_raw_udp_socket(raw, own) || has_raw_udp_socket(raw6, own) ||
+           has_link_above(interface) || routes_multicasts(interface) || has_ingress_chain();
+  } catch (const std::exception&) {
+    return true;
+  }
+}
+
+}  // namespace mcr
