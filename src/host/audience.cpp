@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_ether.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <netinet/in.h>
@@ -24,6 +23,9 @@ namespace mcr {
 
 namespace {
 
+// <linux/netfilter.h> does not go with <netinet/in.h>.
+constexpr std::uint8_t any_family = 0;     // NFPROTO_UNSPEC
+constexpr std::uint8_t netdev_family = 5;  // NFPROTO_NETDEV
 constexpr std::uint32_t inet_ingress = 5;  // NF_INET_INGRESS
 
 std::vector<std::string> columns_of(const std::string& line) {
@@ -61,7 +63,7 @@ int read_chain(const nlattr* attribute, void* data) {
   if (mnl_attr_get_type(attribute) != NFTA_CHAIN_HOOK) return MNL_CB_OK;
   std::uint32_t hook = 0;
   mnl_attr_parse_nested(attribute, read_hook, &hook);
-  chain.ingress = chain.family == NFPROTO_NETDEV || hook == inet_ingress;
+  chain.ingress = chain.family == netdev_family || hook == inet_ingress;
   return MNL_CB_OK;
 }
 
@@ -88,7 +90,7 @@ bool has_ingress_chain() {
   header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   header->nlmsg_seq = sequence;
   static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)))->nfgen_family =
-      NFPROTO_UNSPEC;
+      any_family;
   if (mnl_socket_sendto(socket.get(), header, header->nlmsg_len) < 0)
     throw_errno("ask", "nfnetlink");
   bool found = false;
