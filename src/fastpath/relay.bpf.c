@@ -154,7 +154,7 @@ INLINE int same_address(const __u32 a[4], const __u32 b[4]) {
   return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
-/// Whether a < b, without branches: they would multiply what the verifier has to look at.
+/// True if a < b, without branches: they would multiply what the verifier has to look at.
 INLINE int is_before(const __u32 a[4], const __u32 b[4]) {
   const __u64 high_a = (__u64)bpf_ntohl(a[0]) << 32 | bpf_ntohl(a[1]);
   const __u64 high_b = (__u64)bpf_ntohl(b[0]) << 32 | bpf_ntohl(b[1]);
@@ -171,7 +171,7 @@ INLINE __u16 fold(__u64 sum) {
   return (__u16)sum;
 }
 
-/// Of 20 bytes.
+/// The sum of its 20 bytes.
 INLINE __u16 ipv4_header_sum(const struct iphdr* header) {
   const __u32* words = (const __u32*)header;
   __u64 sum = 0;
@@ -229,8 +229,8 @@ INLINE __u64 pseudo_sum(const struct frame* frame) {
   return sum;
 }
 
-/// Whether the UDP checksum is right, or the kernel says so, or it will be filled in when the frame
-/// is sent.
+/// True if the UDP checksum is right, or the kernel says so, or it will be filled in when the frame is
+/// sent.
 INLINE int is_intact(struct frame* frame, __u32 udp_at) {
   if (frame->checksum == 0) return !frame->v6;
   if (bpf_csum_level(frame->skb, BPF_CSUM_LEVEL_QUERY) >= 0) return 1;
@@ -525,7 +525,7 @@ INLINE void count_frame(const struct frame* frame) {
 
 // ---- the original ----
 
-/// Whether somebody on this host can hear the original.
+/// True if somebody on this host can hear the original.
 INLINE int has_listener(const struct frame* frame) {
   const __u32 interface = frame->skb->ifindex;
   if (!bpf_map_lookup_elem(&mcr_udp_only, &interface)) return 1;

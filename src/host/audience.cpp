@@ -1,3 +1,5 @@
+// The kernel has no question for this. So each place where somebody can take frames from an
+// interface is looked at by itself; what cannot be read counts as an audience.
 #include "mcr/host/audience.hpp"
 
 #include <fmt/format.h>

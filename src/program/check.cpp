@@ -30,7 +30,7 @@ struct Options {
 /// As if every interface were there, up and Ethernet: check looks at no host.
 Interfaces made_up_interfaces(const Config& config) {
   std::vector<Interface> interfaces;
-  for (const auto& name : interfaces_of(config)) {
+  for (const auto& name : interfaces_of(config.rules)) {
     auto& one = interfaces.emplace_back();
     one.name = name;
     one.index = static_cast<unsigned>(interfaces.size());

@@ -1,3 +1,5 @@
+// One function for each place that knows: the kernel, this process, each interface. Things that can
+// be tried are tried (io_uring, the kernel's way), and let go again.
 #include "mcr/status/host_facts.hpp"
 
 #include <linux/capability.h>

@@ -6,7 +6,7 @@
 
 namespace {
 
-/// What the helper returns for a frame to that interface.
+/// Returns what the helper returns for a frame to that interface.
 int redirect(unsigned interface) {
   using namespace world::bpf;
   const auto program = load_program({set(BPF_REG_2, static_cast<int>(interface)), set(BPF_REG_3, 0),

@@ -91,7 +91,7 @@ class Stage {
   UniqueFd table_;
 };
 
-/// What the worker makes of it; nothing: it relays it to nobody.
+/// The packet that the worker makes of it; nothing: it relays it to nobody.
 std::optional<Packet> workers_packet(const Bytes& frame) {
   Packet packet;
   if (parse_frame(frame, {}, ethernet, packet)) return std::nullopt;

@@ -14,7 +14,7 @@ namespace {
 constexpr int segment = 1000;
 constexpr int segments = 5;
 
-/// What the program has seen of a frame, in host byte order but for the two of the header.
+/// The program's view of a frame, in host byte order but for the two of the header.
 struct Seen {
   std::uint32_t level, size, count;
   std::uint16_t length, checksum;  // of the UDP header, as they stand there

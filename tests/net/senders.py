@@ -17,7 +17,7 @@ import json
 import sys
 
 from netlab.capture import Capture
-from netlab.daemon import Daemon, config, rule
+from netlab.daemon import Daemon, by_the_worker, config, rule
 from netlab.expect import EMULATED, check, equal, phase, scaled, until
 from netlab.frames import udp, udp6
 from netlab.kernel import superframes_are_described
@@ -225,6 +225,7 @@ def circle(world, daemon):
 
 
 def story(world):
+    by_the_worker("the sockets of senders")
     world.namespace("gen", "relay", "sink")
     world.dual_stack("gen", "relay", "sink")
     world.link("gen", "g0", "10.1.0.2/24", "relay", "r0", "10.1.0.1/24")

@@ -16,15 +16,17 @@ RX_DROPS = "not_ip not_udp truncated bad_length bad_checksum fragment own_source
 TX_DROPS = ("ttl_expired rate_limited send_queue_full egress_full no_memory too_big output_down"
             " send_error")
 KEYS = {
-    "": "version pid uptime_s generation config host workers interfaces rules membership totals",
+    "": "version pid uptime_s generation config host workers interfaces rules membership totals"
+        " fast_path",
     "workers": "id cpu state rx_datagrams tx_datagrams batches",
     "interfaces": "name index state mtu gro receive_buffer receive_buffer_asked send_buffer"
                   " send_buffer_asked rx_frames rx_datagrams kernel_drops link_rx_missed"
                   " link_tx_dropped",
-    "rules": "name state reason comment expect allow_loop input inputs rx_datagrams rx_bytes"
-             " rate_pps rate_bps last_seen_s last_source drops outputs errno",
+    "rules": "name state reason comment path path_reason expect allow_loop input inputs"
+             " rx_datagrams rx_bytes rate_pps rate_bps last_seen_s last_source drops outputs errno",
     "membership": "joins_attempted joins_succeeded joins_failed leaves helper_sockets groups",
     "groups": "interface group source state error errno",
+    "fast_path": "runs reason errno rx_datagrams tx_datagrams",
     "totals": "rx_datagrams matched unmatched drops kernel_drops tx_datagrams tx_drops",
 }
 OUTPUT = ("interface {} port ttl dscp source source_port loopback max_pps max_bps state reason errno"
@@ -52,6 +54,7 @@ def names(status):
     for entry in status["membership"]["groups"]:
         keys(entry, KEYS["groups"], "a group")
     keys(status["totals"], KEYS["totals"], "totals")
+    keys(status["fast_path"], KEYS["fast_path"], "fast_path")
     keys(status["totals"]["drops"], RX_DROPS, "totals.drops")
     keys(status["totals"]["tx_drops"], TX_DROPS, "totals.tx_drops")
 

@@ -8,7 +8,7 @@ Every worker carries some; nothing is lost or doubled; each stream keeps its ord
 hash). Two daemons with the same rules on the same interface both receive and forward all.
 """
 
-from netlab.daemon import Daemon, config, rule
+from netlab.daemon import Daemon, by_the_worker, config, rule
 from netlab.expect import check, equal, phase, scaled
 from netlab.ledger import Ledger
 from netlab.traffic import Gen, exact
@@ -26,6 +26,7 @@ def rules(prefix="239.2.1"):
 
 
 def story(world):
+    by_the_worker("how workers share streams")
     world.line()
     count = scaled(200) * STREAMS
     for workers in (1, 2, 4):

@@ -1,4 +1,4 @@
-// Whether plain rules are relayed by a program in the kernel (src/fastpath).
+// The key `fast_path` of [daemon]: use of the program in the kernel (src/fastpath).
 #pragma once
 
 #include <cstdint>

@@ -15,11 +15,11 @@
 
 namespace mcr {
 
-/// Whether this host still gets what the program in the kernel has relayed.
+/// The program in the kernel takes what it has relayed away from this host.
 enum class Consume : std::uint8_t {
-  automatic,  ///< if somebody there can hear it
-  yes,        ///< never
-  no,         ///< always
+  automatic,  ///< unless somebody there can hear it
+  yes,
+  no,
 };
 
 struct Rule {

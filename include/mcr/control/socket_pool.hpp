@@ -101,7 +101,7 @@ class SocketPool {
     return counted_;
   }
   [[nodiscard]] std::map<std::string, GrantedBuffers> granted() const;
-  /// Of all that are open.
+  /// The inodes of all sockets that are open.
   [[nodiscard]] SocketInodes inodes() const;
   /// Read by the workers from this interface since the start.
   [[nodiscard]] Received received(const std::string& interface) const;

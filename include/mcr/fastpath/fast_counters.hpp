@@ -1,4 +1,4 @@
-// What the program in the kernel has counted, summed up over all CPUs: one moment's reading.
+// The counters of the program in the kernel, summed up over all CPUs: one moment's reading.
 // Datagrams; bytes are UDP payload.
 #pragma once
 
@@ -31,14 +31,14 @@ struct InterfaceCount {
   std::uint64_t datagrams = 0;
 };
 
-/// Of all rules, also those that are gone.
+/// The sums over all rules, also those that are gone.
 struct SumCount {
   std::uint64_t rx_datagrams = 0;
   std::uint64_t tx_datagrams = 0;
   std::array<std::uint64_t, output_drop_names.size()> tx_drops{};  ///< by OutputDrop
 };
 
-/// What a slot or an interface has not counted is absent.
+/// A slot or an interface without counters is absent.
 struct FastCounters {
   std::unordered_map<std::uint32_t, RuleCount> rules;            ///< by slot
   std::unordered_map<std::uint32_t, OutputCount> outputs;        ///< by slot

@@ -16,7 +16,7 @@ struct PlainTable;
 
 class KernelProgram {
  public:
-  /// Of its filters in traffic control, as far as the colon.
+  /// The name of its filters in traffic control, as far as the colon.
   static constexpr std::string_view name = "mcr_relay";
 
   /// Loads it. `mark`: the bit that it sets in skb->mark of a frame that it has relayed. Throws

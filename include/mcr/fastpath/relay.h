@@ -20,7 +20,7 @@
 #define MCR_MOST_PROBES 16
 /// Most steps of one destination.
 #define MCR_MOST_STEPS 4096
-/// Of a binary search among the sources of an entry: 2^13 exceeds the most that a rule may have.
+/// Most steps of a search among the sources of an entry: 2^13 exceeds the most that a rule may have.
 #define MCR_MOST_HALVINGS 13
 #define MCR_INPUT_DROPS 8
 #define MCR_OUTPUT_DROPS 8
@@ -28,7 +28,7 @@
 /// The family of an address; 0 in a bucket: it is empty.
 enum mcr_family { MCR_IPV4 = 4, MCR_IPV6 = 6 };
 
-/// What becomes of a frame after it was relayed.
+/// The end of a frame that was relayed.
 enum mcr_consume {
   MCR_PASS_ON = 0,        ///< this host gets it, too
   MCR_CONSUME = 1,        ///< it ends here
