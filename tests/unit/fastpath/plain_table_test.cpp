@@ -28,7 +28,7 @@ PlainTable plain(const std::vector<Rule>& rules, const Refusals& refusals = {}) 
   for (const auto& one : rules)
     statuses.push_back(rule_status(one, host(), never_refused));
   SlotAllocators slots;
-  compile_table(config, host(), statuses, slots, 1, 7777);
+  (void)compile_table(config, host(), statuses, slots, 1, 7777);  // allots the slots
   return compile_plain_table(config.rules, host(), statuses, slots, 7777, refusals);
 }
 
