@@ -3,16 +3,24 @@
 // control thread, disabled, and belongs to the thread that enables it. A request that fails does
 // not stop those behind it (IORING_SETUP_SUBMIT_ALL).
 //
+// A thread that waits in io_uring_enter(2) counts as waiting for a disk: all idle CPUs then show as
+// "wa", and /proc/pressure/io as stalled. IORING_ENTER_NO_IOWAIT says that it is idle (Linux 6.15).
+// Before that the thread sleeps on an eventfd, the bell, which the kernel rings when there is work
+// to ask for. poll(2) on the ring itself will not do: from 6.3 to today that work does not wake it,
+// if it is left for the owner. The bell is silent while the thread is awake, since ringing costs.
+//
 // Nothing here waits for room. The completion queue holds all that can be outstanding; when the
 // submission queue is full, it is handed over; if the kernel does not take it then, request() says
 // so and the caller asks again in its next round.
 #include "mcr/dataplane/ring.hpp"
 
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "mcr/base/error.hpp"
@@ -25,6 +33,10 @@ namespace {
 /// For one place in a full queue. EINTR and EAGAIN are over by then, or will last.
 constexpr int submissions_at_most = 16;
 constexpr unsigned least_submissions = 64;
+
+// Linux 6.15; not in Debian 12's headers.
+constexpr unsigned enter_no_iowait = 1U << 7U;     // IORING_ENTER_NO_IOWAIT
+constexpr unsigned feature_no_iowait = 1U << 17U;  // IORING_FEAT_NO_IOWAIT
 
 std::string why_unavailable(int error) {
   if (error == ENOSYS)
@@ -60,7 +72,7 @@ int set_up(io_uring& ring, unsigned submissions, unsigned completions) {
 
 /// Where locked memory is short, a smaller ring will do: requests are handed over more often, and
 /// completions that find no room wait in the kernel (IORING_FEAT_NODROP).
-Ring::Ring(unsigned submissions, unsigned completions) {
+Ring::Ring(unsigned submissions, unsigned completions, Idle idle) {
   int error = set_up(ring_, submissions, completions);
   while (error == ENOMEM && submissions > least_submissions) {
     submissions /= 2;
@@ -78,6 +90,15 @@ Ring::Ring(unsigned submissions, unsigned completions) {
     throw Failure(ExitCode::unavailable,
                   "set up io_uring: this kernel is too old (Linux 6.1 or later is needed)");
   if (error != 0) throw OsError(error, "set up io_uring");
+  no_iowait_ = idle == Idle::automatic && (ring_.features & feature_no_iowait) != 0;
+  if (!no_iowait_) hang_bell();
+}
+
+/// Without it waiting works, too, and looks like a busy disk.
+void Ring::hang_bell() noexcept {
+  bell_ = UniqueFd(::eventfd(0, EFD_CLOEXEC));
+  if (bell_.valid() && io_uring_register_eventfd(&ring_, bell_.get()) != 0) bell_.reset();
+  if (bell_.valid()) io_uring_cq_eventfd_toggle(&ring_, false);
 }
 
 Ring::~Ring() {
@@ -111,7 +132,28 @@ void Ring::submit() noexcept {
 }
 
 void Ring::submit_and_wait() noexcept {
-  io_uring_submit_and_wait(&ring_, 1);
+  if (bell_.valid()) return await_bell();
+  if (!no_iowait_) {
+    io_uring_submit_and_wait(&ring_, 1);
+    return;
+  }
+  if (!all_submitted()) submit();
+  ::syscall(SYS_io_uring_enter, ring_.ring_fd, 0, 1, IORING_ENTER_GETEVENTS | enter_no_iowait,
+            nullptr, 0);
+}
+
+/// The submission after the bell is audible takes all work that came before: the kernel adds work
+/// first and looks then whether the bell is silent. What comes later rings.
+void Ring::await_bell() noexcept {
+  io_uring_cq_eventfd_toggle(&ring_, true);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  submit();
+  if (io_uring_cq_ready(&ring_) == 0) {
+    eventfd_t rings = 0;
+    ::eventfd_read(bell_.get(), &rings);
+    submit();
+  }
+  io_uring_cq_eventfd_toggle(&ring_, false);
 }
 
 void Ring::submit_and_wait(unsigned completions, std::chrono::microseconds limit) noexcept {

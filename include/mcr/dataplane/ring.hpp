@@ -29,11 +29,15 @@ static_assert(sizeof(Token) == sizeof(std::uint64_t));
 
 class Ring {
  public:
+  /// How the owner sleeps so that it counts as idle, not as waiting for a disk: the best way that
+  /// the kernel has, or the one of kernels before 6.15.
+  enum class Idle : std::uint8_t { automatic, bell };
+
   /// Sets the ring up, disabled; smaller than asked for where locked memory is short. Throws
   /// Failure (unavailable) where io_uring is missing or forbidden, Failure (os) where there is not
   /// enough locked memory for even a small ring, OsError else. `completions`: as many as can be
   /// outstanding at once.
-  Ring(unsigned submissions, unsigned completions);
+  Ring(unsigned submissions, unsigned completions, Idle idle = Idle::automatic);
   ~Ring();
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
@@ -51,10 +55,11 @@ class Ring {
 
   /// Hands all requests to the kernel and takes its completions, without waiting.
   void submit() noexcept;
-  /// The same, and sleeps until there is at least one completion.
+  /// The same, and sleeps until there is at least one completion, or for no reason.
   void submit_and_wait() noexcept;
 
-  /// The same, until there are so many completions, for at most that long.
+  /// The same, until there are so many completions, for at most that long. Before Linux 6.15 this
+  /// time counts as waiting for a disk.
   void submit_and_wait(unsigned completions, std::chrono::microseconds limit) noexcept;
 
   /// Calls handle(completion) for each completion that is there; true if there was any.
@@ -74,7 +79,12 @@ class Ring {
   [[nodiscard]] io_uring& raw() noexcept { return ring_; }
 
  private:
+  void hang_bell() noexcept;
+  void await_bell() noexcept;
+
   io_uring ring_{};
+  bool no_iowait_ = false;  ///< IORING_ENTER_NO_IOWAIT is there
+  UniqueFd bell_;           ///< an eventfd that the kernel writes to; none where it is not needed
 };
 
 }  // namespace mcr

@@ -1,0 +1,69 @@
+#include "mcr/dataplane/ring.hpp"
+
+#include <sys/eventfd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "catch.hpp"
+#include "mcr/base/error.hpp"
+
+using namespace mcr;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Null where io_uring is forbidden.
+std::unique_ptr<Ring> make_ring(Ring::Idle idle) {
+  try {
+    return std::make_unique<Ring>(64, 128, idle);
+  } catch (const Failure& failure) {
+    WARN(failure.what());
+    return nullptr;
+  }
+}
+
+void await_read(Ring& ring, Fd from, std::uint64_t& into) {
+  auto* request = ring.request();
+  if (request == nullptr) std::abort();  // REQUIRE is for the main thread alone
+  io_uring_prep_read(request, from.get(), &into, sizeof into, 0);
+  request->user_data = Token{.op = Op::wake}.bits();
+}
+
+}  // namespace
+
+TEST_CASE("a ring that sleeps wakes for every completion", "[ring]") {
+  const auto idle = GENERATE(Ring::Idle::automatic, Ring::Idle::bell);
+  constexpr std::uint64_t turns = 20'000;  // or as many as a busy machine has in a second
+  const UniqueFd ping(::eventfd(0, EFD_CLOEXEC));
+  const UniqueFd pong(::eventfd(0, EFD_CLOEXEC));
+  std::uint64_t woken = 0;
+  std::atomic<bool> done{false};
+  std::thread owner([&] {
+    const auto ring = make_ring(idle);
+    if (ring) ring->enable();
+    while (ring && !done) {
+      std::uint64_t count = 0;
+      await_read(*ring, ping, count);
+      while (!ring->reap([](const io_uring_cqe&) {}))
+        ring->submit_and_wait();
+      ++woken;
+      ::eventfd_write(pong.get(), 1);
+    }
+    ::eventfd_write(pong.get(), turns);
+  });
+  const auto deadline = std::chrono::steady_clock::now() + 1s;
+  std::uint64_t turn = 0;
+  for (; turn != turns && std::chrono::steady_clock::now() < deadline; ++turn) {
+    eventfd_t answers = 0;
+    ::eventfd_write(ping.get(), 1);
+    ::eventfd_read(pong.get(), &answers);  // for ever, if it does not wake
+  }
+  done = true;
+  ::eventfd_write(ping.get(), 1);
+  owner.join();
+  CHECK((woken == 0 || woken >= turn));  // 0: io_uring is forbidden here
+}
