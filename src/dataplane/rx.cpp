@@ -53,10 +53,17 @@ bool attach_if_room(SocketOptions socket, std::span<const sock_filter> program,
   return false;
 }
 
-/// Tags and the host's own frames are to be seen by ETH_P_ALL alone. What is more is filtered.
-std::uint16_t protocol_of(const InputKind& kind) {
-  if (kind.vlan != 0 || kind.local) return ETH_P_ALL;
-  return kind.family == Family::ipv6 ? ETH_P_IPV6 : ETH_P_IP;
+/// Only ETH_P_ALL sockets see VLAN tags, frames that this host sends, and what arrives at a port of
+/// a bridge. They see everything else too; the filter drops it.
+std::uint16_t protocol_of(const RxKey& key) {
+  if (key.kind.vlan != 0 || key.kind.local || key.all_protocols) return ETH_P_ALL;
+  return key.kind.family == Family::ipv6 ? ETH_P_IPV6 : ETH_P_IP;
+}
+
+/// A tap that ignores the host's own frames does not make the kernel copy zero-copy sends; a fanout
+/// group says the same of its own.
+bool ignores_outgoing(const RxKey& key) {
+  return protocol_of(key) == ETH_P_ALL && !key.kind.local;
 }
 
 RxSocket open_one(const std::string& interface, const RxKey& key,
@@ -68,11 +75,11 @@ RxSocket open_one(const std::string& interface, const RxKey& key,
   attach(socket, drop_all_filter(), interface);
   socket.set(SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", where);
   if (ring_bytes) ring.emplace(socket, *ring_bytes, interface);
-  if (key.kind.vlan != 0)
+  if (ignores_outgoing(key))
     socket.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", where);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(protocol_of(key.kind));
+  address.sll_protocol = htons(protocol_of(key));
   address.sll_ifindex = static_cast<int>(key.interface_index);
   if (!socket.bind(address)) throw_errno("bind packet socket", "to " + interface);
   return {std::move(socket).take(), std::move(ring)};
@@ -99,14 +106,12 @@ bool reassembles(const InputKind& kind) {
   return kind == InputKind{.family = Family::ipv4};
 }
 
-/// A tap that ignores the host's own frames does not make the kernel copy zero-copy sends; this is
-/// the group's to say, too.
-void join_fanout(std::span<const RxSocket> sockets, Fanout fanout, const InputKind& kind,
+void join_fanout(std::span<const RxSocket> sockets, Fanout fanout, const RxKey& key,
                  const std::string& interface) {
   // One member gets all, without a hash.
   const unsigned mode = (sockets.size() == 1 ? PACKET_FANOUT_CPU : fanout_mode(fanout)) |
-                        (reassembles(kind) ? fanout_flag_defrag : 0) |
-                        (kind.vlan != 0 ? fanout_flag_ignore_outgoing : 0);
+                        (reassembles(key.kind) ? fanout_flag_defrag : 0) |
+                        (ignores_outgoing(key) ? fanout_flag_ignore_outgoing : 0);
   const SocketOptions first(sockets.front().socket);
   first.set(SOL_PACKET, PACKET_FANOUT, (mode | fanout_flag_uniqueid) << 16U, "make a fanout group",
             "on " + interface);
@@ -126,7 +131,7 @@ std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey&
   std::vector<RxSocket> sockets;
   for (std::size_t i = 0; i < workers; ++i)
     sockets.push_back(open_one(interface, key, ring_bytes));
-  if (workers > 1 || reassembles(key.kind)) join_fanout(sockets, fanout, key.kind, interface);
+  if (workers > 1 || reassembles(key.kind)) join_fanout(sockets, fanout, key, interface);
   return sockets;
 }
 

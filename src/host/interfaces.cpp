@@ -62,16 +62,6 @@ const Interface* Interfaces::find(unsigned index) const noexcept {
   return found == interfaces_.end() || found->index != index ? nullptr : &*found;
 }
 
-Interfaces Interfaces::with(const std::string& name, const Interfaces& others) const {
-  auto mixed = interfaces_;
-  const auto* other = others.find(name);
-  std::erase_if(mixed, [&](const Interface& interface) {
-    return interface.name == name || (other != nullptr && interface.index == other->index);
-  });
-  if (other != nullptr) mixed.push_back(*other);
-  return Interfaces(std::move(mixed));
-}
-
 bool Interfaces::has(const IpAddress& address) const noexcept {
   return std::ranges::any_of(interfaces_, [&](const Interface& interface) {
     return std::ranges::find(interface.addresses, address) != interface.addresses.end();

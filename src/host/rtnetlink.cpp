@@ -82,6 +82,15 @@ bool shapes(std::string_view kind) {
   return !harmless.contains(kind);
 }
 
+/// A VRF changes only who routes what arrives. Frames of batman-adv have a protocol of their own.
+MasterKind master_kind_of(const nlattr* link_info, unsigned flags, bool has_master) {
+  Attributes<IFLA_INFO_SLAVE_KIND + 1> nested{};
+  if (link_info != nullptr) mnl_attr_parse_nested(link_info, store<nested.size()>, &nested);
+  const auto kind = text_of(nested[IFLA_INFO_SLAVE_KIND]);
+  if ((flags & IFF_SLAVE) != 0 || kind == "bond" || kind == "team") return MasterKind::bond;
+  return has_master && kind != "vrf" && kind != "batadv" ? MasterKind::bridge : MasterKind::none;
+}
+
 std::uint64_t queue_drops(const nlattr* stats) {
   if (stats == nullptr) return 0;
   Attributes<TCA_STATS_QUEUE + 1> nested{};
@@ -92,7 +101,7 @@ std::uint64_t queue_drops(const nlattr* stats) {
 }  // namespace
 
 std::optional<Interface> parse_link(Message message) {
-  const Parsed<ifinfomsg, IFLA_MTU + 1> link(message, RTM_NEWLINK);
+  const Parsed<ifinfomsg, IFLA_LINKINFO + 1> link(message, RTM_NEWLINK);
   if (!link.valid() || text_of(link.attributes[IFLA_IFNAME]).empty()) return std::nullopt;
   const auto flags = link.info->ifi_flags;
   Interface result;
@@ -105,7 +114,8 @@ std::optional<Interface> parse_link(Message message) {
       address != nullptr && mnl_attr_get_payload_len(address) == 6)
     result.link_address = value_of<std::array<std::uint8_t, 6>>(address);
   result.point_to_point = (flags & IFF_POINTOPOINT) != 0;
-  result.enslaved = (flags & IFF_SLAVE) != 0;
+  result.master = value_of<std::uint32_t>(link.attributes[IFLA_MASTER]);
+  result.master_kind = master_kind_of(link.attributes[IFLA_LINKINFO], flags, result.master != 0);
   return result;
 }
 

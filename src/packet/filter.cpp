@@ -12,11 +12,12 @@
 // Behind an extension header the program does not look for the port, because there may be many of
 // them.
 //
-// Kinds. A socket for untagged frames is bound to their protocol. On a trunk's parent such a socket
-// also gets frames of VLANs, without their tag. They have pkttype OTHERHOST or, if the VLAN has an
-// interface of its own, that interface's index. Sockets of the other kinds are bound to ETH_P_ALL.
-// They get the tag beside the frame, and also the frames that the host itself sends (pkttype
-// OUTGOING).
+// Kinds. A socket for untagged frames is bound to their protocol, unless the interface is a port.
+// On a trunk's parent such a socket also gets frames of VLANs, without their tag. They have pkttype
+// OTHERHOST or, if the VLAN has an interface of its own, that interface's index. Sockets of the
+// other kinds are bound to ETH_P_ALL. They get the tag beside the frame, and also the frames that
+// the host itself sends (pkttype OUTGOING). On a port of a bridge they get what is for the bridge's
+// address as OTHERHOST.
 //
 // Size. Neighbouring addresses with equal sets of ports are one range, and equal sets share their
 // code: 1,000 consecutive groups on one port are one range and one port check. n ranges take 2n
@@ -436,6 +437,10 @@ class Compiler {
       demand(SKF_AD_PROTOCOL, layout_.ethertype);
       refuse(SKF_AD_PKTTYPE, PACKET_OUTGOING);
       refuse(SKF_AD_PKTTYPE, PACKET_OTHERHOST);
+    } else if (key_.all_protocols) {
+      demand(SKF_AD_VLAN_TAG, 0, vlan_bits);  // none, or one that has only a priority
+      demand(SKF_AD_PROTOCOL, layout_.ethertype);
+      refuse(SKF_AD_PKTTYPE, PACKET_OUTGOING);
     } else {
       demand(SKF_AD_IFINDEX, key_.interface_index);
       refuse(SKF_AD_PKTTYPE, PACKET_OTHERHOST);

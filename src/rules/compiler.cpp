@@ -140,8 +140,7 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   TableOutput result;
   if (!usable) return result;
   const auto& interface = *interfaces_.find(output.interface);
-  auto key = kind_of(output);
-  key.interface_index = interface.index;
+  auto key = tx_key(output, interface);
   if (!key.raw && key.source_port == 0) key.source_port = source_port_;
   result.tx_slot = tx_slot_of(interface, key);
   result.unfragmented = unfragmented_payload(interface, key.family);
@@ -153,7 +152,7 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
 }
 
 TableRx& TableCompiler::rx(const Input& input, const Interface& interface) {
-  const auto key = RxKey{interface.index, interface.incarnation, kind_of(input)};
+  const auto key = rx_key(input, interface);
   const auto [known, added] = rx_at_.try_emplace(key, table_.rx_.size());
   if (added) {
     TableRx rx;

@@ -18,13 +18,18 @@ std::string why_unusable(const Interface* interface, const std::string& name) {
   return {};
 }
 
+std::string why_aggregated(const Interface& interface, const Interfaces& interfaces) {
+  const auto* master = interfaces.find(interface.master);
+  return fmt::format("interface {0} is part of {1}: name {2} instead of {0}", interface.name,
+                     master == nullptr ? "a bond" : master->name,
+                     master == nullptr ? "the bond" : master->name);
+}
+
 std::string why_unusable(const Input& input, const Interfaces& interfaces) {
   const auto* interface = interfaces.find(input.interface);
   auto reason = why_unusable(interface, input.interface);
   if (!reason.empty()) return reason;
-  if (interface->enslaved)
-    return fmt::format("interface {0} is part of a bond: name the bond instead of {0}",
-                       input.interface);
+  if (interface->master_kind == MasterKind::bond) return why_aggregated(*interface, interfaces);
   if (!interface->link_header())
     return fmt::format("interface {} is of a type that cannot be an input (ARPHRD {})",
                        input.interface, interface->type);
@@ -54,6 +59,12 @@ std::string why_unusable(const Output& output, const Interfaces& interfaces) {
   return why_no_source(*interfaces.find(output.interface), output.destination);
 }
 
+template <typename Key>
+Reason refusal_of(const std::map<Key, Reason>& refused, const Key& key) {
+  const auto found = refused.find(key);
+  return found == refused.end() ? Reason() : found->second;
+}
+
 bool all_refused(const std::vector<Reason>& reasons) {
   return std::ranges::none_of(reasons, &Reason::empty);
 }
@@ -74,7 +85,7 @@ std::string_view to_string(RuleState state) noexcept {
 }
 
 RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
-                       const JoinRefusal& join_refusal) {
+                       const JoinRefusal& join_refusal, const SocketRefusals& refused) {
   RuleStatus status;
   if (!rule.enabled) {
     status.state = RuleState::disabled;
@@ -85,14 +96,20 @@ RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
   Reason join_refused;
   for (const auto& input : rule.inputs) {
     Reason reason = why_unusable(input, interfaces);
+    if (reason.empty())
+      reason = refusal_of(refused.rx, rx_key(input, *interfaces.find(input.interface)));
     if (reason.empty()) {
       reason = join_refusal(input);
       if (join_refused.empty()) join_refused = reason;
     }
     status.input_reasons.push_back(std::move(reason));
   }
-  for (const auto& output : rule.outputs)
-    status.output_reasons.push_back(why_unusable(output, interfaces));
+  for (const auto& output : rule.outputs) {
+    Reason reason = why_unusable(output, interfaces);
+    if (reason.empty())
+      reason = refusal_of(refused.tx, tx_key(output, *interfaces.find(output.interface)));
+    status.output_reasons.push_back(std::move(reason));
+  }
 
   if (all_refused(status.input_reasons)) {
     status.state = join_refused.empty() ? RuleState::waiting : RuleState::failed;
@@ -104,6 +121,19 @@ RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
     status.reason = refusal.after("in part: ");
   }
   return status;
+}
+
+RxKey rx_key(const Input& input, const Interface& interface) noexcept {
+  RxKey key{interface.index, interface.incarnation, kind_of(input)};
+  key.all_protocols =
+      interface.master_kind == MasterKind::bridge && key.kind.vlan == 0 && !key.kind.local;
+  return key;
+}
+
+TxKey tx_key(const Output& output, const Interface& interface) noexcept {
+  auto key = kind_of(output);
+  key.interface_index = interface.index;
+  return key;
 }
 
 const IpAddress* source_address(const Output& output, const Interfaces& interfaces) {

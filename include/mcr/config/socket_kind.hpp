@@ -26,6 +26,9 @@ struct RxKey {
   unsigned interface_index = 0;
   std::uint32_t incarnation = 0;
   InputKind kind;
+  /// Bound to all protocols, though the kind needs one only: the interface is a port of a bridge,
+  /// which takes the frames before sockets of one protocol.
+  bool all_protocols = false;
 
   auto operator<=>(const RxKey&) const = default;
 };

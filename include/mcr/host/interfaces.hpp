@@ -14,6 +14,13 @@
 
 namespace mcr {
 
+/// What a master does with the frames that arrive at one of its ports.
+enum class MasterKind : std::uint8_t {
+  none,    ///< nothing (VRF), or there is no master
+  bridge,  ///< takes them before sockets that are bound to one protocol: bridge, Open vSwitch
+  bond,    ///< the same, and makes one link of several: bond, team
+};
+
 struct Interface {
   std::string name;
   unsigned index = 0;  ///< of the kernel, 1 and up; a recreated interface mostly gets a new one
@@ -26,7 +33,8 @@ struct Interface {
   /// Its own address where that has 6 bytes, as on Ethernet.
   std::optional<std::array<std::uint8_t, 6>> link_address{};
   bool point_to_point = false;
-  bool enslaved = false;  ///< to a bond or team, which takes over what arrives
+  unsigned master = 0;  ///< index of the interface that it is a port of; 0: none
+  MasterKind master_kind = MasterKind::none;
   /// A queueing discipline of its egress is none of noqueue, pfifo_fast, fq_codel, fq, mq, pfifo,
   /// noop: it may delay on purpose, or drop part of a segmented message without the sender's
   /// knowledge.
@@ -62,9 +70,6 @@ class Interfaces {
 
   /// True if some interface has this address.
   [[nodiscard]] bool has(const IpAddress& address) const noexcept;
-
-  /// A copy in which the interface of that name is as in `others`, or missing as it is there.
-  [[nodiscard]] Interfaces with(const std::string& name, const Interfaces& others) const;
 
   /// Sorted by index.
   [[nodiscard]] const std::vector<Interface>& all() const noexcept { return interfaces_; }

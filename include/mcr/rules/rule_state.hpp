@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "mcr/base/address.hpp"
+#include "mcr/config/socket_kind.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/rules/reason.hpp"
 
@@ -33,8 +35,23 @@ struct RuleStatus {
 /// Why the kernel refused what an input must join; empty when it did not.
 using JoinRefusal = std::function<Reason(const Input&)>;
 
+/// Sockets that the kernel refused, and why. Inputs and outputs that need them wait.
+struct SocketRefusals {
+  std::map<RxKey, Reason> rx;
+  std::map<TxKey, Reason> tx;  ///< as tx_key() has it
+
+  [[nodiscard]] bool empty() const noexcept { return rx.empty() && tx.empty(); }
+  friend bool operator==(const SocketRefusals&, const SocketRefusals&) = default;
+};
+
+/// The sockets that an input and an output need on their interface. A source port of 0 is the
+/// relay's own, unless the socket is raw.
+[[nodiscard]] RxKey rx_key(const Input& input, const Interface& interface) noexcept;
+[[nodiscard]] TxKey tx_key(const Output& output, const Interface& interface) noexcept;
+
 [[nodiscard]] RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
-                                     const JoinRefusal& join_refusal);
+                                     const JoinRefusal& join_refusal,
+                                     const SocketRefusals& refused = {});
 
 /// The address that an output sends from, null if it has none. Not for an output that preserves
 /// its senders' addresses. `output.interface` exists. Valid as long as both arguments.

@@ -28,16 +28,6 @@ TEST_CASE("interfaces are found by name and by index") {
   CHECK(Interfaces().find("lo") == nullptr);
 }
 
-TEST_CASE("one interface as it is among others") {
-  auto up = link("b", 2);
-  up.up = true;
-  const Interfaces now({link("a", 1), up});
-  CHECK(now.with("b", Interfaces({link("b", 2)})) == Interfaces({link("a", 1), link("b", 2)}));
-  CHECK(now.with("b", Interfaces({link("b", 5)})) == Interfaces({link("a", 1), link("b", 5)}));
-  CHECK(now.with("b", Interfaces()) == Interfaces({link("a", 1)}));
-  CHECK(now.with("c", Interfaces({link("c", 2)})) == Interfaces({link("a", 1), link("c", 2)}));
-}
-
 TEST_CASE("interfaces are equal whatever their order, and differ by each detail") {
   const Interfaces interfaces({link("a", 1), link("b", 2)});
   CHECK(interfaces == Interfaces({link("b", 2), link("a", 1)}));
@@ -54,8 +44,11 @@ TEST_CASE("interfaces are equal whatever their order, and differ by each detail"
   SECTION("point to point") {
     other.point_to_point = true;
   }
-  SECTION("enslaved") {
-    other.enslaved = true;
+  SECTION("master") {
+    other.master = 3;
+  }
+  SECTION("master kind") {
+    other.master_kind = MasterKind::bridge;
   }
   SECTION("address") {
     other.addresses.push_back(IpAddress::v4(0x0A000001));

@@ -124,7 +124,7 @@ TEST_CASE("a link") {
   CHECK(link->mtu == 1500);
   CHECK(link->type == ARPHRD_ETHER);
   CHECK(link->up);
-  CHECK(link->enslaved);
+  CHECK(link->master_kind == MasterKind::bond);
   CHECK_FALSE(link->point_to_point);
   const auto stats = parse_link_stats(link_message().bytes());
   REQUIRE(stats);
@@ -133,6 +133,35 @@ TEST_CASE("a link") {
   CHECK(stats->rx_missed == 1);
   CHECK(stats->rx_dropped == 2);
   CHECK(stats->tx_dropped == 3);
+}
+
+TEST_CASE("what a master does with a port's frames is told by its kind") {
+  struct Row {
+    std::string kind;
+    MasterKind master_kind;
+  };
+  for (const auto& [kind, master_kind] :
+       {Row{"bridge", MasterKind::bridge}, Row{"bond", MasterKind::bond},
+        Row{"team", MasterKind::bond}, Row{"vrf", MasterKind::none},
+        Row{"batadv", MasterKind::none}, Row{"", MasterKind::bridge}}) {
+    CAPTURE(kind);
+    std::array<char, 8> text{};
+    std::ranges::copy(kind, text.begin());
+    const auto link = parse_link(Builder(RTM_NEWLINK)
+                                     .info(link_info(7, IFF_UP))
+                                     .text(IFLA_IFNAME, "eth0")
+                                     .attribute(IFLA_MASTER, std::uint32_t{9})
+                                     .nested(IFLA_LINKINFO, IFLA_INFO_SLAVE_KIND, text)
+                                     .bytes());
+    REQUIRE(link);
+    CHECK(link->master == 9);
+    CHECK(link->master_kind == master_kind);
+  }
+  const auto alone =
+      parse_link(Builder(RTM_NEWLINK).info(link_info(7, IFF_UP)).text(IFLA_IFNAME, "eth0").bytes());
+  REQUIRE(alone);
+  CHECK(alone->master == 0);
+  CHECK(alone->master_kind == MasterKind::none);
 }
 
 TEST_CASE("a link is up with carrier only") {

@@ -490,6 +490,20 @@ TEST_CASE("filter: each kind of socket passes its own frames") {
                        changed(as_untagged(), [](Frame& f) { f.packet_type = PACKET_OTHERHOST; })));
     CHECK_FALSE(passes(program, changed(as_untagged(), [](Frame& f) { ++f.interface_index; })));
   }
+  SECTION("untagged, on a port of a bridge") {
+    auto key = untagged;
+    key.all_protocols = true;
+    const auto program = compile_filter(destinations, key, 14, limit);
+    require_sound(program);
+    CHECK(passes(program, as_untagged()));
+    CHECK(passes(program, changed(as_untagged(), [](Frame& f) {
+                   f.packet_type = PACKET_OTHERHOST;  // for the bridge's own address
+                 })));
+    CHECK(passes(program, as_tagged(0)));
+    CHECK_FALSE(passes(program, as_tagged(100)));
+    CHECK_FALSE(passes(program, as_outgoing()));
+    CHECK_FALSE(passes(program, changed(as_untagged(), [](Frame& f) { f.ethertype = ETH_P_ARP; })));
+  }
   SECTION("of a VLAN") {
     const auto program = program_of({.vlan = 100});
     CHECK(passes(program, as_tagged(100)));

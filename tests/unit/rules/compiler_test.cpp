@@ -59,6 +59,20 @@ TEST_CASE("each kind of input has an rx slot of its own") {
   CHECK(rules.size() == 3);
 }
 
+TEST_CASE("an untagged input on a port of a bridge has a socket for all protocols") {
+  Config config;
+  config.rules = {rule("plain", ip("239.1.1.1"), 5000), rule("vlan", ip("239.1.1.1"), 5000),
+                  rule("local", ip("239.1.1.1"), 5000)};
+  config.rules[1].inputs[0].vlan = 100;
+  config.rules[2].inputs[0].local = true;
+  auto port = up("in", 2);
+  port.master_kind = MasterKind::bridge;
+  const auto result = compiled(config, Interfaces({port, up("out", 3, {source})}));
+  REQUIRE(result.table.rx().size() == 3);
+  for (const auto& rx : result.table.rx())
+    CHECK(rx.key.all_protocols == (rx.key.kind == InputKind{}));
+}
+
 TEST_CASE("an output carries what the kernel needs") {
   Config config;
   config.rules = {rule("a", ip("239.1.1.1"), 5000)};

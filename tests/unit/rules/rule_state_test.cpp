@@ -60,9 +60,16 @@ TEST_CASE("an input waits for a link that it can read") {
   CHECK(rule_status(one, Interfaces({odd, up("out", 3, {source})}), never_refused).reason ==
         "interface in is of a type that cannot be an input (ARPHRD 803)");
   auto slave = up("in", 2);
-  slave.enslaved = true;
+  slave.master_kind = MasterKind::bond;
   CHECK(rule_status(one, Interfaces({slave, up("out", 3, {source})}), never_refused).reason ==
         "interface in is part of a bond: name the bond instead of in");
+  slave.master = 4;
+  CHECK(rule_status(one, Interfaces({slave, up("out", 3, {source}), up("bond0", 4)}), never_refused)
+            .reason == "interface in is part of bond0: name bond0 instead of in");
+  auto port = up("in", 2);
+  port.master_kind = MasterKind::bridge;
+  CHECK(rule_status(one, Interfaces({port, up("out", 3, {source})}), never_refused).state ==
+        RuleState::active);
 }
 
 TEST_CASE("an output waits for a source address that it cannot have") {
