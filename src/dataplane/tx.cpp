@@ -152,6 +152,7 @@ Tx::Added Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t
     run.pages = pages_of(data, run.bytes);
     if (const auto lack = add_run(output, path, *send_header, run, gather, packet, data, buffer)) {
       added.lack = *lack;
+      added.blocked = over_quota(path.tx_slot);
       break;
     }
     data += run.bytes;
@@ -167,10 +168,7 @@ std::optional<OutputDrop> Tx::add_run(const TableOutput& output, const TxPath& p
                                       const Packet& packet, const std::byte* data,
                                       std::uint16_t buffer) noexcept {
   auto& state = outputs_[output.slot];
-  if (over_quota(path.tx_slot)) {
-    count_drop(output.slot, OutputDrop::send_queue_full, run.datagrams);
-    return {};
-  }
+  if (over_quota(path.tx_slot)) return OutputDrop::send_queue_full;
   if (gather && state.open_plus_one != 0) {
     auto& open = pool_[state.open_plus_one - 1];
     const auto page_limit = Buffers::may_pin(buffer)

@@ -37,6 +37,8 @@ static_assert(completions >= 2 * Tx::messages + 2 * Buffers::most);
 constexpr std::chrono::milliseconds wind_down_limit{500};
 /// Frames that are worth forwarding without waiting for more.
 constexpr std::uint32_t full_batch = 64;
+/// Of the CPU that a round gives away, as long as each helps a full socket.
+constexpr std::uint32_t most_turns = 8;
 
 std::uint64_t monotonic_ns() noexcept {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -53,11 +55,15 @@ bool pin(unsigned cpu) {
 
 }  // namespace
 
+std::unique_ptr<Ring> Worker::make_ring() {
+  return std::make_unique<Ring>(submissions, completions);
+}
+
 Worker::Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
-               std::optional<unsigned> cpu, Tx::Mode mode)
+               std::optional<unsigned> cpu, Tx::Mode mode, std::unique_ptr<Ring> ring)
     : id_(id),
       cpu_(cpu),
-      ring_(submissions, completions),
+      own_ring_(std::move(ring)),
       buffers_(ring_),
       rx_(ring_, buffers_, sockets_, *counters_),
       tx_(ring_, buffers_, sockets_, *counters_, mode),
@@ -120,6 +126,7 @@ void Worker::loop() noexcept {
     if (woken_ || table.generation() != table_in_use_) use_table(table);
     if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
     now_ns_ = monotonic_ns();
+    turns_ = most_turns;
     forward_batch(table);
     rx_.rearm();
     if (rx_.empty()) rx_.release_idle_sockets();
@@ -276,18 +283,31 @@ void Worker::send_bulk() noexcept {
   reap();
 }
 
-/// Messages have run short: sends those that wait until the rest of the packet is taken too, or
-/// nothing more can be sent for now.
+/// Messages have run short, or the socket is full: goes on until the rest of the packet is taken
+/// too, or nothing more can be sent for now.
 void Worker::send_rest(const TableOutput& output, Packet packet, std::uint16_t buffer,
                        Tx::Added added) noexcept {
   while (added.datagrams != packet.datagrams) {
     packet.datagrams -= added.datagrams;
     packet.payload = packet.payload.subspan(std::size_t{added.datagrams} * packet.segment);
-    if (!tx_.flush()) return tx_.drop(output, added.lack, packet.datagrams);
+    const bool was_blocked = added.blocked;
+    if (!(was_blocked ? give_way() : tx_.flush()))
+      return tx_.drop(output, added.lack, packet.datagrams);
     ring_.submit();
     reap();
     added = tx_.add(output, packet, buffer);
+    if (was_blocked && added.blocked) turns_ = 0;  // the egress itself is slow
   }
+}
+
+/// A socket may be full only because the kernel's thread that empties it (ksoftirqd) waits for this
+/// CPU. So a turn of the CPU is given away before anything is dropped; the frames that come
+/// meanwhile wait in their socket.
+bool Worker::give_way() noexcept {
+  if (turns_ == 0) return false;
+  --turns_;
+  ::sched_yield();
+  return true;
 }
 
 void Worker::await_wake() noexcept {

@@ -47,12 +47,14 @@ class Tx {
   /// Messages of the table before stay as they are.
   void use_table(const RuleTable& table) noexcept;
 
-  /// The part that add() took: the packet's first `datagrams`. If it is not all, messages ran
-  /// short: flush(), submit, reap and add the rest. If flush() has nothing to hand over, drop() the
-  /// rest for `lack`.
+  /// The part that add() took: the packet's first `datagrams`. If it is not all, the rest is for
+  /// the caller to add again, or to drop() for `lack`.
   struct Added {
     std::uint32_t datagrams;
     OutputDrop lack = OutputDrop::send_queue_full;
+    /// The socket is full, and holds all that it may of what the others need. Else messages ran
+    /// short: flush(), submit and reap give some back, if flush() has something to hand over.
+    bool blocked = false;
   };
 
   /// Takes a copy of the packet's datagrams for this output: gathers them into messages, or counts

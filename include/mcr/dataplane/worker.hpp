@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <future>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -25,11 +26,15 @@ namespace mcr {
 
 class Worker {
  public:
+  /// A ring as a worker needs it. Throws as Ring does. Locked memory is short on some hosts, and a
+  /// worker registers large buffers: make the rings of all workers before the first worker.
+  [[nodiscard]] static std::unique_ptr<Ring> make_ring();
+
   /// Allocates everything; starts nothing. `cpu`: where to pin the thread, if anywhere.
   /// Throws Failure (unavailable) without io_uring, OsError.
   /// `limiters`: by output slot, shared by all workers; outlives them.
   Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
-         std::optional<unsigned> cpu, Tx::Mode mode);
+         std::optional<unsigned> cpu, Tx::Mode mode, std::unique_ptr<Ring> ring = make_ring());
   /// Stops, if that has not been done.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -81,6 +86,7 @@ class Worker {
   void send_bulk() noexcept;
   void send_rest(const TableOutput& output, Packet packet, std::uint16_t buffer,
                  Tx::Added added) noexcept;
+  [[nodiscard]] bool give_way() noexcept;
   void await_wake() noexcept;
   void wind_down() noexcept;
 
@@ -88,13 +94,15 @@ class Worker {
   std::optional<unsigned> cpu_;
   Mapping<CounterBlock> counters_{1};
   WorkerSockets sockets_;
-  Ring ring_;
+  const std::unique_ptr<Ring> own_ring_;
+  Ring& ring_ = *own_ring_;
   Buffers buffers_;
   Rx rx_;
   Tx tx_;
   RcuPointer<RuleTable>::Reader rules_;
   Mapping<RateLimiter>& limiters_;
   std::uint64_t table_in_use_ = ~std::uint64_t{0};  ///< generation
+  std::uint32_t turns_ = 0;                         ///< that this round may still give away
   std::uint64_t now_ns_ = 0;                        ///< CLOCK_MONOTONIC at the start of this batch
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;

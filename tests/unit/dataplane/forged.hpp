@@ -162,8 +162,8 @@ struct Sender {
     packet.datagrams = datagrams;
     buffers.received(buffer);
     // A worker does this when it has no way to hand anything over.
-    const auto [taken, lack] = tx.add(output, packet, buffer);
-    if (taken != datagrams) tx.drop(output, lack, datagrams - taken);
+    const auto added = tx.add(output, packet, buffer);
+    if (added.datagrams != datagrams) tx.drop(output, added.lack, datagrams - added.datagrams);
     buffers.release(buffer);
   }
 
