@@ -14,9 +14,7 @@
 // so and the caller asks again in its next round.
 #include "mcr/dataplane/ring.hpp"
 
-#include <fmt/format.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +23,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/host/locked_memory.hpp"
 
 namespace mcr {
 
@@ -45,18 +44,6 @@ std::string why_unavailable(int error) {
   return "io_uring is forbidden here: the sysctl kernel.io_uring_disabled, or a seccomp filter; "
          "the default profiles of container engines block it, "
          "/usr/share/mcr/container/seccomp.json allows it (docker run --security-opt seccomp=FILE)";
-}
-
-/// "" where no limit is to blame. The kernel charges a ring to the user, whatever process of his it
-/// is in.
-std::string why_no_locked_memory() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return {};
-  return fmt::format(
-      "; all processes of one user together may lock RLIMIT_MEMLOCK = {} KiB, and other relays "
-      "or programs with io_uring hold the rest. Raise it (LimitMEMLOCK=infinity in the service, "
-      "ulimit -l unlimited in a shell) or give mcr run CAP_IPC_LOCK",
-      limit.rlim_cur / 1024);
 }
 
 /// 0, or why not.
@@ -83,7 +70,7 @@ Ring::Ring(unsigned submissions, unsigned completions, Idle idle) {
                    submissions, completions);
   }
   if (error == ENOMEM)
-    throw Failure(ExitCode::os, "set up io_uring: " + errno_text(error) + why_no_locked_memory());
+    throw Failure(ExitCode::os, "set up io_uring: " + errno_text(error) + about_locked_memory());
   if (error == ENOSYS || error == EPERM)
     throw Failure(ExitCode::unavailable, "set up io_uring: " + why_unavailable(error));
   if (error == EINVAL)

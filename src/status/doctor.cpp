@@ -13,6 +13,7 @@
 
 #include "mcr/base/printable.hpp"
 #include "mcr/config/config.hpp"
+#include "mcr/dataplane/buffers.hpp"
 #include "mcr/rules/remedies.hpp"
 #include "text_table.hpp"
 
@@ -152,7 +153,13 @@ void judge_fast_path(FastPathMode mode, const HostFacts& host, Findings& finding
 }
 
 void judge_limits(const HostFacts& host, std::size_t groups, Findings& findings) {
-  if (!host.ipc_lock && host.memlock && *host.memlock < enough_memlock)
+  if (host.registered_buffers && *host.registered_buffers < Buffers::most)
+    findings.push_back({Severity::warning, "locked memory",
+                        fmt::format("room for {} of a worker's {} registered receive buffers now: "
+                                    "more is copied",
+                                    *host.registered_buffers, Buffers::most),
+                        "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell"});
+  else if (!host.ipc_lock && host.memlock && *host.memlock < enough_memlock)
     findings.push_back({Severity::warning, "locked memory",
                         fmt::format("limited to {} KiB: fewer receive buffers, or more is copied",
                                     *host.memlock / 1024),

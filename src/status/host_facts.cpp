@@ -18,7 +18,8 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/dataplane/ring.hpp"
+#include "mcr/dataplane/buffers.hpp"
+#include "mcr/dataplane/worker.hpp"
 #include "mcr/dataplane/zerocopy_features.hpp"
 #include "mcr/fastpath/instance.hpp"
 #include "mcr/fastpath/kernel_program.hpp"
@@ -48,6 +49,7 @@ std::optional<std::uint64_t> read_sysctl(std::string key) {
   return read_number("/proc/sys/" + key);
 }
 
+/// Tries what a worker of mcr run needs.
 void inspect_kernel(HostFacts& host) {
   utsname name{};
   if (::uname(&name) == 0) {
@@ -55,8 +57,11 @@ void inspect_kernel(HostFacts& host) {
     std::sscanf(name.release, "%u.%u", &host.kernel_major, &host.kernel_minor);
   }
   try {
-    const Ring ring(1, 2);
+    const auto ring = Worker::make_ring();
     host.zero_copy_send = zerocopy_features().supported;
+    const Buffers buffers(*ring);
+    if (zerocopy_features().registered_pieces)
+      host.registered_buffers = buffers.registered() ? buffers.count() : 0;
   } catch (const Failure& failure) {
     host.io_uring = failure.exit_code() == ExitCode::os       ? IoUring::no_memory
                     : read_sysctl("kernel.io_uring_disabled") ? IoUring::forbidden

@@ -44,9 +44,11 @@ struct HostFacts {
   bool ipc_lock = true;
   std::string no_fast_path;              ///< why the kernel's way is not to be had; "": it is
   std::optional<std::uint64_t> memlock;  ///< bytes; nothing: unlimited
-  std::uint64_t descriptors = 0;         ///< hard limit
-  unsigned cpus = 1;                     ///< that we may use
-  std::uint64_t softnet_dropped = 0;     ///< frames, since the host started
+  /// Receive buffers that a worker can register; nothing: this kernel uses no registered ones.
+  std::optional<std::uint32_t> registered_buffers;
+  std::uint64_t descriptors = 0;                 ///< hard limit
+  unsigned cpus = 1;                             ///< that we may use
+  std::uint64_t softnet_dropped = 0;             ///< frames, since the host started
   std::map<std::string, std::uint64_t> sysctls;  ///< "net.core.rmem_max"; those that can be read
   Interfaces interfaces;
   std::map<std::string, InterfaceFacts> details;  ///< of those of the configuration that exist

@@ -117,6 +117,8 @@ TEST_CASE("doctor: what is wrong is found, weighed, and has its remedy") {
        "sudo mcr doctor"},
       {[](HostFacts& h) { h.ipc_lock = false, h.memlock = 8U << 20U; }, S::warning, "locked memory",
        "8192 KiB", "LimitMEMLOCK=infinity"},
+      {[](HostFacts& h) { h.registered_buffers = 64; }, S::warning, "locked memory",
+       "room for 64 of a worker's 512", "LimitMEMLOCK=infinity"},
       {[](HostFacts& h) { h.descriptors = 100; }, S::warning, "descriptors", "limited to 100",
        "LimitNOFILE="},
       {[](HostFacts& h) { h.softnet_dropped = 9; }, S::note, "softnet", "9 frames",
