@@ -15,7 +15,8 @@
 // entry in leaving that is wanted again is joined at once, since the kernel still holds it.
 // Memberships outlive the flap of a link. When an interface is gone, so are its memberships in the
 // kernel: closing the sockets is all there is to do. A refused join or leave is tried again after
-// 1 s, doubling to 30 s; a refusal never fails a reload.
+// 1 s, doubling to 30 s, and at once when something changes that may have been the cause (hurry());
+// a refusal never fails a reload.
 #include "mcr/control/memberships.hpp"
 
 #include <fmt/format.h>
@@ -110,6 +111,14 @@ MembershipEvents Memberships::retry(Clock::time_point now) {
     place = next;
   }
   return events;
+}
+
+void Memberships::hurry(Clock::time_point now) noexcept {
+  for (auto& [group, entry] : entries_) {
+    if (!is_retried(entry.membership.state, entry.membership.error)) continue;
+    entry.backoff = {};
+    entry.retry_at = now;
+  }
 }
 
 std::optional<Memberships::Clock::time_point> Memberships::next_retry() const {

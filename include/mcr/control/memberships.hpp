@@ -83,6 +83,10 @@ class Memberships {
   /// Tries again what failed and is due: after 1 s, doubling to 30 s.
   MembershipEvents retry(Clock::time_point now);
 
+  /// Makes what failed due at `now`, with the first pause again: something has changed that may
+  /// have been the cause.
+  void hurry(Clock::time_point now) noexcept;
+
   /// When retry() has something to do next, if ever.
   [[nodiscard]] std::optional<Clock::time_point> next_retry() const;
 

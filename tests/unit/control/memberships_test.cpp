@@ -303,6 +303,20 @@ TEST_CASE("igmp_max_memberships = 0: every join fails, nothing stays open, retri
   world.check_sums();
 }
 
+TEST_CASE("a failed join is tried at once when something changes, and pauses anew") {
+  World world;
+  world.kernel.groups_a_socket = 0;
+  world.join({g1});
+  for (const int pause : {1, 2, 4})
+    world.memberships.retry(world.now += std::chrono::seconds(pause));
+  const auto failed = world.memberships.statistics().joins_failed;
+  world.memberships.hurry(world.now);
+  CHECK(world.memberships.next_retry() == world.now);
+  world.memberships.retry(world.now);
+  CHECK(world.memberships.statistics().joins_failed == failed + 1);
+  CHECK(world.memberships.next_retry() == world.now + std::chrono::seconds(1));
+}
+
 TEST_CASE("a failed join that is no longer wanted is forgotten") {
   World world;
   world.kernel.groups_a_socket = 0;
