@@ -2,6 +2,10 @@
 // after the join. Leaving and joining again would make the kernel report anew, but cut the stream.
 // So the reports that would answer a general query are sent unasked (RFC 3376, section 5.2; RFC
 // 3810, section 6.2), and no membership is touched.
+//
+// An interface that has no address yet reports from nobody, as the kernel does there. Some switches
+// ignore that, and the kernel does not report again when the address comes (of IPv6 it does, after
+// duplicate detection): so we do.
 #include "mcr/control/igmp_refresh.hpp"
 
 #include <algorithm>
@@ -29,12 +33,26 @@ ReportVersion version_at(const Interface& interface, Family family) {
   return version == 1 || version == 2 ? ReportVersion::igmp2 : ReportVersion::igmp3;
 }
 
+/// MLD is sent from link-local addresses only (RFC 3810, 5.2.13).
+bool may_report_from(const IpAddress& address, Family family) {
+  return family == Family::ipv6 ? address.is_link_local_v6() : address.is_v4();
+}
+
+bool has_address(const Interface& interface, Family family) {
+  return std::ranges::any_of(interface.addresses, [family](const IpAddress& address) {
+    return may_report_from(address, family);
+  });
+}
+
 void report(const Interface& interface, Family family, std::span<const GroupReport> groups) {
   const auto version = version_at(interface, family);
   const auto most_bytes = std::max<std::size_t>(interface.mtu, least_mtu) - ip_headers;
-  const auto socket = open_report_socket(interface.name, interface.index, family);
+  const bool from_nobody = !has_address(interface, family);
+  const auto socket = from_nobody ? open_packet_report_socket(interface.name)
+                                  : open_report_socket(interface.name, interface.index, family);
+  const auto send = from_nobody ? send_report_from_nobody : send_report;
   for (const auto& message : membership_reports(groups, version, most_bytes))
-    if (const int error = send_report(socket, interface.index, message); error != 0)
+    if (const int error = send(socket, interface.index, message); error != 0)
       throw OsError(error, "send");
 }
 
@@ -57,11 +75,14 @@ GroupReports group_reports(const std::vector<std::pair<Group, Membership>>& memb
 
 void IgmpRefresh::tick(std::chrono::microseconds interval, const Memberships& memberships,
                        const Interfaces& interfaces, Clock::time_point now) {
-  if (interval.count() == 0 || now - reported_at_ < interval - half_a_tick) return;
-  reported_at_ = now;
+  const auto late = follow_addresses(interfaces);
+  const bool due = interval.count() != 0 && now - reported_at_ >= interval - half_a_tick;
+  if (!due && late.empty()) return;
+  if (due) reported_at_ = now;
   for (const auto& [where, groups] : group_reports(memberships.all())) {
     const auto* interface = interfaces.find(where.first);
     if (interface == nullptr || !interface->up) continue;
+    if (!due && (where.second == Family::ipv6 || !late.contains(where.first))) continue;
     try {
       report(*interface, where.second, groups);
     } catch (const OsError& error) {
@@ -69,6 +90,19 @@ void IgmpRefresh::tick(std::chrono::microseconds interval, const Memberships& me
                    log::value(error.what()));
     }
   }
+}
+
+/// The names of those that have got their first IPv4 address since the last call.
+std::set<std::string> IgmpRefresh::follow_addresses(const Interfaces& interfaces) {
+  std::set<std::string> late;
+  std::map<unsigned, bool> now;
+  for (const auto& interface : interfaces.all()) {
+    const bool has = now[interface.index] = has_address(interface, Family::ipv4);
+    const auto before = has_address_.find(interface.index);
+    if (has && before != has_address_.end() && !before->second) late.insert(interface.name);
+  }
+  has_address_ = std::move(now);
+  return late;
 }
 
 }  // namespace mcr

@@ -3,6 +3,7 @@
 #include "mcr/host/igmp_report.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace mcr {
 
@@ -28,14 +29,18 @@ void append(Bytes& bytes, const IpAddress& address) {
   bytes.insert(bytes.end(), address.bytes().begin(), address.bytes().end());
 }
 
-/// RFC 1071.
-void put_checksum(Bytes& bytes) {
+/// RFC 1071, of an even number of bytes.
+std::size_t checksum(const Bytes& bytes) {
   std::uint32_t sum = 0;
   for (std::size_t i = 0; i + 1 < bytes.size(); i += 2)
     sum += static_cast<std::uint32_t>(bytes[i] << 8U | bytes[i + 1]);
   while (sum >> 16U != 0)
     sum = (sum & 0xFFFFU) + (sum >> 16U);
-  put16(bytes, 2, ~sum & 0xFFFFU);
+  return ~sum & 0xFFFFU;
+}
+
+void put_checksum(Bytes& bytes) {
+  put16(bytes, 2, checksum(bytes));
 }
 
 ReportMessage igmp2_message(const IpAddress& group) {
@@ -95,7 +100,45 @@ class RecordWriter {
   std::vector<ReportMessage> messages_;
 };
 
+Bytes igmp_packet_from_nobody(const ReportMessage& message) {
+  // Version, 24 bytes of header; type of service; length; id, DF; TTL, IGMP, checksum; source.
+  Bytes packet{0x46, 0xC0, 0, 0, 0, 0, 0x40, 0, 1, 2, 0, 0, 0, 0, 0, 0};
+  append(packet, message.destination);
+  packet.insert(packet.end(), {0x94, 4, 0, 0});  // Router Alert, RFC 2113
+  put16(packet, 2, packet.size() + message.bytes.size());
+  put16(packet, 10, checksum(packet));
+  packet.insert(packet.end(), message.bytes.begin(), message.bytes.end());
+  return packet;
+}
+
+/// The checksum covers a pseudo header, too (RFC 8200, 8.1).
+Bytes mld_packet_from_nobody(const ReportMessage& message) {
+  constexpr std::uint8_t icmpv6 = 58;
+  constexpr std::array<std::uint8_t, 8> router_alert{icmpv6, 0, 5, 2, 0, 0, 1, 0};  // RFC 2711
+  auto body = message.bytes;
+  Bytes summed(16);
+  append(summed, message.destination);
+  summed.resize(summed.size() + 8);
+  put16(summed, 34, body.size());
+  summed.back() = icmpv6;
+  summed.insert(summed.end(), body.begin(), body.end());
+  put16(body, 2, checksum(summed));
+
+  Bytes packet{0x60, 0, 0, 0, 0, 0, 0, 1};  // version; length; hop-by-hop options, hop limit
+  put16(packet, 4, router_alert.size() + body.size());
+  packet.resize(packet.size() + 16);
+  append(packet, message.destination);
+  packet.insert(packet.end(), router_alert.begin(), router_alert.end());
+  packet.insert(packet.end(), body.begin(), body.end());
+  return packet;
+}
+
 }  // namespace
+
+std::vector<std::uint8_t> packet_from_nobody(const ReportMessage& message) {
+  return message.destination.is_v6() ? mld_packet_from_nobody(message)
+                                     : igmp_packet_from_nobody(message);
+}
 
 std::vector<ReportMessage> membership_reports(std::span<const GroupReport> groups,
                                               ReportVersion version, std::size_t most_bytes) {

@@ -1,11 +1,16 @@
 #include "mcr/host/igmp_report_socket.hpp"
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <fstream>
+#include <new>
 #include <sstream>
 
 #include "mcr/host/socket.hpp"
@@ -62,6 +67,37 @@ int send_report(Fd socket, unsigned interface_index, const ReportMessage& messag
   const auto sent =
       ::sendto(socket.get(), message.bytes.data(), message.bytes.size(), 0, &to.generic, to.length);
   return sent < 0 ? errno : 0;
+}
+
+UniqueFd open_packet_report_socket(const std::string& interface) {
+  Socket socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK);
+  if (!socket.valid()) throw_errno("open a socket for membership reports", "for " + interface);
+  return std::move(socket).take();
+}
+
+int send_report_from_nobody(Fd socket, unsigned interface_index,
+                            const ReportMessage& message) noexcept try {
+  const auto packet = packet_from_nobody(message);
+  const auto to = message.destination.bytes();
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(message.destination.is_v6() ? ETH_P_IPV6 : ETH_P_IP);
+  address.sll_ifindex = static_cast<int>(interface_index);
+  address.sll_halen = ETH_ALEN;
+  std::array<std::uint8_t, ETH_ALEN> mac{0x33,
+                                         0x33,
+                                         to[to.size() - 4],
+                                         to[to.size() - 3],
+                                         to[to.size() - 2],
+                                         to[to.size() - 1]};  // RFC 2464, 7
+  if (message.destination.is_v4())
+    mac = {0x01, 0x00, 0x5E, static_cast<std::uint8_t>(to[1] & 0x7FU), to[2], to[3]};  // RFC 1112
+  std::memcpy(address.sll_addr, mac.data(), mac.size());
+  const auto sent = ::sendto(socket.get(), packet.data(), packet.size(), 0,
+                             reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  return sent < 0 ? errno : 0;
+} catch (const std::bad_alloc&) {
+  return ENOMEM;
 }
 
 unsigned igmp_version(const std::string& interface) {

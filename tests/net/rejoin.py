@@ -6,7 +6,7 @@
 The bridge forgets a membership 2 s after the last report of it, and does not ask again. With
 `rejoin` it is told in time: the stream goes on without a gap, and no membership of the kernel's is
 touched. The reports are read off the wire: IGMPv3 with all groups, or IGMPv2 where the kernel
-speaks that.
+speaks that. They come from the input's own address or, if it has none, from 0.0.0.0.
 """
 
 import re
@@ -42,9 +42,17 @@ def known(world):
 
 def capture(world, kind):
     """The next packet of that IGMP type: (IP header, IGMP message)."""
-    packet = bytes.fromhex(world.run_program("igmp_capture", "p1", kind, namespace="bridge"))
+    return split(world.run_program("igmp_capture", "p1", kind, namespace="bridge"))
+
+
+def split(text):
+    packet = bytes.fromhex(text)
     length = 4 * (packet[0] & 15)
     return packet[:length], packet[length:]
+
+
+def source(packet):
+    return ".".join(map(str, packet[0][12:16]))
 
 
 def story(world):
@@ -86,6 +94,24 @@ def story(world):
     header, report = capture(world, 0x16)
     equal(header[16:20], report[4:8], "it is sent to its group")
     check(".".join(map(str, report[4:8])) in GROUPS, f"its group: {report.hex()}")
+
+    phase("an input without an IPv4 address reports from nobody, as the kernel does")
+    world.sysctl("relay", "net.ipv4.conf.r0.force_igmp_version", 3)
+    world.sh("ip -n relay addr del 10.1.0.1/24 dev r0")
+    until(lambda: source(capture(world, 0x22)) == "0.0.0.0", "a report from 0.0.0.0")
+    header, report = capture(world, 0x22)
+    equal(header[20:24].hex(), "94040000", "the Router Alert option")
+    equal((header[1], header[8], source((header, report))), (0xC0, 1, "0.0.0.0"),
+          "type of service, TTL and source")
+    equal(int.from_bytes(report[6:8], "big"), len(GROUPS), "groups in the report")
+    until(lambda: known(world) == GROUPS, "the bridge takes it")
+
+    phase("an address that comes late is reported from, also without `rejoin`")
+    daemon.reload(config(*rules))
+    listening = world.start_program("igmp_capture", "p1", 0x22, namespace="bridge")
+    world.sh("ip -n relay addr add 10.1.0.1/24 dev r0")
+    equal(listening.wait(10), 0, "exit code of igmp_capture")
+    equal(source(split(listening.out())), "10.1.0.1", "where the next report comes from")
 
 
 play(story, 60)

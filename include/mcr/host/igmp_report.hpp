@@ -31,4 +31,8 @@ struct ReportMessage {
                                                             ReportVersion version,
                                                             std::size_t most_bytes);
 
+/// The message as a whole IP packet from nobody (0.0.0.0 or ::), as hosts report that have no
+/// address yet: RFC 3376, 4.2.13; RFC 3810, 5.2.13. With Router Alert and hop limit 1; complete.
+[[nodiscard]] std::vector<std::uint8_t> packet_from_nobody(const ReportMessage& message);
+
 }  // namespace mcr

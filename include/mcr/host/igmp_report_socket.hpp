@@ -19,6 +19,14 @@ namespace mcr {
 [[nodiscard]] int send_report(Fd socket, unsigned interface_index,
                               const ReportMessage& message) noexcept;
 
+/// For send_report_from_nobody(): a packet socket that receives nothing. Throws OsError.
+[[nodiscard]] UniqueFd open_packet_report_socket(const std::string& interface);
+
+/// As packet_from_nobody() has it. The kernel itself would take another interface's address where
+/// this one has none. Returns 0 or the errno value.
+[[nodiscard]] int send_report_from_nobody(Fd socket, unsigned interface_index,
+                                          const ReportMessage& message) noexcept;
+
 /// The version of IGMP, 1 to 3, that the kernel itself speaks there: older queriers or the sysctl
 /// force_igmp_version lower it. 0: it does not say.
 [[nodiscard]] unsigned igmp_version(const std::string& interface);

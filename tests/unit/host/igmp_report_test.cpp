@@ -61,6 +61,20 @@ TEST_CASE("membership reports: MLDv2") {
         "20010db8 00000000 00000000 00000005");
 }
 
+TEST_CASE("membership reports: from nobody, as whole packets") {
+  const GroupReport four[] = {{ip("239.1.1.1"), {}}};
+  const auto igmp = packet_from_nobody(membership_reports(four, ReportVersion::igmp3, 1400)[0]);
+  CHECK(hex({{}, igmp}) ==
+        "46c00028 00004000 010203fa 00000000 e0000016 94040000 "
+        "2200ebfb 00000001 02000000 ef010101");
+  const GroupReport six[] = {{ip("ff15::1"), {}}};
+  const auto mld = packet_from_nobody(membership_reports(six, ReportVersion::mld2, 1400)[0]);
+  CHECK(hex({{}, mld}) ==
+        "60000000 00240001 00000000 00000000 00000000 00000000 "
+        "ff020000 00000000 00000000 00000016 3a000502 00000100 "
+        "8f007078 00000001 02000000 ff150000 00000000 00000000 00000001");
+}
+
 TEST_CASE("membership reports: what is too much for one message goes into several") {
   std::vector<GroupReport> groups;
   for (std::uint32_t i = 0; i < 100; ++i)
