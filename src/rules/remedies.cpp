@@ -35,6 +35,10 @@ constexpr std::array<std::string_view, troubles> remedies{
     "tc -s qdisc show dev {0}",
     "ethtool -S {0}",
     "give CAP_NET_ADMIN",
+    "another program has the source port: ss -uanp shows which; stop it, or choose another "
+    "source_port",
+    "it is tried again after 1 to 30 s; mcr doctor looks at {0}",
+    "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell",
 };
 static_assert(!remedies.back().empty());
 

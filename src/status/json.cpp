@@ -490,6 +490,7 @@ void write_process(json& document, const Process& process) {
   document["version"] = process.version;
   document["uptime_s"] = write(process.uptime_s);
   document["config"] = process.config;
+  document["memory_locked"] = process.memory_locked;
   write_counts(document, process_counts, process);
   write_counts(document["host"], host_counts, process);
 }
@@ -498,6 +499,7 @@ Process read_process(const json& document) {
   process.version = read_text(at(document, "version"));
   process.uptime_s = read_number(at(document, "uptime_s"));
   process.config = read_text(at(document, "config"));
+  process.memory_locked = read_text(at(document, "memory_locked"));
   read_counts(document, process_counts, process);
   read_counts(at(document, "host"), host_counts, process);
   return process;

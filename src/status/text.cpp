@@ -142,13 +142,19 @@ std::string plain(const Count& number) {
   return number ? fmt::format("{}", *number) : "-";
 }
 
+std::string_view about_memory(const Process& process) {
+  if (process.memory_locked == "code") return "; only its code is locked in memory";
+  return process.memory_locked == "no" ? "; its memory may be paged out" : "";
+}
+
 std::string daemon_line(const Process& process, std::size_t columns) {
   const auto& uptime = process.uptime_s;
-  return wrapped("",
-                 fmt::format("mcr {}, pid {}, up {}, generation {}, {}", shown(process.version),
-                             plain(process.pid), uptime ? duration(*uptime) : "-",
-                             plain(process.generation), shown(process.config)),
-                 columns);
+  return wrapped(
+      "",
+      fmt::format("mcr {}, pid {}, up {}, generation {}, {}{}", shown(process.version),
+                  plain(process.pid), uptime ? duration(*uptime) : "-", plain(process.generation),
+                  shown(process.config), about_memory(process)),
+      columns);
 }
 
 std::string rules_part(std::vector<RuleView> views, std::size_t columns) {

@@ -34,9 +34,12 @@ enum class Trouble : std::uint8_t {
   backlog_full,         ///< a CPU's input queue
   discipline_drops,
   driver_drops,
-  gro_refused,  ///< EPERM
+  gro_refused,        ///< EPERM
+  source_port_taken,  ///< by a program that does not share it
+  socket_refused,     ///< with any other errno
+  memory_not_locked,  ///< RLIMIT_MEMLOCK
 };
-inline constexpr std::size_t troubles = 20;
+inline constexpr std::size_t troubles = 23;
 
 /// A sentence, mostly with a command. The names are put in as they are, not escaped.
 [[nodiscard]] std::string remedy(Trouble trouble, std::string_view interface = "IF",

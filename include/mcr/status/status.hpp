@@ -52,10 +52,11 @@ struct Process {
   std::string version;
   Count pid;
   std::optional<double> uptime_s;
-  Count generation;        ///< of the configuration; grows with each successful reload
-  std::string config;      ///< path of the main file
-  Count softnet_dropped;   ///< frames, on all of the host, since the daemon started
-  Count softnet_squeezed;  ///< times, likewise
+  Count generation;           ///< of the configuration; grows with each successful reload
+  std::string config;         ///< path of the main file
+  std::string memory_locked;  ///< "all", "code" or "no": see host/memory_lock.hpp
+  Count softnet_dropped;      ///< frames, on all of the host, since the daemon started
+  Count softnet_squeezed;     ///< times, likewise
 
   friend bool operator==(const Process&, const Process&) = default;
 };

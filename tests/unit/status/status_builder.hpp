@@ -80,6 +80,7 @@ inline Status healthy() {
                     .uptime_s = 7384,
                     .generation = 3,
                     .config = "/etc/mcr/mcr.toml",
+                    .memory_locked = "all",
                     .softnet_dropped = 0,
                     .softnet_squeezed = 0};
   status.workers = {{.id = 0, .cpu = 2, .rx_datagrams = 5, .tx_datagrams = 6, .batches = 4}};
