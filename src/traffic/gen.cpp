@@ -43,6 +43,7 @@
 #include "mcr/base/output.hpp"
 #include "mcr/base/printable.hpp"
 #include "mcr/host/socket.hpp"
+#include "mcr/traffic/media_writer.hpp"
 #include "mcr/traffic/streams.hpp"
 #include "mcr/traffic/test_datagram.hpp"
 
@@ -67,7 +68,36 @@ struct GenOptions {
   std::optional<bool> gso;
   std::optional<unsigned> cpu;
   bool json = false;
+  bool rtp = false;
+  bool ts = false;
+  std::vector<Defect> defects;
+
+  [[nodiscard]] bool media() const noexcept { return rtp || ts; }
 };
+
+/// The rate that the time stamps of a stream at --rate max go by, datagrams a second.
+constexpr double nominal_max_rate = 100'000;
+
+/// Throws Failure(usage).
+void check_media(GenOptions& options) {
+  const auto refuse = [](const char* why) { throw Failure(ExitCode::usage, why); };
+  if (options.rtp && !options.ts && options.size < MediaWriter::rtp_header)
+    refuse("--rtp: --size must be 12 at least, for the header");
+  for (const auto& defect : options.defects) {
+    if (!options.media()) refuse("--defect needs --rtp or --ts");
+    if (!options.ts && !defect.of_datagrams()) refuse("--defect: this one needs --ts");
+    if (!options.rtp && defect.kind == Defect::Kind::restart)
+      refuse("--defect restart needs --rtp");
+  }
+  if (options.ts)
+    options.size = MediaWriter::ts_bytes + (options.rtp ? MediaWriter::rtp_header : 0);
+}
+
+std::optional<MediaWriter> make_media(const GenOptions& options) {
+  if (!options.media()) return std::nullopt;
+  const auto pps = options.rate.value_or(nominal_max_rate) / options.streams.count;
+  return MediaWriter({options.rtp, options.ts, options.size, pps}, Defects(options.defects));
+}
 
 struct GenTotals {
   std::uint64_t sent = 0;    ///< accepted by the kernel
@@ -196,6 +226,7 @@ class Sender {
   explicit Sender(const GenOptions& options)
       : streams_(options.streams),
         writer_(options.size),
+        media_(make_media(options)),
         fd_(open_socket(options, streams_.interface_index())),
         gso_(decide_gso(options, fd_)),
         segments_(gso_ ? std::min(max_segments, probe_max_bytes / options.size) : 1),
@@ -276,6 +307,10 @@ class Sender {
     return {memory_.data() + message * stride_ + segment * writer_.size(), writer_.size()};
   }
 
+  void write(std::span<std::uint8_t> to, const Probe& probe) const noexcept {
+    media_ ? media_->write(to, probe.stream, probe.sequence) : writer_.stamp(to, probe);
+  }
+
   std::size_t compose(std::uint64_t ready) noexcept {
     const auto now = realtime_ns();
     std::size_t message = 0;
@@ -283,7 +318,7 @@ class Sender {
       auto& part = parts_[message];
       part = {next_stream_, std::min<std::size_t>(segments_, ready), sequences_[next_stream_]};
       for (std::size_t i = 0; i < part.datagrams; ++i)
-        writer_.stamp(datagram(message, i), {part.stream, part.first_sequence + i, now});
+        write(datagram(message, i), {part.stream, part.first_sequence + i, now});
       sequences_[part.stream] += part.datagrams;
       ready -= part.datagrams;
       address(message);
@@ -325,6 +360,7 @@ class Sender {
 
   Streams streams_;
   ProbeWriter writer_;
+  std::optional<MediaWriter> media_;  ///< with --rtp, --ts: instead of test datagrams
   UniqueFd fd_;
   bool gso_;
   std::size_t segments_;                  ///< datagrams of one message
@@ -348,8 +384,9 @@ void sleep_until(std::int64_t deadline, std::int64_t now) noexcept {
   ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
 }
 
-GenTotals run(const GenOptions& options) {
+GenTotals run(GenOptions& options) {
   options.streams.check();
+  check_media(options);
   pin_to_cpu(options.cpu);
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // ns; 50 us otherwise
   interrupt::catch_signals();
@@ -433,6 +470,20 @@ void add_options(CLI::App& command, GenOptions& options) {
           "[on with --rate max where the size fits the MTU, else off]")
       ->check(CLI::IsMember({"on", "off"}))
       ->type_name("on|off");
+  command.add_flag("--rtp", options.rtp, "Send RTP (RFC 3550) instead of test datagrams");
+  command.add_flag("--ts", options.ts,
+                   "Send MPEG-TS, 7 packets a datagram: one program with H.264 (PID 256) and AAC "
+                   "(PID 257); with --rtp in RTP");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--defect",
+          [&](const std::vector<std::string>& texts) {
+            for (const auto& text : texts)
+              options.defects.push_back(Defect::parse(text));
+          },
+          "Put a defect into the stream, may be given several times: " + Defect::names())
+      ->allow_extra_args(false)
+      ->type_name("KIND");
   command.add_option("--cpu", options.cpu, "Run on this CPU only [any]")->type_name("N");
   command.add_flag("--json", options.json,
                    "Print one JSON object: streams sent bytes seconds pps errors");

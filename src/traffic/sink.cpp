@@ -38,6 +38,7 @@
 #include "mcr/base/printable.hpp"
 #include "mcr/host/group_join.hpp"
 #include "mcr/host/socket.hpp"
+#include "mcr/traffic/stream_judge.hpp"
 #include "mcr/traffic/streams.hpp"
 #include "mcr/traffic/test_datagram.hpp"
 
@@ -55,6 +56,7 @@ struct SinkOptions {
   std::optional<unsigned> cpu;
   bool strict = false;
   bool json = false;
+  std::optional<stream::Format> inspect;  ///< real streams are expected, not test datagrams
 };
 
 /// Joins every group, on as many sockets as the kernel demands; closing them leaves.
@@ -116,6 +118,7 @@ struct Burst {
   std::span<const std::uint8_t> bytes;
   std::size_t segment = 0;  ///< size of one datagram; 0: the burst is one
   IpAddress destination;    ///< only with IP_PKTINFO
+  Endpoint source;
 };
 
 /// Reads the socket in batches, into its own memory.
@@ -127,13 +130,16 @@ class Receiver {
       headers_[i].msg_hdr.msg_iov = &vectors_[i];
       headers_[i].msg_hdr.msg_iovlen = 1;
       headers_[i].msg_hdr.msg_control = controls_[i].bytes.data();
+      headers_[i].msg_hdr.msg_name = &sources_[i].generic;
     }
   }
 
   /// Waits for at least one, up to interrupt::latest_ns; returns how many bursts came.
   std::size_t receive() {
-    for (std::size_t i = 0; i < used_; ++i)
+    for (std::size_t i = 0; i < used_; ++i) {
       headers_[i].msg_hdr.msg_controllen = controls_[i].bytes.size();
+      headers_[i].msg_hdr.msg_namelen = sizeof sources_[i].v6;
+    }
     const int got = ::recvmmsg(socket_.get(), headers_.data(), batch, MSG_WAITFORONE, nullptr);
     if (got < 0 && errno != EAGAIN && errno != EINTR) throw_errno("receive");
     used_ = static_cast<std::size_t>(std::max(got, 0));
@@ -145,6 +151,7 @@ class Receiver {
     auto& header = headers_[i].msg_hdr;
     Burst burst;
     burst.bytes = {memory_.data() + i * stride, headers_[i].msg_len};
+    burst.source = sources_[i].endpoint();
     for (auto* control = CMSG_FIRSTHDR(&header); control != nullptr;
          control = CMSG_NXTHDR(&header, control))
       read_control(*control, burst);
@@ -178,11 +185,12 @@ class Receiver {
   }
 
   Fd socket_;
-  std::size_t used_ = batch;  ///< headers whose control length has to be set again
+  std::size_t used_ = batch;  ///< headers whose lengths have to be set again
   std::vector<std::uint8_t> memory_;
   std::array<iovec, batch> vectors_{};
   std::array<mmsghdr, batch> headers_{};
   std::array<Control, batch> controls_{};
+  std::array<SocketAddress, batch> sources_{};
 };
 
 struct SinkResult {
@@ -192,6 +200,8 @@ struct SinkResult {
   std::uint32_t dropped_here = 0;
   std::uint64_t clock_behind_ns = 0;
   std::vector<std::uint32_t> silent_groups;
+  std::vector<status::Stream> inspected;  ///< by group, with --inspect
+  bool raised = false;                    ///< an indicator of TR 101 290, with --inspect
 };
 
 class Sink {
@@ -201,6 +211,7 @@ class Sink {
         socket_(open_receiver(options.streams)),
         receiver_(socket_),
         judge_(options.streams.count) {
+    if (options.inspect) inspection_.emplace(options.streams.count, *options.inspect);
     const auto granted =
         SocketOptions(socket_).ask_for_buffer(SocketBuffer::receive, receive_buffer_bytes);
     helpers_ = join_all(options.streams);
@@ -217,13 +228,17 @@ class Sink {
       arrived_ns_ = monotonic_ns();
       for (std::size_t i = 0; i < bursts; ++i)
         judge(receiver_.burst(i));
+      if (inspection_) inspection_->read(static_cast<std::uint64_t>(arrived_ns_));
     }
-    return {judge_.totals(),
-            judge_.latency(),
-            static_cast<double>(last_ns_ - first_ns_) / 1e9,
-            socket_drops(socket_),
-            judge_.clock_behind_ns(),
-            judge_.silent_groups()};
+    SinkResult result;
+    result.totals = judge_.totals();
+    result.latency = judge_.latency();
+    result.seconds = static_cast<double>(last_ns_ - first_ns_) / 1e9;
+    result.dropped_here = socket_drops(socket_);
+    result.clock_behind_ns = judge_.clock_behind_ns();
+    result.silent_groups = judge_.silent_groups();
+    if (inspection_) use_inspection(result);
+    return result;
   }
 
  private:
@@ -237,6 +252,7 @@ class Sink {
     }
     if (received_ == 0) first_ns_ = arrived_ns_;
     last_ns_ = arrived_ns_;
+    if (inspection_) return inspect(group, burst);
     auto rest = burst.bytes;
     do {
       if (received_ == options_.count) return;
@@ -247,10 +263,32 @@ class Sink {
     } while (!rest.empty());
   }
 
+  /// As many of the burst as --count wants.
+  void inspect(std::uint32_t group, const Burst& burst) noexcept {
+    const auto size = burst.segment == 0 ? burst.bytes.size() : burst.segment;
+    const auto all = size == 0 ? 1 : (burst.bytes.size() + size - 1) / size;
+    const auto datagrams = std::min<std::uint64_t>(all, options_.count - received_);
+    const auto bytes = burst.bytes.first(std::min(burst.bytes.size(), datagrams * size));
+    received_ += datagrams;
+    if (datagrams == 0) return;
+    inspection_->received(
+        group, {burst.source, std::as_bytes(bytes), static_cast<std::uint32_t>(size),
+                static_cast<std::uint32_t>(datagrams), static_cast<std::uint64_t>(arrived_ns_)});
+  }
+
+  void use_inspection(SinkResult& result) {
+    auto verdict = inspection_->verdict(static_cast<std::uint64_t>(monotonic_ns()), result.seconds);
+    result.totals = verdict.totals;
+    result.silent_groups = std::move(verdict.silent_groups);
+    result.inspected = std::move(verdict.streams);
+    result.raised = verdict.raised;
+  }
+
   const SinkOptions& options_;
   UniqueFd socket_;
   Receiver receiver_;
   TrafficJudge judge_;
+  std::optional<StreamJudge> inspection_;  ///< instead of judge_
   std::vector<UniqueFd> helpers_;
   std::uint64_t received_ = 0;
   std::uint64_t now_ns_ = 0;     ///< of the batch, CLOCK_REALTIME
@@ -293,24 +331,44 @@ nlohmann::ordered_json latency_json(const SinkResult& result) {
           {"max", microseconds(result.latency.max())}};
 }
 
+/// What was raised in which stream: "rtp+ts; 1.4 Continuity_count_error 3".
+std::string inspected_text(const SinkResult& result) {
+  std::string text;
+  for (const auto& stream : result.inspected) {
+    text += (text.empty() ? "" : " | ") + stream.kind;
+    if (stream.restarts != 0) text += fmt::format(", restarts {}", stream.restarts);
+    if (!stream.ts) continue;
+    for (const auto& one : stream.ts->indicators)
+      if (one.count != 0) text += fmt::format("; {} {} {}", one.number, one.name, one.count);
+  }
+  return text;
+}
+
 void print_json(const SinkOptions& options, const SinkResult& result) {
   const auto& totals = result.totals;
-  const nlohmann::ordered_json object{{"streams", options.streams.count},
-                                      {"received", totals.received},
-                                      {"lost", totals.lost},
-                                      {"duplicated", totals.duplicated},
-                                      {"reordered", totals.reordered},
-                                      {"corrupt", totals.corrupt},
-                                      {"bytes", totals.bytes},
-                                      {"seconds", result.seconds},
-                                      {"pps", pps(result)},
-                                      {"latency_us", latency_json(result)},
-                                      {"clock_behind_us", microseconds(result.clock_behind_ns)},
-                                      {"silent_streams", result.silent_groups.size()}};
+  nlohmann::ordered_json object{{"streams", options.streams.count},
+                                {"received", totals.received},
+                                {"lost", totals.lost},
+                                {"duplicated", totals.duplicated},
+                                {"reordered", totals.reordered},
+                                {"corrupt", totals.corrupt},
+                                {"bytes", totals.bytes},
+                                {"seconds", result.seconds},
+                                {"pps", pps(result)},
+                                {"latency_us", latency_json(result)},
+                                {"clock_behind_us", microseconds(result.clock_behind_ns)},
+                                {"silent_streams", result.silent_groups.size()}};
+  if (options.inspect) {
+    object["latency_us"] = nullptr;
+    object["inspected"] = nlohmann::ordered_json::array();
+    for (const auto& stream : result.inspected)
+      object["inspected"].push_back(nlohmann::ordered_json(status::to_json(stream)));
+  }
   write_output(object.dump() + '\n');
 }
 
-std::string latency_text(const SinkResult& result) {
+std::string latency_text(const SinkOptions& options, const SinkResult& result) {
+  if (options.inspect) return inspected_text(result);
   if (result.clock_behind_ns > 0)
     return fmt::format("latency unknown: this clock is {:.1f} us or more behind the sender's",
                        microseconds(result.clock_behind_ns));
@@ -328,7 +386,7 @@ void print_line(const SinkOptions& options, const SinkResult& result) {
       options.streams.interface, options.streams.str(), options.streams.count,
       counted(totals.received, "datagram"), counted(totals.bytes, "byte"), result.seconds,
       pps(result), totals.lost, totals.duplicated, totals.reordered, totals.corrupt,
-      latency_text(result)));
+      latency_text(options, result)));
 }
 
 void warn(const SinkOptions& options, const SinkResult& result) {
@@ -350,7 +408,7 @@ ExitCode verdict(const SinkOptions& options, const SinkResult& result) noexcept 
   const bool counted_in_advance = options.count != unlimited;
   const bool complete =
       counted_in_advance ? result.totals.received >= options.count : result.silent_groups.empty();
-  return result.totals.faultless() && complete ? ExitCode::ok : ExitCode::data;
+  return result.totals.faultless() && !result.raised && complete ? ExitCode::ok : ExitCode::data;
 }
 
 void add_options(CLI::App& command, SinkOptions& options) {
@@ -368,14 +426,24 @@ void add_options(CLI::App& command, SinkOptions& options) {
       ->check(CLI::PositiveNumber)
       ->type_name("SEC");
   command.add_option("--cpu", options.cpu, "Run on this CPU only [any]")->type_name("N");
+  command
+      .add_option_function<std::string>(
+          "--inspect", [&](const std::string& name) { options.inspect = stream_format(name); },
+          "Judge real streams instead of test datagrams: their RTP or other numbers, and MPEG-TS "
+          "by "
+          "ETSI TR 101 290")
+      ->check(CLI::IsMember({"auto", "rtp", "ts", "moldudp64"}))
+      ->type_name("auto|rtp|ts|moldudp64");
   command.add_flag(
       "--strict", options.strict,
       "Exit 65 if a datagram was lost, duplicated, reordered or corrupt, if fewer than "
-      "--count came, or, without --count, if nothing came for one of the streams");
+      "--count came, or, without --count, if nothing came for one of the streams; with --inspect "
+      "also if an indicator was raised");
   command.add_flag("--json", options.json,
                    "Print one JSON object: streams received lost duplicated reordered corrupt "
                    "bytes seconds pps latency_us{p50,p99,p999,max} clock_behind_us silent_streams; "
-                   "latency_us is null if this clock is behind the sender's");
+                   "latency_us is null if this clock is behind the sender's; with --inspect "
+                   "there is `inspected` instead, a stream each as in mcr status");
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct SequenceField {
   friend bool operator==(const SequenceField&, const SequenceField&) noexcept = default;
 };
 
-/// What a stream is.
+/// The kind of a stream.
 enum class Kind : std::uint8_t { unknown, rtp, rtp_ts, ts, moldudp64, sequence };
 
 inline constexpr std::array<std::string_view, 6> kind_names{"unknown", "rtp",       "rtp+ts",
@@ -38,7 +38,7 @@ inline constexpr std::array<std::string_view, 6> kind_names{"unknown", "rtp",   
   return kind != Kind::unknown && kind != Kind::ts;
 }
 
-/// What the user asks to be looked for. `automatic` recognises all but `sequence`.
+/// The format that the user asks to be looked for. `automatic` recognises all but `sequence`.
 struct Format {
   enum class Wanted : std::uint8_t { automatic, rtp, ts, moldudp64, sequence };
 

@@ -85,7 +85,7 @@ class PsiReader {
   [[nodiscard]] std::uint64_t version_changes() const noexcept { return version_changes_; }
   /// Indicator 2.2.
   [[nodiscard]] const Raised& crc_errors() const noexcept { return crc_errors_; }
-  /// What the tables say a PID bears; "" if they do not name it.
+  /// The kind of stream that the tables name for a PID; "" if they do not name it.
   [[nodiscard]] std::string kind_of(std::uint16_t pid) const;
 
  private:

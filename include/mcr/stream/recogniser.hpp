@@ -18,7 +18,7 @@ class Recogniser {
   /// at less and less: the first 16 datagrams, and then each 64th.
   Kind see(std::span<const std::byte> datagram) noexcept;
 
-  /// Of RTP, once it is recognised: its source, and the number of the datagram before.
+  /// Once RTP is recognised: its source, and the number of the datagram before.
   [[nodiscard]] std::uint32_t ssrc() const noexcept { return ssrc_; }
   [[nodiscard]] std::uint16_t sequence_before() const noexcept { return before_; }
 

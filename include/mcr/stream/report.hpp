@@ -45,7 +45,7 @@ struct TsReport {
   }
 };
 
-/// Of numbers; see SequenceTracker.
+/// Counts of a SequenceTracker.
 struct SequenceCounts {
   std::uint64_t received = 0;  ///< datagrams
   std::uint64_t lost = 0;
