@@ -16,6 +16,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <utility>
 
@@ -23,12 +24,40 @@
 #include "mcr/base/log.hpp"
 #include "mcr/control/reload.hpp"
 #include "mcr/control/try_or_log.hpp"
+#include "mcr/rules/remedies.hpp"
 
 namespace mcr {
 
 namespace {
 
 constexpr std::size_t most_workers_by_default = 4;
+
+/// Until refused sockets are tried again; as for joins.
+constexpr std::chrono::seconds first_backoff{1};
+constexpr std::chrono::seconds most_backoff{30};
+
+void tell(const SocketRefusal& refusal) {
+  const bool taken =
+      std::holds_alternative<TxKey>(refusal.key) && refusal.error.code() == EADDRINUSE;
+  log::error("socket refused, trying again: interface={} reason={}{}",
+             log::value(refusal.interface), log::value(refusal.error.what()),
+             taken ? fmt::format(" do=\"{}\"", remedy(Trouble::source_port_taken)) : "");
+}
+
+/// As many of the workers' rings as locked memory has room for, at least one.
+std::vector<std::unique_ptr<Ring>> make_rings(std::size_t workers) {
+  std::vector<std::unique_ptr<Ring>> rings;
+  while (rings.size() != workers) {
+    try {
+      rings.push_back(Worker::make_ring());
+    } catch (const Failure& failure) {
+      if (rings.empty() || failure.exit_code() != ExitCode::os) throw;
+      log::warning("{} of {} workers: {}", rings.size(), workers, failure.what());
+      break;
+    }
+  }
+  return rings;
+}
 
 }  // namespace
 
@@ -60,10 +89,12 @@ Relay::Relay(const Daemon& daemon, const Options& options)
       sampled_at_(Clock::now()) {
   running_->config.daemon = daemon;
   sockets_.leave_out(fast_path_.mark());
-  unsigned id = 0;
-  for (const auto& cpu : place_workers(daemon))
-    workers_.push_back(std::make_unique<Worker>(
-        rules_, limiters_, id++, cpu, options.plain ? Tx::Mode::baseline : Tx::Mode::bulk));
+  const auto mode = options.plain ? Tx::Mode::baseline : Tx::Mode::bulk;
+  const auto places = place_workers(daemon);
+  auto rings = make_rings(places.size());
+  for (unsigned id = 0; id < rings.size(); ++id)
+    workers_.push_back(
+        std::make_unique<Worker>(rules_, limiters_, id, places[id], mode, std::move(rings[id])));
   watchdogs_.resize(workers_.size());
 }
 
@@ -97,6 +128,17 @@ void Relay::refuse_restart_keys(const Config& config) const {
 }
 
 void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
+  try {
+    return apply(config, interfaces, {}, now);
+  } catch (const SocketsRefused& error) {
+    const auto known = [this](const SocketRefusal& refusal) { return is_known(refusal); };
+    if (!std::ranges::all_of(error.refusals(), known)) throw;
+  }
+  apply(config, interfaces, running_->refused, now);
+}
+
+void Relay::apply(const Config& config, const Interfaces& interfaces, const SocketRefusals& refused,
+                  Clock::time_point now) {
   refuse_restart_keys(config);
   struct Retire {
     Relay& relay;
@@ -104,7 +146,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   } const at_the_end{*this};  // also when the reload is refused
   Reload reload(
       {*running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_, fast_path_},
-      config, interfaces, now);
+      config, interfaces, refused, now);
   reload.join_groups();
   reload.compile();
   reload.open_sockets();
@@ -118,21 +160,77 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
   reload.leave_groups();
 }
 
-bool Relay::follow(const Interfaces& interfaces, Clock::time_point now) {
-  auto followed = interfaces;
-  unfollowed_.clear();
-  while (running_->view != running_->view.in(followed)) {
+void Relay::begin(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
+  apply_in_part(config, interfaces, now);
+}
+
+/// An address or a link may be what failed joins want.
+void Relay::follow(const Interfaces& interfaces, Clock::time_point now) {
+  if (running_->view == running_->view.in(interfaces)) {
+    running_->interfaces = interfaces;
+    return;
+  }
+  apply_in_part(running_->config, interfaces, now);
+  memberships_.hurry(now);
+  retry_joins(now);
+}
+
+/// Tries every socket, and then the rest without those that the kernel has refused.
+void Relay::apply_in_part(const Config& config, const Interfaces& interfaces,
+                          Clock::time_point now) {
+  SocketRefusals refused;
+  for (bool done = false; !done;) {
     try {
-      apply(running_->config, followed, now);
-    } catch (const InterfaceError& error) {
-      if (!unfollowed_.emplace(error.interface(), Reason(error.what(), error.code())).second) throw;
-      log::error("a change not followed, trying again: interface={} reason={}",
-                 log::value(error.interface()), log::value(error.what()));
-      followed = followed.with(error.interface(), running_->interfaces);
+      apply(config, interfaces, refused, now);
+      done = true;
+    } catch (const SocketsRefused& error) {
+      const auto before = refused;
+      for (const auto& refusal : error.refusals()) {
+        if (!is_known(refusal)) tell(refusal);
+        note(refusal, refused, now);
+      }
+      if (refused == before) throw;
     }
   }
-  running_->interfaces = std::move(followed);
-  return running_->interfaces == interfaces;
+  sockets_backoff_ = first_backoff;
+  sockets_retry_at_ = now + sockets_backoff_;
+}
+
+/// What runs already must not be given up: a refusal that concerns it goes to the caller.
+void Relay::note(const SocketRefusal& refusal, SocketRefusals& refused, Clock::time_point now) {
+  const Reason reason(refusal.error.what(), refusal.error.code());
+  if (const auto* rx = std::get_if<RxKey>(&refusal.key)) {
+    if (std::ranges::find(rules_.latest().rx(), *rx, &TableRx::key) == rules_.latest().rx().end())
+      refused.rx.emplace(*rx, reason);
+    return;
+  }
+  auto key = std::get<TxKey>(refusal.key);
+  refused.tx.emplace(key, reason);
+  if (std::ranges::count(running_->senders.keys(), key) != 0) running_->senders.refuse(key, now);
+  if (key.raw || key.source_port != sockets_.source_port()) return;
+  key.source_port = 0;  // as outputs have it
+  refused.tx.emplace(key, reason);
+}
+
+bool Relay::is_known(const SocketRefusal& refusal) const {
+  const auto* rx = std::get_if<RxKey>(&refusal.key);
+  return rx != nullptr ? running_->refused.rx.contains(*rx)
+                       : running_->refused.tx.contains(std::get<TxKey>(refusal.key));
+}
+
+void Relay::retry_sockets(Clock::time_point now) {
+  if (running_->refused.empty() || now < sockets_retry_at_) return;
+  try {
+    return apply(running_->config, running_->interfaces, {}, now);
+  } catch (const SocketsRefused& error) {
+    SocketRefusals refused;
+    for (const auto& refusal : error.refusals())
+      note(refusal, refused, now);
+    sockets_backoff_ = std::min<Clock::duration>(2 * sockets_backoff_, most_backoff);
+    sockets_retry_at_ = now + sockets_backoff_;
+    if (refused == running_->refused) return;
+  }
+  apply_in_part(running_->config, running_->interfaces, now);
 }
 
 /// Frees what no table names and no worker uses any more. What is left is tried again each second.
@@ -192,8 +290,21 @@ void Relay::tick(Clock::time_point now) {
   sockets_.count();
   if (!all_retired_) retire();
   port_guards_.retry();
+  hurry_joins(now);
   retry_joins(now);
   follow_senders(now);
+  retry_sockets(now);
+}
+
+/// The kernel tells nobody of a sysctl, nor that there is room again: so both are looked at, each
+/// second while a join has failed.
+void Relay::hurry_joins(Clock::time_point now) {
+  if (!memberships_.next_retry()) return;
+  const auto limits = read_join_limits();
+  const auto leaves = memberships_.statistics().leaves;
+  if (limits != join_limits_ || leaves != leaves_) memberships_.hurry(now);
+  join_limits_ = limits;
+  leaves_ = leaves;
 }
 
 void Relay::watch_audience() noexcept {
@@ -219,7 +330,7 @@ void Relay::retry_joins(Clock::time_point now) {
         });
   }
   if (!retried_join_succeeded_) return;
-  apply(running_->config, running_->interfaces, now);
+  apply_in_part(running_->config, running_->interfaces, now);
   retried_join_succeeded_ = false;
 }
 
@@ -273,24 +384,9 @@ Hearing Relay::hearing(std::size_t at, Clock::time_point now) const {
           .last_source = activity.last_source};
 }
 
-/// A rule that waits for an interface whose change could not be followed waits for the kernel.
 RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
   auto status = running_->statuses[rule];
   const auto& wanted = running_->config.rules[rule];
-  const auto explain = [this](Reason& reason, const std::string& interface) {
-    const auto refused = unfollowed_.find(interface);
-    if (reason.empty() || refused == unfollowed_.end()) return false;
-    reason = refused->second;
-    return true;
-  };
-  const auto explain_rule = [&](const auto& endpoint) {
-    return explain(status.reason, endpoint.interface);
-  };
-  [[maybe_unused]] const bool explained = std::ranges::any_of(wanted.inputs, explain_rule) ||
-                                          std::ranges::any_of(wanted.outputs, explain_rule);
-  for (std::size_t i = 0; i < wanted.outputs.size(); ++i)
-    explain(status.output_reasons[i], wanted.outputs[i].interface);
-
   const auto slot = *slots_.rules.find(wanted.name);
   if (!wanted.expect || !silence_alarms_[slot].silent() || status.state != RuleState::active)
     return status;

@@ -89,11 +89,12 @@ void log_events(const MembershipEvents& events) {
 }
 
 Reload::Reload(const Parts& parts, const Config& config, const Interfaces& interfaces,
-               Clock::time_point now)
+               const SocketRefusals& refused, Clock::time_point now)
     : parts_(parts),
       now_(now),
       groups_before_(wanted_groups(parts.running.config.rules)),
-      other_{config, interfaces, view_of(config.rules, interfaces), {}, parts.running.senders},
+      other_{config, interfaces, view_of(config.rules, interfaces), {}, parts.running.senders,
+             refused},
       plan_(plan_groups(groups_before_, wanted_groups(config.rules))) {}
 
 Reload::~Reload() {
@@ -109,8 +110,9 @@ void Reload::compile() {
   other_.senders.leave_to_inputs(other_.config.rules, now_);
   other_.statuses.reserve(other_.config.rules.size());
   for (const auto& rule : other_.config.rules)
-    other_.statuses.push_back(
-        rule_status(rule, other_.interfaces, [this](const Input& i) { return join_refusal(i); }));
+    other_.statuses.push_back(rule_status(
+        rule, other_.interfaces, [this](const Input& i) { return join_refusal(i); },
+        other_.refused));
   table_ = std::make_unique<RuleTable>(compile_table(
       other_.config, other_.interfaces, other_.statuses, parts_.slots,
       parts_.rules.latest().generation() + 1, parts_.sockets.source_port(), other_.senders.keys()));

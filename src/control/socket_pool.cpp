@@ -45,12 +45,13 @@ void warn_if_less(std::string_view what, const std::string& interface, std::uint
                log::value(interface), asked, granted / 2, remedy(trouble));
 }
 
-template <typename Action>
-void do_for(const std::string& interface, Action&& action) {
+/// `wanted`: the interface, and the key of the sockets.
+template <typename Wanted, typename Action>
+void try_for(std::vector<SocketRefusal>& refusals, const Wanted& wanted, Action&& action) {
   try {
     action();
   } catch (const OsError& error) {
-    throw InterfaceError(interface, error);
+    refusals.push_back({wanted.interface, wanted.key, error});
   }
 }
 
@@ -76,10 +77,12 @@ OpenSockets SocketPool::opened() const {
 void SocketPool::open(std::span<const TableRx> rx, std::span<const TableTx> tx,
                       const InterfaceTunings& tunings, Fanout fanout) {
   try {
+    std::vector<SocketRefusal> refusals;
     for (const auto& wanted : rx)
-      do_for(wanted.interface, [&] { open_rx_slot(wanted, tunings, fanout); });
+      try_for(refusals, wanted, [&] { open_rx_slot(wanted, tunings, fanout); });
     for (const auto& wanted : tx)
-      do_for(wanted.interface, [&] { open_tx_slot(wanted, tunings); });
+      try_for(refusals, wanted, [&] { open_tx_slot(wanted, tunings); });
+    if (!refusals.empty()) throw SocketsRefused(std::move(refusals));
   } catch (...) {
     for (const auto& wanted : rx)
       rx_.erase(wanted.slot);
@@ -181,10 +184,12 @@ void SocketPool::pass(Rx& rx, std::vector<Endpoint> destinations) {
 }
 
 void SocketPool::widen(std::span<const RxFilter> filters) {
+  std::vector<SocketRefusal> refusals;
   for (const auto& filter : filters) {
     auto& rx = rx_.at(filter.slot);
-    do_for(rx.interface, [&] { pass(rx, filter.destinations); });
+    try_for(refusals, rx, [&] { pass(rx, filter.destinations); });
   }
+  if (!refusals.empty()) throw SocketsRefused(std::move(refusals));
 }
 
 void SocketPool::narrow(std::span<const RxFilter> filters) noexcept {

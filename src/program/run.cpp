@@ -2,8 +2,19 @@
 // here for signals, network changes, control clients and the clock; the workers have the packets
 // (worker.cpp), and the log has a thread that may wait for its reader (log_writer.cpp).
 //
-// At the start a failure ends the program. From then on none does: an error of one turn of the loop
-// is logged, and packets flow on.
+// What is refused at the start ends the program only if nothing could run without it, or if a
+// person has to mend it anyway:
+//
+//   ends it         configuration, missing rights, io_uring and its memory, threads, a control
+//                   socket that another daemon has, netlink, the relay's own source port
+//   waits           the socket of an input or output (an occupied source_port, no memory for a ring
+//                   of blocks, a filter), a join, the endpoint for metrics: tried again, with the
+//                   reason in status or in the log, and everything else runs
+//   goes without    UDP GRO, buffers of the size asked for, pinned CPUs, zero-copy: once in the log
+//
+// A reload refuses what would wait, if it is new: the person who asks for it is there. From the
+// start on nothing ends the program: an error of one turn of the loop is logged, and packets flow
+// on.
 #include "mcr/program/run.hpp"
 
 #include <linux/if_packet.h>
@@ -29,12 +40,14 @@
 #include "mcr/control/relay.hpp"
 #include "mcr/host/capabilities.hpp"
 #include "mcr/host/ethtool.hpp"
+#include "mcr/host/memory_lock.hpp"
 #include "mcr/host/netlink.hpp"
 #include "mcr/host/softnet.hpp"
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/metrics_server.hpp"
 #include "mcr/program/process_metrics.hpp"
 #include "mcr/program/service_manager.hpp"
+#include "mcr/rules/remedies.hpp"
 #include "mcr/status/collect.hpp"
 #include "mcr/status/json.hpp"
 #include "mcr/status/metrics.hpp"
@@ -129,8 +142,8 @@ class Program {
         timer_(every_second()),
         relay_(config_.daemon, {.plain = options.plain}) {
     log::set_level(config_.daemon.log_level);
-    metrics_ = new_metrics_server(config_.daemon.metrics);
-    relay_.apply(config_, netlink_.snapshot(), Clock::now());
+    start_metrics(config_.daemon.metrics);
+    relay_.begin(config_, netlink_.snapshot(), Clock::now());
   }
 
   /// All that is for set-up alone.
@@ -158,6 +171,7 @@ class Program {
   status::Process about_process() const;
   [[nodiscard]] std::unique_ptr<MetricsServer> new_metrics_server(
       const std::optional<Endpoint>& wanted) const;
+  void start_metrics(const std::optional<Endpoint>& wanted);
   void serve_metrics();
   void follow_interfaces();
   void report_external_drops();
@@ -171,6 +185,7 @@ class Program {
   UniqueFd timer_;
   Relay relay_;
   std::unique_ptr<MetricsServer> metrics_;  ///< null: none
+  std::optional<Endpoint> metrics_due_;     ///< refused so far; then there are none
   std::vector<LinkStats> links_;            ///< as last read
   ExternalDrops external_drops_;
   Clock::time_point external_drops_reported_at_;
@@ -178,6 +193,7 @@ class Program {
   Clock::time_point started_ = Clock::now();
   std::uint64_t generation_ = 1;  ///< of the configuration: grows with each successful reload
   std::string said_;              ///< to the service manager
+  const MemoryLock memory_lock_ = lock_memory();  ///< of all that was made before
   bool stopping_ = false;
   bool interfaces_due_ = false;  ///< the last change could not be followed; try again
 };
@@ -191,6 +207,9 @@ void Program::run() {
     log::notice(
         "this kernel is older than Linux 6.2: UDP superframes cannot be read and count as "
         "truncated; whether zero-copy sends were copied after all is not told");
+  if (memory_lock_ != MemoryLock::all)
+    log::info("memory may be paged out: locked={} do=\"{}\"", to_string(memory_lock_),
+              remedy(Trouble::memory_not_locked));
   say_summary();
   service_manager::ready();
   while (!stopping_) {
@@ -236,6 +255,17 @@ std::unique_ptr<MetricsServer> Program::new_metrics_server(
   return std::make_unique<MetricsServer>(*wanted, metrics_.get());
 }
 
+void Program::start_metrics(const std::optional<Endpoint>& wanted) {
+  try {
+    metrics_ = new_metrics_server(wanted);
+    if (metrics_due_) log::notice("metrics after all: endpoint={}", *wanted);
+    metrics_due_.reset();
+  } catch (const OsError& error) {
+    if (!metrics_due_) log::error("no metrics, trying again: reason={}", log::value(error.what()));
+    metrics_due_ = wanted;
+  }
+}
+
 void Program::on_signal() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
@@ -256,7 +286,8 @@ void Program::on_network_change() {
 void Program::follow_interfaces() {
   interfaces_due_ = true;
   try {
-    interfaces_due_ = !relay_.follow(netlink_.snapshot(), Clock::now());
+    relay_.follow(netlink_.snapshot(), Clock::now());
+    interfaces_due_ = false;
   } catch (const std::exception& error) {
     log::error("follow a change of interfaces: {}; trying again", error.what());
   }
@@ -273,6 +304,7 @@ void Program::on_timer() {
   control_.expire(Clock::now());
   if (metrics_) metrics_->expire(Clock::now());
   if (interfaces_due_) follow_interfaces();
+  if (metrics_due_) start_metrics(metrics_due_);
 }
 
 /// Every few seconds: asking for all links costs more the more there are.
@@ -312,9 +344,11 @@ json Program::take_over_config() {
   const auto difference = compare_configs(relay_.config(), result.config);
   const auto& wanted = result.config.daemon.metrics;
   try {
-    auto metrics = new_metrics_server(wanted);
+    const bool due = wanted && metrics_due_ == wanted;
+    auto metrics = due ? nullptr : new_metrics_server(wanted);
     relay_.apply(result.config, netlink_.snapshot(), Clock::now());
     if (metrics || !wanted) metrics_ = std::move(metrics);
+    if (!due) metrics_due_.reset();
   } catch (const std::exception& error) {
     log::error("reload refused: {}; the running rules stay", error.what());
     return {{"ok", false}, {"errors", list_errors({{options_.config, 0, 0, error.what()}})}};
@@ -356,6 +390,7 @@ status::Process Program::about_process() const {
           .uptime_s = std::chrono::duration<double>(Clock::now() - started_).count(),
           .generation = generation_,
           .config = options_.config,
+          .memory_locked = std::string(to_string(memory_lock_)),
           .softnet_dropped = softnet.dropped - softnet_before_.dropped,
           .softnet_squeezed = softnet.squeezed - softnet_before_.squeezed};
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "mcr/rules/remedies.hpp"
 #include "text_values.hpp"
@@ -46,7 +47,11 @@ void add_output_steps(std::vector<std::string>& steps, const Status& status, con
   if (output.state != OutputState::waiting || add_link_step(steps, status, config.interface))
     return;
   const auto interface = shown(config.interface);
-  if (config.source.mode == Source::Mode::address)
+  if (output.reason.error != 0)
+    add(steps, remedy(output.reason.error == EADDRINUSE ? Trouble::source_port_taken
+                                                        : Trouble::socket_refused,
+                      interface));
+  else if (config.source.mode == Source::Mode::address)
     add(steps, remedy(Trouble::source_missing, interface, config.source.address.str()));
   else
     add(steps, remedy(Trouble::no_address, interface));
@@ -89,6 +94,8 @@ std::vector<std::string> advice_for(const Status& status, const Rule& rule) {
     add_input_steps(steps, status, input);
   for (const auto& output : rule.outputs)
     add_output_steps(steps, status, output);
+  if (steps.empty() && rule.reason.error != 0 && !rule.inputs.empty())
+    add(steps, remedy(Trouble::socket_refused, shown(rule.inputs.front().interface)));
   const bool nothing_yet = rule.state == RuleState::active &&
                            rule.rx_datagrams == std::uint64_t{0} && nonzero(rule.drops).empty();
   if (steps.empty() && (nothing_yet || rule.state == RuleState::silent))

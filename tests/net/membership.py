@@ -68,11 +68,21 @@ def refused(world):
     exact(world, ledger, "239.1.1.1", 5000, scaled(3000), 4000, size=600, out=("239.2.1.1", 5000))
 
     phase("it is tried again")
-    failed = daemon.status()["membership"]["joins_failed"]
-    until(lambda: daemon.status()["membership"]["joins_failed"] > failed, "another try fails")
+    def failures():
+        return daemon.status()["membership"]["joins_failed"]
+
+    failed = failures()
+    until(lambda: failures() > failed, "another try fails")
     internal(daemon.status())
+
+    phase("at once, when something changes that may have been the cause")
+    until(lambda: failures() >= failed + 3, "the pause is 8 s or more", 30)
+    failed = failures()
+    world.sh("ip -n relay address add 10.1.0.9/24 dev r0")
+    until(lambda: failures() > failed, "an address: tried at once, in vain", 2)
+    until(lambda: failures() >= failed + 3, "the pause is 4 s or more", 30)
     world.sysctl("relay", LIMIT, 20)
-    until(lambda: daemon.rule("late")["state"] == "active", "the rule recovers by itself", 20)
+    until(lambda: daemon.rule("late")["state"] == "active", "a sysctl: the rule recovers", 3)
     equal(daemon.rule("late")["reason"], "", "its reason")
     equal(world.igmp("relay", "r0"), {"239.1.1.1", "239.1.1.2"}, "groups joined")
     exact(world, ledger, "239.1.1.2", 5000, scaled(3000), 4000, size=600, out=("239.2.1.2", 5000))
@@ -94,4 +104,4 @@ def story(world):
     refused(world)
 
 
-play(story, 60)
+play(story, 120)

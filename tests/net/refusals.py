@@ -5,7 +5,8 @@
                            (r2) ---- (s1) sink
 
 Refused at the start: a message with operation, subject and reason, the right exit code, and
-nothing left behind. What can be done without: the relay starts, and says so. Refused in a reload,
+nothing left behind. What one input or output needs: it waits with the reason, the rest runs, and it
+is tried again. What can be done without: the relay starts, and says so. Refused in a reload,
 or when an interface comes: nothing changes, and rule `one` loses nothing meanwhile; when the
 kernel says yes again the relay goes on by itself, or at the next reload.
 
@@ -93,17 +94,13 @@ START = (
     Row("prctl", {0: 38}, errno.EINVAL, ("set no_new_privs: Invalid argument",)),
     Row("signalfd4", {}, errno.EMFILE, ("create signalfd: Too many open files",)),
     Row("timerfd_create", {}, errno.ENOMEM, ("create timerfd: Cannot allocate memory",)),
-    # The control socket, and the endpoint for metrics.
+    # The control socket.
     Row("socket", family(socket.AF_UNIX, socket.SOCK_STREAM), errno.EMFILE,
         ("open control socket: Too many open files",)),
     Row("bind", {2: UNIX_ADDRESS}, errno.EACCES, (r"bind control socket .*\.sock: Perm",), 77),
     Row("listen", {}, errno.EOPNOTSUPP, (r"listen on control socket .*\.sock: Operation not",)),
     Row("epoll_create1", {}, errno.EMFILE, ("create epoll for clients: Too many open files",)),
     Row("epoll_ctl", {}, errno.ENOSPC, ("No space left on device",)),
-    Row("socket", family(socket.AF_INET, socket.SOCK_STREAM), errno.EMFILE,
-        ("open socket for metrics at 127.0.0.1:9464: Too many open files",)),
-    Row("listen", {}, errno.EADDRINUSE, ("listen for metrics at 127.0.0.1:9464: Address",),
-        after=1),
     # Netlink.
     Row("socket", {0: socket.AF_NETLINK}, errno.EMFILE, ("open netlink: Too many open files",)),
     Row("bind", {2: NETLINK_ADDRESS}, errno.EPERM, ("bind netlink: Operation not permitted",), 77),
@@ -111,6 +108,14 @@ START = (
     # Where frames come in.
     Row("socket", PACKET_SOCKET, errno.EPERM, ("mcr run needs CAP_NET_RAW",), 77),
     Row("socket", PACKET_SOCKET, errno.EAFNOSUPPORT, ("open packet socket: Address family",)),
+    # The relay's own source port.
+    Row("socket", UDP_SOCKET, errno.EMFILE, ("open UDP socket to hold a source port: Too many",)),
+    Row("bind", {2: IPV4_ADDRESS}, errno.EPERM, ("find a free source port: Operation not",), 77),
+    Row("getsockname", {}, errno.ENOBUFS, ("read the port of a socket: No buffer",)),
+)
+
+# What one input, one output or the endpoint for metrics needs: it waits, and everything else runs.
+WAITS = (
     Row("socket", PACKET_SOCKET, errno.ENOBUFS, ("open packet socket on r0: No buffer space",),
         after=2),
     Row("setsockopt", option(SOL_PACKET, PACKET_VNET_HDR), errno.ENOPROTOOPT,
@@ -128,16 +133,18 @@ START = (
         after=2),
     Row("setsockopt", ATTACH_FILTER, errno.ENOMEM, ("attach packet filter on r0: Cannot alloc",),
         after=10),
-    # Where copies go out.
-    Row("socket", UDP_SOCKET, errno.EMFILE, ("open UDP socket to hold a source port: Too many",)),
-    Row("bind", {2: IPV4_ADDRESS}, errno.EPERM, ("find a free source port: Operation not",), 77),
-    Row("getsockname", {}, errno.ENOBUFS, ("read the port of a socket: No buffer",)),
     Row("socket", UDP_SOCKET, errno.ENFILE, ("open UDP socket for r1: Too many open files",),
         after=1),
     Row("setsockopt", option(socket.IPPROTO_IP, IP_RECVERR), errno.ENOPROTOOPT,
         ("ask for send errors for r1: Protocol not available",)),
     Row("bind", {2: IPV4_ADDRESS}, errno.EADDRINUSE,
         (r"bind source port \d+ for r1: Address already in use",), after=2),
+)
+ENDPOINT_WAITS = (
+    Row("socket", family(socket.AF_INET, socket.SOCK_STREAM), errno.EMFILE,
+        ("open socket for metrics at 127.0.0.1:9464: Too many open files",)),
+    Row("listen", {}, errno.EADDRINUSE, ("listen for metrics at 127.0.0.1:9464: Address",),
+        after=1),
 )
 
 # What the relay does without: (row, what its log says)
@@ -197,7 +204,7 @@ AFTERWARDS = (
         ("UDP GRO not put back: interface=r2",)),
 )
 
-CALLS = sorted({row.call for row in (*START, *WITHOUT, *GROWTH, *METRICS, *JOINS, *AFTERWARDS)} | {"accept4"})
+CALLS = sorted({row.call for row in (*START, *WAITS, *ENDPOINT_WAITS, *WITHOUT, *GROWTH, *METRICS, *JOINS, *AFTERWARDS)} | {"accept4"})
 ENDPOINT = 'metrics = "127.0.0.1:9464"'
 BIG_BUFFERS = "".join(
     f'[interface.{name}]\nreceive_buffer = "64 MiB"\nsend_buffer = "64 MiB"\n'
@@ -258,6 +265,37 @@ def starts(world, kernel):
                          f" {missing(row, said)}: {said[-3000:]}")
         check_nothing_left(world, path, title(row))
     check(not wrong, "\n".join(wrong))
+
+
+def waits(world, kernel):
+    """Refused at the start: a rule waits with the reason, and runs when the kernel says yes."""
+    text = config(ONE, TWO, workers=2,
+                  extra='[interface.r2]\ningress = "mmap"\nreceive_buffer = "1 MiB"\n')
+    for number, row in enumerate(WAITS):
+        with refuse(kernel, row) as refusal:
+            daemon = Daemon(world, text, f"waits-{number}", prefix=kernel.prefix(*CALLS))
+            daemon.start(active=False)
+            found = {r["name"]: (r["state"], r["reason"]) for r in daemon.status()["rules"]}
+        print(f"{title(row)}: {found}")
+        check(refusal.count, f"{title(row)}: never called")
+        reasons = " ".join(reason for _, reason in found.values())
+        equal(missing(row, reasons), [], f"{title(row)}: not in {reasons!r}")
+        check("waiting" in (state for state, _ in found.values()), f"{title(row)}: a rule waits")
+        daemon.wait_active()
+        daemon.stop()
+        check_nothing_left(world, daemon.socket, title(row))
+
+
+def endpoint_waits(world, kernel):
+    for number, row in enumerate(ENDPOINT_WAITS):
+        with refuse(kernel, row) as refusal:
+            daemon = Daemon(world, config(ONE, extra=ENDPOINT), f"endpoint-{number}",
+                            prefix=kernel.prefix(*CALLS)).start()
+            until(lambda r=row: not missing(r, daemon.log()), "the log says why")
+        check(refusal.count, f"{title(row)}: never called")
+        print(f"{title(row)}: {refusal.count} times, and it relays")
+        until(lambda: "metrics after all" in daemon.log(), "it is tried again")
+        daemon.stop()
 
 
 def without(world, kernel):
@@ -445,6 +483,9 @@ def story(world):
     kernel = Seccomp(world.path("kernel.sock"))
     phase("refused at the start")
     starts(world, kernel)
+    phase("refused at the start: it waits")
+    waits(world, kernel)
+    endpoint_waits(world, kernel)
     phase("done without")
     without(world, kernel)
 
@@ -468,4 +509,4 @@ def story(world):
     enter(world, kernel)
 
 
-play(story, 130)
+play(story, 230)

@@ -25,6 +25,7 @@
 #include "mcr/dataplane/worker.hpp"
 #include "mcr/fastpath/fast_path.hpp"
 #include "mcr/host/interfaces.hpp"
+#include "mcr/host/join_limits.hpp"
 #include "mcr/host/netlink.hpp"
 #include "mcr/rules/counters.hpp"
 #include "mcr/rules/rule_state.hpp"
@@ -57,16 +58,20 @@ class Relay {
 
   /// Makes `config` on these interfaces what runs, without losing a datagram of a rule that stays.
   /// On an exception (OsError, Failure) nothing has changed. A change of [daemon]'s workers, cpus
-  /// or fanout is refused (Failure, config). See reload.cpp.
+  /// or fanout is refused (Failure, config), and so is one that needs a socket which the kernel
+  /// refuses, unless it has refused that before. See reload.cpp.
   void apply(const Config& config, const Interfaces& interfaces, Clock::time_point now);
 
-  /// Makes the same configuration run on other interfaces, if its rules can see a difference. An
-  /// interface whose change the kernel refuses (a socket, say) stays as it was, so that the others
-  /// are served: false, and its rules say why; call it again. Throws OsError, Failure, and nothing
-  /// has changed.
-  bool follow(const Interfaces& interfaces, Clock::time_point now);
+  /// The first apply(). Inputs and outputs whose sockets the kernel refuses wait; tick() tries them
+  /// again. Throws OsError, Failure.
+  void begin(const Config& config, const Interfaces& interfaces, Clock::time_point now);
 
-  /// Once a second: rates, kernel counters, failed joins that are due, sockets to close.
+  /// Makes the same configuration run on other interfaces, if its rules can see a difference.
+  /// Sockets are refused as in begin(). Throws OsError, Failure, and nothing has changed.
+  void follow(const Interfaces& interfaces, Clock::time_point now);
+
+  /// Once a second: rates, kernel counters, failed joins and sockets that are due, sockets to
+  /// close.
   void tick(Clock::time_point now);
 
   /// Receives nothing more, sends what is held, leaves all groups.
@@ -90,7 +95,7 @@ class Relay {
 
   /// Its rates are as of the last tick().
   [[nodiscard]] RuleActivity activity_of(std::size_t rule) const;
-  /// With its silence, and with what the kernel refused of its interfaces.
+  /// With its silence.
   [[nodiscard]] RuleStatus status_of(std::size_t rule, Clock::time_point now) const;
   [[nodiscard]] RuleTotals totals_of(std::size_t rule) const;
   [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;
@@ -108,10 +113,17 @@ class Relay {
   [[nodiscard]] bool is_stuck(std::size_t worker) const { return watchdogs_[worker].stuck(); }
 
  private:
+  void apply(const Config& config, const Interfaces& interfaces, const SocketRefusals& refused,
+             Clock::time_point now);
+  void apply_in_part(const Config& config, const Interfaces& interfaces, Clock::time_point now);
+  void note(const SocketRefusal& refusal, SocketRefusals& refused, Clock::time_point now);
+  [[nodiscard]] bool is_known(const SocketRefusal& refusal) const;
+  void retry_sockets(Clock::time_point now);
   void refuse_restart_keys(const Config& config) const;
   void retire() noexcept;
   void free_slots();
   void watch_audience() noexcept;
+  void hurry_joins(Clock::time_point now);
   void retry_joins(Clock::time_point now);
   void follow_senders(Clock::time_point now);
   void sample_workers();
@@ -120,7 +132,6 @@ class Relay {
   void update_silence_alarm(std::size_t at, Clock::time_point now);
 
   std::unique_ptr<Running> running_;
-  std::map<std::string, Reason> unfollowed_;  ///< interfaces, and what was refused of them
   SlotAllocators slots_;
   Memberships memberships_;
   RcuPointer<RuleTable> rules_;
@@ -136,6 +147,10 @@ class Relay {
   std::vector<SilenceAlarm> silence_alarms_;  ///< by rule slot
   fastpath::FastPath fast_path_;
   Clock::time_point sampled_at_;
+  JoinLimits join_limits_;    ///< as last read, while a join has failed
+  std::uint64_t leaves_ = 0;  ///< until join_limits_ were read
+  Clock::duration sockets_backoff_{};
+  Clock::time_point sockets_retry_at_;
   bool retried_join_succeeded_ = false;  ///< and its rule does not run yet
   bool all_retired_ = true;              ///< nothing of an earlier table is left to free
 };

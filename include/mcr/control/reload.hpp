@@ -33,6 +33,7 @@ struct Running {
   HostView view;                     ///< what the config's rules see of `interfaces`
   std::vector<RuleStatus> statuses;  ///< one per rule of `config`
   SenderPorts senders;
+  SocketRefusals refused;  ///< not tried again by a reload; its inputs and outputs wait
 };
 
 /// Call its steps in the order in which they stand here. Destroying it before publish() has
@@ -55,12 +56,12 @@ class Reload {
   };
 
   Reload(const Parts& parts, const Config& config, const Interfaces& interfaces,
-         Clock::time_point now);
+         const SocketRefusals& refused, Clock::time_point now);
   ~Reload();
   Reload(const Reload&) = delete;
   Reload& operator=(const Reload&) = delete;
 
-  // Before the commit point. They throw OsError (of one interface: InterfaceError) and Failure.
+  // Before the commit point. They throw OsError (of single sockets: SocketsRefused) and Failure.
   void join_groups();
   void compile();
   void open_sockets();

@@ -8,6 +8,8 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "mcr/base/error.hpp"
@@ -42,16 +44,24 @@ struct GrantedBuffers {
   std::uint32_t send = 0;
 };
 
-/// A refusal of the kernel that concerns one interface.
-class InterfaceError : public OsError {
- public:
-  InterfaceError(std::string interface, const OsError& error)
-      : OsError(error), interface_(std::move(interface)) {}
+/// A slot's sockets that the kernel refused to open, or a filter for them.
+struct SocketRefusal {
+  std::string interface;
+  std::variant<RxKey, TxKey> key;
+  OsError error;
+};
 
-  [[nodiscard]] const std::string& interface() const noexcept { return interface_; }
+/// All the refusals of one step; as an error it is the first one.
+class SocketsRefused : public OsError {
+ public:
+  /// At least one.
+  explicit SocketsRefused(std::vector<SocketRefusal> refusals)
+      : OsError(refusals.front().error), refusals_(std::move(refusals)) {}
+
+  [[nodiscard]] const std::vector<SocketRefusal>& refusals() const noexcept { return refusals_; }
 
  private:
-  std::string interface_;
+  std::vector<SocketRefusal> refusals_;
 };
 
 class SocketPool {
@@ -77,11 +87,11 @@ class SocketPool {
   // Before the commit point.
   /// Throws Failure (config) if the table needs of an open socket what only a restart can change.
   void refuse_restart_keys(const RuleTable& table, const InterfaceTunings& tunings) const;
-  /// Opens sockets with the buffers that the config asks for. On an error nothing is opened. Throws
-  /// InterfaceError.
+  /// Opens sockets with the buffers that the config asks for. On an error nothing is opened, and
+  /// all have been tried. Throws SocketsRefused.
   void open(std::span<const TableRx> rx, std::span<const TableTx> tx,
             const InterfaceTunings& tunings, Fanout fanout);
-  /// Throws InterfaceError, with filters as wanted up to there.
+  /// Throws SocketsRefused, with the other filters as wanted.
   void widen(std::span<const RxFilter> filters);
 
   // After it. What fails is logged.

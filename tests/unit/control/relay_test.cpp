@@ -1,8 +1,10 @@
 #include "mcr/control/relay.hpp"
 
+#include <cerrno>
 #include <filesystem>
 
 #include "catch.hpp"
+#include "mcr/host/socket.hpp"
 #include "private_network.hpp"
 #include "rule_builder.hpp"
 
@@ -38,7 +40,7 @@ struct Stage {
   void apply(const Config& config) {
     relay.apply(config, Netlink().snapshot(), Relay::Clock::now());
   }
-  bool follow() { return relay.follow(Netlink().snapshot(), Relay::Clock::now()); }
+  void follow() { relay.follow(Netlink().snapshot(), Relay::Clock::now()); }
 };
 
 /// All that the kernel has of this program's sockets and joins, as text.
@@ -97,15 +99,56 @@ TEST_CASE("a link that no rule names is followed without a new table") {
   stage.apply(config_of({"239.1.1.1"}));
   const auto generation = stage.relay.generation();
   REQUIRE(run("ip link add other type veth peer name beyond && ip link set other up"));
-  CHECK(stage.follow());
+  stage.follow();
   CHECK(stage.relay.generation() == generation);
   CHECK(stage.relay.interfaces().find("other") != nullptr);
   run("ip link del other");
-  CHECK(stage.follow());
+  stage.follow();
   CHECK(stage.relay.generation() == generation);
 
   REQUIRE(run("ip link set near mtu 1400"));
-  CHECK(stage.follow());
+  stage.follow();
   CHECK(stage.relay.generation() == generation + 1);
   run("ip link set near mtu 1500");
+}
+
+TEST_CASE("an output whose source port is occupied waits, and starts when it is free") {
+  MCR_NEEDS_PRIVATE_NETWORK();
+  std::optional<Socket> other(std::in_place, AF_INET, SOCK_DGRAM);
+  REQUIRE(other->bind(SocketAddress({ip("0.0.0.0"), 7777})));
+  auto config = config_of({"239.1.1.1", "239.1.1.2"});
+  config.rules[1].outputs[0].source_port = 7777;
+  auto now = Relay::Clock::now();
+  Stage stage;
+  stage.relay.begin(config, Netlink().snapshot(), now);
+  CHECK(stage.relay.status_of(0, now).state == RuleState::active);
+  const auto waits = stage.relay.status_of(1, now);
+  CHECK(waits.state == RuleState::waiting);
+  REQUIRE(waits.output_reasons.size() == 1);
+  CHECK(waits.output_reasons[0] ==
+        Reason("bind source port 7777 for far: Address already in use", EADDRINUSE));
+  const auto generation = stage.relay.generation();
+
+  // A reload keeps it waiting, and refuses what is newly occupied.
+  auto more = config;
+  more.rules[0].outputs[0].ttl = Ttl::of(9);
+  stage.apply(more);
+  CHECK(stage.relay.config() == more);
+  CHECK(stage.relay.status_of(1, now).state == RuleState::waiting);
+  const Socket another(AF_INET, SOCK_DGRAM);
+  REQUIRE(another.bind(SocketAddress({ip("0.0.0.0"), 7778})));
+  auto refused = more;
+  refused.rules[0].outputs[0].source_port = 7778;
+  CHECK_THROWS_AS(stage.apply(refused), OsError);
+  CHECK(stage.relay.config() == more);
+
+  // Tried again after 1 s, 2 s and so on, without a new table while nothing has changed.
+  CHECK(stage.relay.generation() == generation + 1);
+  for (int i = 0; i < 10; ++i)
+    stage.relay.tick(now += std::chrono::seconds(1));
+  CHECK(stage.relay.generation() == generation + 1);
+  other.reset();
+  for (int i = 0; i < 30; ++i)
+    stage.relay.tick(now += std::chrono::seconds(1));
+  CHECK(stage.relay.status_of(1, now).state == RuleState::active);
 }

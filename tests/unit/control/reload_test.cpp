@@ -48,6 +48,7 @@ struct Stage {
     return {{running, slots, memberships, rules, workers, sockets, port_guards, gro, fast_path},
             config,
             interfaces,
+            {},
             now};
   }
 

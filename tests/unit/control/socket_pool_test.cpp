@@ -108,7 +108,7 @@ TEST_CASE("when one socket cannot be opened none is") {
   rx[1].key.interface_index = 999;
   CHECK_THROWS_AS(
       pool.sockets.open(rx, table.tx(), pool.config.interfaces, pool.config.daemon.fanout),
-      InterfaceError);
+      SocketsRefused);
   CHECK(pool.sockets.opened().rx.empty());
   CHECK(pool.sockets.opened().tx.empty());
 }
