@@ -21,7 +21,10 @@ std::string why_no_link(const Interface* interface, const std::string& name) {
 std::string why_worker(const Input& input, const Interfaces& interfaces) {
   if (input.local) return "an input takes what this host sends";
   if (input.vlan != 0) return "an input takes frames with a VLAN tag";
-  return why_no_link(interfaces.find(input.interface), input.interface);
+  const auto* interface = interfaces.find(input.interface);
+  if (interface != nullptr && interface->master_kind != MasterKind::none)
+    return fmt::format("interface {} is a port of a bridge", input.interface);
+  return why_no_link(interface, input.interface);
 }
 
 std::string why_worker(const Output& output, Family family, const Interfaces& interfaces) {

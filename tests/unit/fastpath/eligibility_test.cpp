@@ -49,6 +49,7 @@ TEST_CASE("the kernel takes what needs nothing but new headers") {
       {[](Rule& r) { r.inputs[0].local = true; }, "an input takes what this host sends"},
       {[](Rule& r) { r.inputs[0].vlan = 7; }, "an input takes frames with a VLAN tag"},
       {[](Rule& r) { r.inputs[0].interface = "tun"; }, "interface tun is no Ethernet"},
+      {[](Rule& r) { r.inputs[0].interface = "port"; }, "interface port is a port of a bridge"},
       {[](Rule& r) { r.inputs[0].interface = "gone"; }, "interface gone does not exist"},
       {[](Rule& r) { r.outputs[0].interface = "tun"; }, "interface tun is no Ethernet"},
       {[](Rule& r) { r.outputs[0].interface = "slow"; },
@@ -65,7 +66,9 @@ TEST_CASE("the kernel takes what needs nothing but new headers") {
   tun.type = ARPHRD_NONE;
   auto slow = ethernet("slow", 6);
   slow.shaped = true;
-  const Interfaces host({ethernet("in", 2), ethernet("out", 3), tun, slow});
+  auto port = ethernet("port", 7);
+  port.master_kind = MasterKind::bridge;
+  const Interfaces host({ethernet("in", 2), ethernet("out", 3), tun, slow, port});
   for (const auto& [change, why] : cases) {
     auto one = plain();
     change(one);
