@@ -10,6 +10,7 @@ in a user namespace.
 """
 
 import os
+import re
 
 os.environ.setdefault("MCR_FAST_PATH", "require")
 
@@ -191,6 +192,39 @@ def large(world, daemon):
     equal(sink.stop()["received"], 20, "received")
 
 
+def going_on(world):
+    """Frames that have gone on to the IP protocol of the relay's host."""
+    text = world.sh("nft list chain ip seen prerouting", "relay")
+    return int(re.search(r"packets (\d+)", text).group(1))
+
+
+def audience(world, daemon):
+    """consume = "auto": the host gets what somebody there can hear."""
+    world.sh("nft add table ip seen; nft add chain ip seen prerouting"
+             " '{ type filter hook prerouting priority -300; }';"
+             " nft add rule ip seen prerouting ip daddr 239.1.1.1 counter", "relay")
+    count = 50
+
+    def relays(expected, who):
+        daemon.status()  # it looks round when it is asked
+        before = going_on(world), daemon.rule("plain")["rx_datagrams"]
+        Gen(world, "239.1.1.1", PORT, count=count, rate=1000).wait()
+        until(lambda: daemon.rule("plain")["rx_datagrams"] - before[1] == count, "all are relayed")
+        equal(going_on(world) - before[0], expected, f"frames that go on to the host, {who}")
+
+    relays(0, "nobody listens")
+    here = Sink(world, "239.1.1.1", PORT, namespace="relay", interface="r0")
+    relays(count, "a UDP socket listens")
+    equal(here.stop()["received"], count, "received by it")
+    relays(0, "it has gone")
+    for kind in ("AF_INET, SOCK_RAW, IPPROTO_UDP", "AF_PACKET, SOCK_RAW, htons(0x0800)"):
+        listener = world.start_program("raw_listener", kind, namespace="relay")
+        relays(count, kind)
+        listener.kill()
+    relays(0, "nobody listens any more")
+    world.sh("nft delete table ip seen", "relay")
+
+
 def consumed(world, daemon):
     phase("consume = true: this host gets nothing of it")
     text = config(RULES[0].replace("[[rule]]\n", "[[rule]]\nconsume = true\n"))
@@ -230,6 +264,8 @@ def story(world):
     not_plain(world, daemon)
     phase("datagrams above the MTU")
     large(world, daemon)
+    phase("consume = auto")
+    audience(world, daemon)
     consumed(world, daemon)
     internal(daemon.status())
     daemon.stop()
