@@ -8,6 +8,8 @@
 // Before that the thread sleeps on an eventfd, the bell, which the kernel rings when there is work
 // to ask for. poll(2) on the ring itself will not do: from 6.3 to today that work does not wake it,
 // if it is left for the owner. The bell is silent while the thread is awake, since ringing costs.
+// The kernel does not ring reliably for what a write to another eventfd has brought about (seen on
+// 6.18), so who writes to one knocks.
 //
 // Nothing here waits for room. The completion queue holds all that can be outstanding; when the
 // submission queue is full, it is handed over; if the kernel does not take it then, request() says
@@ -141,6 +143,10 @@ void Ring::await_bell() noexcept {
     submit();
   }
   io_uring_cq_eventfd_toggle(&ring_, false);
+}
+
+void Ring::knock() const noexcept {
+  if (bell_.valid()) ::eventfd_write(bell_.get(), 1);
 }
 
 void Ring::submit_and_wait(unsigned completions, std::chrono::microseconds limit) noexcept {

@@ -90,6 +90,7 @@ void Worker::start() {
 
 void Worker::wake() noexcept {
   ::eventfd_write(wake_.get(), 1);
+  ring_.knock();
 }
 
 void Worker::request_stop() noexcept {

@@ -55,8 +55,11 @@ class Ring {
 
   /// Hands all requests to the kernel and takes its completions, without waiting.
   void submit() noexcept;
-  /// The same, and sleeps until there is at least one completion, or for no reason.
+  /// The same, and sleeps until there is at least one completion, or for no reason. A completion
+  /// that a write to an eventfd brings about may not wake it: knock(), too.
   void submit_and_wait() noexcept;
+  /// Ends a sleep. Any thread.
+  void knock() const noexcept;
 
   /// The same, until there are so many completions, for at most that long. Before Linux 6.15 this
   /// time counts as waiting for a disk.
