@@ -2,12 +2,15 @@
 // interface is looked at by itself; what cannot be read counts as an audience.
 #include "mcr/host/audience.hpp"
 
+// Before the kernel's headers: since Linux 6.12 <linux/netfilter.h> declares the same, and gives
+// way to these only if they are first.
+#include <netinet/in.h>
+
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_ether.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <netinet/in.h>
 
 #include <array>
 #include <cerrno>
