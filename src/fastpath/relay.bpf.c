@@ -19,6 +19,8 @@
 #include <bpf/bpf_helpers.h>
 
 #define INLINE static __always_inline
+// A function with a stack of its own. Those of all calls together, rounded up, have 512 bytes.
+#define CALL static __attribute__((noinline))
 
 // The numbers of OutputDrop (packet/drop_reason.hpp); a test compares them.
 enum {
@@ -115,6 +117,14 @@ struct headers {
     } v6;
   };
 };
+
+/// The headers of a copy while they are made: the stacks have no room for them.
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct headers);
+} mcr_headers SEC(".maps");
 
 enum {
   BYTES_V4 = sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct udphdr),
@@ -214,8 +224,7 @@ static long add_chunk(__u32 number __attribute__((unused)), void* context) {
 }
 
 /// The sum of `bytes` bytes from `at` on and of `sum`; 0 if they cannot be read.
-static __attribute__((noinline)) __u16 sum_from(struct __sk_buff* skb, __u32 at, __u32 bytes,
-                                                __u32 sum) {
+CALL __u16 sum_from(struct __sk_buff* skb, __u32 at, __u32 bytes, __u32 sum) {
   struct summing summing = {.skb = skb, .at = at, .end = at + bytes, .sum = sum};
   bpf_loop(65536 / CHUNK, add_chunk, &summing, 0);
   return summing.failed ? 0 : fold(summing.sum);
@@ -368,22 +377,25 @@ INLINE void write_link(struct ethhdr* link, const struct mcr_output* output, int
 
 /// Gives the frame the headers of an output. False: the kernel has no memory for it.
 INLINE int rewrite(struct frame* frame, const struct mcr_step* step, __u8 ttl) {
+  const __u32 zero = 0;
   const struct mcr_output* output = &step->output;
-  struct headers headers = frame->original;
+  struct headers* headers = bpf_map_lookup_elem(&mcr_headers, &zero);
+  if (!headers) return 0;
+  *headers = frame->original;
   __u32 addresses[8];
   if (step->source_preserved)
     __builtin_memcpy(addresses, frame->source, 16);
   else
     __builtin_memcpy(addresses, output->source, 16);
   __builtin_memcpy(&addresses[4], output->destination, 16);
-  write_link(&headers.link, output, frame->v6);
+  write_link(&headers->link, output, frame->v6);
   PORTS(ports) = {output->source_port != 0 ? output->source_port : frame->arrived[0],
                   output->destination_port};
   if (!update_checksum(frame, addresses, ports)) return 0;
   if (frame->v6) {
-    headers.v6.udp.source = ports[0];
-    headers.v6.udp.dest = ports[1];
-    struct ipv6hdr* ip = &headers.v6.ip;
+    headers->v6.udp.source = ports[0];
+    headers->v6.udp.dest = ports[1];
+    struct ipv6hdr* ip = &headers->v6.ip;
     if (!step->dscp_preserved) {
       ip->priority = output->traffic_class >> 4;
       ip->flow_lbl[0] = (ip->flow_lbl[0] & 0x0F) | (__u8)(output->traffic_class << 4);
@@ -392,18 +404,18 @@ INLINE int rewrite(struct frame* frame, const struct mcr_step* step, __u8 ttl) {
     }
     ip->hop_limit = ttl;
     __builtin_memcpy(&ip->saddr, addresses, 32);
-    return bpf_skb_store_bytes(frame->skb, 0, &headers.link, BYTES_V6 - 2, 0) == 0;
+    return bpf_skb_store_bytes(frame->skb, 0, &headers->link, BYTES_V6 - 2, 0) == 0;
   }
-  headers.v4.udp.source = ports[0];
-  headers.v4.udp.dest = ports[1];
-  struct iphdr* ip = &headers.v4.ip;
+  headers->v4.udp.source = ports[0];
+  headers->v4.udp.dest = ports[1];
+  struct iphdr* ip = &headers->v4.ip;
   ip->tos = step->dscp_preserved ? ip->tos & 0xFC : output->traffic_class;
   ip->ttl = ttl;
   ip->saddr = addresses[0];
   ip->daddr = addresses[4];
   ip->check = 0;
   ip->check = ~ipv4_header_sum(ip);
-  return bpf_skb_store_bytes(frame->skb, 0, &headers.link, BYTES_V4 - 2, 0) == 0;
+  return bpf_skb_store_bytes(frame->skb, 0, &headers->link, BYTES_V4 - 2, 0) == 0;
 }
 
 INLINE int reason_of(long result) {
@@ -474,8 +486,7 @@ static long halve(__u32 number __attribute__((unused)), void* context) {
   return 1;
 }
 
-static __attribute__((noinline)) int is_allowed(const struct frame* frame,
-                                                const struct mcr_entry* entry) {
+CALL int is_allowed(const struct frame* frame, const struct mcr_entry* entry) {
   if (entry->sources == 0) return 1;
   struct search search = {.table = frame->table,
                           .low = entry->first_source,
@@ -526,7 +537,7 @@ INLINE void count_frame(const struct frame* frame) {
 // ---- the original ----
 
 /// True if somebody on this host can hear the original.
-INLINE int has_listener(const struct frame* frame) {
+CALL int has_listener(const struct frame* frame) {
   const __u32 interface = frame->skb->ifindex;
   if (!bpf_map_lookup_elem(&mcr_udp_only, &interface)) return 1;
   struct bpf_sock_tuple tuple = {};
@@ -550,7 +561,7 @@ INLINE int has_listener(const struct frame* frame) {
 
 /// Puts the original headers back and marks the frame. What cannot be put back ends here: a frame
 /// with the headers of a copy is none of this host's.
-INLINE int pass_on(struct frame* frame) {
+CALL int pass_on(struct frame* frame) {
   __u32 addresses[8] = {};
   if (frame->v6) {
     __builtin_memcpy(addresses, &frame->original.v6.ip.saddr, 32);
@@ -584,8 +595,8 @@ int mcr_relay(struct __sk_buff* skb) {
   if (!(frame.v6 ? read_v6(&frame, &bytes) : read_v4(&frame, &bytes))) return TC_ACT_UNSPEC;
   union mcr_cell* first = cell(frame.table, 0);
   if (!first) return TC_ACT_UNSPEC;
-  const struct mcr_head head = first->head;
-  const struct mcr_bucket* bucket = find_bucket(&frame, &head);
+  const struct mcr_head* head = &first->head;
+  const struct mcr_bucket* bucket = find_bucket(&frame, head);
   if (!bucket) return TC_ACT_UNSPEC;
 
   const __u32 udp_at = frame.v6 ? BYTES_V6 - sizeof(struct udphdr) : BYTES_V4 - sizeof(struct udphdr);
@@ -597,7 +608,7 @@ int mcr_relay(struct __sk_buff* skb) {
   const __u32 segment = frame.segment != 0 ? frame.segment : frame.payload;
   if (frame.datagrams == 0 || segment > bucket->most_payload) return TC_ACT_UNSPEC;
   if (!is_intact(&frame, udp_at)) return TC_ACT_UNSPEC;
-  frame.own = is_own(&frame, &head);
+  frame.own = is_own(&frame, head);
   __builtin_memcpy(frame.source, frame.addresses, sizeof frame.source);
   __builtin_memcpy(frame.arrived, frame.ports, sizeof frame.arrived);
   frame.first_step = bucket->first_step;
