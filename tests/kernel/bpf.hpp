@@ -26,8 +26,6 @@ inline void enter_as_root() {
 
 namespace bpf {
 
-constexpr std::uint32_t priority = 100;
-
 constexpr bpf_insn instruction(unsigned code, unsigned to, unsigned from = 0, int offset = 0,
                                int value = 0) {
   return {static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(to & 15U),
@@ -66,7 +64,8 @@ inline mcr::Fd load_program(const std::vector<bpf_insn>& code) {
   return mcr::Fd(fd);
 }
 
-inline void attach(mcr::Fd program, const char* interface) {
+/// At the ingress; a lower priority runs first.
+inline void attach(mcr::Fd program, const char* interface, std::uint32_t priority = 100) {
   mcr::fastpath::attach(program, ::if_nametoindex(interface), priority);
 }
 

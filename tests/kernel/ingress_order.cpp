@@ -57,7 +57,7 @@ int main() {
   world::expect(world::count(all, port) == 1, "ETH_P_ALL has seen the frame before, unmarked");
 
   world::go(away);
-  world::bpf::attach(marking(steal), "far");
+  world::bpf::attach(marking(steal), "far", 99);
   world::go(home);
   world::need(static_cast<int>(::send(socket, "two", 3, 0)), "send");
   world::expect(world::count(all, port) == 1, "ETH_P_ALL sees also what is stolen");

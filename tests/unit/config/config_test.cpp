@@ -145,8 +145,13 @@ outputs = [
   { interface = "wg0", address = "127.0.0.1", ttl = 3 },
 ]
 )");
-  CHECK(config.daemon ==
-        Daemon{2, {3, 2}, Fanout::qm, log::Level::debug, {}, mcr::Endpoint{ip("::1"), 9464}});
+  CHECK(config.daemon == Daemon{2,
+                                {3, 2},
+                                Fanout::qm,
+                                FastPathMode::off,
+                                log::Level::debug,
+                                {},
+                                mcr::Endpoint{ip("::1"), 9464}});
   CHECK(config.interfaces ==
         std::map<std::string, InterfaceTuning>{{"eth0", {64U << 20U, 65536}},
                                                {"eth0.100", {1U << 30U, std::nullopt}}});
