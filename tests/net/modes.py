@@ -11,7 +11,7 @@ checksum offload, no segmentation offload, a smaller MTU.
 
 import hashlib
 
-from netlab.daemon import Daemon, config, rule
+from netlab.daemon import Daemon, by_the_worker, config, rule
 from netlab.expect import check, equal, phase, scaled, until
 from netlab.frames import udp
 from netlab.kernel import needs_superframes
@@ -210,6 +210,7 @@ def smaller_mtu(world):
 
 
 def story(world):
+    by_the_worker("the ways in which a worker receives and sends")
     needs_superframes()
     world.line()
     phase("every combination of GRO, sender, bulk or plain, and workers")

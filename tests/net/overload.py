@@ -10,7 +10,7 @@ outputs and rules nothing; what is lost on it is counted, and the rest keeps its
 
 import time
 
-from netlab.daemon import Daemon, config, rule
+from netlab.daemon import Daemon, by_the_worker, config, rule
 from netlab.expect import PATIENCE, check, equal, phase, scaled, until
 from netlab.kernel import superframes_are_described
 from netlab.ledger import Ledger
@@ -186,6 +186,7 @@ def silent_neighbour(world):
 
 
 def story(world):
+    by_the_worker("overload of a worker")
     world.line()
     world.link("relay", "r2", "10.3.0.1/24", "sink", "s2", "10.3.0.2/24")
     for options in ((), ("--plain",)):
