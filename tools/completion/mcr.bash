@@ -24,6 +24,7 @@ _mcr() {
     -c | --config | --socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --interface) COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "$cur")); return ;;
     --gso) COMPREPLY=($(compgen -W $'on\noff' -- "$cur")); return ;;
+    --inspect) COMPREPLY=($(compgen -W $'auto\nrtp\nts\nmoldudp64' -- "$cur")); return ;;
     --rate) COMPREPLY=($(compgen -W max -- "$cur")); return ;;
   esac
   if [[ $cur == -* ]]; then

@@ -73,7 +73,7 @@ def main():
     port, group, group_port, address, seed = sys.argv[1:6]
     dice = random.Random(int(seed))
     arriving = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    arriving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 8 << 20)
+    arriving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
     arriving.bind(("127.0.0.1", int(port)))
     leaving = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     leaving.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
