@@ -1,3 +1,5 @@
+// The value is made of one report and the one before it: counters are of the first, rates are their
+// difference. JSON has its keys side by side for both directions.
 #include "mcr/status/stream.hpp"
 
 #include <algorithm>

@@ -106,7 +106,7 @@ bool Defects::at(Defect::Kind kind, std::uint64_t n, std::uint16_t pid) const no
   return defect != nullptr && n % defect->every == defect->every - 1;
 }
 
-/// Of each N that are sent: `dup` sends the last number twice; `swap` the last two in the other
+/// Among each N that are sent `dup` sends the last number twice; `swap` the last two in the other
 /// order; `loss` leaves the last number of each N out.
 std::uint64_t Defects::datagram(std::uint64_t n) const noexcept {
   if (const auto* dup = find(Defect::Kind::dup, 0))

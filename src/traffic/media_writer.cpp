@@ -1,3 +1,5 @@
+// Everything that a packet bears is computed from the number of its datagram: continuity counters,
+// PCR and PTS. Nothing is remembered from datagram to datagram.
 #include "mcr/traffic/media_writer.hpp"
 
 #include <bitstream/ietf/rtp.h>

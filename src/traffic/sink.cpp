@@ -331,7 +331,8 @@ nlohmann::ordered_json latency_json(const SinkResult& result) {
           {"max", microseconds(result.latency.max())}};
 }
 
-/// What was raised in which stream: "rtp+ts; 1.4 Continuity_count_error 3".
+/// The kind of each stream and the indicators that it raised: "rtp+ts; 1.4 Continuity_count_error
+/// 3".
 std::string inspected_text(const SinkResult& result) {
   std::string text;
   for (const auto& stream : result.inspected) {
