@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <iterator>
 #include <set>
 #include <span>
@@ -361,6 +362,81 @@ std::optional<Consume> read_consume(const Value& value) {
   return *consumed ? Consume::yes : Consume::no;
 }
 
+// inspect = "auto" or { sequence = { offset = 10, bytes = 8, order = "big", step = { ... } } }
+
+std::optional<std::uint16_t> read_offset(const Value& value) {
+  const auto number = value.integer(0, limits::inspect_offset);
+  if (!number) return std::nullopt;
+  return static_cast<std::uint16_t>(*number);
+}
+
+std::optional<std::uint8_t> read_width(const Value& value, std::uint64_t most) {
+  const auto number = value.integer(1, most);
+  if (!number) return std::nullopt;
+  if (!std::has_single_bit(*number)) value.refuse(fmt::format("{} is no power of two", *number));
+  return static_cast<std::uint8_t>(*number);
+}
+
+constexpr Choices<bool, 2> byte_orders{{{"big", false}, {"little", true}}};
+
+constexpr Key<NumberField> step_keys[] = {
+    {"offset", [](const Value& v, NumberField& n) { n.step_offset = read_offset(v).value_or(0); },
+     shape::integer(0, limits::inspect_offset)},
+    {"bytes", [](const Value& v, NumberField& n) { n.step_bytes = read_width(v, 4).value_or(1); },
+     shape::integer(1, 4)},
+};
+
+void read_step(const Value& value, NumberField& numbers) {
+  const auto* table = value.table();
+  if (table == nullptr) return;
+  read_keys<NumberField>(*table, "`step`", step_keys, numbers, value.at(), value.diagnostics());
+  if (!table->contains("bytes")) value.refuse("needs `bytes`");
+}
+
+constexpr Key<NumberField> sequence_keys[] = {
+    {"offset", [](const Value& v, NumberField& n) { n.offset = read_offset(v).value_or(0); },
+     shape::integer(0, limits::inspect_offset)},
+    {"bytes", [](const Value& v, NumberField& n) { n.bytes = read_width(v, 8).value_or(1); },
+     shape::integer(1, 8)},
+    {"order",
+     [](const Value& v, NumberField& n) {
+       n.little_endian = read_choice(v, byte_orders).value_or(false);
+     },
+     shape::words(byte_orders)},
+    {"step", read_step, shape::table("step")},
+};
+
+void read_sequence(const Value& value, Inspection& inspection) {
+  inspection.kind = Inspection::Kind::sequence;
+  const auto* table = value.table();
+  if (table == nullptr) return;
+  read_keys<NumberField>(*table, "`sequence`", sequence_keys, inspection.numbers, value.at(),
+                         value.diagnostics());
+  if (!table->contains("bytes")) value.refuse("needs `bytes`");
+}
+
+constexpr Key<Inspection> inspect_keys[] = {
+    {"sequence", read_sequence, shape::table("sequence")},
+};
+
+constexpr Choices<std::optional<Inspection>, 5> inspections{
+    {{"none", std::nullopt},
+     {"auto", Inspection{Inspection::Kind::automatic}},
+     {"rtp", Inspection{Inspection::Kind::rtp}},
+     {"ts", Inspection{Inspection::Kind::ts}},
+     {"moldudp64", Inspection{Inspection::Kind::moldudp64}}}};
+
+std::optional<std::optional<Inspection>> read_inspect(const Value& value) {
+  if (value.is_string()) return read_choice(value, inspections);
+  const auto* table = value.table();
+  if (table == nullptr) return std::nullopt;
+  Inspection inspection;
+  read_keys<Inspection>(*table, "`inspect`", inspect_keys, inspection, value.at(),
+                        value.diagnostics());
+  if (table->empty()) value.refuse("needs `sequence`");
+  return inspection;
+}
+
 constexpr Key<RawRule> rule_keys[] = {
     {"name", [](const Value& v, RawRule& r) { r.name.set(v.at(), v.rule_name()); }, shape::text()},
     {"input", [](const Value& v, RawRule& r) { r.input.set(v.at(), read_input(v)); },
@@ -385,6 +461,8 @@ constexpr Key<RawRule> rule_keys[] = {
      shape::boolean},
     {"consume", [](const Value& v, RawRule& r) { r.consume.set(v.at(), read_consume(v)); },
      shape::words({"auto"}, shape::boolean)},
+    {"inspect", [](const Value& v, RawRule& r) { r.inspect.set(v.at(), read_inspect(v)); },
+     shape::words({"none", "auto", "rtp", "ts", "moldudp64"}, shape::table("inspect"))},
 };
 
 // The file
@@ -493,7 +571,10 @@ std::vector<KeyTable> key_tables() {
           key_table<RawRule>("rule", rule_keys),
           key_table<RawInput>("input", input_keys),
           key_table<RawOutput>("output", output_keys),
-          key_table<RawExpectation>("expect", expect_keys)};
+          key_table<RawExpectation>("expect", expect_keys),
+          key_table<Inspection>("inspect", inspect_keys),
+          key_table<NumberField>("sequence", sequence_keys),
+          key_table<NumberField>("step", step_keys)};
 }
 
 void read_config_tables(const toml::table& root, Position file, Position main_file,

@@ -13,6 +13,7 @@
 #include "diagnostics.hpp"
 #include "mcr/config/daemon.hpp"
 #include "mcr/config/expectation.hpp"
+#include "mcr/config/inspection.hpp"
 #include "mcr/config/interface_tuning.hpp"
 #include "mcr/config/rule.hpp"
 #include "shape.hpp"
@@ -72,6 +73,7 @@ struct RawRule {
   Field<std::string> comment;
   Field<bool> allow_loop;
   Field<Consume> consume;
+  Field<std::optional<Inspection>> inspect;
 };
 
 /// The contents of all files together.

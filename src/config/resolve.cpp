@@ -36,6 +36,7 @@ class Resolver {
     placed.rule.comment = raw.comment.value.value_or("");
     placed.rule.allow_loop = raw.allow_loop.value.value_or(false);
     placed.rule.consume = raw.consume.value.value_or(Consume::automatic);
+    placed.rule.inspect = raw.inspect.value.value_or(std::nullopt);
     if (raw.outputs.value)
       for (const auto& each : *raw.outputs.value)
         output(each, placed);

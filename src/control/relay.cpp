@@ -96,6 +96,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
     workers_.push_back(
         std::make_unique<Worker>(rules_, limiters_, id, places[id], mode, std::move(rings[id])));
   watchdogs_.resize(workers_.size());
+  slots_.inspections.set_workers(workers_.size());
 }
 
 Relay::~Relay() {
@@ -288,6 +289,8 @@ void Relay::tick(Clock::time_point now) {
   update_silence_alarms(now);
   igmp_refresh_.tick(running_->config.daemon.rejoin, memberships_, running_->interfaces, now);
   sockets_.count();
+  try_or_log("read what inspection has seen", "",
+             [&] { stream_watch_.tick(running_->config.rules, slots_.inspections, now); });
   if (!all_retired_) retire();
   port_guards_.retry();
   hurry_joins(now);
@@ -382,6 +385,10 @@ Hearing Relay::hearing(std::size_t at, Clock::time_point now) const {
           .pps = activity.pps,
           .last_seen = activity.last_seen,
           .last_source = activity.last_source};
+}
+
+const StreamSight* Relay::stream_of(std::size_t rule, std::size_t input) const {
+  return stream_watch_.find(running_->config.rules[rule].name, input);
 }
 
 RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {

@@ -249,12 +249,20 @@ void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& 
   counters.rx_bytes.add(packet.payload.size());
   counters.last_seen_ns.set(now_ns_);
   counters.last_source.set(packet.source);
+  if (entry.inspection != 0) inspect(entry, packet, table);
   for (const auto& output : table.outputs(entry)) {
     if (output.limit == 0)
       send(output, packet, frame.buffer);
     else if (const auto part = within_limit(output, packet, table); part.datagrams != 0)
       send(output, part, frame.buffer);
   }
+}
+
+/// All of the frame's datagrams have one arrival time.
+void Worker::inspect(const TableEntry& entry, const Packet& packet,
+                     const RuleTable& table) noexcept {
+  table.inspection(entry).inspect(
+      id_, {packet.source, packet.payload, packet.segment, packet.datagrams, now_ns_});
 }
 
 void Worker::send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {

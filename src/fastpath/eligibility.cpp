@@ -45,6 +45,7 @@ std::string why_worker(const Output& output, Family family, const Interfaces& in
 }
 
 std::string why_worker(const Rule& rule, const Interfaces& interfaces) {
+  if (rule.inspect) return "its streams are inspected";
   for (const auto& output : rule.outputs)
     if (auto why = why_worker(output, rule.inputs.front().destination.family(), interfaces);
         !why.empty())

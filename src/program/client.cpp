@@ -25,6 +25,7 @@
 #include "mcr/program/terminal.hpp"
 #include "mcr/status/json.hpp"
 #include "mcr/status/text.hpp"
+#include "mcr/status/text_stream.hpp"
 #include "mcr/status/text_watch.hpp"
 
 namespace mcr {
@@ -49,11 +50,20 @@ void add_timeout_option(CLI::App& command, double& seconds) {
       ->type_name("SEC");
 }
 
+void add_watch_option(CLI::App& command, double& seconds, const std::string& help) {
+  command.add_option("--watch", seconds, help)
+      ->expected(0, 1)
+      ->default_str("1")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->type_name("[SEC]");
+}
+
 struct StatusOptions {
   std::string socket{default_control_socket};
   std::string rule;
   bool as_json = false;
   bool health = false;
+  bool streams = false;             ///< of the rule, instead of the whole rule
   double timeout = status_timeout;  ///< seconds
   double watch = 0;                 ///< seconds; 0: once
 };
@@ -77,7 +87,21 @@ struct Answer {
   Status status;
 };
 
-std::string show(const Answer& answer, const StatusOptions& options) {
+using Histories = std::vector<status::StreamHistory>;  ///< of a rule, by input
+
+const status::Rule* find_rule(const Status& status, const std::string& name) {
+  const auto found = std::ranges::find(status.rules, name, &status::Rule::name);
+  return found == status.rules.end() ? nullptr : &*found;
+}
+
+std::string show_streams(const Status& status, const std::string& name,
+                         const Histories& histories) {
+  const auto* rule = find_rule(status, name);
+  return rule == nullptr ? "" : status::render_streams(*rule, histories);
+}
+
+std::string show(const Answer& answer, const StatusOptions& options,
+                 const Histories& histories = {}) {
   const auto& [document, status] = answer;
   if (options.rule.empty())
     return options.as_json ? document.dump(2) + '\n'
@@ -85,7 +109,10 @@ std::string show(const Answer& answer, const StatusOptions& options) {
   const auto* rule = find_rule(document, options.rule);
   if (rule == nullptr)
     throw Failure(ExitCode::usage, fmt::format("there is no rule {}", options.rule));
-  return options.as_json ? rule->dump(2) + '\n' : status::render_rule(status, options.rule);
+  if (options.as_json)
+    return (options.streams ? rule->value("inputs", json::array()) : *rule).dump(2) + '\n';
+  return options.streams ? show_streams(status, options.rule, histories)
+                         : status::render_rule(status, options.rule);
 }
 
 Answer fetch_status(const StatusOptions& options) {
@@ -113,20 +140,30 @@ class Frames {
     before_ = std::exchange(now_, std::move(answer));
     const auto fetched_before = std::exchange(fetched_, Clock::now());
     seconds_ = std::chrono::duration<double>(fetched_ - fetched_before).count();
+    if (options_.streams) remember();
   }
   [[nodiscard]] std::string render(const status::FrameShape& shape) const {
     return options_.as_json || !options_.rule.empty()
-               ? show(now_, options_)
+               ? show(now_, options_, histories_)
                : status::render_frame(before_.status, now_.status, seconds_, shape);
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  void remember() {
+    const auto* rule = find_rule(now_.status, options_.rule);
+    if (rule == nullptr) return;
+    histories_.resize(rule->streams.size());
+    for (std::size_t i = 0; i < rule->streams.size(); ++i)
+      if (rule->streams[i]) histories_[i].add(*rule->streams[i]);
+  }
+
   const StatusOptions& options_;
   Answer before_;
   Answer now_;
   Clock::time_point fetched_;
+  Histories histories_;
   double seconds_ = 0;
 };
 
@@ -234,14 +271,9 @@ void add_status_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("status", "Show what the running relay does");
   command->add_option("RULE", options->rule, "Show this rule in full");
   command->add_flag("--json", options->as_json, "As JSON");
-  command
-      ->add_option("--watch", options->watch,
+  add_watch_option(*command, options->watch,
                    "Show it every SEC seconds (1 if none are given): on a terminal as a "
-                   "page, keys r d n order it, q quits")
-      ->expected(0, 1)
-      ->default_str("1")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->type_name("[SEC]");
+                   "page, keys r d n order it, q quits");
   command
       ->add_flag("--health", options->health,
                  "Exit 0 only if every rule is active or disabled, else 69 with a line for each "
@@ -256,6 +288,23 @@ void add_status_command(CLI::App& app, int& exit_code) {
     else
       print_status(*options);
     exit_code = static_cast<int>(code);
+  });
+}
+
+void add_inspect_command(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<StatusOptions>();
+  options->streams = true;
+  CLI::App* command = app.add_subcommand(
+      "inspect", "Show what flows in a rule's inputs, and what is wrong with it");
+  command->add_option("RULE", options->rule, "The rule; it needs the key inspect")->required();
+  command->add_flag("--json", options->as_json, "The rule's inputs with their streams, as JSON");
+  add_watch_option(*command, options->watch,
+                   "Show it every SEC seconds (1 if none are given); q quits");
+  add_timeout_option(*command, options->timeout);
+  command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
+  command->callback([options, &exit_code] {
+    print_status(*options);
+    exit_code = static_cast<int>(ExitCode::ok);
   });
 }
 

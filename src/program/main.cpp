@@ -64,6 +64,7 @@ int run(int argc, char** argv) {
   mcr::add_check_command(app, exit_code);
   mcr::add_reload_command(app, exit_code);
   mcr::add_status_command(app, exit_code);
+  mcr::add_inspect_command(app, exit_code);
   mcr::add_doctor_command(app, exit_code);
   mcr::add_gen_command(app, exit_code);
   mcr::add_sink_command(app, exit_code);

@@ -105,6 +105,10 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
   entry.sources = static_cast<std::uint32_t>(input.sources.size());
   for (const auto& source : input.sources)
     table_.sources_.push_back({source.first(), source.last()});
+  if (auto inspection = slots_.inspections.get(rule, input)) {
+    table_.inspections_.push_back(std::move(inspection));
+    entry.inspection = static_cast<std::uint32_t>(table_.inspections_.size());
+  }
   const auto& mapped = layout.mapped;
   for (std::uint32_t address = 0; address < input.addresses; ++address)
     for (std::uint32_t port = 0; port < input.ports; ++port) {

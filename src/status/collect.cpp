@@ -114,6 +114,14 @@ Output collect_output(const Relay& relay, std::size_t rule, std::size_t at, Reas
   return output;
 }
 
+std::optional<Stream> collect_stream(const Relay& relay, std::size_t rule, std::size_t input) {
+  const auto* sight = relay.stream_of(rule, input);
+  if (sight == nullptr) return std::nullopt;
+  const auto now_ns = std::chrono::nanoseconds(sight->now_at.time_since_epoch()).count();
+  return make_stream(sight->now, static_cast<std::uint64_t>(now_ns), sight->before,
+                     std::chrono::duration<double>(sight->now_at - sight->before_at).count());
+}
+
 Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
   const auto& config = relay.config().rules[at];
   const auto totals = relay.totals_of(at);
@@ -141,6 +149,8 @@ Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
     rule.last_seen_s = std::max(0.0, age.count());
     rule.last_source = activity.last_source;
   }
+  for (std::size_t i = 0; i < config.inputs.size(); ++i)
+    rule.streams.push_back(collect_stream(relay, at, i));
   for (std::size_t i = 0; i < config.outputs.size(); ++i)
     rule.outputs.push_back(collect_output(relay, at, i, std::move(status.output_reasons[i])));
   return rule;

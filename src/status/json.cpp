@@ -340,10 +340,24 @@ std::optional<Expectation> read_expect(const json& object) {
   return expect;
 }
 
-json write_rule(const Rule& rule) {
+json write_inputs(const Rule& rule) {
   json inputs = json::array();
-  for (const auto& input : rule.inputs)
-    inputs.push_back(write_input(input));
+  for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
+    inputs.push_back(write_input(rule.inputs[i]));
+    if (i < rule.streams.size() && rule.streams[i])
+      inputs.back()["stream"] = to_json(*rule.streams[i]);
+  }
+  return inputs;
+}
+void read_inputs(const json& inputs, Rule& rule) {
+  for (const auto& input : inputs) {
+    rule.inputs.push_back(read_input(input));
+    rule.streams.push_back(stream_from_json(at(input, "stream")));
+  }
+}
+
+json write_rule(const Rule& rule) {
+  json inputs = write_inputs(rule);
   json outputs = json::array();
   for (const auto& output : rule.outputs)
     outputs.push_back(write_output(output));
@@ -377,8 +391,7 @@ Rule read_rule(const json& object) {
   rule.path_reason = read_text(at(object, "path_reason"));
   rule.expect = read_expect(at(object, "expect"));
   rule.allow_loop = read_bool(at(object, "allow_loop"));
-  for (const auto& input : list(object, "inputs"))
-    rule.inputs.push_back(read_input(input));
+  read_inputs(list(object, "inputs"), rule);
   if (rule.inputs.empty() && at(object, "input").is_object())
     rule.inputs.push_back(read_input(at(object, "input")));
   read_counts(object, rule_counts, rule);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <vector>
@@ -268,6 +269,66 @@ void add_outputs(Exposition& text, const LabelledThings<Rule>& rules) {
   add_drops(text, "mcr_output_drops_total", "Copies of the output that did not leave.", outputs);
 }
 
+struct StreamMetric {
+  std::string_view name;
+  std::uint64_t Stream::*count;
+  std::string_view help;
+};
+
+/// Lost ones are no counter: they fall when one comes late.
+constexpr std::array stream_metrics{
+    StreamMetric{"mcr_stream_received_datagrams_total", &Stream::received,
+                 "Datagrams that inspection saw in the input."},
+    StreamMetric{"mcr_stream_lost", &Stream::lost, "Numbers of the stream that are missing."},
+    StreamMetric{"mcr_stream_reordered_total", &Stream::reordered,
+                 "Datagrams that came after a later one."},
+    StreamMetric{"mcr_stream_duplicated_total", &Stream::duplicated, "Datagrams that came again."},
+    StreamMetric{"mcr_stream_restarts_total", &Stream::restarts, "Senders that began anew."},
+    StreamMetric{"mcr_stream_sources", &Stream::sources, "Senders of the stream."},
+};
+
+void add_stream_times(Exposition& text, const LabelledThings<Stream>& streams) {
+  const auto add = [&](std::string_view name, std::string_view help, auto value_of) {
+    text.begin(name, help);
+    for (const auto& [labels, stream] : streams)
+      if (const std::optional<double> value = value_of(*stream))
+        text.add(labels, {}, fmt::format("{}", *value));
+  };
+  constexpr double us = 1e-6;
+  add("mcr_stream_jitter_seconds", "RTP jitter, RFC 3550.", [](const Stream& stream) {
+    return stream.jitter_us ? std::optional(*stream.jitter_us * us) : std::nullopt;
+  });
+  add("mcr_stream_delay_factor_seconds", "Range of transit times in a second, EBU Tech 3337.",
+      [](const Stream& stream) {
+        return stream.delay_factor_us ? std::optional(*stream.delay_factor_us * us) : std::nullopt;
+      });
+  add("mcr_stream_ts_bits_per_second", "Bit rate of the MPEG-TS.",
+      [](const Stream& stream) { return stream.ts ? stream.ts->bitrate_bps : std::nullopt; });
+}
+
+void add_streams(Exposition& text, const LabelledThings<Rule>& rules) {
+  LabelledThings<Stream> streams;
+  for (const auto& [labels, rule] : rules)
+    for (std::size_t i = 0; i < std::min(rule->streams.size(), rule->inputs.size()); ++i)
+      if (rule->streams[i])
+        streams.push_back({fmt::format("{},{},destination=\"{}\"", labels,
+                                       label("interface", rule->inputs[i].interface),
+                                       rule->inputs[i].destinations().str()),
+                           &*rule->streams[i]});
+  if (streams.empty()) return;
+  for (const auto& metric : stream_metrics) {
+    text.begin(metric.name, metric.help);
+    for (const auto& [labels, stream] : streams)
+      text.add(labels, {}, stream->*metric.count);
+  }
+  add_stream_times(text, streams);
+  text.begin("mcr_stream_ts_errors_total", "Indicators of ETSI TR 101 290, by number.");
+  for (const auto& [labels, stream] : streams)
+    if (stream->ts)
+      for (const auto& one : stream->ts->indicators)
+        text.add(labels, label("indicator", one.number), one.count);
+}
+
 }  // namespace
 
 std::string render_metrics(const Status& status) {
@@ -292,6 +353,7 @@ std::string render_metrics(const Status& status) {
   add_counts(text, rule_metrics, rules);
   add_drops(text, "mcr_rule_drops_total", "Received datagrams of the rule dropped.", rules);
   add_outputs(text, rules);
+  add_streams(text, rules);
   return text.take();
 }
 

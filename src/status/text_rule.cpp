@@ -9,6 +9,7 @@
 #include "mcr/config/dscp.hpp"
 #include "mcr/rules/remedies.hpp"
 #include "mcr/status/text.hpp"
+#include "mcr/status/text_stream.hpp"
 #include "text_table.hpp"
 #include "text_values.hpp"
 
@@ -88,9 +89,12 @@ std::string seen(const Rule& rule) {
 
 std::string inputs_part(const Status& status, const Rule& rule) {
   std::string result = "\ninput\n";
-  for (const auto& input : rule.inputs) {
+  for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
+    const auto& input = rule.inputs[i];
     result += wrapped("  ", place(input) + kind_text(input) + sources_text(input), columns);
     result += memberships_text(memberships_for(status, input));
+    if (i < rule.streams.size() && rule.streams[i])
+      result += wrapped("    ", stream_line(*rule.streams[i]), columns);
   }
   const auto source = rule.last_source ? fmt::format(" from {}", *rule.last_source) : "";
   result +=

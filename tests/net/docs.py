@@ -25,6 +25,9 @@ UNKNOWN = {  # what an unknown key can be in
     "an input": RULE.replace("input = {", "input = { zzzz = 1,"),
     "an output": RULE.replace("  { interface", "  { zzzz = 1, interface"),
     "`expect`": RULE + "expect = { zzzz = 1 }\n",
+    "`inspect`": RULE + "inspect = { zzzz = 1 }\n",
+    "`sequence`": RULE + "inspect = { sequence = { zzzz = 1, bytes = 4 } }\n",
+    "`step`": RULE + "inspect = { sequence = { bytes = 4, step = { zzzz = 1, bytes = 1 } } }\n",
 }
 
 

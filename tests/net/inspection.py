@@ -7,7 +7,8 @@
 - gen --defect: the sink finds each defect as often as it was asked for, and no other; tshark counts
   the same losses.
 - ffmpeg (rtp_mpegts and mpegts): a program of its own drops, doubles, swaps and harms datagrams.
-  What mcr counts is what that program counts, exactly.
+  What the sink and the relay count is what that program counts, exactly.
+- The relay's `inspect` tells the same as the sink behind it, in status, page and metrics.
 """
 
 import json
@@ -114,9 +115,32 @@ def indicators(world):
         equal(set(raised(judged(world, receiver))), {number}, "indicators")
 
 
-def real(world, form, seed):
+def told(daemon):
+    """What the relay says of its input's stream; it looks once a second."""
+    return daemon.rule("stream")["inputs"][0]["stream"]
+
+
+def counts(stream):
+    kept = {name: stream[name] for name in ("received", "lost", "reordered", "duplicated")}
+    return kept | {name: stream["ts"][name] for name in ("cc_errors", "tei", "packets")}
+
+
+def pages(world, daemon, stream):
+    phase("mcr inspect, as a page and as JSON, and metrics")
+    page = world.call("inspect", "stream", "--socket", daemon.socket).stdout
+    check(all(part in page for part in ("rtp+ts", "Continuity_count_error", "MPEG-2 video")), page)
+    check(all(len(line) <= 80 for line in page.splitlines()), f"80 columns:\n{page}")
+    inputs = json.loads(world.call("inspect", "stream", "--json", "--socket", daemon.socket).stdout)
+    equal(counts(inputs[0]["stream"]), counts(stream), "counts of mcr inspect --json")
+    status = world.call("status", "stream", "--socket", daemon.socket).stdout
+    check("stream rtp+ts from" in status, f"mcr status stream:\n{status}")
+
+
+def real(world, daemon, form, seed):
     phase(f"ffmpeg: {form}, harmed on its way")
-    receiver = sink(world, "rtp" if form == "rtp_mpegts" else "ts")
+    kind = "rtp" if form == "rtp_mpegts" else "ts"
+    daemon.reload(relayed(kind))
+    receiver = sink(world, kind)
     injector = world.start_program("stream_injector", 7000, *IN, "10.1.0.2", seed, namespace="gen")
     url = "rtp://127.0.0.1:7000?pkt_size=1328" if form == "rtp_mpegts" else \
         "udp://127.0.0.1:7000?pkt_size=1316"
@@ -134,20 +158,28 @@ def real(world, form, seed):
     equal({"sent": seen["received"], "lost": seen["lost"], "duplicated": seen["duplicated"],
            "reordered": seen["reordered"], "cc_errors": ts["cc_errors"], "tei": ts["tei"]},
           harmed, "counts")
+    until(lambda: told(daemon)["received"] == seen["received"], "the relay has looked again")
+    equal(counts(told(daemon)), counts(seen["inspected"][0]), "counts of the relay")
+    if kind == "rtp":
+        pages(world, daemon, told(daemon))
     kinds = {pid["kind"] for pid in ts["pids"]}
     check({"PAT", "PMT", "MPEG-2 video", "MPEG audio"} <= kinds, f"kinds of PIDs: {kinds}")
+
+
+def relayed(inspect):
+    return config(rule("stream", *IN, [("r1", *OUT)]) + f'inspect = "{inspect}"\n')
 
 
 def story(world):
     world.line()
     switch(world, "relay", "r1", tx_udp_segmentation=False)  # dumpcap sees what the wire would
-    Daemon(world, config(rule("stream", *IN, [("r1", *OUT)]))).start()
+    daemon = Daemon(world, relayed("auto")).start()
     numbers(world, shutil.which("tshark"))
     indicators(world)
     if not shutil.which("ffmpeg"):
         raise Skip("ffmpeg is not installed: its streams are not judged")
-    real(world, "rtp_mpegts", 1)
-    real(world, "mpegts", 2)
+    real(world, daemon, "rtp_mpegts", 1)
+    real(world, daemon, "mpegts", 2)
 
 
 play(story, 150)

@@ -29,7 +29,7 @@ _mcr() {
   esac
   if [[ $cur == -* ]]; then
     COMPREPLY=($(compgen -W "$(_mcr_options "${words[1]}")" -- "$cur"))
-  elif [[ ${words[1]} == status ]]; then
+  elif [[ ${words[1]} == status || ${words[1]} == inspect ]]; then
     for ((i = 2; i < cword; ++i)); do
       [[ ${words[i]} == --socket ]] && socket=(--socket "${words[i + 1]}")
     done

@@ -41,6 +41,7 @@ inline constexpr std::chrono::microseconds silent_after_min = std::chrono::secon
 inline constexpr std::chrono::microseconds silent_after_max = std::chrono::hours(24);
 inline constexpr std::uint64_t max_pps = 1'000'000'000;
 inline constexpr std::uint64_t max_bps = 1'000'000'000'000;
+inline constexpr std::uint64_t inspect_offset = 65'507;  ///< the largest UDP payload, bytes
 }  // namespace limits
 
 }  // namespace mcr

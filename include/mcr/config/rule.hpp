@@ -11,6 +11,7 @@
 #include "mcr/config/destinations.hpp"
 #include "mcr/config/expectation.hpp"
 #include "mcr/config/input.hpp"
+#include "mcr/config/inspection.hpp"
 #include "mcr/config/output.hpp"
 
 namespace mcr {
@@ -31,6 +32,7 @@ struct Rule {
   std::string comment{};
   bool allow_loop = false;  ///< takes datagrams that this relay itself has sent
   Consume consume = Consume::automatic;
+  std::optional<Inspection> inspect{};
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };

@@ -21,6 +21,7 @@
 #include "mcr/control/sender_sockets.hpp"
 #include "mcr/control/silence_alarm.hpp"
 #include "mcr/control/socket_pool.hpp"
+#include "mcr/control/stream_watch.hpp"
 #include "mcr/control/watchdog.hpp"
 #include "mcr/dataplane/worker.hpp"
 #include "mcr/fastpath/fast_path.hpp"
@@ -99,6 +100,8 @@ class Relay {
   [[nodiscard]] RuleStatus status_of(std::size_t rule, Clock::time_point now) const;
   [[nodiscard]] RuleTotals totals_of(std::size_t rule) const;
   [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;
+  /// Null: the rule is not inspected, or the first tick() has yet to come.
+  [[nodiscard]] const StreamSight* stream_of(std::size_t rule, std::size_t input) const;
   [[nodiscard]] Totals totals() const;
   /// Reads the kernel's counters, for totals() and sockets() to be of this moment.
   void read_kernel_counters() noexcept;
@@ -143,6 +146,7 @@ class Relay {
   SenderSockets sender_sockets_;
   GroSwitch gro_;
   IgmpRefresh igmp_refresh_;
+  StreamWatch stream_watch_;
   RuleRates rates_;
   std::vector<SilenceAlarm> silence_alarms_;  ///< by rule slot
   fastpath::FastPath fast_path_;

@@ -80,6 +80,7 @@ class Worker {
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
   void deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
                const RuleTable& table) noexcept;
+  void inspect(const TableEntry& entry, const Packet& packet, const RuleTable& table) noexcept;
   void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
   [[nodiscard]] Packet within_limit(const TableOutput& output, const Packet& packet,
                                     const RuleTable& table) noexcept;

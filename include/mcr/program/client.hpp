@@ -1,4 +1,4 @@
-// `mcr status` and `mcr reload`: the commands that ask the running daemon.
+// `mcr status`, `mcr inspect` and `mcr reload`: the commands that ask the running daemon.
 #pragma once
 
 namespace CLI {
@@ -11,5 +11,7 @@ namespace mcr {
 /// the parsing; throws Failure (unavailable) when no daemon answers.
 void add_status_command(CLI::App& app, int& exit_code);
 void add_reload_command(CLI::App& app, int& exit_code);
+/// The streams of one rule.
+void add_inspect_command(CLI::App& app, int& exit_code);
 
 }  // namespace mcr

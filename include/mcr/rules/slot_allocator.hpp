@@ -14,6 +14,7 @@
 #include "mcr/base/address.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/rules/counters.hpp"
+#include "mcr/rules/stream_inspection.hpp"
 
 namespace mcr {
 
@@ -78,6 +79,7 @@ struct SlotAllocators {
   SlotAllocator<OutputKey> outputs{slots::outputs};
   SlotAllocator<RxKey> rx{slots::rx};
   SlotAllocator<TxKey> tx{slots::tx};
+  StreamInspections inspections{};
 };
 
 }  // namespace mcr

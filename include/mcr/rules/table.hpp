@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "mcr/config/rate_limit.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/packet/send_header.hpp"
+#include "mcr/rules/stream_inspection.hpp"
 
 namespace mcr {
 
@@ -54,8 +56,9 @@ struct TableEntry {
   std::uint32_t first_output = 0;
   std::uint32_t outputs = 0;
   std::uint32_t first_source = 0;
-  std::uint32_t sources = 0;  ///< 0: any
-  bool allow_loop = false;    ///< takes also what is_own()
+  std::uint32_t sources = 0;     ///< 0: any
+  std::uint32_t inspection = 0;  ///< 0: none; else RuleTable::inspection() knows it
+  bool allow_loop = false;       ///< takes also what is_own()
 };
 
 /// A socket the workers need to receive from.
@@ -104,6 +107,11 @@ class RuleTable {
     return limits_[output.limit - 1];
   }
 
+  /// The entry has one.
+  [[nodiscard]] const StreamInspection& inspection(const TableEntry& entry) const noexcept {
+    return *inspections_[entry.inspection - 1];
+  }
+
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   [[nodiscard]] const std::vector<TableRx>& rx() const noexcept { return rx_; }
   [[nodiscard]] const std::vector<TableTx>& tx() const noexcept { return tx_; }
@@ -132,6 +140,7 @@ class RuleTable {
   std::vector<TableOutput> outputs_;
   std::vector<SenderTx> senders_;  ///< of one raw tx slot side by side
   std::vector<Limit> limits_;
+  std::vector<std::shared_ptr<const StreamInspection>> inspections_;
   std::uint64_t own_ports_ = 0;        ///< bit N: one of own_sources_ has a port of N modulo 64
   std::vector<Endpoint> own_sources_;  ///< sorted, unique
   std::vector<SourceRange> sources_;   ///< of each entry sorted and disjoint

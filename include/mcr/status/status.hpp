@@ -20,6 +20,7 @@
 #include "mcr/packet/drop_reason.hpp"
 #include "mcr/rules/reason.hpp"
 #include "mcr/rules/rule_state.hpp"
+#include "mcr/status/stream.hpp"
 
 namespace mcr::status {
 
@@ -154,6 +155,7 @@ struct Rule {
   std::optional<Endpoint> last_source;
   ReceivedDrops drops;
   std::vector<Output> outputs;
+  std::vector<std::optional<Stream>> streams{};  ///< by input; nothing: it is not inspected
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };

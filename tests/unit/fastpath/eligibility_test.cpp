@@ -61,6 +61,7 @@ TEST_CASE("the kernel takes what needs nothing but new headers") {
       {[](Rule& r) { r.outputs[0].limit.pps = 10; }, "output 239.9.9.9:6000 has a rate limit"},
       {[](Rule& r) { r.outputs[0].loopback = true; }, "output 239.9.9.9:6000 has loopback"},
       {[](Rule& r) { r.outputs[0].ttl = {}; }, "output 239.9.9.9:6000 has the system's TTL"},
+      {[](Rule& r) { r.inspect.emplace(); }, "its streams are inspected"},
   };
   auto tun = up("tun", 5);
   tun.type = ARPHRD_NONE;
