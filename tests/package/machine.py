@@ -6,6 +6,7 @@ bare system (debootstrap, kept in the cache). That needs root and a writable cgr
 MCR_SUITE names the release, MCR_PACKAGES what else the bare system has, with commas.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -21,7 +22,9 @@ CACHE = os.path.join(
 SUITE = os.environ.get("MCR_SUITE", "bookworm")
 PACKAGES = ",".join(["systemd-sysv,iproute2", *filter(None, [os.environ.get("MCR_PACKAGES")])])
 GUEST = os.environ.get("MCR_GUEST")
-BOOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boot")
+HERE = os.path.dirname(os.path.abspath(__file__))
+BOOT = os.path.join(HERE, "boot")
+TOP = os.path.dirname(os.path.dirname(HERE))
 
 
 def run(*argv, ok=True, seconds=120, **options):
@@ -33,6 +36,16 @@ def run(*argv, ok=True, seconds=120, **options):
         raise Failure(f"`{' '.join(map(str, argv))}` exited {done.returncode}:\n"
                       f"{done.stdout[-3000:]}{done.stderr[-3000:]}")
     return done
+
+
+def copy_checkout(folder):
+    """What is checked out, as tools/package takes it, goes to a new folder."""
+    os.mkdir(folder)
+    pack = "git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null | tar -c -T - .git"
+    files = subprocess.Popen(["sh", "-c", pack], cwd=TOP, stdout=subprocess.PIPE)
+    subprocess.run(["tar", "-x", "--no-same-owner", "-C", folder], stdin=files.stdout, check=True)
+    if files.wait() != 0:
+        raise Failure("the checkout cannot be copied")
 
 
 def mirror():
@@ -142,28 +155,32 @@ class Contained(Machine):
         run("mount", "-t", "overlay", "overlay", "-o",
             f"lowerdir={self.bare},upperdir={self._work}/upper,workdir={self._work}/work", self.root)
 
-    def install(self, package):
-        """apt install, before the boot: with this host's settings of apt and network.
-
-        What apt downloads is kept in the cache.
-        """
-        shutil.copy(package, self.path("/root/"))
-        shutil.copytree("/etc/apt/apt.conf.d", self.path("/etc/apt/apt.conf.d"), dirs_exist_ok=True)
+    @contextlib.contextmanager
+    def online(self):
+        """Meanwhile apt works there: with this host's settings, and what it downloads is kept."""
+        shutil.copytree("/etc/apt/apt.conf.d", self.path("/etc/apt/apt.conf.d"), dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("docker-*"))  # those delete it
         if os.path.exists("/etc/resolv.conf"):
             shutil.copy("/etc/resolv.conf", self.path("/etc/resolv.conf"))
-        inside = ["chroot", self.root, "apt-get", "-q", "-y"]
-        kept = {"/var/cache/apt/archives": "archives", "/var/lib/apt/lists": f"lists_{SUITE}"}
+        kept = {"/var/cache/apt/archives": f"archives_{SUITE}", "/var/lib/apt/lists": f"lists_{SUITE}"}
         for folder, name in kept.items():
             os.makedirs(os.path.join(CACHE, name, "partial"), exist_ok=True)
             run("mount", "--bind", os.path.join(CACHE, name), self.path(folder))
         try:
-            command = [*inside, "install", f"/root/{os.path.basename(package)}"]
-            if run(*command, ok=False, seconds=300).returncode != 0:
-                run(*inside, "update", seconds=300)
-                run(*command, seconds=300)
+            yield
         finally:
             for folder in kept:
                 run("umount", self.path(folder))
+
+    def install(self, package):
+        """apt install, before the boot."""
+        shutil.copy(package, self.path("/root/"))
+        inside = ["chroot", self.root, "apt-get", "-q", "-y"]
+        command = [*inside, "install", f"/root/{os.path.basename(package)}"]
+        with self.online():
+            if run(*command, ok=False, seconds=300).returncode != 0:
+                run(*inside, "update", seconds=300)
+                run(*command, seconds=300)
 
     def boot(self):
         """Starts systemd, in namespaces and a cgroup of its own."""
