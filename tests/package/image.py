@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The container image: image.py mcr_VERSION_ARCH.deb
 
-Its layout is whole (each blob has the digest that it is named by), and what its configuration starts
-is there and runs, in a root of its layer, with the network of nobody.
+Its layout is whole (each blob has the digest that it is named by), what its configuration starts is there
+and runs, in a root of its layer, with the network of nobody; and the compose file and the DaemonSet fit it.
+The daemon under their restrictions is the story `container`.
 """
 
 import hashlib
@@ -12,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 
-from machine import Failure, Skip, check, equal, run
+from machine import TOP, run
+from netlab.expect import Failure, Skip, check, equal
 
-TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
+TOOLS = f"{TOP}/tools"
 
 
 def blob(image, descriptor):
@@ -57,6 +59,30 @@ def runs(root, config):
     equal(inside(*health, ok=False).returncode, 69, "the health check where no relay runs")
 
 
+def settings(config):
+    """The files of tools/container are YAML, and fit the image and each other."""
+    sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, where another Python is the first
+    import yaml
+
+    def read(name):
+        with open(f"{TOOLS}/container/{name}", encoding="utf-8") as file:
+            return yaml.safe_load(file)
+
+    service = read("compose.yaml")["services"]["mcr"]
+    equal(service["healthcheck"]["test"], config["Healthcheck"]["Test"], "health check of the compose file")
+    equal(service["network_mode"], "host", "its network")
+    check("seccomp:seccomp.json" in service["security_opt"], "it names the seccomp profile")
+    pod = read("daemonset.yaml")["spec"]["template"]["spec"]
+    equal(pod["hostNetwork"], True, "hostNetwork of the DaemonSet")
+    [container] = pod["containers"]
+    context = container["securityContext"]
+    equal(container["readinessProbe"]["exec"]["command"], ["mcr", "status", "--health"], "its readiness")
+    equal(context["seccompProfile"], {"type": "Localhost", "localhostProfile": "mcr.json"}, "its profile")
+    for drops, read_only in ((service["cap_drop"], service["read_only"]),
+                             (context["capabilities"]["drop"], context["readOnlyRootFilesystem"])):
+        equal((drops, read_only), (["ALL"], True), "capabilities dropped, and a read-only root")
+
+
 def main(package):
     if os.geteuid() != 0:
         raise Skip("only root can make an image")
@@ -69,6 +95,7 @@ def main(package):
         run("tar", "-x", "--exclude=./dev/*", "-C", f"{work}/root", "-f", layer)
         check(os.path.getsize(layer) < 250 << 20, "the image is small")
         runs(f"{work}/root", config)
+        settings(config)
 
 
 try:
