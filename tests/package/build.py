@@ -1,71 +1,80 @@
 #!/usr/bin/env python3
-"""The package, built in another Debian release and tried there: MCR_SUITE=trixie build.py DIRECTORY
+"""MCR in another Debian release: MCR_SUITE=trixie build.py package DIRECTORY | compilers [CXX STANDARD]...
 
-Its root is entered by pivot_root(2), for a program that is only chroot(2)ed may make no user
-namespace, and the network tests want one. mcr_VERSION_ARCH.deb goes to DIRECTORY.
+package: as its users find it. A bare root, where somebody without rights is told which packages are
+missing, where root tests and so installs them, and where somebody then tests and plays the demo;
+the package is built, installed and carries traffic. mcr_VERSION_ARCH.deb goes to DIRECTORY.
+compilers: the program and the unit tests compile with each compiler and standard.
 """
 
 import glob
 import os
-import subprocess
 import sys
 
-from machine import Contained, Failure, check, play
+from machine import play, run
+from netlab.expect import check, phase
+from root import call, enter, furnish, install
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STORIES = ("founding_case", "reload", "fanout")
-ENTER = r"""
-set -e
-cd "$1"; shift
-mount --rbind /dev dev
-mount --rbind /sys sys
-mount -t proc proc proc
-mkdir -p old
-pivot_root . old
-umount -l old
-exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 CCACHE_DIR=/ccache "$@"
-"""
+SOMEBODY = ("setpriv", "--reuid=somebody", "--regid=somebody", "--init-groups", "env", "HOME=/home/somebody")
+# The tests are of what is compiled, not of how well: quickly. The package is as it is for users.
+QUICKLY = ("env", "CXXFLAGS=-O0 -g0 -U_FORTIFY_SOURCE")
 
 
-def enter(machine, *argv, seconds=1800):
-    """A command in the root, in namespaces of its own but this host's network."""
-    done = subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "--propagation", "private", "sh", "-c", ENTER, "enter",
-         machine.root, *argv],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", timeout=seconds, check=False,
-    )
-    if done.returncode != 0:
-        raise Failure(f"`{' '.join(argv)}` exited {done.returncode}:\n{done.stdout[-6000:]}")
-    return done.stdout
+def tested(output):
+    """The summary of tools/test has tests in it."""
+    last = output.splitlines()[-1]
+    check(last.endswith(" skipped") and not last.startswith("0 passed"), f"tests ran: {output[-2000:]}")
+    print(last, flush=True)
 
 
-def copy_tree(machine):
-    """What is checked out, as tools/package takes it: /mcr."""
-    os.mkdir(machine.path("/mcr"))
-    pack = "git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null | tar -c -T - .git"
-    files = subprocess.Popen(["sh", "-c", pack], cwd=TOP, stdout=subprocess.PIPE)
-    subprocess.run(["tar", "-x", "--no-same-owner", "-C", machine.path("/mcr")], stdin=files.stdout,
-                   check=True)
-    check(files.wait() == 0, "the checkout is copied")
+def as_users_do(machine):
+    install(machine, "ccache")
+    phase("without packages and rights: told what is missing")
+    code, output = call(machine, *SOMEBODY, "tools/test", "unit")
+    check(code == 69 and "apt-get install" in output and "libfmt-dev" in output,
+          f"tools/test names the packages: exit code {code}: {output[-2000:]}")
+    phase("root: tools/test unit")
+    tested(enter(machine, *QUICKLY, "tools/test", "unit"))
+    phase("somebody: tools/test unit, tools/demo")
+    enter(machine, "chown", "-R", "somebody:", "/mcr")
+    tested(enter(machine, *SOMEBODY, *QUICKLY, "tools/test", "unit"))
+    print(enter(machine, *SOMEBODY, "tools/demo", "2").splitlines()[-1], flush=True)
+    enter(machine, "chown", "-R", "root:", "/mcr")
+
+
+def package(machine, target):
+    with machine.online():
+        as_users_do(machine)
+        phase("the package")
+        enter(machine, "sh", "-c", "tools/package /mcr/dist")
+    [built] = glob.glob(machine.path("/mcr/dist/mcr_*.deb"))
+    os.makedirs(target, exist_ok=True)
+    run("cp", built, target)
+    machine.install(built)
+    for name in STORIES:
+        phase(f"network story {name}, with the installed program")
+        enter(machine, "env", "MCR=/usr/bin/mcr", "PYTHONPATH=/mcr/tests:/mcr/bench",
+              "PYTHONDONTWRITEBYTECODE=1", "python3", f"/mcr/tests/net/{name}.py", seconds=300)
+
+
+def compilers(machine, *pairs):
+    with machine.online():
+        install(machine, "${build_packages[@]}", "ccache")
+    for compiler, standard in zip(pairs[::2], pairs[1::2]):
+        version = enter(machine, compiler, "--version").splitlines()[0]
+        phase(f"{version}, {standard}")
+        folder = f"build-{compiler}-{standard}"
+        enter(machine, "env", f"CXX=ccache {compiler}", "meson", "setup", folder, f"-Dcpp_std={standard}",
+              "-Doptimization=0", "-Ddebug=false", "-Dbenchmarks=disabled")
+        enter(machine, "bash", "-c", f"cd {folder} && ninja mcr "
+              "$(ninja -t targets all | grep -o '^tests/unit-[a-z]*:' | tr -d :)")
 
 
 def story(machine):
-    target = os.path.abspath(sys.argv[1])
-    os.makedirs(target, exist_ok=True)
-    copy_tree(machine)
-    cache = os.path.join(os.path.dirname(machine.bare), "ccache")
-    os.makedirs(cache, exist_ok=True)
-    os.mkdir(machine.path("/ccache"))
-    subprocess.run(["mount", "--bind", cache, machine.path("/ccache")], check=True)
-    enter(machine, "git", "config", "--global", "--add", "safe.directory", "/mcr")
-    enter(machine, "/mcr/tools/package", "/mcr/dist")
-    [package] = glob.glob(machine.path("/mcr/dist/mcr_*.deb"))
-    subprocess.run(["cp", package, target], check=True)
-    machine.install(package)
-    for name in STORIES:
-        enter(machine, "env", "MCR=/usr/bin/mcr", "PYTHONDONTWRITEBYTECODE=1", "python3",
-              f"/mcr/tests/net/{name}.py", seconds=300)
+    what, *arguments = sys.argv[1:]
+    furnish(machine)
+    {"package": package, "compilers": compilers}[what](machine, *arguments)
 
 
 play(story)
