@@ -17,8 +17,6 @@ Loss loss_at(DropPlace place) {
   switch (place) {
     case DropPlace::nic:
       return {"the NIC had no room", Trouble::nic_full};
-    case DropPlace::stack:
-      return {"between driver and socket", Trouble::stack_drops};
     case DropPlace::backlog:
       return {"a CPU's input queue was full", Trouble::backlog_full};
     case DropPlace::socket:
@@ -48,8 +46,7 @@ std::vector<std::string> ExternalDrops::report(std::span<const ExternalDropCount
     const auto before = known_.extract({interface, place});
     auto entry = before ? before.mapped() : Known{frames, 0, {}};
     // A counter that fell is a recreated interface's.
-    const auto gained = frames > entry.seen ? frames - entry.seen : 0;
-    if (place != DropPlace::stack || gained >= least_of_stack) entry.untold += gained;
+    entry.untold += frames > entry.seen ? frames - entry.seen : 0;
     entry.seen = frames;
     if (entry.untold != 0 && now >= entry.quiet_until) {
       lines.push_back(describe(interface, place, std::exchange(entry.untold, 0)));

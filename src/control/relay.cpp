@@ -445,7 +445,6 @@ std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats
   for (const auto& link : links) {
     if (inputs.contains(link.name)) {
       losses.push_back({link.name, DropPlace::nic, link.rx_missed});
-      losses.push_back({link.name, DropPlace::stack, link.rx_dropped});
       const auto counted = sockets_.counted().find(link.name);
       losses.push_back({link.name, DropPlace::socket,
                         counted == sockets_.counted().end() ? 0 : counted->second.dropped});

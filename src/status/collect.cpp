@@ -90,7 +90,8 @@ std::vector<Interface> collect_interfaces(const Relay& relay, const std::vector<
     interface.rx_frames = received.frames + kernel.frames;
     interface.rx_datagrams = received.datagrams + kernel.datagrams;
     interface.kernel_drops = value_of(relay.sockets().counted(), name).dropped;
-    interface.link_rx_missed = lost.rx_missed + lost.rx_dropped;
+    interface.link_rx_missed = lost.rx_missed;
+    interface.link_rx_dropped = lost.rx_dropped;
     interface.link_tx_dropped = lost.tx_dropped + lost.qdisc_drops;
     interfaces.push_back(std::move(interface));
   }

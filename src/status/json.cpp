@@ -159,6 +159,7 @@ constexpr std::array interface_counts{
     CountKey<Interface>{"rx_datagrams", &Interface::rx_datagrams},
     CountKey<Interface>{"kernel_drops", &Interface::kernel_drops},
     CountKey<Interface>{"link_rx_missed", &Interface::link_rx_missed},
+    CountKey<Interface>{"link_rx_dropped", &Interface::link_rx_dropped},
     CountKey<Interface>{"link_tx_dropped", &Interface::link_tx_dropped}};
 constexpr std::array output_counts{CountKey<Output>{"matched", &Output::matched},
                                    CountKey<Output>{"tx_datagrams", &Output::tx_datagrams},

@@ -110,7 +110,10 @@ constexpr std::array interface_metrics{
     Metric<Interface>{"mcr_interface_kernel_drops_frames_total", &Interface::kernel_drops,
                       "Frames for which the packet socket had no room."},
     Metric<Interface>{"mcr_interface_link_rx_missed_frames_total", &Interface::link_rx_missed,
-                      "Frames that the link lost before they reached us."},
+                      "Frames for which the NIC had no room."},
+    Metric<Interface>{"mcr_interface_link_rx_dropped_frames_total", &Interface::link_rx_dropped,
+                      "Frames that nobody on this host takes (LLDP, PTP, foreign VLANs), or that "
+                      "the driver could not deliver."},
     Metric<Interface>{"mcr_interface_link_tx_dropped_frames_total", &Interface::link_tx_dropped,
                       "Frames that the queueing discipline or the link lost after us."},
 };
@@ -211,6 +214,13 @@ void add_drops(Exposition& text, std::string_view name, std::string_view help,
     for (std::size_t i = 0; i < drops.names.size(); ++i)
       if (drops.counts[i] != 0) text.add(labels, label("reason", drops.names[i]), drops.counts[i]);
   }
+}
+
+/// Absent before the first datagram.
+void add_last_seen(Exposition& text, const LabelledThings<Rule>& rules) {
+  text.begin("mcr_rule_last_seen_seconds", "Time since the rule's last datagram.");
+  for (const auto& [labels, rule] : rules)
+    if (rule->last_seen_s) text.add(labels, {}, fmt::format("{:.3f}", *rule->last_seen_s));
 }
 
 void add_total_drops(Exposition& text, std::string_view name, std::string_view help,
@@ -351,6 +361,7 @@ std::string render_metrics(const Status& status) {
       labelled(status.rules, [](const Rule& rule) { return label("rule", rule.name); });
   add_states(text, "mcr_rule_state", "1 for the state that the rule is in.", rule_states, rules);
   add_counts(text, rule_metrics, rules);
+  add_last_seen(text, rules);
   add_drops(text, "mcr_rule_drops_total", "Received datagrams of the rule dropped.", rules);
   add_outputs(text, rules);
   add_streams(text, rules);

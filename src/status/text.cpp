@@ -200,7 +200,7 @@ std::vector<std::string> interface_notes(const Interface& interface) {
   };
   add(interface.kernel_drops, "the receive buffer had no room for {}",
       Trouble::receive_buffer_full);
-  add(interface.link_rx_missed, "the link itself missed {} on receive", Trouble::link_missed);
+  add(interface.link_rx_missed, "the NIC had no room for {}", Trouble::nic_full);
   add(interface.link_tx_dropped, "queueing discipline or link dropped {} on transmit",
       Trouble::discipline_drops);
   return notes;

@@ -21,7 +21,7 @@ KEYS = {
     "workers": "id cpu state rx_datagrams tx_datagrams batches",
     "interfaces": "name index state mtu gro receive_buffer receive_buffer_asked send_buffer"
                   " send_buffer_asked rx_frames rx_datagrams kernel_drops link_rx_missed"
-                  " link_tx_dropped",
+                  " link_rx_dropped link_tx_dropped",
     "rules": "name state reason comment path path_reason expect allow_loop input inputs"
              " rx_datagrams rx_bytes rate_pps rate_bps last_seen_s last_source drops outputs errno",
     "membership": "joins_attempted joins_succeeded joins_failed leaves helper_sockets groups",
@@ -71,6 +71,22 @@ def values(daemon, status):
     equal(status["totals"]["tx_drops"]["output_down"], 0, "output_down in all")
 
 
+def unwanted(world, daemon):
+    """LLDP, PTP and a VLAN in a VLAN: the kernel counts them as rx_dropped."""
+    def r0():
+        return next(i for i in daemon.status()["interfaces"] if i["name"] == "r0")
+    before = r0()
+    payload = bytes(50)
+    destination = bytes.fromhex("0180c200000e020000000001")
+    world.inject("gen", "g0", [destination + bytes.fromhex(kind) + payload
+                               for kind in ("88cc", "88f7", "88a8000a8100000a0800") * 5])
+    until(lambda: r0()["link_rx_dropped"] >= before["link_rx_dropped"] + 15,
+          lambda: f"the kernel counts them: {r0()}")
+    equal(r0()["link_rx_missed"], before["link_rx_missed"], "link_rx_missed")
+    text = world.call("status", "--socket", daemon.socket).stdout
+    check("no room" not in text, f"status speaks of a loss:\n{text}")
+
+
 def story(world):
     world.line()
     lost = rule("lost", "239.1.1.3", 5000, [("r1", "239.2.1.3")], interface="nowhere0")
@@ -109,6 +125,9 @@ def story(world):
     gen.stop()
     ledger.settle()
     until(lambda: daemon.rule("239.1.1.2")["rate_pps"] == 0, "the rate falls to 0")
+
+    phase("frames that nobody on the host wants are no loss")
+    unwanted(world, daemon)
 
     phase("for people")
     text = world.call("status", "--socket", daemon.socket)

@@ -17,7 +17,6 @@ namespace mcr {
 
 enum class DropPlace : std::uint8_t {
   nic,         ///< no descriptor of the NIC was free (rx_missed_errors)
-  stack,       ///< between driver and protocol (rx_dropped); protocols nobody speaks count, too
   backlog,     ///< a CPU's input queue was full (softnet_stat); of the host, no interface
   socket,      ///< our packet socket was full
   discipline,  ///< the queueing discipline dropped
@@ -37,8 +36,6 @@ class ExternalDrops {
 
   /// Between two lines about the same place.
   static constexpr std::chrono::seconds pause{60};
-  /// Frames between two looks at DropPlace::stack: fewer are other protocols' and no loss.
-  static constexpr std::uint64_t least_of_stack = 50;
 
   /// The lines to log now, each with what to do. The first look at a counter only remembers it; a
   /// counter that is not in `counts` is forgotten.

@@ -106,6 +106,7 @@ struct Interface {
   Count rx_datagrams;
   Count kernel_drops;     ///< frames
   Count link_rx_missed;   ///< frames
+  Count link_rx_dropped;  ///< frames; see LinkStats: most are no loss
   Count link_tx_dropped;  ///< frames
 
   friend bool operator==(const Interface&, const Interface&) = default;

@@ -42,15 +42,6 @@ TEST_CASE("loss watch: steady loss is told once a minute, all of it") {
   CHECK(report(watch, DropPlace::discipline, 605, 200s).empty());
 }
 
-TEST_CASE("loss watch: a trickle between driver and socket is other protocols") {
-  ExternalDrops watch;
-  for (int i = 0; i < 100; ++i)
-    CHECK(report(watch, DropPlace::stack, std::uint64_t(i) * (ExternalDrops::least_of_stack - 1),
-                 i * 10s)
-              .empty());
-  CHECK(report(watch, DropPlace::stack, 10'000, 2000s).size() == 1);
-}
-
 TEST_CASE("loss watch: a counter that starts again is no loss") {
   ExternalDrops watch;
   CHECK(report(watch, DropPlace::driver, 500, 0s).empty());
@@ -61,7 +52,7 @@ TEST_CASE("loss watch: a counter that starts again is no loss") {
 }
 
 TEST_CASE("loss watch: every place has its remedy") {
-  for (const auto place : {DropPlace::nic, DropPlace::stack, DropPlace::backlog, DropPlace::socket,
+  for (const auto place : {DropPlace::nic, DropPlace::backlog, DropPlace::socket,
                            DropPlace::discipline, DropPlace::driver}) {
     ExternalDrops watch;
     CHECK(report(watch, place, 0, 0s).empty());

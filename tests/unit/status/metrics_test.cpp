@@ -68,6 +68,7 @@ TEST_CASE("metrics: values with their names and labels") {
         "mcr_rule_state{rule=\"studio-a\",state=\"active\"} 0",
         "mcr_rule_rx_datagrams_total{rule=\"studio-a\"} 12",
         "mcr_rule_rx_bytes_total{rule=\"studio-a\"} 3400",
+        "mcr_rule_last_seen_seconds{rule=\"studio-a\"} 0.210",
         "mcr_rule_drops_total{rule=\"studio-a\",reason=\"not_udp\"} 5",
         "mcr_output_up{rule=\"studio-a\",interface=\"eth1\",destination=\"[ff05::2]:6000\"} 1",
         "mcr_output_drops_total{rule=\"studio-a\",interface=\"eth1\","
@@ -79,6 +80,9 @@ TEST_CASE("metrics: what is not there is left out, and so are a rule's zero drop
   const auto text = render_metrics(one_rule());
   CHECK(text.find("mcr_interface_mtu_bytes{interface=\"eth7\"}") == std::string::npos);
   CHECK(text.find("studio-a\",reason=\"not_ip\"") == std::string::npos);
+  auto unheard = one_rule();
+  unheard.rules[0].last_seen_s.reset();
+  CHECK(render_metrics(unheard).find("mcr_rule_last_seen_seconds{") == std::string::npos);
   CHECK_FALSE(render_metrics(Status()).empty());
 }
 

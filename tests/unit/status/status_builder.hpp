@@ -68,6 +68,7 @@ inline status::Interface healthy_interface(const std::string& name) {
   interface.rx_datagrams = 2'469'134;
   interface.kernel_drops = 0;
   interface.link_rx_missed = 0;
+  interface.link_rx_dropped = 0;
   interface.link_tx_dropped = 0;
   return interface;
 }
