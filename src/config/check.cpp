@@ -1,6 +1,6 @@
 // Two inputs compete if they have a match (InputMatch) and a source in common: the datagram would
 // belong to two rules. For each match InputCheck keeps the inputs seen so far: one that takes any
-// source, or disjoint blocks of sources, ordered, so that an overlap is found in logarithmic time.
+// source, or disjoint ranges of sources, ordered, so that an overlap is found in logarithmic time.
 //
 // Totals are counted on the way, and the check stops at the first one above its limit. So the time
 // is bounded whatever the files say: a block of 4,096 groups with 4,096 sources counts 16 million.
@@ -13,6 +13,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "loops.hpp"
 #include "mcr/config/limits.hpp"
 #include "mcr/config/socket_kind.hpp"
+#include "mcr/config/sources.hpp"
 
 namespace mcr {
 namespace {
@@ -47,27 +49,27 @@ struct Takers {
     IpAddress last;
     Holder holder;
   };
-  std::map<IpAddress, Block> by_source;  ///< disjoint blocks, by their first address
+  std::map<IpAddress, Block> by_source;  ///< disjoint ranges, by their first address
 };
 
-/// An input seen before that shares a source with this one. Its rule is null if there is none.
-Holder overlapping(const Takers& takers, const Input& input) {
+/// An input seen before that shares a source with these ranges. Its rule is null if there is none.
+Holder overlapping(const Takers& takers, std::span<const SourceRange> ranges) {
   if (takers.any.rule != nullptr) return takers.any;
-  if (input.sources.empty()) return takers.first;
-  for (const auto& source : input.sources) {
-    const auto next = takers.by_source.upper_bound(source.last());
+  if (ranges.empty()) return takers.first;
+  for (const auto& range : ranges) {
+    const auto next = takers.by_source.upper_bound(range.last);
     if (next == takers.by_source.begin()) continue;
     const auto& [last, holder] = std::prev(next)->second;
-    if (last >= source.first()) return holder;
+    if (last >= range.first) return holder;
   }
   return {};
 }
 
-void add_taker(Takers& takers, const Input& input, const Holder& holder) {
+void add_taker(Takers& takers, std::span<const SourceRange> ranges, const Holder& holder) {
   if (takers.first.rule == nullptr) takers.first = holder;
-  if (input.sources.empty() && takers.any.rule == nullptr) takers.any = holder;
-  for (const auto& source : input.sources)
-    takers.by_source.try_emplace(source.first(), Takers::Block{source.last(), holder});
+  if (ranges.empty() && takers.any.rule == nullptr) takers.any = holder;
+  for (const auto& range : ranges)
+    takers.by_source.try_emplace(range.first, Takers::Block{range.last, holder});
 }
 
 class InputCheck {
@@ -89,18 +91,18 @@ class InputCheck {
  private:
   bool add(const Input& input, const Holder& holder) {
     const auto destinations = input.destinations();
+    const auto ranges = source_ranges(input);
     count(inputs_, destinations.size(), limits::lookup_entries, "inputs", holder.at);
-    count(sources_, destinations.size() * input.sources.size(), limits::sources, "sources",
-          holder.at);
+    count(sources_, destinations.size() * ranges.size(), limits::sources, "sources", holder.at);
     if (too_many()) return true;
     for (std::size_t n = 0; n < destinations.size(); ++n) {
       Takers& takers = matches_[InputMatch(input.interface, destinations.at(n), input.vlan)]
                                [input.local ? 1 : 0];
-      if (const Holder other = overlapping(takers, input); other.rule != nullptr) {
+      if (const Holder other = overlapping(takers, ranges); other.rule != nullptr) {
         refuse(input, holder, other);
         return false;
       }
-      add_taker(takers, input, holder);
+      add_taker(takers, ranges, holder);
     }
     return true;
   }

@@ -2,6 +2,9 @@
 // leads from a rule to the match of each of its outputs, and from a match to each rule that has it
 // as an input. So the graph is as large as the configuration, however many rules share a match.
 //
+// An output with a `source` of its own feeds only the rule that takes that source: at most one,
+// since rules that share a match have disjoint sources. Its edge leads to that rule.
+//
 // A depth-first search keeps its path. An edge back into the path closes a circle. The path is a
 // vector and not the call stack, because a chain may have 10,000 rules.
 //
@@ -14,10 +17,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "input_match.hpp"
+#include "mcr/config/sources.hpp"
 
 namespace mcr {
 namespace {
@@ -30,6 +35,8 @@ class LoopSearch {
   LoopSearch(std::span<const PlacedRule> rules, Diagnostics& diagnostics)
       : rules_(rules), diagnostics_(diagnostics) {
     add_matches();
+    for (auto& takers : takers_)
+      std::ranges::sort(takers.by_source, {}, first_source);
     add_outputs();
     state_.resize(edges_.size());
     reported_.resize(rules.size());
@@ -46,6 +53,17 @@ class LoopSearch {
     Node to;
     std::uint32_t output;  ///< index among the outputs of the rule that the edge leaves
   };
+  /// A rule that takes these sources of a match.
+  struct Taker {
+    SourceRange sources;
+    Node rule;
+  };
+  struct Takers {
+    bool any = false;  ///< a rule takes every source, or what this host sends, beside the others
+    std::vector<Taker> by_source;
+  };
+  static IpAddress first_source(const Taker& taker) { return taker.sources.first; }
+
   struct Step {
     Node node;
     std::size_t next_edge;
@@ -57,8 +75,18 @@ class LoopSearch {
       if (!rules_[r].rule.enabled) continue;
       for (const auto& input : rules_[r].rule.inputs)
         for (std::size_t n = 0; n < input.destinations().size(); ++n)
-          edges_[node_of(input, n)].push_back({r, 0});
+          add_taker(node_of(input, n), r, input);
     }
+  }
+
+  void add_taker(Node match, Node rule, const Input& input) {
+    edges_[match].push_back({rule, 0});
+    takers_.resize(edges_.size());
+    auto& takers = takers_[match];
+    const auto ranges = source_ranges(input);
+    takers.any = takers.any || ranges.empty() || input.local;
+    for (const auto& range : ranges)
+      takers.by_source.push_back({range, rule});
   }
 
   /// The node of the input's n-th destination, which is made if it is new.
@@ -89,7 +117,17 @@ class LoopSearch {
     for (std::size_t n = 0; n < to.size(); ++n)
       if (const auto match = matches_.find(InputMatch(output.interface, to.at(n)));
           match != matches_.end())
-        edges_[r].push_back({match->second, o});
+        if (const auto next = fed_by(output, match->second)) edges_[r].push_back({*next, o});
+  }
+
+  /// The match, or the one rule of it that takes the output's own source; nothing if none does.
+  [[nodiscard]] std::optional<Node> fed_by(const Output& output, Node match) const {
+    const auto& [any, takers] = takers_[match];
+    if (output.source.mode != Source::Mode::address || any) return match;
+    const auto& address = output.source.address;
+    const auto next = std::ranges::upper_bound(takers, address, {}, first_source);
+    if (next == takers.begin() || std::prev(next)->sources.last < address) return std::nullopt;
+    return std::prev(next)->rule;
   }
 
   void search(Node root) {
@@ -146,6 +184,7 @@ class LoopSearch {
   Diagnostics& diagnostics_;
   std::unordered_map<InputMatch, Node, InputMatchHash> matches_;
   std::vector<std::vector<Edge>> edges_;  // by node: rules first, then matches
+  std::vector<Takers> takers_;            // by node; of matches only
   std::vector<State> state_;
   std::vector<bool> reported_;  // by rule: it is in a circle that was reported
   std::vector<Step> path_;

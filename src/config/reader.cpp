@@ -181,7 +181,32 @@ std::set<Prefix>::const_iterator overlapping(const std::set<Prefix>& known, cons
   return known.end();
 }
 
-std::optional<std::vector<Prefix>> read_sources(const Value& value) {
+/// Adds what the element says, unless it overlaps what was said before.
+void add_block(std::set<Prefix>& known, const Value& element) {
+  const auto block = element.hosts();
+  if (!block) return;
+  const auto other = overlapping(known, *block);
+  if (other == known.end())
+    known.insert(*block);
+  else if (*other == *block)
+    element.refuse(fmt::format("{} is named twice", block->str()));
+  else
+    element.refuse(fmt::format("{} and {} overlap", other->str(), block->str()));
+}
+
+/// Adds a diagnostic for each excluded block that is no part of a named one, if any is named.
+void check_excluded(const std::set<Prefix>& named, const std::set<Prefix>& excluded,
+                    const Value& value) {
+  for (const auto& block : excluded) {
+    if (block.bits() == 0) value.refuse(fmt::format("\"!{}\" leaves nobody", block.str()));
+    const auto whole = overlapping(named, block);
+    const bool is_part = whole != named.end() && whole->bits() < block.bits();
+    if (named.empty() || is_part) continue;
+    value.refuse(fmt::format("\"!{}\" is not part of one of the other sources", block.str()));
+  }
+}
+
+std::optional<RawSources> read_sources(const Value& value) {
   const auto* array = value.array("IP addresses");
   if (array == nullptr) return std::nullopt;
   if (array->empty()) value.refuse("is empty; leave it out to take any source");
@@ -190,20 +215,20 @@ std::optional<std::vector<Prefix>> read_sources(const Value& value) {
                              limits::sources_per_input));
     return std::nullopt;
   }
-  std::set<Prefix> sources;
+  std::set<Prefix> named;
+  std::set<Prefix> excluded;
   for (const auto& node : *array) {
     const Value element = value.element(node);
-    const auto source = element.hosts();
-    if (!source) continue;
-    const auto other = overlapping(sources, *source);
-    if (other == sources.end())
-      sources.insert(*source);
-    else if (*other == *source)
-      element.refuse(fmt::format("{} is named twice", source->str()));
-    else
-      element.refuse(fmt::format("{} and {} overlap", other->str(), source->str()));
+    const auto* text = node.as_string();
+    if (text == nullptr || !text->get().starts_with('!')) {
+      add_block(named, element);
+      continue;
+    }
+    const toml::value<std::string> rest(text->get().substr(1));
+    add_block(excluded, Value(value.name(), rest, element.at(), value.diagnostics()));
   }
-  return std::vector<Prefix>(sources.begin(), sources.end());
+  check_excluded(named, excluded, value);
+  return RawSources{{named.begin(), named.end()}, {excluded.begin(), excluded.end()}};
 }
 
 std::optional<std::uint16_t> read_vlan(const Value& value) {
@@ -227,7 +252,7 @@ constexpr Key<RawInput> input_keys[] = {
      shape::address},
     {"port", [](const Value& v, RawInput& i) { i.port.set(v.at(), v.ports()); }, shape::ports},
     {"sources", [](const Value& v, RawInput& i) { i.sources.set(v.at(), read_sources(v)); },
-     shape::list(shape::block, limits::sources_per_input)},
+     shape::list(shape::sender, limits::sources_per_input)},
     {"vlan", [](const Value& v, RawInput& i) { i.vlan.set(v.at(), read_vlan(v)); },
      shape::integer(1, limits::vlan)},
     {"local", [](const Value& v, RawInput& i) { i.local.set(v.at(), v.boolean()); },

@@ -36,13 +36,19 @@ struct Field {
   }
 };
 
+/// Each list sorted and disjoint.
+struct RawSources {
+  std::vector<Prefix> named;
+  std::vector<Prefix> excluded;  ///< those with "!"; a part of one of `named` if there are any
+};
+
 struct RawInput {
   Position at;
   Field<std::string> interface;
   Field<Prefix> group;
   Field<IpAddress> address;
   Field<PortRange> port;
-  Field<std::vector<Prefix>> sources;  ///< sorted, disjoint
+  Field<RawSources> sources;
   Field<std::uint16_t> vlan;
   Field<bool> local;
 };

@@ -12,6 +12,8 @@
 #include <bit>
 #include <string_view>
 
+#include "mcr/config/sources.hpp"
+
 namespace mcr {
 namespace {
 
@@ -58,14 +60,19 @@ class Resolver {
     const bool kind_fits = input_kind_fits(raw);
     if (!raw.interface.value || !destination || !raw.port.value || !sources_fit || !kind_fits)
       return;
-    placed.rule.inputs.push_back({.interface = *raw.interface.value,
-                                  .destination = destination->first(),
-                                  .port = raw.port.value->first,
-                                  .sources = raw.sources.value.value_or(std::vector<Prefix>()),
-                                  .addresses = size_of(*destination),
-                                  .ports = raw.port.value->count,
-                                  .vlan = raw.vlan.value.value_or(0),
-                                  .local = raw.local.value.value_or(false)});
+    const auto sources = raw.sources.value.value_or(RawSources());
+    Input input{.interface = *raw.interface.value,
+                .destination = destination->first(),
+                .port = raw.port.value->first,
+                .sources = sources.named,
+                .addresses = size_of(*destination),
+                .ports = raw.port.value->count,
+                .vlan = raw.vlan.value.value_or(0),
+                .local = raw.local.value.value_or(false),
+                .excluded = sources.excluded};
+    if (const auto ranges = source_ranges(input); ranges.size() == 1 && !ranges[0].first)
+      return diagnostics_.add(raw.sources.at, "sources: all that is named is left out, too");
+    placed.rule.inputs.push_back(std::move(input));
     placed.inputs_at.push_back(raw.at);
   }
 
@@ -91,13 +98,14 @@ class Resolver {
     if (!raw.sources.present) return true;
     if (!raw.sources.value) return false;
     bool fit = true;
-    for (const auto& source : *raw.sources.value) {
-      if (!destination || source.first().family() == destination->first().family()) continue;
-      diagnostics_.add(raw.sources.at,
-                       fmt::format("sources: {} cannot send to {}: one is IPv4, the other IPv6",
-                                   source.str(), destination->first()));
-      fit = false;
-    }
+    for (const auto* list : {&raw.sources.value->named, &raw.sources.value->excluded})
+      for (const auto& source : *list) {
+        if (!destination || source.first().family() == destination->first().family()) continue;
+        diagnostics_.add(raw.sources.at,
+                         fmt::format("sources: {} cannot send to {}: one is IPv4, the other IPv6",
+                                     source.str(), destination->first()));
+        fit = false;
+      }
     return fit;
   }
 

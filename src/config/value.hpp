@@ -27,11 +27,14 @@ struct PortRange {
 
 class Value {
  public:
-  /// Borrows all of its arguments. `name` is the value's name in messages: "port".
+  /// Borrows all of its arguments. `name` is the value's name in messages: "port". A node that was
+  /// not read from a file has the position `key_at`.
   Value(std::string_view name, const toml::node& node, Position key_at, Diagnostics& diagnostics)
       : name_(name), node_(node), key_at_(key_at), diagnostics_(diagnostics) {}
 
-  [[nodiscard]] Position at() const { return position_of(node_.source(), key_at_); }
+  [[nodiscard]] Position at() const {
+    return node_.source().begin ? position_of(node_.source(), key_at_) : key_at_;
+  }
   [[nodiscard]] Position key_at() const { return key_at_; }
   [[nodiscard]] std::string_view name() const { return name_; }
   [[nodiscard]] Diagnostics& diagnostics() const { return diagnostics_; }

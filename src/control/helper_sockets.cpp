@@ -5,9 +5,10 @@
 // refused, until something on it is left. A socket that holds nothing and still refuses is not
 // full: joining is impossible, and that is the caller's failure.
 //
-// A socket holds a group either for any source or for a list of sources: a later (S,G) silently
-// replaces (*,G). The two therefore never meet on one socket. Sources of one group share a socket
-// where they can, since only the first of them takes the place of a group.
+// A socket holds a group either for any source (but those it blocks) or for a list of sources: a
+// later (S,G) silently replaces (*,G). The two therefore never meet on one socket, nor do two lists
+// of blocked sources; the kernel asks the network for what any of its sockets wants. Sources of one
+// group share a socket where they can, since only the first of them takes the place of a group.
 #include "mcr/control/helper_sockets.hpp"
 
 #include <algorithm>
@@ -27,9 +28,14 @@ bool means_absent(int error) noexcept {
 
 }  // namespace
 
-int HelperSockets::join_on(Socket& socket, const IpAddress& group, const IpAddress& source) {
+int HelperSockets::join_on(Socket& socket, const GroupSources& wanted) {
+  const auto& [group, source, excluded] = wanted;
   const int error = calls_.join(socket.fd, interface_index_, group, source);
-  if (error == 0) return 0;
+  if (error == 0) {
+    for (const auto& each : excluded)
+      (void)calls_.block(socket.fd, interface_index_, group, each);
+    return 0;
+  }
   auto held = socket.groups.find(group);
   if (held != socket.groups.end()) {
     held->second.full = means_full(error);
@@ -42,30 +48,29 @@ int HelperSockets::join_on(Socket& socket, const IpAddress& group, const IpAddre
   return error;
 }
 
-int HelperSockets::join_on_new(const IpAddress& group, const IpAddress& source) {
+int HelperSockets::join_on_new(const GroupSources& wanted) {
   UniqueFd fd = calls_.open(family_);
   if (!fd.valid()) return errno;
   sockets_.push_back({std::move(fd), {}, false});
   auto fresh = std::prev(sockets_.end());
-  const int error = join_on(*fresh, group, source);
+  const int error = join_on(*fresh, wanted);
   if (error == 0)
-    install(fresh, group, source);
+    install(fresh, wanted);
   else
     sockets_.erase(fresh);
   return error;
 }
 
-void HelperSockets::install(SocketList::iterator socket, const IpAddress& group,
-                            const IpAddress& source) {
-  auto& hold = socket->groups[group];
-  if (source) ++hold.sources;
-  installed_.insert_or_assign({group, source}, socket);
+void HelperSockets::install(SocketList::iterator socket, const GroupSources& joined) {
+  auto& hold = socket->groups[joined.group];
+  if (joined.source) ++hold.sources;
+  installed_.insert_or_assign(joined, socket);
 }
 
 /// A socket that holds other sources of the group and takes one more, or the end.
 HelperSockets::SocketList::iterator HelperSockets::beside_other_sources(const IpAddress& group) {
   for (auto entry = installed_.lower_bound({group, IpAddress()});
-       entry != installed_.end() && entry->first.first == group; ++entry) {
+       entry != installed_.end() && entry->first.group == group; ++entry) {
     const auto& hold = entry->second->groups.at(group);
     if (hold.sources > 0 && !hold.full) return entry->second;
   }
@@ -78,21 +83,19 @@ HelperSockets::SocketList::iterator HelperSockets::with_room_for(const IpAddress
   });
 }
 
-int HelperSockets::join(const IpAddress& group, const IpAddress& source) {
+int HelperSockets::join(const GroupSources& wanted) {
   while (true) {
-    auto socket = source ? beside_other_sources(group) : sockets_.end();
-    if (socket == sockets_.end()) socket = with_room_for(group);
-    if (socket == sockets_.end()) return join_on_new(group, source);
-    const int error = join_on(*socket, group, source);
-    if (error == 0) install(socket, group, source);
+    auto socket = wanted.source ? beside_other_sources(wanted.group) : sockets_.end();
+    if (socket == sockets_.end()) socket = with_room_for(wanted.group);
+    if (socket == sockets_.end()) return join_on_new(wanted);
+    const int error = join_on(*socket, wanted);
+    if (error == 0) install(socket, wanted);
     if (!means_full(error)) return error;  // a full one is marked, and not found again
   }
 }
 
-void HelperSockets::remove(SocketList::iterator socket, const IpAddress& group,
-                           const IpAddress& source) {
-  installed_.erase({group, source});
-  auto held = socket->groups.find(group);
+void HelperSockets::remove(SocketList::iterator socket, const GroupSources& left) {
+  auto held = socket->groups.find(left.group);
   held->second.full = false;
   if (held->second.sources > 1) {
     --held->second.sources;
@@ -103,12 +106,15 @@ void HelperSockets::remove(SocketList::iterator socket, const IpAddress& group,
   if (socket->groups.empty()) sockets_.erase(socket);
 }
 
-int HelperSockets::leave(const IpAddress& group, const IpAddress& source) {
-  auto found = installed_.find({group, source});
+int HelperSockets::leave(const GroupSources& held) {
+  auto found = installed_.find(held);
   if (found == installed_.end()) return EADDRNOTAVAIL;
   auto socket = found->second;
-  const int error = calls_.leave(socket->fd, interface_index_, group, source);
-  if (error == 0 || means_absent(error)) remove(socket, group, source);
+  const int error = calls_.leave(socket->fd, interface_index_, held.group, held.source);
+  if (error == 0 || means_absent(error)) {
+    installed_.erase(found);
+    remove(socket, held);
+  }
   return error;
 }
 

@@ -56,6 +56,18 @@ void report(const Interface& interface, Family family, std::span<const GroupRepo
       throw OsError(error, "send");
 }
 
+std::vector<IpAddress> sources_of(const Group& group) {
+  return group.source ? std::vector{group.source} : std::vector<IpAddress>();
+}
+
+/// The host receives what any of its memberships wants.
+void leave_out_less(std::vector<IpAddress>& excluded, const Group& other) {
+  std::erase_if(excluded, [&](const IpAddress& source) {
+    return other.source ? source == other.source
+                        : !std::ranges::binary_search(other.excluded, source);
+  });
+}
+
 }  // namespace
 
 GroupReports group_reports(const std::vector<std::pair<Group, Membership>>& memberships) {
@@ -65,10 +77,11 @@ GroupReports group_reports(const std::vector<std::pair<Group, Membership>>& memb
     auto& list = reports[{group.interface, group.group.family()}];
     // Sorted: "any source" stands before single sources, and includes them.
     if (list.empty() || list.back().group != group.group)
-      list.push_back({group.group, {}});
+      list.push_back({group.group, sources_of(group), group.excluded});
     else if (list.back().sources.empty())
-      continue;
-    if (group.source) list.back().sources.push_back(group.source);
+      leave_out_less(list.back().excluded, group);
+    else
+      list.back().sources.push_back(group.source);
   }
   return reports;
 }

@@ -20,6 +20,7 @@
 #include "mcr/control/memberships.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -42,7 +43,8 @@ bool is_retried(MembershipState state, int error) noexcept {
 
 std::string Group::str() const {
   if (source) return fmt::format("{} from {} on {}", group, source, interface);
-  return fmt::format("{} on {}", group, interface);
+  if (excluded.empty()) return fmt::format("{} on {}", group, interface);
+  return fmt::format("{} from all but {} on {}", group, fmt::join(excluded, ", "), interface);
 }
 
 std::string_view to_string(MembershipState state) noexcept {
@@ -187,13 +189,13 @@ void Memberships::drop_gone_links(const std::set<Group>& wanted, const Interface
 
 void Memberships::try_join(Entries::value_type& place, Clock::time_point now,
                            MembershipEvents& events) {
-  const auto& [interface, group, source] = place.first;
+  const auto& [interface, group, source, excluded] = place.first;
   auto& link = links_.at(interface);
   auto& helpers =
       link.helpers.try_emplace(group.family(), calls_, group.family(), link.index).first->second;
   place.second.membership.state = MembershipState::joining;
   ++statistics_.joins_attempted;
-  const int error = helpers.join(group, source);
+  const int error = helpers.join({group, source, excluded});
   if (error == 0) {
     ++statistics_.joins_succeeded;
     set(place, MembershipState::joined, 0, events);
@@ -206,12 +208,12 @@ void Memberships::try_join(Entries::value_type& place, Clock::time_point now,
 
 void Memberships::try_leave(Entries::iterator place, Clock::time_point now,
                             MembershipEvents& events) {
-  const auto& [interface, group, source] = place->first;
+  const auto& [interface, group, source, excluded] = place->first;
   auto& helpers = links_.at(interface).helpers.at(group.family());
-  const int error = helpers.leave(group, source);
+  const int error = helpers.leave({group, source, excluded});
   if (error == 0) ++statistics_.leaves;
   set(*place, MembershipState::leaving, error, events);
-  if (helpers.holds(group, source))
+  if (helpers.holds({group, source, excluded}))
     schedule_retry(place->second, now);
   else
     entries_.erase(place);

@@ -20,6 +20,8 @@
 // more (Relay::retire).
 #include "mcr/control/reload.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 #include <string_view>
@@ -41,8 +43,10 @@ namespace {
 constexpr std::chrono::milliseconds grace_period{1000};
 
 std::string details(const Group& group) {
-  return fmt::format("group={} interface={}{}", group.group, group.interface,
-                     group.source ? fmt::format(" source={}", group.source) : "");
+  return fmt::format(
+      "group={} interface={}{}{}", group.group, group.interface,
+      group.source ? fmt::format(" source={}", group.source) : "",
+      group.excluded.empty() ? "" : fmt::format(" without={}", fmt::join(group.excluded, ",")));
 }
 
 void log_event(const MembershipEvent& event) {

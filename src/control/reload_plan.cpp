@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "mcr/config/limits.hpp"
 #include "mcr/config/rule.hpp"
 
 namespace mcr {
@@ -23,6 +24,12 @@ void plan_filter(ReloadPlan& plan, const TableRx& wanted, const OpenSockets::Rx&
   if (!now.exact || wide != wanted.destinations)
     plan.narrow.push_back({wanted.slot, wanted.destinations});
   if (wide != now.passing) plan.widen.push_back({wanted.slot, std::move(wide)});
+}
+
+std::vector<IpAddress> first_addresses(const std::vector<Prefix>& blocks) {
+  std::vector<IpAddress> addresses;
+  std::ranges::transform(blocks, std::back_inserter(addresses), &Prefix::first);
+  return addresses;
 }
 
 }  // namespace
@@ -52,21 +59,23 @@ void plan_sockets(ReloadPlan& plan, const RuleTable& table, const OpenSockets& o
     if (plan.retire_tx.erase(wanted.slot) == 0) plan.open_tx.push_back(wanted);
 }
 
-/// Single sources are joined one by one. With blocks of sources any source is joined, and the rule
-/// table leaves out the others. Nothing is joined for an address of this host, nor to see what this
+/// Single sources are joined one by one. A few single ones that are excluded are excluded from the
+/// join. With blocks of sources any source is joined, and the rule table leaves out the others.
+/// Nothing is joined for an address of this host, nor to see what this
 /// host sends.
 std::vector<Group> groups_of(const Input& input) {
   if (!input.destination.is_multicast() || input.local) return {};
   std::vector<IpAddress> sources{IpAddress()};
-  if (!input.sources.empty() && std::ranges::all_of(input.sources, &Prefix::is_single)) {
-    sources.clear();
-    for (const auto& source : input.sources)
-      sources.push_back(source.first());
-  }
+  std::vector<IpAddress> excluded;
+  const bool few = input.excluded.size() <= limits::excluded_by_join;
+  if (!input.sources.empty() && std::ranges::all_of(input.sources, &Prefix::is_single))
+    sources = first_addresses(input.sources);
+  else if (input.sources.empty() && few && std::ranges::all_of(input.excluded, &Prefix::is_single))
+    excluded = first_addresses(input.excluded);
   std::vector<Group> groups;
   for (std::uint32_t n = 0; n < input.addresses; ++n)
     for (const auto& source : sources)
-      groups.push_back({input.interface, input.destination.plus(n), source});
+      groups.push_back({input.interface, input.destination.plus(n), source, excluded});
   return groups;
 }
 

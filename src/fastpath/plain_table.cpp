@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "mcr/config/limits.hpp"
+#include "mcr/config/sources.hpp"
 #include "mcr/fastpath/eligibility.hpp"
 
 namespace mcr::fastpath {
@@ -28,7 +29,7 @@ constexpr std::uint32_t ipv4_udp_headers = 28;
 constexpr std::uint32_t ipv6_udp_headers = 48;
 
 static_assert(sizeof(mcr_cell) == 64);
-static_assert(limits::sources_per_input <= 1U << (MCR_MOST_HALVINGS - 1));
+static_assert(limits::sources_per_input + 1 < 1U << MCR_MOST_HALVINGS);  // excluding n makes n + 1
 
 struct Key {
   unsigned interface = 0;
@@ -213,8 +214,8 @@ class Compiler {
       return why_not(path, refused->second);
     const auto mapped = mapped_destinations(rule);
     const auto first_source = static_cast<std::uint32_t>(sources_.size());
-    for (const auto& source : input.sources)
-      sources_.push_back(source);
+    const auto ranges = source_ranges(input);
+    sources_.insert(sources_.end(), ranges.begin(), ranges.end());
     for_destinations(input, [&](const Key& key, std::uint32_t address, std::uint32_t port) {
       if (const auto other = blocked_.find(key); other != blocked_.end())
         return why_not(
@@ -223,7 +224,7 @@ class Compiler {
           (mapped.addresses > 1 ? address : 0) * mapped.ports + (mapped.ports > 1 ? port : 0);
       auto leg = runs[run];
       leg.entry.first_source = first_source;
-      leg.entry.sources = static_cast<std::uint32_t>(input.sources.size());
+      leg.entry.sources = static_cast<std::uint32_t>(ranges.size());
       legs_[key].push_back(std::move(leg));
       path.kernel = true;
     });
@@ -268,8 +269,8 @@ class Compiler {
       if (!place(head, key, legs, step, static_cast<std::uint32_t>(first_source))) return false;
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       auto& range = result_.cells[first_source + i].sources;
-      write_address(range.first, sources_[i].first());
-      write_address(range.last, sources_[i].last());
+      write_address(range.first, sources_[i].first);
+      write_address(range.last, sources_[i].last);
     }
     return true;
   }
@@ -355,7 +356,7 @@ class Compiler {
   std::map<Key, std::string> blocked_;
   std::map<Key, std::vector<Leg>> legs_;
   std::set<Endpoint> own_;
-  std::vector<Prefix> sources_;
+  std::vector<SourceRange> sources_;
 };
 
 }  // namespace

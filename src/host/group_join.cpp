@@ -62,6 +62,11 @@ int join_group(Fd socket, unsigned interface_index, const IpAddress& group,
   return change(socket, interface_index, group, source, MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP);
 }
 
+int block_source(Fd socket, unsigned interface_index, const IpAddress& group,
+                 const IpAddress& source) noexcept {
+  return change(socket, interface_index, group, source, MCAST_JOIN_GROUP, MCAST_BLOCK_SOURCE);
+}
+
 int leave_group(Fd socket, unsigned interface_index, const IpAddress& group,
                 const IpAddress& source) noexcept {
   return change(socket, interface_index, group, source, MCAST_LEAVE_GROUP,

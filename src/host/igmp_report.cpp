@@ -56,14 +56,15 @@ class RecordWriter {
       : is_mld_(version == ReportVersion::mld2), most_bytes_(most_bytes) {}
 
   void add(const GroupReport& report) {
+    if (report.sources.empty()) return add(report.group, mode_is_exclude, report.excluded);
     const auto each = report.group.bytes().size();
     const auto most = (most_bytes_ - header_bytes - record_bytes - each) / each;
     auto left = std::span(report.sources);
-    do {
+    while (!left.empty()) {
       const auto part = left.first(std::min(left.size(), most));
-      add(report.group, part);
+      add(report.group, mode_is_include, part);
       left = left.subspan(part.size());
-    } while (!left.empty());
+    }
   }
 
   std::vector<ReportMessage> finish() && {
@@ -73,12 +74,12 @@ class RecordWriter {
   }
 
  private:
-  void add(const IpAddress& group, std::span<const IpAddress> sources) {
+  void add(const IpAddress& group, std::uint8_t mode, std::span<const IpAddress> sources) {
     const auto size = record_bytes + group.bytes().size() * (1 + sources.size());
     if (messages_.empty() || messages_.back().bytes.size() + size > most_bytes_) start();
     auto& bytes = messages_.back().bytes;
     const auto at = bytes.size();
-    bytes.insert(bytes.end(), {sources.empty() ? mode_is_exclude : mode_is_include, 0, 0, 0});
+    bytes.insert(bytes.end(), {mode, 0, 0, 0});
     put16(bytes, at + 2, sources.size());
     append(bytes, group);
     for (const auto& source : sources)

@@ -102,9 +102,9 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
   entry.allow_loop = rule.allow_loop;
   entry.outputs = static_cast<std::uint32_t>(layout.outputs);
   entry.first_source = static_cast<std::uint32_t>(table_.sources_.size());
-  entry.sources = static_cast<std::uint32_t>(input.sources.size());
-  for (const auto& source : input.sources)
-    table_.sources_.push_back({source.first(), source.last()});
+  const auto ranges = source_ranges(input);
+  entry.sources = static_cast<std::uint32_t>(ranges.size());
+  table_.sources_.insert(table_.sources_.end(), ranges.begin(), ranges.end());
   if (auto inspection = slots_.inspections.get(rule, input)) {
     table_.inspections_.push_back(std::move(inspection));
     entry.inspection = static_cast<std::uint32_t>(table_.inspections_.size());

@@ -56,7 +56,8 @@ constexpr std::array<DropAdvice, input_drop_names.size()> input_advice{{
      "make the sender's datagrams fit the path's MTU"},
     {"sent by this relay itself and come back",
      "look for a loop behind the outputs; set allow_loop if it is meant"},
-    {"the sender is not one of the input's sources", "add it there if it is welcome"},
+    {"the input's `sources` do not name the sender, or leave it out",
+     "change them if it is welcome"},
 }};
 
 constexpr std::array<DropAdvice, output_drop_names.size()> output_advice{{

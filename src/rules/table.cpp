@@ -51,9 +51,7 @@ std::span<const TableEntry> RuleTable::lookup(std::uint16_t rx_slot,
 
 bool RuleTable::allows(const TableEntry& entry, const IpAddress& source) const noexcept {
   if (entry.sources == 0) return true;
-  const auto allowed = std::span(sources_).subspan(entry.first_source, entry.sources);
-  const auto next = std::ranges::upper_bound(allowed, source, {}, &SourceRange::first);
-  return next != allowed.begin() && source <= std::prev(next)->last;
+  return contains(std::span(sources_).subspan(entry.first_source, entry.sources), source);
 }
 
 bool RuleTable::has_own(const Endpoint& source) const noexcept {

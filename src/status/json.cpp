@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/config/sources.hpp"
 
 namespace mcr::status {
 
@@ -225,8 +226,8 @@ void read_place(const json& object, auto& endpoint) {
 
 json write_input(const Input& input) {
   json sources = json::array();
-  for (const auto& source : input.sources)
-    sources.push_back(source.str());
+  for (auto& source : source_texts(input))
+    sources.push_back(std::move(source));
   json object{{"sources", std::move(sources)},
               {"vlan", write_unless_zero(input.vlan)},
               {"local", input.local}};
@@ -236,8 +237,12 @@ json write_input(const Input& input) {
 Input read_input(const json& object) {
   Input input;
   read_place(object, input);
-  for (const auto& source : list(object, "sources"))
-    if (const auto block = Prefix::parse(read_text(source))) input.sources.push_back(*block);
+  for (const auto& source : list(object, "sources")) {
+    const auto text = read_text(source);
+    const bool excluded = text.starts_with('!');
+    if (const auto block = Prefix::parse(std::string_view(text).substr(excluded ? 1 : 0)))
+      (excluded ? input.excluded : input.sources).push_back(*block);
+  }
   input.vlan = read_small<std::uint16_t>(at(object, "vlan")).value_or(0);
   input.local = read_bool(at(object, "local"));
   return input;
@@ -436,10 +441,14 @@ Interface read_interface(const json& object) {
 }
 
 json write_membership(const Membership& membership) {
-  const auto& [interface, group, source] = membership.group;
+  const auto& [interface, group, source, excluded] = membership.group;
+  json left_out = json::array();
+  for (const auto& each : excluded)
+    left_out.push_back(each.str());
   json object{{"interface", interface},
               {"group", group.str()},
               {"source", source ? json(source.str()) : json()},
+              {"excluded", std::move(left_out)},
               {"state", write_state(membership.state)}};
   write_reason(object, "error", membership.error);
   return object;
@@ -448,7 +457,11 @@ Membership read_membership(const json& object) {
   const auto address = [&](const char* key) {
     return IpAddress::parse(read_text(at(object, key))).value_or(IpAddress());
   };
-  return {{read_text(at(object, "interface")), address("group"), address("source")},
+  std::vector<IpAddress> excluded;
+  for (const auto& each : list(object, "excluded"))
+    if (const auto source = IpAddress::parse(read_text(each))) excluded.push_back(*source);
+  return {{read_text(at(object, "interface")), address("group"), address("source"),
+           std::move(excluded)},
           read_state(at(object, "state"), membership_states),
           read_reason(object, "error")};
 }

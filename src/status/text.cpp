@@ -230,9 +230,10 @@ std::string interfaces_part(const std::vector<Interface>& interfaces, std::size_
 }
 
 std::string membership_note(const Membership& membership) {
-  const auto& [interface, group, source] = membership.group;
-  return fmt::format("{}{} on {}: {}{}", group, source ? fmt::format(" from {}", source) : "",
-                     shown(interface), shown(membership.state),
+  const auto& group = membership.group;
+  return fmt::format("{}{} on {}: {}{}", group.group,
+                     group.source ? fmt::format(" from {}", group.source) : "",
+                     shown(group.interface), shown(membership.state),
                      membership.error.empty() ? "" : ", " + printable(membership.error.text));
 }
 

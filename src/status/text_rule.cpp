@@ -46,6 +46,9 @@ std::string sources_text(const Input& input) {
   std::string result;
   for (const auto& source : input.sources)
     result += (result.empty() ? " from " : ", ") + source.str();
+  if (!input.excluded.empty()) result += input.sources.empty() ? " from all but " : " but not ";
+  for (const auto& source : input.excluded)
+    result += (&source == &input.excluded.front() ? "" : ", ") + source.str();
   return result;
 }
 

@@ -4,6 +4,7 @@
     gen (g0: 10.1.0.2 and more) ---- (r0) relay (r1) ---- (s0) sink
 
 Single sources are joined one by one (S,G); blocks of them are joined from any source and filtered.
+Single ones with "!" are left out by the join and by the relay.
 What is refused is `source_denied`. Rules share a group when their sources are disjoint, and a rule
 for any source of a group does not disturb those for single ones: /proc/net/mcfilter tells.
 """
@@ -19,15 +20,15 @@ from netlab.world import play
 GROUP = "239.1.1.1"
 
 
-def mcfilter(world):
-    """(group, source) pairs that the kernel holds as wanted on r0.
+def mcfilter(world, excluded=False):
+    """(group, source) pairs that the kernel holds as wanted, or as excluded, on r0.
 
     It lists nothing of an interface whose group joined last has no sources (igmp_mcf_get_first()).
     """
     pairs = set()
     for line in world.sh("cat /proc/net/mcfilter", "relay").splitlines()[1:]:
-        _, device, group, source, included, _ = line.split()
-        if device == "r0" and int(included) > 0:
+        _, device, group, source, *counts = line.split()
+        if device == "r0" and int(counts[excluded]) > 0:
             pairs.add(tuple(socket.inet_ntoa(int(a, 16).to_bytes(4, "big"))
                             for a in (group, source)))
     return pairs
@@ -118,9 +119,45 @@ def many(world):
     internal(daemon.status())
 
 
+def all_but(world):
+    """Excluded hosts: the join leaves them out, and so does the relay; a block only the relay."""
+    phase("all but two hosts, and a rule for one of these")
+    rest = rule("rest", GROUP, 5000, [("r1", "239.2.1.1")], sources=["!10.1.0.5", "!10.1.0.6"])
+    five = rule("five", GROUP, 5000, [("r1", "239.2.1.2")], sources=["10.1.0.5"])
+    daemon = Daemon(world, config(rest), name="all_but").start()
+    excluded = {(GROUP, "10.1.0.5"), (GROUP, "10.1.0.6")}
+    equal(mcfilter(world, excluded=True), excluded, "what the kernel's join leaves out")
+    equal([g["excluded"] for g in daemon.status()["membership"]["groups"]],
+          [["10.1.0.5", "10.1.0.6"]], "and what status says of it")
+    ledger = Ledger(world, daemon, size=100)
+    send(world, "10.1.0.4", "10.1.0.5", "10.1.0.6", "10.1.0.7")
+    ledger.settle()
+    equal((received(daemon, "rest"), denied(daemon, "rest")), ([6], 6), "taken, denied")
+    daemon.reload(config(rest, five))
+    daemon.wait_active()
+    send(world, "10.1.0.5", "10.1.0.6", "10.9.0.1")
+    ledger.settle()
+    equal(received(daemon, "rest", "five"), [9, 3], "datagrams of the rules")
+    equal(daemon.status()["totals"]["drops"]["source_denied"], 6 + 3, "those of nobody's")
+    text = world.call("status", "rest", "--socket", daemon.socket).stdout
+    check("from all but 10.1.0.5, 10.1.0.6" in text, text)
+
+    phase("a block is left out by the relay alone")
+    block = rule("rest", GROUP, 5000, [("r1", "239.2.1.1")], sources=["!10.1.0.4/30"])
+    daemon.reload(config(block))
+    until(lambda: not mcfilter(world, excluded=True), "the join is for any source")
+    before = received(daemon, "rest")[0]
+    send(world, "10.1.0.3", "10.1.0.4", "10.1.0.7", "10.1.0.8")
+    ledger.settle()
+    equal(received(daemon, "rest"), [before + 6], "datagrams")
+    ledger.close()
+    daemon.stop()
+
+
 def story(world):
     world.line()
     shared(world)
+    all_but(world)
     many(world)
 
 

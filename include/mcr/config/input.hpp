@@ -16,11 +16,13 @@ struct Input {
   std::string interface;
   IpAddress destination;  ///< a group, or an address of this host (with `local`: of any host)
   std::uint16_t port = 0;
-  std::vector<Prefix> sources;  ///< sorted, disjoint; empty: any source
+  std::vector<Prefix> sources;  ///< sorted, disjoint; empty: any source (see sources.hpp)
   std::uint32_t addresses = 1;  ///< consecutive groups from `destination` on
   std::uint32_t ports = 1;      ///< consecutive ports from `port` on
   std::uint16_t vlan = 0;       ///< 802.1Q tag of the frames; 0: untagged
   bool local = false;           ///< takes what this host sends by `interface`, not what arrives
+  /// Sources that are left out; sorted, disjoint, each a part of one of `sources` if there are any.
+  std::vector<Prefix> excluded{};
 
   [[nodiscard]] Destinations destinations() const {
     return {{destination, port}, addresses, ports};

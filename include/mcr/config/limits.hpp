@@ -18,6 +18,9 @@ inline constexpr std::size_t lookup_entries = 65'536;
 /// Outputs of all rules, each counted once for every group and port that its rule maps.
 inline constexpr std::size_t outputs = 65'536;
 inline constexpr std::size_t sources_per_input = 4096;
+/// Excluded sources that a join names: the kernel's own limit (igmp_max_msf) is 10 by default. More
+/// are left out by the relay alone.
+inline constexpr std::size_t excluded_by_join = 10;
 /// Sources of all inputs, each counted once for every group and port.
 inline constexpr std::size_t sources = 1'048'576;
 /// Kinds of inputs: interface, family, VLAN, direction. Each kind has sockets of its own.

@@ -21,16 +21,19 @@
 
 namespace mcr {
 
-/// One membership: a group on an interface, from any source (`source` is none) or from one.
+/// One membership: a group on an interface, from any source (`source` is none) but the excluded
+/// ones, or from one.
 struct Group {
   std::string interface;
   IpAddress group;
   IpAddress source;
+  std::vector<IpAddress> excluded{};  ///< sorted
 
   friend bool operator==(const Group&, const Group&) = default;
   friend std::strong_ordering operator<=>(const Group&, const Group&) = default;
 
-  /// "239.1.1.1 on eth0", "239.1.1.1 from 10.0.0.5 on eth0".
+  /// "239.1.1.1 on eth0", "239.1.1.1 from 10.0.0.5 on eth0",
+  /// "239.1.1.1 from all but 10.0.0.6, 10.0.0.7 on eth0".
   [[nodiscard]] std::string str() const;
 };
 

@@ -16,7 +16,13 @@ namespace mcr {
 [[nodiscard]] int join_group(Fd socket, unsigned interface_index, const IpAddress& group,
                              const IpAddress& source) noexcept;
 
-/// The reverse, with the same arguments. The last source of a group leaves the group.
+/// Leaves one source out of a group that the socket has joined for all sources. Returns 0 or the
+/// errno value: ENOBUFS for more than the sysctls igmp_max_msf or mld_max_msf allow.
+[[nodiscard]] int block_source(Fd socket, unsigned interface_index, const IpAddress& group,
+                               const IpAddress& source) noexcept;
+
+/// The reverse of join_group(), with the same arguments. The last source of a group leaves the
+/// group.
 [[nodiscard]] int leave_group(Fd socket, unsigned interface_index, const IpAddress& group,
                               const IpAddress& source) noexcept;
 

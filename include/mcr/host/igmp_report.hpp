@@ -11,10 +11,12 @@
 
 namespace mcr {
 
-/// A group that this host receives: from `sources`, or from any sender if there are none.
+/// A group that this host receives: from `sources`, or from any sender but the excluded ones if
+/// there are none.
 struct GroupReport {
   IpAddress group;
   std::vector<IpAddress> sources;
+  std::vector<IpAddress> excluded{};  ///< so few that one record holds them
 };
 
 enum class ReportVersion : std::uint8_t { igmp2, igmp3, mld2 };

@@ -15,6 +15,7 @@
 #include "mcr/base/address.hpp"
 #include "mcr/config/rate_limit.hpp"
 #include "mcr/config/socket_kind.hpp"
+#include "mcr/config/sources.hpp"
 #include "mcr/packet/send_header.hpp"
 #include "mcr/rules/stream_inspection.hpp"
 
@@ -119,10 +120,6 @@ class RuleTable {
  private:
   friend class TableCompiler;
 
-  struct SourceRange {
-    IpAddress first;
-    IpAddress last;
-  };
   struct Bucket {
     std::uint32_t first = 0;
     std::uint32_t count = 0;  ///< 0: empty

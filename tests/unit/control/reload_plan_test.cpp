@@ -120,5 +120,19 @@ TEST_CASE("an input asks for its groups, from single sources or from any") {
         std::vector<Group>{{"in", ip("239.1.1.0"), {}}, {"in", ip("239.1.1.1"), {}}});
   input.local = true;
   CHECK(groups_of(input).empty());
+
+  auto all_but = rule("c", ip("239.1.1.0"), 5000).inputs[0];
+  all_but.excluded = {ip("10.0.0.5"), ip("10.0.0.6")};
+  CHECK(groups_of(all_but) ==
+        std::vector<Group>{{"in", ip("239.1.1.0"), {}, {ip("10.0.0.5"), ip("10.0.0.6")}}});
+  auto some_but = all_but;
+  some_but.sources = {Prefix(ip("10.0.0.0"), 24)};
+  CHECK(groups_of(some_but) == std::vector<Group>{{"in", ip("239.1.1.0"), {}}});
+  all_but.excluded.emplace_back(ip("10.0.1.0"), 24);
+  CHECK(groups_of(all_but) == std::vector<Group>{{"in", ip("239.1.1.0"), {}}});
+  all_but.excluded.clear();
+  for (std::uint32_t i = 0; i <= limits::excluded_by_join; ++i)
+    all_but.excluded.emplace_back(ip("10.0.0.0").plus(i));
+  CHECK(groups_of(all_but) == std::vector<Group>{{"in", ip("239.1.1.0"), {}}});
   CHECK(groups_of(rule("b", ip("10.0.0.1"), 5000).inputs[0]).empty());
 }

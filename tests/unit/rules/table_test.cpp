@@ -79,6 +79,26 @@ TEST_CASE("the lookup agrees with a naive scan") {
   }
 }
 
+TEST_CASE("an excluded source is denied, its neighbours are not") {
+  Config config;
+  config.rules = {rule("all but", ip("239.1.1.1"), 5000), rule("left out", ip("239.1.1.1"), 5000)};
+  config.rules[0].inputs[0].excluded = {Prefix(ip("10.0.0.4"), 30), ip("10.1.0.0")};
+  config.rules[1].inputs[0].sources = {Prefix(ip("10.0.0.4"), 31)};
+  const auto result = compiled(config, two_interfaces());
+  const auto takers = [&](const char* from) {
+    std::set<std::uint32_t> found;
+    for (const auto& entry : result.table.lookup(0, {ip("239.1.1.1"), 5000}))
+      if (result.table.allows(entry, ip(from))) found.insert(entry.rule);
+    return found;
+  };
+  for (const auto* from : {"0.0.0.0", "10.0.0.3", "10.0.0.8", "10.1.0.1", "255.255.255.255"})
+    CHECK(takers(from) == std::set<std::uint32_t>{0});
+  for (const auto* from : {"10.0.0.4", "10.0.0.5"})
+    CHECK(takers(from) == std::set<std::uint32_t>{1});
+  for (const auto* from : {"10.0.0.6", "10.0.0.7", "10.1.0.0"})
+    CHECK(takers(from).empty());
+}
+
 TEST_CASE("a table of the largest size compiles and finds every rule") {
   Config config;
   for (std::uint32_t i = 0; i < limits::rules; ++i)
