@@ -291,6 +291,8 @@ void Relay::tick(Clock::time_point now) {
   sockets_.count();
   try_or_log("read what inspection has seen", "",
              [&] { stream_watch_.tick(running_->config.rules, slots_.inspections, now); });
+  tell_send_refusals(now);
+  look_at_next_hops();
   if (!all_retired_) retire();
   port_guards_.retry();
   hurry_joins(now);
@@ -364,6 +366,38 @@ void Relay::sample_workers() {
     }
     worker.wake();
   }
+}
+
+void Relay::tell_send_refusals(Clock::time_point now) {
+  std::vector<const CounterBlock*> counters;
+  for (const auto& worker : workers_)
+    counters.push_back(&worker->counters());
+  for (const auto& line : send_refusals_.report(slots_.outputs, counters, now))
+    log::warning("{}", line);
+}
+
+void Relay::look_at_next_hops() {
+  if (std::exchange(next_hops_watched_, generation()) != generation())
+    next_hops_.watch(running_->config.rules, running_->statuses, running_->interfaces);
+  const auto sent = [this](const OutputKey& key) {
+    std::uint64_t sum = 0;
+    if (const auto slot = slots_.outputs.find(key))
+      for (const auto& worker : workers_)
+        sum += worker->counters().outputs[*slot].tx_datagrams.get();
+    return sum;
+  };
+  try_or_log("look at next hops", "", [&] {
+    for (const auto& [dead, interface, way, reason] : next_hops_.tick(sent)) {
+      if (dead)
+        log::warning(
+            "output reaches nobody: interface={} address={} reason={} do={}", interface,
+            way.destination, log::value(reason.text),
+            log::value(remedy(next_hop_trouble(reason.error), interface, way.destination.str())));
+      else
+        log::notice("output reaches its next hop again: interface={} address={}", interface,
+                    way.destination);
+    }
+  });
 }
 
 bool Relay::progresses() const noexcept {

@@ -132,6 +132,8 @@ Tx::Added Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t
   if (output.per_packet_fields != 0) {
     send_header = &(filled_ = output.header);
     if (const auto reason = fill_per_packet_fields(filled_, output.per_packet_fields, packet)) {
+      if (*reason == OutputDrop::send_error)
+        note_refusal(output.slot, own_refusal::unusable_source, packet.datagrams);
       drop(output, *reason, packet.datagrams);
       return {packet.datagrams};
     }
@@ -435,6 +437,12 @@ void Tx::abandon() noexcept {
 void Tx::count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept {
   counters_.outputs[slot].drops[reason].add(datagrams);
   counters_.worker.tx_drops[reason].add(datagrams);
+}
+
+void Tx::note_refusal(std::uint32_t slot, RefusalCode code, std::uint32_t datagrams) noexcept {
+  counters_.outputs[slot].last_refusal.set(code);
+  counters_.outputs[slot].refused.add(datagrams);
+  counters_.worker.refused.add(datagrams);
 }
 
 void Tx::activate(std::uint16_t tx_slot) noexcept {

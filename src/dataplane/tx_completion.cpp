@@ -25,9 +25,13 @@ bool is_refusal_of_earlier(int error) noexcept {
          error == EACCES || error == EMSGSIZE;
 }
 
+/// The interface went, and control is about to notice that.
+bool is_gone(int error) noexcept {
+  return error == ENETDOWN || error == ENODEV || error == ENXIO;
+}
+
 bool is_unusable(int error) noexcept {
-  return error == ENETDOWN || error == ENODEV || error == ENXIO || error == ENETUNREACH ||
-         error == EADDRNOTAVAIL || error == EINVAL;
+  return error == ENETUNREACH || error == EADDRNOTAVAIL || error == EINVAL;
 }
 
 void drain_error_queue(Fd socket) noexcept {
@@ -112,8 +116,9 @@ void Tx::refused(Index index, int error) noexcept {
   if (error == ENOBUFS) return drop(message, OutputDrop::egress_full);
   if (error == ENOMEM) return drop(message, OutputDrop::no_memory);
   if (error == EMSGSIZE) return drop(message, OutputDrop::too_big);
-  if (is_unusable(error)) return drop(message, OutputDrop::output_down);
-  drop(message, OutputDrop::send_error);
+  if (is_gone(error)) return drop(message, OutputDrop::output_down);
+  note_refusal(message.output_slot, static_cast<RefusalCode>(error), message.shape.datagrams);
+  drop(message, is_unusable(error) ? OutputDrop::output_down : OutputDrop::send_error);
 }
 
 void Tx::send_again(Index index) noexcept {

@@ -17,8 +17,9 @@ void clear(RuleCounters& counters) noexcept {
 }
 
 void clear(OutputCounters& counters) noexcept {
-  for (auto* counter : {&counters.matched, &counters.in_flight, &counters.tx_datagrams,
-                        &counters.tx_bytes, &counters.zerocopy, &counters.copied})
+  for (auto* counter :
+       {&counters.matched, &counters.in_flight, &counters.tx_datagrams, &counters.tx_bytes,
+        &counters.zerocopy, &counters.copied, &counters.refused, &counters.last_refusal})
     counter->set(0);
   counters.drops.clear();
 }

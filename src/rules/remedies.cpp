@@ -29,8 +29,6 @@ constexpr std::array<std::string_view, troubles> remedies{
     "raise net.core.wmem_max, or give CAP_NET_ADMIN",
     "raise receive_buffer in [interface.{0}], or use more workers",
     "ethtool -G {0} rx N (ethtool -g {0} shows the most)",
-    "look at /proc/net/softnet_stat and ethtool -S {0}",
-    "ethtool -S {0} shows where",
     "sysctl -w net.core.netdev_max_backlog=10000",
     "tc -s qdisc show dev {0}",
     "ethtool -S {0}",
@@ -39,6 +37,9 @@ constexpr std::array<std::string_view, troubles> remedies{
     "source_port",
     "it is tried again after 1 to 30 s; mcr doctor looks at {0}",
     "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell",
+    "is that host up, and its address right? ip neigh show dev {0}; ip route get {1} oif {0}",
+    "ip route add {1} via GATEWAY dev {0}, or correct the output's address or interface; ip route "
+    "get {1} oif {0} shows what the kernel does now",
 };
 static_assert(!remedies.back().empty());
 
@@ -70,9 +71,10 @@ constexpr std::array<DropAdvice, output_drop_names.size()> output_advice{{
     {"no buffer or kernel memory left",
      "raise the limit of locked memory (RLIMIT_MEMLOCK), look for an output that stands still"},
     {"larger than the egress can take", "raise its MTU, or make the sender's datagrams smaller"},
-    {"the output's interface was missing, down or without a source address", "look at ip address"},
-    {"the kernel refused it for another reason (no route, a firewall)",
-     "look at the log and ip route get"},
+    {"the output's interface was missing, down, or without a source address or a route",
+     "look at ip address, and at the output's last refusal if it has one"},
+    {"refused by the kernel, by netfilter on this host, or by MCR itself",
+     "the output's last refusal says by whom and why"},
 }};
 
 }  // namespace
@@ -84,6 +86,10 @@ std::string remedy(Trouble trouble, std::string_view interface, std::string_view
 Trouble join_trouble(int error) noexcept {
   if (error == ENOBUFS || error == ENOMEM) return Trouble::join_no_room;
   return error == ENODEV ? Trouble::join_no_configuration : Trouble::join_refused;
+}
+
+Trouble next_hop_trouble(int error) noexcept {
+  return error == EHOSTUNREACH ? Trouble::next_hop_dead : Trouble::no_route;
 }
 
 const DropAdvice& advice_about(InputDrop reason) noexcept {

@@ -42,6 +42,7 @@ void add(OutputTotals& sum, const OutputCounters& counters) noexcept {
   sum.zerocopy += counters.zerocopy.get();
   sum.copied += counters.copied.get();
   add_drops(sum.drops, counters.drops);
+  if (const auto code = counters.last_refusal.get(); code != 0) sum.last_refusal = code;
 }
 
 void add(Totals& sum, const WorkerCounters& counters) noexcept {

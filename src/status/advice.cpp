@@ -44,6 +44,9 @@ void add_input_steps(std::vector<std::string>& steps, const Status& status, cons
 
 void add_output_steps(std::vector<std::string>& steps, const Status& status, const Output& output) {
   const auto& config = output.config;
+  if (output.state == OutputState::up && !output.reason.empty())
+    return add(steps, remedy(next_hop_trouble(output.reason.error), shown(config.interface),
+                             config.destination.str()));
   if (output.state != OutputState::waiting || add_link_step(steps, status, config.interface))
     return;
   const auto interface = shown(config.interface);

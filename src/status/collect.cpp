@@ -10,6 +10,7 @@
 #include "mcr/base/error.hpp"
 #include "mcr/config/config.hpp"
 #include "mcr/host/ethtool.hpp"
+#include "mcr/rules/send_refusal.hpp"
 
 namespace mcr::status {
 
@@ -98,6 +99,19 @@ std::vector<Interface> collect_interfaces(const Relay& relay, const std::vector<
   return interfaces;
 }
 
+/// A block of destinations has many next hops: the first reason stands for all.
+void collect_next_hops(const Relay& relay, const std::string& rule, Output& output) {
+  std::uint64_t unreachable = 0;
+  const auto destinations = output.config.destinations();
+  const bool has_next_hop = !output.config.destination.is_multicast();
+  for (std::size_t n = 0; has_next_hop && n < destinations.size(); ++n) {
+    const OutputKey key{rule, output.config.interface, destinations.at(n)};
+    unreachable += relay.next_hops().unreachable(key);
+    if (output.reason.empty()) output.reason = relay.next_hops().reason(key);
+  }
+  output.unreachable = unreachable;
+}
+
 Output collect_output(const Relay& relay, std::size_t rule, std::size_t at, Reason reason) {
   const auto totals = relay.totals_of(rule, at);
   Output output{.config = relay.config().rules[rule].outputs[at],
@@ -109,7 +123,10 @@ Output collect_output(const Relay& relay, std::size_t rule, std::size_t at, Reas
                 .in_flight = totals.in_flight,
                 .zerocopy = totals.zerocopy,
                 .copied = totals.copied,
-                .drops = {totals.drops}};
+                .unreachable = {},
+                .drops = {totals.drops},
+                .error = describe_refusal(totals.last_refusal)};
+  collect_next_hops(relay, relay.config().rules[rule].name, output);
   if (output.config.source_port == 0 && output.config.source.mode != Source::Mode::preserve)
     output.config.source_port = relay.sockets().source_port();
   return output;

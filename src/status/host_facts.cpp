@@ -18,6 +18,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/dataplane/buffers.hpp"
 #include "mcr/dataplane/worker.hpp"
 #include "mcr/dataplane/zerocopy_features.hpp"
@@ -148,9 +149,23 @@ InterfaceFacts inspect_interface(const std::string& name) {
   return facts;
 }
 
+/// A first look at thousands of destinations would take long: a sample does.
+void inspect_next_hops(const Config& config, HostFacts& host) {
+  constexpr std::size_t most = 1000;
+  NextHopLookup lookup;
+  for (const auto& rule : config.rules)
+    for (const auto& output : rule.outputs) {
+      const auto* interface = host.interfaces.find(output.interface);
+      if (!rule.enabled || output.destination.is_multicast() || interface == nullptr) continue;
+      const std::pair key(output.interface, output.destination);
+      if (host.next_hops.size() < most && !host.next_hops.contains(key))
+        host.next_hops.emplace(key, lookup.find({interface->index, output.destination, {}}));
+    }
+}
+
 }  // namespace
 
-HostFacts inspect_host(const std::set<std::string>& interfaces) {
+HostFacts inspect_host(const Config& config) {
   HostFacts host;
   inspect_kernel(host);
   inspect_process(host);
@@ -159,8 +174,10 @@ HostFacts inspect_host(const std::set<std::string>& interfaces) {
   for (const auto* key : sysctl_keys)
     if (const auto value = read_sysctl(key)) host.sysctls.emplace(key, *value);
   host.interfaces = Netlink().snapshot();
-  for (const auto& name : interfaces)
-    if (host.interfaces.find(name) != nullptr) host.details.emplace(name, inspect_interface(name));
+  inspect_next_hops(config, host);
+  for (const auto& name : interfaces_of(config.rules))
+    if (const auto* interface = host.interfaces.find(name))
+      host.details.emplace(name, inspect_interface(interface->name));
   return host;
 }
 

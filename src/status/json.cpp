@@ -167,7 +167,8 @@ constexpr std::array output_counts{CountKey<Output>{"matched", &Output::matched}
                                    CountKey<Output>{"tx_bytes", &Output::tx_bytes},
                                    CountKey<Output>{"in_flight", &Output::in_flight},
                                    CountKey<Output>{"zerocopy", &Output::zerocopy},
-                                   CountKey<Output>{"copied", &Output::copied}};
+                                   CountKey<Output>{"copied", &Output::copied},
+                                   CountKey<Output>{"unreachable", &Output::unreachable}};
 constexpr std::array rule_counts{CountKey<Rule>{"rx_datagrams", &Rule::rx_datagrams},
                                  CountKey<Rule>{"rx_bytes", &Rule::rx_bytes}};
 constexpr std::array fast_path_counts{CountKey<FastPath>{"rx_datagrams", &FastPath::rx_datagrams},
@@ -308,7 +309,11 @@ json write_output(const Output& output) {
       {"state", write_state(output.state)},
       {"drops", write_drops(output.drops)}};
   write_place(object, config);
-  write_reason(object, "reason", output.reason);
+  write_reason(object, "error", output.error);
+  if (output.reason.empty())
+    object["reason"] = "";
+  else
+    write_reason(object, "reason", output.reason);
   write_counts(object, output_counts, output);
   return object;
 }
@@ -325,6 +330,8 @@ Output read_output(const json& object) {
   config.loopback = read_bool(at(object, "loopback"));
   output.state = read_state(at(object, "state"), output_states);
   output.reason = read_reason(object, "reason");
+  output.error = read_reason(object, "error");
+  (output.reason.empty() ? output.reason : output.error).error = 0;
   output.drops = read_drops<SentDrops>(at(object, "drops"));
   read_counts(object, output_counts, output);
   return output;

@@ -159,6 +159,8 @@ constexpr std::array output_metrics{
                    "Datagrams that the kernel accepted."},
     Metric<Output>{"mcr_output_tx_bytes_total", &Output::tx_bytes,
                    "UDP payload that the kernel accepted."},
+    Metric<Output>{"mcr_output_unreachable_datagrams_total", &Output::unreachable,
+                   "Datagrams sent while the next hop was known not to answer."},
     Metric<Output>{"mcr_output_in_flight_datagrams", &Output::in_flight,
                    "Datagrams neither sent nor dropped yet."},
 };

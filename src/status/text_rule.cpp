@@ -8,6 +8,7 @@
 #include "advice.hpp"
 #include "mcr/config/dscp.hpp"
 #include "mcr/rules/remedies.hpp"
+#include "mcr/rules/send_refusal.hpp"
 #include "mcr/status/text.hpp"
 #include "mcr/status/text_stream.hpp"
 #include "text_table.hpp"
@@ -166,6 +167,17 @@ std::string sending_text(const mcr::Output& output) {
   return result;
 }
 
+std::string last_refusal(const Output& output) {
+  if (output.error.empty()) return "";
+  const auto code = output.error.error == 0 ? own_refusal::unusable_source
+                                            : static_cast<RefusalCode>(output.error.error);
+  return wrapped("    ! ",
+                 fmt::format("last refusal: {}: {}", printable(output.error.text),
+                             refusal_remedy(code, shown(output.config.interface),
+                                            output.config.destination.str())),
+                 columns);
+}
+
 std::string output_part(const Output& output) {
   const auto state = output.state ? fmt::format(", {}", to_string(*output.state)) : "";
   auto result = wrapped("  ", place(output.config) + state, columns);
@@ -175,6 +187,8 @@ std::string output_part(const Output& output) {
                 output.reason.empty() ? "its interface is missing, down or without a source address"
                                       : printable(output.reason.text),
                 columns);
+  else if (!output.reason.empty())
+    result += wrapped("    ! ", printable(output.reason.text), columns);
   if (auto limit = limit_text(output.config.limit); !limit.empty())
     result += wrapped("    ", limit, columns);
   if (const auto sending = sending_text(output.config); !sending.empty())
@@ -189,7 +203,12 @@ std::string output_part(const Output& output) {
                     fmt::format("{} bytes; {} zero-copy, {} copied", grouped(output.tx_bytes),
                                 grouped(output.zerocopy), grouped(output.copied)),
                     columns);
-  return result + explained(output.drops);
+  if (output.unreachable.value_or(0) != 0)
+    result += wrapped("    ! ",
+                      fmt::format("{} of those sent while the next hop did not answer",
+                                  grouped(output.unreachable)),
+                      columns);
+  return result + explained(output.drops) + last_refusal(output);
 }
 
 /// Only where there are two ways.

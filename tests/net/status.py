@@ -25,7 +25,7 @@ KEYS = {
     "rules": "name state reason comment path path_reason expect allow_loop input inputs"
              " rx_datagrams rx_bytes rate_pps rate_bps last_seen_s last_source drops outputs errno",
     "membership": "joins_attempted joins_succeeded joins_failed leaves helper_sockets groups",
-    "groups": "interface group source state error errno",
+    "groups": "interface group source excluded state error errno",
     "fast_path": "runs reason errno rx_datagrams tx_datagrams",
     "totals": "rx_datagrams matched unmatched drops kernel_drops tx_datagrams tx_drops",
 }

@@ -16,8 +16,10 @@
 #include "mcr/control/gro.hpp"
 #include "mcr/control/igmp_refresh.hpp"
 #include "mcr/control/memberships.hpp"
+#include "mcr/control/next_hops.hpp"
 #include "mcr/control/port_guards.hpp"
 #include "mcr/control/rule_activity.hpp"
+#include "mcr/control/send_refusals.hpp"
 #include "mcr/control/sender_sockets.hpp"
 #include "mcr/control/silence_alarm.hpp"
 #include "mcr/control/socket_pool.hpp"
@@ -102,6 +104,8 @@ class Relay {
   [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;
   /// Null: the rule is not inspected, or the first tick() has yet to come.
   [[nodiscard]] const StreamSight* stream_of(std::size_t rule, std::size_t input) const;
+  /// The next hops of unicast outputs, as of the last tick().
+  [[nodiscard]] const NextHops& next_hops() const noexcept { return next_hops_; }
   [[nodiscard]] Totals totals() const;
   /// Reads the kernel's counters, for totals() and sockets() to be of this moment.
   void read_kernel_counters() noexcept;
@@ -130,6 +134,8 @@ class Relay {
   void retry_joins(Clock::time_point now);
   void follow_senders(Clock::time_point now);
   void sample_workers();
+  void tell_send_refusals(Clock::time_point now);
+  void look_at_next_hops();
   [[nodiscard]] Hearing hearing(std::size_t at, Clock::time_point now) const;
   void update_silence_alarms(Clock::time_point now) noexcept;
   void update_silence_alarm(std::size_t at, Clock::time_point now);
@@ -150,6 +156,10 @@ class Relay {
   RuleRates rates_;
   std::vector<SilenceAlarm> silence_alarms_;  ///< by rule slot
   fastpath::FastPath fast_path_;
+  SendRefusals send_refusals_;
+  NextHopLookup next_hop_lookup_;
+  NextHops next_hops_{[this](const Way& way) { return next_hop_lookup_.find(way); }};
+  std::uint64_t next_hops_watched_ = 0;  ///< of that generation()
   Clock::time_point sampled_at_;
   JoinLimits join_limits_;    ///< as last read, while a join has failed
   std::uint64_t leaves_ = 0;  ///< until join_limits_ were read

@@ -23,6 +23,7 @@
 #include "mcr/packet/gso_batch.hpp"
 #include "mcr/packet/parse.hpp"
 #include "mcr/rules/counters.hpp"
+#include "mcr/rules/send_refusal.hpp"
 #include "mcr/rules/table.hpp"
 
 namespace mcr {
@@ -201,6 +202,7 @@ class Tx {
   void split(Index index) noexcept;
   void drop(Message& message, OutputDrop reason) noexcept;
   void count_drop(std::uint32_t slot, OutputDrop reason, std::uint32_t datagrams) noexcept;
+  void note_refusal(std::uint32_t slot, RefusalCode code, std::uint32_t datagrams) noexcept;
   void drop_overtaken(const Message& sent) noexcept;
   void finish(Index index) noexcept;
   void learn(const Message& message) noexcept;

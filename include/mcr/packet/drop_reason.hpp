@@ -32,8 +32,8 @@ enum class OutputDrop : std::uint8_t {
   egress_full,      ///< the queueing discipline of the egress interface dropped it
   no_memory,        ///< no buffer, no message or no kernel memory left
   too_big,          ///< larger than the egress accepts
-  output_down,      ///< the egress interface is missing, down or without a source address
-  send_error,       ///< the kernel refused it for another reason
+  output_down,      ///< the egress interface is missing, down, or without a source or a route
+  send_error,       ///< refused for another reason: rules/send_refusal.hpp
 };
 inline constexpr std::array<std::string_view, 8> output_drop_names{
     "ttl_expired", "rate_limited", "send_queue_full", "egress_full",

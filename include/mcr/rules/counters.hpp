@@ -58,6 +58,8 @@ struct alignas(64) OutputCounters {
   Counter zerocopy;  ///< of tx_datagrams, those the kernel took from our memory
   Counter copied;
   OutputDrops drops;
+  Counter refused;       ///< of the drops, those with a code in last_refusal
+  Counter last_refusal;  ///< RefusalCode (send_refusal.hpp); 0: none yet
 };
 
 /// True if nothing of this output can be counted any more: no send waits for its result, and no
@@ -81,6 +83,7 @@ struct alignas(64) WorkerCounters {
   Counter matched;
   Counter unmatched;
   Counter tx_datagrams;
+  Counter refused;  ///< as OutputCounters::refused
   InputDrops drops;
   OutputDrops tx_drops;
 };

@@ -28,9 +28,7 @@ enum class Trouble : std::uint8_t {
   receive_buffer_smaller,  ///< than asked for
   send_buffer_smaller,
   receive_buffer_full,  ///< kernel_drops
-  nic_full,             ///< rx_missed_errors
-  stack_drops,          ///< between driver and socket
-  link_missed,          ///< nic_full or stack_drops, which status shows as one
+  nic_full,             ///< link_rx_missed
   backlog_full,         ///< a CPU's input queue
   discipline_drops,
   driver_drops,
@@ -38,6 +36,8 @@ enum class Trouble : std::uint8_t {
   source_port_taken,  ///< by a program that does not share it
   socket_refused,     ///< with any other errno
   memory_not_locked,  ///< RLIMIT_MEMLOCK
+  next_hop_dead,      ///< EHOSTUNREACH: a neighbour does not answer
+  no_route,
 };
 inline constexpr std::size_t troubles = 23;
 
@@ -47,6 +47,9 @@ inline constexpr std::size_t troubles = 23;
 
 /// The trouble of a join that the kernel refused, by its errno.
 [[nodiscard]] Trouble join_trouble(int error) noexcept;
+
+/// The trouble of an output that reaches nobody, by the errno of its reason.
+[[nodiscard]] Trouble next_hop_trouble(int error) noexcept;
 
 struct DropAdvice {
   std::string_view meaning;

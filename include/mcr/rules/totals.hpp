@@ -25,6 +25,7 @@ struct OutputTotals {
   std::uint64_t zerocopy = 0;
   std::uint64_t copied = 0;
   std::array<std::uint64_t, output_drop_names.size()> drops{};  ///< by OutputDrop
+  std::uint64_t last_refusal = 0;                               ///< RefusalCode of some worker
 };
 
 /// Sums of the whole relay; they include rules that were removed.

@@ -8,9 +8,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mcr/host/interfaces.hpp"
+#include "mcr/host/next_hop.hpp"
 
 namespace mcr {
 
@@ -52,6 +54,8 @@ struct HostFacts {
   std::map<std::string, std::uint64_t> sysctls;  ///< "net.core.rmem_max"; those that can be read
   Interfaces interfaces;
   std::map<std::string, InterfaceFacts> details;  ///< of those of the configuration that exist
+  /// By interface and unicast destination of an output; those that the kernel told.
+  std::map<std::pair<std::string, IpAddress>, NextHop> next_hops;
 };
 
 enum class Severity : std::uint8_t { ok, note, warning, error };

@@ -2,14 +2,14 @@
 // nothing. A fact that cannot be read stays as HostFacts has it.
 #pragma once
 
-#include <set>
-#include <string>
-
 #include "mcr/status/doctor.hpp"
 
 namespace mcr {
 
-/// `interfaces`: those to look at more closely. Throws OsError where netlink does not answer.
-[[nodiscard]] HostFacts inspect_host(const std::set<std::string>& interfaces);
+struct Config;
+
+/// `config`: its interfaces and the next hops of its outputs are looked at more closely. Throws
+/// OsError where netlink does not answer.
+[[nodiscard]] HostFacts inspect_host(const Config& config);
 
 }  // namespace mcr

@@ -116,14 +116,18 @@ struct Output {
   /// As configured, with the source port that is used; an unknown destination has no family.
   mcr::Output config;
   std::optional<OutputState> state;
-  Reason reason;
+  Reason reason;  ///< why it waits; or, while it is up, why what it sends reaches nobody
   Count matched;
   Count tx_datagrams;
   Count tx_bytes;
   Count in_flight;
   Count zerocopy;
   Count copied;
+  Count unreachable;  ///< of tx_datagrams, those sent while the next hop was known to be dead
   SentDrops drops;
+  /// Why the last copy was refused, by whomever; an errno in it is that of JSON, too, if `reason`
+  /// has none.
+  Reason error;
 
   friend bool operator==(const Output&, const Output&) = default;
 };

@@ -70,6 +70,21 @@ TEST_CASE("a send of one datagram, by what the kernel answers") {
       1);
 }
 
+TEST_CASE("a refusal is noted with its errno, unless its counter says all there is to say") {
+  const std::vector<std::pair<int, int>> rows{
+      {-EPERM, EPERM}, {-EIO, EIO},   {-EINVAL, EINVAL}, {-EADDRNOTAVAIL, EADDRNOTAVAIL},
+      {-ENETDOWN, 0},  {-ENOBUFS, 0}, {int{size}, 0}};
+  for (const auto& [result, noted] : rows) {
+    INFO("result " << result);
+    with_sender([&](Sender& sender) {
+      sender.add(1);
+      sender.exchange({result});
+      CHECK(sender.counted().last_refusal.get() == static_cast<RefusalCode>(noted));
+      CHECK(sender.counted().refused.get() == (noted == 0 ? 0U : 1U));
+    });
+  }
+}
+
 TEST_CASE("a segmented send, by what the kernel answers") {
   using enum OutputDrop;
   const std::vector<int> each_refused(10, -EIO);

@@ -53,6 +53,9 @@ TEST_CASE("json: a Status that was written is read as it was") {
   status.memberships[0].state = mcr::MembershipState::failed;
   status.memberships[0].error = {"No buffer space available", ENOBUFS};
   status.memberships[1].group.source = mcr::ip("10.0.0.5");
+  status.memberships[0].group.excluded = {mcr::ip("10.0.0.6"), mcr::ip("10.0.0.7")};
+  status.rules[1].inputs[0].excluded = {mcr::Prefix(mcr::ip("10.0.0.0"), 30)};
+  status.rules[1].outputs[0].error = {"Operation not permitted: netfilter", EPERM};
   CHECK(from_json(to_json(status)) == status);
 }
 

@@ -33,6 +33,7 @@ inline status::Output healthy_output() {
   output.in_flight = 7;
   output.zerocopy = 1'234'560;
   output.copied = 0;
+  output.unreachable = 0;
   return output;
 }
 
