@@ -58,7 +58,7 @@ constexpr Shape words(const std::array<std::pair<std::string_view, T>, N>& choic
 }
 
 inline constexpr Shape boolean{.boolean = true};
-inline constexpr Shape name = text("^[^/:\\s]{1,15}$");  ///< of an interface
+inline constexpr Shape name = text("^[^/:\\s]{1,127}$");  ///< of an interface
 inline constexpr Shape port = integer(1, 65535);
 inline constexpr Shape ports{.least = 1, .most = 65535, .pattern = "^[0-9]+-[0-9]+$"};
 inline constexpr Shape address = text("^[0-9a-fA-F:.]+$");

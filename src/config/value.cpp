@@ -104,8 +104,9 @@ std::string_view scope_fault(const IpAddress& group) {
 
 std::optional<std::string> interface_name_fault(std::string_view name) {
   if (name.empty()) return "an interface name cannot be empty";
-  if (name.size() > 15)
-    return fmt::format("{} is too long for an interface name (15 bytes)", quoted_excerpt(name));
+  if (name.size() > limits::interface_name_bytes)
+    return fmt::format("{} is too long for an interface name ({} bytes)", quoted_excerpt(name),
+                       limits::interface_name_bytes);
   if (name == "." || name == "..")
     return fmt::format("{} is no interface name", quoted_excerpt(name));
   for (const char byte : name)

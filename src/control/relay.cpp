@@ -59,6 +59,20 @@ std::vector<std::unique_ptr<Ring>> make_rings(std::size_t workers) {
   return rings;
 }
 
+/// The same with [interface.NAME] under every name of the interface: the configuration may call it
+/// by one in a rule, and by another there.
+Config tuned_by_all_names(const Config& config, const Interfaces& interfaces) {
+  auto tuned = config;
+  for (const auto& [name, tuning] : config.interfaces) {
+    const auto* interface = interfaces.find(name);
+    if (interface == nullptr) continue;
+    tuned.interfaces.emplace(interface->name, tuning);
+    for (const auto& alternative : interface->alt_names)
+      tuned.interfaces.emplace(alternative, tuning);
+  }
+  return tuned;
+}
+
 }  // namespace
 
 std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon) {
@@ -147,7 +161,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   } const at_the_end{*this};  // also when the reload is refused
   Reload reload(
       {*running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_, fast_path_},
-      config, interfaces, refused, now);
+      tuned_by_all_names(config, interfaces), interfaces, refused, now);
   reload.join_groups();
   reload.compile();
   reload.open_sockets();
@@ -469,11 +483,14 @@ void Relay::update_silence_alarm(std::size_t at, Clock::time_point now) {
 std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats>& links) const {
   std::set<std::string> inputs;
   std::set<std::string> outputs;
+  const auto add = [this](std::set<std::string>& names, const std::string& name) {
+    if (const auto* interface = running_->interfaces.find(name)) names.insert(interface->name);
+  };
   for (const auto& rule : running_->config.rules) {
     for (const auto& input : rule.inputs)
-      inputs.insert(input.interface);
+      add(inputs, input.interface);
     for (const auto& output : rule.outputs)
-      outputs.insert(output.interface);
+      add(outputs, output.interface);
   }
   std::vector<ExternalDropCount> losses;
   for (const auto& link : links) {

@@ -54,6 +54,10 @@ Interfaces::Interfaces(std::vector<Interface> interfaces) : interfaces_(std::mov
 
 const Interface* Interfaces::find(std::string_view name) const noexcept {
   auto found = std::ranges::find(interfaces_, name, &Interface::name);
+  if (found == interfaces_.end())
+    found = std::ranges::find_if(interfaces_, [&](const Interface& interface) {
+      return std::ranges::find(interface.alt_names, name) != interface.alt_names.end();
+    });
   return found == interfaces_.end() ? nullptr : &*found;
 }
 

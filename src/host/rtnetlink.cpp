@@ -98,14 +98,27 @@ std::uint64_t queue_drops(const nlattr* stats) {
   return value_of<gnet_stats_queue>(nested[TCA_STATS_QUEUE]).drops;
 }
 
+std::vector<std::string> alt_names_in(const nlattr* properties) {
+  std::vector<std::string> names;
+  if (properties == nullptr) return names;
+  const auto add = [](const nlattr* attribute, void* data) {
+    if (mnl_attr_get_type(attribute) == IFLA_ALT_IFNAME)
+      static_cast<std::vector<std::string>*>(data)->emplace_back(text_of(attribute));
+    return MNL_CB_OK;
+  };
+  mnl_attr_parse_nested(properties, add, &names);
+  return names;
+}
+
 }  // namespace
 
 std::optional<Interface> parse_link(Message message) {
-  const Parsed<ifinfomsg, IFLA_LINKINFO + 1> link(message, RTM_NEWLINK);
+  const Parsed<ifinfomsg, IFLA_PROP_LIST + 1> link(message, RTM_NEWLINK);
   if (!link.valid() || text_of(link.attributes[IFLA_IFNAME]).empty()) return std::nullopt;
   const auto flags = link.info->ifi_flags;
   Interface result;
   result.name = text_of(link.attributes[IFLA_IFNAME]);
+  result.alt_names = alt_names_in(link.attributes[IFLA_PROP_LIST]);
   result.index = static_cast<unsigned>(link.info->ifi_index);
   result.up = (flags & IFF_UP) != 0 && (flags & IFF_LOWER_UP) != 0;
   result.mtu = value_of<std::uint32_t>(link.attributes[IFLA_MTU]);

@@ -18,7 +18,10 @@ void add(std::vector<std::string>& steps, std::string step) {
 }
 
 std::optional<InterfaceState> state_of(const Status& status, const std::string& interface) {
-  const auto known = std::ranges::find(status.interfaces, interface, &Interface::name);
+  const auto known = std::ranges::find_if(status.interfaces, [&](const Interface& each) {
+    return each.name == interface ||
+           std::ranges::find(each.alt_names, interface) != each.alt_names.end();
+  });
   return known == status.interfaces.end() ? std::nullopt : known->state;
 }
 

@@ -33,15 +33,19 @@ std::vector<Worker> collect_workers(const Relay& relay) {
   return workers;
 }
 
-/// Those that rules use now, and those that lost something before.
+/// The kernel's names of those that rules use now, and those that lost something before.
 std::set<std::string> interfaces_to_show(const Relay& relay) {
   std::set<std::string> names;
+  const auto add = [&](const std::string& name) {
+    const auto* const host = relay.interfaces().find(name);
+    names.insert(host != nullptr ? host->name : name);
+  };
   for (const auto& rule : relay.config().rules) {
     if (!rule.enabled) continue;
     for (const auto& input : rule.inputs)
-      names.insert(input.interface);
+      add(input.interface);
     for (const auto& output : rule.outputs)
-      names.insert(output.interface);
+      add(output.interface);
   }
   for (const auto& [name, counted] : relay.sockets().counted())
     names.insert(name);
@@ -80,6 +84,7 @@ std::vector<Interface> collect_interfaces(const Relay& relay, const std::vector<
     interface.state = state_of(host);
     interface.gro = merges_udp(name);
     if (host != nullptr) {
+      interface.alt_names = host->alt_names;
       interface.index = host->index;
       interface.mtu = host->mtu;
     }

@@ -432,6 +432,7 @@ Worker read_worker(const json& object) {
 
 json write_interface(const Interface& interface) {
   json object{{"name", interface.name},
+              {"altnames", interface.alt_names},
               {"state", write_state(interface.state)},
               {"gro", interface.gro ? json(*interface.gro ? "on" : "off") : json()}};
   write_counts(object, interface_counts, interface);
@@ -440,6 +441,8 @@ json write_interface(const Interface& interface) {
 Interface read_interface(const json& object) {
   Interface interface;
   interface.name = read_text(at(object, "name"));
+  for (const auto& name : list(object, "altnames"))
+    interface.alt_names.push_back(read_text(name));
   interface.state = read_state(at(object, "state"), interface_states);
   const auto& gro = at(object, "gro");
   if (gro == "on" || gro == "off") interface.gro = gro == "on";

@@ -19,7 +19,7 @@ KEYS = {
     "": "version pid uptime_s generation config memory_locked host workers interfaces rules"
         " membership totals fast_path",
     "workers": "id cpu state rx_datagrams tx_datagrams batches",
-    "interfaces": "name index state mtu gro receive_buffer receive_buffer_asked send_buffer"
+    "interfaces": "name altnames index state mtu gro receive_buffer receive_buffer_asked send_buffer"
                   " send_buffer_asked rx_frames rx_datagrams kernel_drops link_rx_missed"
                   " link_rx_dropped link_tx_dropped",
     "rules": "name state reason comment path path_reason expect allow_loop input inputs"

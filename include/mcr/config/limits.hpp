@@ -36,7 +36,9 @@ inline constexpr std::chrono::microseconds rejoin_min = std::chrono::seconds(1);
 inline constexpr std::chrono::microseconds rejoin_max = std::chrono::hours(1);
 inline constexpr std::uint16_t vlan = 4094;      ///< IEEE 802.1Q
 inline constexpr std::size_t cpu_number = 1023;  ///< CPU_SETSIZE - 1, sched_setaffinity(2)
-inline constexpr std::size_t name_bytes = 64;    ///< length of a rule's name
+/// ALTIFNAMSIZ - 1: a name has at most 15, an alternative one this many (ip-link(8)).
+inline constexpr std::size_t interface_name_bytes = 127;
+inline constexpr std::size_t name_bytes = 64;  ///< length of a rule's name
 inline constexpr std::size_t comment_bytes = 256;
 inline constexpr std::uint64_t buffer_min = 4096;  ///< bytes of a socket buffer
 inline constexpr std::uint64_t buffer_max = 1ULL << 30U;

@@ -23,6 +23,7 @@ enum class MasterKind : std::uint8_t {
 
 struct Interface {
   std::string name;
+  std::vector<std::string> alt_names{};  ///< of `ip link property`; unique like `name`
   unsigned index = 0;  ///< of the kernel, 1 and up; a recreated interface mostly gets a new one
   /// Grows when the interface of this index was deleted meanwhile (recreated with the same index,
   /// or taken to another network namespace and back): its joins and packet sockets are void.
@@ -64,7 +65,7 @@ class Interfaces {
   /// In any order; names and indices are unique.
   explicit Interfaces(std::vector<Interface> interfaces);
 
-  /// Null when there is none of that name or index: state "missing".
+  /// By its name or one of its alternative names. Null when there is none: state "missing".
   [[nodiscard]] const Interface* find(std::string_view name) const noexcept;
   [[nodiscard]] const Interface* find(unsigned index) const noexcept;
 

@@ -93,8 +93,9 @@ inline constexpr std::array membership_states{MembershipState::waiting_interface
                                               MembershipState::failed, MembershipState::leaving};
 
 struct Interface {
-  std::string name;
-  Count index;  ///< nothing: it is missing
+  std::string name;                      ///< the kernel's; as configured while it is missing
+  std::vector<std::string> alt_names{};  ///< others by which the configuration may call it
+  Count index;                           ///< nothing: it is missing
   std::optional<InterfaceState> state;
   Count mtu;                   ///< bytes
   std::optional<bool> gro;     ///< UDP is merged on receive

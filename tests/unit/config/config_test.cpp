@@ -345,7 +345,9 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[interface.eth0]\nsend_buffer = 1.5", "2:15", "expected a size, such as"},
       {"[interface.eth0.100]\nsend_buffer = 9999", "1:17", "[interface.\"eth0.100\"]"},
       {"[interface.\"a/b\"]", "1:12", "\"a/b\" is no interface name"},
-      {"[interface.abcdefghijklmnop]", "1:12", "too long for an interface name (15 bytes)"},
+      {"[interface.abcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-"
+       "abcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-]",
+       "1:12", "too long for an interface name (127 bytes)"},
       {"[rules]", "1:2", "unknown key \"rules\" in the file; did you mean \"rule\"?"},
       {"[rule]", "1:1", "each rule begins with [[rule]], found a table"},
       {"rule = [1]", "1:9", "rule: expected a table, found an integer"},

@@ -28,6 +28,15 @@ TEST_CASE("interfaces are found by name and by index") {
   CHECK(Interfaces().find("lo") == nullptr);
 }
 
+TEST_CASE("interfaces are found by their alternative names; a name comes first") {
+  auto first = link("eth0", 1);
+  first.alt_names = {"uplink", "eth1"};
+  const Interfaces interfaces({first, link("eth1", 2)});
+  CHECK(interfaces.find("uplink")->index == 1);
+  CHECK(interfaces.find("eth1")->index == 2);
+  CHECK(interfaces != Interfaces({link("eth0", 1), link("eth1", 2)}));
+}
+
 TEST_CASE("interfaces are equal whatever their order, and differ by each detail") {
   const Interfaces interfaces({link("a", 1), link("b", 2)});
   CHECK(interfaces == Interfaces({link("b", 2), link("a", 1)}));

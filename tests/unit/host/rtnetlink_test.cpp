@@ -51,6 +51,13 @@ class Builder {
     mnl_attr_nest_end(header(), nest);
     return *this;
   }
+  Builder& names(const std::vector<std::string>& names) {
+    auto* nest = mnl_attr_nest_start(header(), IFLA_PROP_LIST);
+    for (const auto& name : names)
+      mnl_attr_put_strz(header(), IFLA_ALT_IFNAME, name.c_str());
+    mnl_attr_nest_end(header(), nest);
+    return *this;
+  }
   [[nodiscard]] std::vector<std::byte> bytes() const {
     const auto length = reinterpret_cast<const nlmsghdr*>(buffer_.data())->nlmsg_len;
     return {buffer_.data(), buffer_.data() + length};
@@ -126,6 +133,9 @@ TEST_CASE("a link") {
   CHECK(link->up);
   CHECK(link->master_kind == MasterKind::bond);
   CHECK_FALSE(link->point_to_point);
+  CHECK(link->alt_names.empty());
+  const std::vector<std::string> names{"enp1s0", std::string(127, 'x')};
+  CHECK(parse_link(link_message().names(names).bytes())->alt_names == names);
   const auto stats = parse_link_stats(link_message().bytes());
   REQUIRE(stats);
   CHECK(stats->name == "eth0");
