@@ -153,6 +153,9 @@ constexpr Choices<Gro, 4> gro_choices{
 constexpr Choices<IngressMode, 2> ingress_modes{
     {{"recvmsg", IngressMode::recvmsg}, {"mmap", IngressMode::mmap}}};
 
+/// UDP segmentation on sending: true if MCR may use it.
+constexpr Choices<bool, 2> segmentation_choices{{{"auto", true}, {"off", false}}};
+
 constexpr Key<InterfaceTuning> interface_keys[] = {
     {"receive_buffer",
      [](const Value& v, InterfaceTuning& t) { t.receive_buffer = v.buffer_size(); },
@@ -169,6 +172,11 @@ constexpr Key<InterfaceTuning> interface_keys[] = {
        t.ingress = read_choice(v, ingress_modes).value_or(t.ingress);
      },
      shape::words(ingress_modes)},
+    {"segmentation",
+     [](const Value& v, InterfaceTuning& t) {
+       t.segmentation = read_choice(v, segmentation_choices);
+     },
+     shape::words(segmentation_choices)},
 };
 
 // input = { ... }
@@ -278,6 +286,11 @@ constexpr Key<RawOutput> default_keys[] = {
      shape::port},
     {"loopback", [](const Value& v, RawOutput& o) { o.loopback.set(v.at(), v.boolean()); },
      shape::boolean},
+    {"segmentation",
+     [](const Value& v, RawOutput& o) {
+       o.segmentation.set(v.at(), read_choice(v, segmentation_choices));
+     },
+     shape::words(segmentation_choices)},
 };
 
 constexpr Key<RawOutput> destination_keys[] = {

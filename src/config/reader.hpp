@@ -66,6 +66,7 @@ struct RawOutput {
   Field<Source> source;
   Field<std::uint16_t> source_port;
   Field<bool> loopback;
+  Field<bool> segmentation;
 };
 
 struct RawRule {

@@ -19,8 +19,8 @@ namespace {
 
 class Resolver {
  public:
-  Resolver(const RawOutput& defaults, Diagnostics& diagnostics)
-      : defaults_(defaults), diagnostics_(diagnostics) {}
+  Resolver(const RawConfig& raw, Diagnostics& diagnostics)
+      : defaults_(raw.defaults), interfaces_(raw.interfaces), diagnostics_(diagnostics) {}
 
   PlacedRule rule(const RawRule& raw) {
     PlacedRule placed;
@@ -139,7 +139,8 @@ class Resolver {
          .loopback = address.is_multicast() && chosen(raw.loopback, defaults_.loopback),
          .limit = limit(raw),
          .addresses = to->addresses,
-         .ports = to->ports});
+         .ports = to->ports,
+         .segmentation = segmentation(raw)});
     placed.outputs_at.push_back(raw.at);
   }
 
@@ -147,7 +148,7 @@ class Resolver {
   /// not.
   bool sends_as_asked(const RawOutput& raw, const IpAddress& to, const Rule& rule) {
     bool fit = fits(raw.ttl) && fits(raw.dscp) && fits(raw.source) && fits(raw.source_port) &&
-               fits(raw.loopback);
+               fits(raw.loopback) && fits(raw.segmentation);
     if (raw.source.value && !suits(*raw.source.value, to, rule)) {
       diagnostics_.add(raw.source.at,
                        "source: the input, the source and the output's address are "
@@ -261,19 +262,29 @@ class Resolver {
     return defaults_.ttl.value.value_or(Ttl::of(default_multicast_ttl));
   }
 
+  /// That of the interface is more special than that of `[defaults]`.
+  [[nodiscard]] bool segmentation(const RawOutput& raw) const {
+    if (raw.segmentation.value) return *raw.segmentation.value;
+    const auto interface = interfaces_.find(*raw.interface.value);
+    if (interface != interfaces_.end() && interface->second.segmentation)
+      return *interface->second.segmentation;
+    return defaults_.segmentation.value.value_or(true);
+  }
+
   [[nodiscard]] RateLimit limit(const RawOutput& raw) const {
     return {.pps = raw.max_pps.value.value_or(defaults_.max_pps.value.value_or(0)),
             .bps = raw.max_bps.value.value_or(defaults_.max_bps.value.value_or(0))};
   }
 
   const RawOutput& defaults_;
+  const std::map<std::string, InterfaceTuning>& interfaces_;
   Diagnostics& diagnostics_;
 };
 
 }  // namespace
 
 std::vector<PlacedRule> resolve_rules(const RawConfig& raw, Diagnostics& diagnostics) {
-  Resolver resolver(raw.defaults, diagnostics);
+  Resolver resolver(raw, diagnostics);
   std::vector<PlacedRule> rules;
   rules.reserve(raw.rules.size());
   for (const auto& rule : raw.rules)

@@ -34,6 +34,8 @@ std::string why_worker(const Output& output, Family family, const Interfaces& in
     return fmt::format("output {} is of another IP family", output.destinations().str());
   if (output.limit) return fmt::format("output {} has a rate limit", output.destinations().str());
   if (output.loopback) return fmt::format("output {} has loopback", output.destinations().str());
+  if (!output.segmentation)
+    return fmt::format("output {} has segmentation off", output.destinations().str());
   if (output.ttl.mode == Ttl::Mode::system)
     return fmt::format("output {} has the system's TTL", output.destinations().str());
   const auto* interface = interfaces.find(output.interface);

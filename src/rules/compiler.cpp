@@ -148,7 +148,7 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   if (!key.raw && key.source_port == 0) key.source_port = source_port_;
   result.tx_slot = tx_slot_of(interface, key);
   result.unfragmented = unfragmented_payload(interface, key.family);
-  result.segmentation = interface.segments && !interface.shaped;
+  result.segmentation = output.segmentation && interface.segments && !interface.shaped;
   result.header = header(output, interface, key);
   result.per_packet_fields = per_packet_fields_of(output);
   result.raw = key.raw;

@@ -3,6 +3,8 @@
 #include "mcr/status/host_facts.hpp"
 
 #include <linux/capability.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -13,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -111,6 +114,17 @@ unsigned receive_queues(const fs::path& device) {
   return count;
 }
 
+std::string driver_of(const std::string& interface) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_drvinfo info{};
+  info.cmd = ETHTOOL_GDRVINFO;
+  ifreq request{};
+  interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  request.ifr_data = reinterpret_cast<char*>(&info);
+  if (::ioctl(socket.get(), SIOCETHTOOL, &request) != 0) return "";
+  return {info.driver, ::strnlen(info.driver, sizeof info.driver)};
+}
+
 /// Its own name for a bridge, its master's for a port of one.
 std::string bridge_of(const std::string& interface, const fs::path& device) {
   std::error_code none;
@@ -134,6 +148,7 @@ InterfaceFacts inspect_interface(const std::string& name) {
   facts.udp_segmentation = feature("tx-udp-segmentation");
   facts.tx_checksum = computes_checksums(features);
   facts.receive_queues = receive_queues(device);
+  facts.driver = driver_of(name);
   for (const auto& each : {std::string("all"), name})
     facts.rp_filter =
         std::max(facts.rp_filter,

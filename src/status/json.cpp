@@ -306,6 +306,7 @@ json write_output(const Output& output) {
       {"source", write_source(config.source)},
       {"source_port", config.source_port != 0 ? json(config.source_port) : json("preserve")},
       {"loopback", config.loopback},
+      {"segmentation", config.segmentation ? "auto" : "off"},
       {"state", write_state(output.state)},
       {"drops", write_drops(output.drops)}};
   write_place(object, config);
@@ -328,6 +329,7 @@ Output read_output(const json& object) {
   config.source = read_source(at(object, "source"));
   config.source_port = read_small<std::uint16_t>(at(object, "source_port")).value_or(0);
   config.loopback = read_bool(at(object, "loopback"));
+  config.segmentation = at(object, "segmentation") != "off";
   output.state = read_state(at(object, "state"), output_states);
   output.reason = read_reason(object, "reason");
   output.error = read_reason(object, "error");

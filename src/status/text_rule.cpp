@@ -164,6 +164,7 @@ std::string sending_text(const mcr::Output& output) {
   add("source", source_text(output.source));
   if (output.source_port != 0) add("source port", fmt::format("{}", output.source_port));
   if (output.loopback) add("loopback", "on");
+  if (!output.segmentation) add("segmentation", "off");
   return result;
 }
 

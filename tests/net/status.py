@@ -29,8 +29,8 @@ KEYS = {
     "fast_path": "runs reason errno rx_datagrams tx_datagrams",
     "totals": "rx_datagrams matched unmatched drops kernel_drops tx_datagrams tx_drops",
 }
-OUTPUT = ("interface {} port ttl dscp source source_port loopback max_pps max_bps state reason errno"
-          " matched tx_datagrams tx_bytes in_flight zerocopy copied drops")
+OUTPUT = ("interface {} port ttl dscp source source_port loopback segmentation max_pps max_bps state reason error errno"
+          " matched tx_datagrams tx_bytes in_flight zerocopy copied unreachable drops")
 
 
 def keys(entry, expected, what):

@@ -33,6 +33,8 @@ struct InterfaceTuning {
   std::optional<std::uint64_t> send_buffer;
   Gro gro = Gro::automatic;
   IngressMode ingress = IngressMode::recvmsg;
+  /// For the outputs that do not say it themselves: see Output.
+  std::optional<bool> segmentation{};
 
   friend bool operator==(const InterfaceTuning&, const InterfaceTuning&) = default;
 };

@@ -25,6 +25,8 @@ struct Output {
   RateLimit limit{};
   std::uint32_t addresses = 1;  ///< as many as each input has, and mapped one to one; or 1
   std::uint32_t ports = 1;      ///< the same
+  /// Several datagrams may leave as one message; false: `segmentation = "off"`.
+  bool segmentation = true;
 
   [[nodiscard]] Destinations destinations() const {
     return {{destination, port}, addresses, ports};

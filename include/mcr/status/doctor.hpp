@@ -32,6 +32,7 @@ struct InterfaceFacts {
   bool snooping = false;        ///< of that bridge
   bool querier = false;
   std::string discipline;  ///< its root queueing discipline; "": unknown
+  std::string driver;      ///< "veth"; "": unknown
 };
 
 enum class IoUring : std::uint8_t { works, forbidden, no_memory, missing };

@@ -80,6 +80,11 @@ TEST_CASE("an output carries what the kernel needs") {
   const auto& output = result.table.outputs(result.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
   CHECK(output.unfragmented == 1472);
   CHECK(output.segmentation);
+  auto whole = config;
+  whole.rules[0].outputs[0].segmentation = false;
+  const auto single = compiled(whole, two_interfaces());
+  CHECK_FALSE(
+      single.table.outputs(single.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0].segmentation);
   CHECK(output.header.destination.endpoint() == Endpoint{ip("239.9.9.9"), 6000});
   CHECK(output.header.control_bytes != 0);
   auto shaped = up("out", 3, {source});
