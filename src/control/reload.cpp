@@ -30,8 +30,10 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/control/try_or_log.hpp"
 #include "mcr/rules/compiler.hpp"
+#include "mcr/rules/remedies.hpp"
 
 namespace mcr {
 
@@ -54,8 +56,9 @@ void log_event(const MembershipEvent& event) {
     log::warning("leave failed: {} error={}", details(event.group),
                  log::value(errno_text(event.error)));
   else if (event.error != 0)
-    log::error("join failed: {} error={}", details(event.group),
-               log::value(errno_text(event.error)));
+    log::error("join failed: {} error={} do={}", details(event.group),
+               log::value(errno_text(event.error)),
+               log::value(remedy(join_trouble(event.error), event.group.interface)));
   else
     log::debug("membership {}: {}", to_string(event.state), details(event.group));
 }
@@ -170,7 +173,8 @@ void Reload::await_workers() const noexcept {
   try_or_log("wait for the workers", "", [this] {
     if (!parts_.rules.wait_until_reclaimed(grace_period))
       log::warning("a worker has not taken the new rules for {} ms", grace_period.count());
-    log::info("{} rules compiled and published in {:.1f} ms", parts_.running.config.rules.size(),
+    log::info("{} compiled and published in {:.1f} ms",
+              counted(parts_.running.config.rules.size(), "rule"),
               std::chrono::duration<double, std::milli>(Clock::now() - compiling_since_).count());
   });
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "mcr/base/printable.hpp"
 #include "mcr/control/relay.hpp"
 #include "mcr/control/reload.hpp"
 
@@ -72,8 +73,8 @@ std::string Relay::summary() const {
     ++states[status.state];
   std::string text;
   for (const auto& [state, count] : states)
-    text += fmt::format("{}{}{} {}", text.empty() ? "" : ", ", count, text.empty() ? " rules" : "",
-                        to_string(state));
+    text += text.empty() ? fmt::format("{} {}", counted(count, "rule"), to_string(state))
+                         : fmt::format(", {} {}", count, to_string(state));
   return text;
 }
 

@@ -59,7 +59,7 @@ int set_up(io_uring& ring, unsigned submissions, unsigned completions) {
 
 }  // namespace
 
-/// Where locked memory is short, a smaller ring will do: requests are handed over more often, and
+/// A smaller ring will do if locked memory is short: requests are handed over more often, and
 /// completions that find no room wait in the kernel (IORING_FEAT_NODROP).
 Ring::Ring(unsigned submissions, unsigned completions, Idle idle) {
   int error = set_up(ring_, submissions, completions);

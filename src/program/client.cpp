@@ -23,6 +23,7 @@
 #include "mcr/config/config_error.hpp"
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/terminal.hpp"
+#include "mcr/status/digest.hpp"
 #include "mcr/status/json.hpp"
 #include "mcr/status/text.hpp"
 #include "mcr/status/text_stream.hpp"
@@ -60,7 +61,8 @@ void add_watch_option(CLI::App& command, double& seconds, const std::string& hel
 
 struct StatusOptions {
   std::string socket{default_control_socket};
-  std::string rule;
+  std::string rule;   ///< or a pattern for several
+  std::string state;  ///< "": of any
   bool as_json = false;
   bool health = false;
   bool streams = false;             ///< of the rule, instead of the whole rule
@@ -100,9 +102,26 @@ std::string show_streams(const Status& status, const std::string& name,
   return rule == nullptr ? "" : status::render_streams(*rule, histories);
 }
 
+bool is_pattern(const std::string& rule) {
+  return rule.find_first_of("*?") != std::string::npos;
+}
+
+/// The rules that the options ask for. A rule is shown in full by its own name.
+status::Selection selection_of(const StatusOptions& options) {
+  status::Selection selection;
+  const auto* const state = std::ranges::find(status::rule_states, options.state,
+                                              [](RuleState each) { return to_string(each); });
+  if (state != status::rule_states.end()) selection.state = *state;
+  if (is_pattern(options.rule)) selection.pattern = options.rule;
+  return selection;
+}
+
 std::string show(const Answer& answer, const StatusOptions& options,
                  const Histories& histories = {}) {
   const auto& [document, status] = answer;
+  if (!selection_of(options).all())
+    return options.as_json ? status::to_json(status)["rules"].dump(2) + '\n'
+                           : status::render_rules(status, terminal_columns());
   if (options.rule.empty())
     return options.as_json ? document.dump(2) + '\n'
                            : status::render_status(status, terminal_columns());
@@ -116,8 +135,12 @@ std::string show(const Answer& answer, const StatusOptions& options,
 }
 
 Answer fetch_status(const StatusOptions& options) {
-  auto document =
-      ask_daemon(options.socket, {{"command", "status"}}, microseconds(options.timeout));
+  const auto selection = selection_of(options);
+  // The page of many rules needs none of them.
+  const bool brief = options.rule.empty() && selection.all() && !options.as_json &&
+                     options.watch <= 0 && !options.health;
+  auto document = ask_daemon(options.socket, status::write_request({selection, brief}),
+                             microseconds(options.timeout));
   if (!document.value("ok", true))
     throw Failure(ExitCode::os, fmt::format("the daemon at {} cannot tell: {}", options.socket,
                                             document.value("error", "")));
@@ -126,6 +149,7 @@ Answer fetch_status(const StatusOptions& options) {
     throw Failure(ExitCode::unavailable,
                   fmt::format("what answers at {} is no mcr daemon: its status has no rules",
                               options.socket));
+  status::select_rules(*status, selection);  // an older daemon answers with all
   return {std::move(document), *std::move(status)};
 }
 
@@ -142,8 +166,10 @@ class Frames {
     seconds_ = std::chrono::duration<double>(fetched_ - fetched_before).count();
     if (options_.streams) remember();
   }
+  [[nodiscard]] std::size_t rules() const { return now_.status.rules.size(); }
   [[nodiscard]] std::string render(const status::FrameShape& shape) const {
-    return options_.as_json || !options_.rule.empty()
+    const bool one = !options_.rule.empty() && !is_pattern(options_.rule);
+    return options_.as_json || one
                ? show(now_, options_, histories_)
                : status::render_frame(before_.status, now_.status, seconds_, shape);
   }
@@ -185,35 +211,95 @@ std::string page(Frames& frames, bool fetch, const status::FrameShape& shape) {
   }
 }
 
+/// The state of the page, as the keys have made it.
+class WatchKeys {
+ public:
+  [[nodiscard]] const status::FrameShape& shape() const { return shape_; }
+  /// `rules`: how many there are.
+  void fit(const Screen& screen, std::size_t rules) {
+    constexpr std::size_t other_rows = 6;
+    shape_.columns = screen.columns();
+    shape_.rows = std::max(screen.rows(), 2U) - 1;  // the last one is for the keys
+    last_ = rules - std::min<std::size_t>(
+                        rules, std::max<std::size_t>(shape_.rows, other_rows) - other_rows);
+    shape_.first = std::min(shape_.first, last_);
+  }
+  /// The line that says what the keys do.
+  [[nodiscard]] std::string line() const {
+    if (typing_)
+      return fmt::format("search: {}_  (Enter: done, Esc: none)\n", printable(shape_.search));
+    return fmt::format("order: {} (r rate, d drops, n name); up, down: scroll; / search; q quits\n",
+                       to_string(shape_.order));
+  }
+  /// False: quit.
+  bool press(int key) {
+    if (key == Screen::quit) return false;
+    if (typing_)
+      type(key);
+    else if (key == 'q')
+      return false;
+    else
+      command(key);
+    return true;
+  }
+
+ private:
+  void type(int key) {
+    if (key == '\n' || key == '\r' || key == escape) {
+      typing_ = false;
+      if (key == escape) shape_.search.clear();
+    } else if (key == backspace || key == '\b') {
+      if (!shape_.search.empty()) shape_.search.pop_back();
+    } else if (key >= ' ' && key < first_special && shape_.search.size() < longest_search) {
+      shape_.search += static_cast<char>(key);
+    }
+    shape_.first = 0;
+  }
+  void command(int key) {
+    const auto page = std::max<std::size_t>(shape_.rows / 2, 1);
+    const auto up = [this](std::size_t lines) { shape_.first -= std::min(shape_.first, lines); };
+    if (key == 'r') order(status::FrameOrder::rate);
+    if (key == 'd') order(status::FrameOrder::drops);
+    if (key == 'n') order(status::FrameOrder::name);
+    if (key == '/') typing_ = true;
+    if (key == escape) shape_.search.clear();
+    if (key == Screen::top || key == 'g') shape_.first = 0;
+    if (key == Screen::bottom || key == 'G') shape_.first = last_;
+    if (key == Screen::up || key == 'k') up(1);
+    if (key == Screen::page_up || key == 'b') up(page);
+    if (key == Screen::down || key == 'j') down(1);
+    if (key == Screen::page_down || key == ' ') down(page);
+  }
+  void order(status::FrameOrder order) {
+    shape_.order = order;
+    shape_.first = 0;
+  }
+  void down(std::size_t lines) { shape_.first = std::min(shape_.first + lines, last_); }
+
+  static constexpr int escape = 27;
+  static constexpr int backspace = 127;
+  static constexpr int first_special = 256;
+  static constexpr std::size_t longest_search = 64;
+
+  status::FrameShape shape_;
+  std::size_t last_ = 0;  ///< rule to begin a page with
+  bool typing_ = false;
+};
+
 void watch_on_screen(const StatusOptions& options) {
   using Clock = std::chrono::steady_clock;
   const auto pause = std::chrono::milliseconds(static_cast<int>(options.watch * 1000));
+  const bool one = !options.rule.empty() && !is_pattern(options.rule);
   Frames frames(options);
   frames.fetch();
   Screen screen;
-  status::FrameShape shape;
+  WatchKeys keys;
   auto fetch_at = Clock::now() + pause;
   for (bool fetch = false;;) {
-    shape.columns = screen.columns();
-    shape.rows = std::max(screen.rows(), 2U) - 1;  // the last one is for the keys
-    const auto keys = options.rule.empty() ? "order: r rate, d drops, n name; q quits\n" : "";
-    screen.draw(page(frames, fetch, shape) + keys);
+    keys.fit(screen, frames.rules());
+    screen.draw(page(frames, fetch, keys.shape()) + (one ? "" : keys.line()));
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(fetch_at - Clock::now());
-    switch (screen.wait(std::max(left, std::chrono::milliseconds(0)))) {
-      case 'q':
-        return;
-      case 'r':
-        shape.order = status::FrameOrder::rate;
-        break;
-      case 'd':
-        shape.order = status::FrameOrder::drops;
-        break;
-      case 'n':
-        shape.order = status::FrameOrder::name;
-        break;
-      default:
-        break;
-    }
+    if (!keys.press(screen.wait(std::max(left, std::chrono::milliseconds(0))))) return;
     fetch = Clock::now() >= fetch_at;
     if (fetch) fetch_at = Clock::now() + pause;
   }
@@ -269,16 +355,20 @@ ExitCode print_reload(const json& answer) {
 void add_status_command(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<StatusOptions>();
   CLI::App* command = app.add_subcommand("status", "Show what the running relay does");
-  command->add_option("RULE", options->rule, "Show this rule in full");
+  command->add_option("RULE", options->rule,
+                      "Show this rule in full; with * or ? in it, list the rules that match");
+  command->add_option("--state", options->state, "List the rules in this state")
+      ->check(CLI::IsMember({"active", "waiting", "failed", "silent", "disabled"}))
+      ->type_name("STATE");
   command->add_flag("--json", options->as_json, "As JSON");
   add_watch_option(*command, options->watch,
                    "Show it every SEC seconds (1 if none are given): on a terminal as a "
-                   "page, keys r d n order it, q quits");
+                   "page with keys to order, scroll and search; q quits");
   command
       ->add_flag("--health", options->health,
                  "Exit 0 only if every rule is active or disabled, else 69 with a line for each "
                  "that is not")
-      ->excludes("RULE", "--json", "--watch");
+      ->excludes("RULE", "--json", "--watch", "--state");
   add_timeout_option(*command, options->timeout);
   command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
   command->callback([options, &exit_code] {

@@ -49,7 +49,7 @@
 #include "mcr/program/service_manager.hpp"
 #include "mcr/rules/remedies.hpp"
 #include "mcr/status/collect.hpp"
-#include "mcr/status/json.hpp"
+#include "mcr/status/digest.hpp"
 #include "mcr/status/metrics.hpp"
 
 namespace mcr {
@@ -320,7 +320,7 @@ void Program::report_external_drops() {
 
 json Program::on_request(const json& request) {
   const auto command = request.value("command", json());
-  if (command == "status") return status::to_json(status());
+  if (command == "status") return status::answer_request(status(), request);
   if (command == "reload") return reload();
   return {{"ok", false}, {"error", "unknown command"}};
 }

@@ -13,8 +13,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/output.hpp"
@@ -33,6 +35,28 @@ winsize size() {
   winsize result{};
   ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &result);
   return result;
+}
+
+constexpr char escape = '\x1b';
+constexpr int escape_wait = 20;  // ms, for the rest of a sequence
+
+/// A key by its sequence behind the escape (ECMA-48, and what xterm adds).
+int key_of(std::string_view sequence) {
+  static constexpr std::array<std::pair<std::string_view, int>, 10> keys{{
+      {"[A", Screen::up},
+      {"OA", Screen::up},
+      {"[B", Screen::down},
+      {"OB", Screen::down},
+      {"[5~", Screen::page_up},
+      {"[6~", Screen::page_down},
+      {"[H", Screen::top},
+      {"[1~", Screen::top},
+      {"[F", Screen::bottom},
+      {"[4~", Screen::bottom},
+  }};
+  const auto* const known =
+      std::ranges::find(keys, sequence, [](const auto& key) { return key.first; });
+  return known == keys.end() ? Screen::none : known->second;
 }
 
 }  // namespace
@@ -102,24 +126,29 @@ void Screen::draw(const std::string& page) const {
 }
 
 /// Gives the terminal back while Ctrl-Z stops us.
-char Screen::on_signal() {
+int Screen::on_signal() {
   signalfd_siginfo info{};
-  if (::read(signals_.get(), &info, sizeof info) != sizeof info) return 0;
-  if (info.ssi_signo == SIGWINCH) return 0;
-  if (info.ssi_signo != SIGTSTP) return 'q';
+  if (::read(signals_.get(), &info, sizeof info) != sizeof info) return none;
+  if (info.ssi_signo == SIGWINCH) return none;
+  if (info.ssi_signo != SIGTSTP) return quit;
   leave();
   ::raise(SIGSTOP);
   enter();
-  return 0;
+  return none;
 }
 
-char Screen::wait(std::chrono::milliseconds time) {
+int Screen::wait(std::chrono::milliseconds time) {
   std::array<pollfd, 2> waits{
       {{signals_.get(), POLLIN, 0}, {keys_before_ ? STDIN_FILENO : -1, POLLIN, 0}}};
   if (::poll(waits.data(), waits.size(), static_cast<int>(time.count())) <= 0) return 0;
   if (waits[0].revents != 0) return on_signal();
-  char key = 0;
-  return ::read(STDIN_FILENO, &key, 1) == 1 ? key : 'q';
+  std::array<char, 16> bytes{};
+  if (::read(STDIN_FILENO, bytes.data(), 1) != 1) return quit;
+  if (bytes[0] != escape) return static_cast<unsigned char>(bytes[0]);
+  pollfd more{STDIN_FILENO, POLLIN, 0};
+  if (::poll(&more, 1, escape_wait) <= 0) return escape;
+  const auto size = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+  return size > 0 ? key_of({bytes.data(), static_cast<std::size_t>(size)}) : none;
 }
 
 }  // namespace mcr

@@ -45,7 +45,7 @@ class TableCompiler {
   RuleTable finish(std::uint64_t generation) &&;
 
  private:
-  /// Where a rule's outputs are laid out: all of them once for each group and port that it maps.
+  /// The place of a rule's outputs: all of them stand there once for each group and port it maps.
   struct Layout {
     std::size_t first;    ///< in table_.outputs_
     std::size_t outputs;  ///< of the rule

@@ -229,7 +229,8 @@ Status collect(Relay& relay, Process process, const std::vector<LinkStats>& link
                 .joins = collect_joins(relay),
                 .memberships = collect_memberships(relay),
                 .totals = collect_totals(relay),
-                .fast_path = collect_fast_path(relay)};
+                .fast_path = collect_fast_path(relay),
+                .digest = {}};
   status.rules.reserve(relay.config().rules.size());
   for (std::size_t i = 0; i < relay.config().rules.size(); ++i)
     status.rules.push_back(collect_rule(relay, i, now));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -13,8 +14,10 @@
 
 #include "mcr/base/printable.hpp"
 #include "mcr/config/config.hpp"
+#include "mcr/control/next_hops.hpp"
 #include "mcr/dataplane/buffers.hpp"
 #include "mcr/rules/remedies.hpp"
+#include "mcr/rules/rule_state.hpp"
 #include "text_table.hpp"
 
 namespace mcr {
@@ -35,6 +38,7 @@ struct Use {
   bool group_input = false;  ///< joins groups there
   bool sources = false;      ///< of some input: (S,G) joins
   bool output = false;
+  bool segmented = false;  ///< some output may send several datagrams as one message
   /// One destination of each kind of its outputs: family, and whether it is within the link.
   std::map<std::pair<Family, bool>, IpAddress> reaches;
   std::set<std::string> rules;
@@ -58,6 +62,7 @@ std::map<std::string, Use> uses_of(const Config& config) {
     for (const auto& output : rule.outputs) {
       auto& use = uses[output.interface];
       use.output = true;
+      use.segmented = use.segmented || output.segmentation;
       const auto& to = output.destination;
       use.reaches.try_emplace({to.family(), to.is_link_local_v6()}, to);
       use.rules.insert(rule.name);
@@ -67,10 +72,35 @@ std::map<std::string, Use> uses_of(const Config& config) {
 }
 
 /// "rule studio-a", "rule studio-a and 3 more"
-std::string rules_text(const Use& use) {
-  if (use.rules.empty()) return "its rules";
-  const auto more = use.rules.size() - 1;
-  return "rule " + *use.rules.begin() + (more == 0 ? "" : fmt::format(" and {} more", more));
+std::string rules_text(const std::set<std::string>& rules) {
+  const auto more = rules.size() - 1;
+  return "rule " + *rules.begin() + (more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+/// "rule b waits; rule a runs without it": the rules that use an interface that cannot be used, as
+/// status shows them.
+std::string consequence(const Use& use, const std::set<std::string>& waiting) {
+  std::set<std::string> wait;
+  std::set<std::string> go_on;
+  for (const auto& rule : use.rules)
+    (waiting.contains(rule) ? wait : go_on).insert(rule);
+  std::string text;
+  if (!wait.empty())
+    text = fmt::format("{} {}", rules_text(wait), wait.size() == 1 ? "waits" : "wait");
+  if (!go_on.empty())
+    text += fmt::format("{}{} {} without it", text.empty() ? "" : "; ", rules_text(go_on),
+                        go_on.size() == 1 ? "runs" : "run");
+  return text;
+}
+
+/// The rules that would wait on this host, as `mcr status` shows them.
+std::set<std::string> waiting_rules(const Config& config, const HostFacts& host) {
+  const auto never_refused = [](const Input&) { return Reason(); };
+  std::set<std::string> waiting;
+  for (const auto& rule : config.rules)
+    if (rule_status(rule, host.interfaces, never_refused).state == RuleState::waiting)
+      waiting.insert(rule.name);
+  return waiting;
 }
 
 bool kernel_is_at_least(const HostFacts& host, unsigned major, unsigned minor) {
@@ -172,11 +202,12 @@ void judge_limits(const HostFacts& host, std::size_t groups, Findings& findings)
                                     host.descriptors, needed),
                         fmt::format("LimitNOFILE={} in the service", 2 * needed)});
   if (host.softnet_dropped != 0)
-    findings.push_back({Severity::note, "softnet",
-                        fmt::format("{} frames since the start of the host found a CPU's input "
-                                    "queue full: lost before any program saw them",
-                                    host.softnet_dropped),
-                        remedy(Trouble::backlog_full)});
+    findings.push_back(
+        {Severity::note, "softnet",
+         fmt::format("{} since the start of the host found a CPU's input queue full: "
+                     "lost before any program saw them",
+                     counted(host.softnet_dropped, "frame")),
+         remedy(Trouble::backlog_full)});
 }
 
 /// A buffer's sysctl bounds us only without CAP_NET_ADMIN (SO_RCVBUFFORCE).
@@ -227,14 +258,19 @@ void judge_sysctls(const Config& config, const HostFacts& host,
 class InterfaceJudge {
  public:
   InterfaceJudge(const Config& config, const HostFacts& host, const std::string& name,
-                 const Use& use, Findings& findings)
-      : config_(config), host_(host), name_(name), use_(use), findings_(findings) {}
+                 const Use& use, const std::set<std::string>& waiting, Findings& findings)
+      : config_(config),
+        host_(host),
+        name_(name),
+        use_(use),
+        waiting_(waiting),
+        findings_(findings) {}
 
   void judge() {
     const auto before = findings_.size();
     const auto* interface = host_.interfaces.find(name_);
     if (interface == nullptr)
-      return add(Severity::warning, "does not exist: " + rules_text(use_) + " waits",
+      return add(Severity::warning, "does not exist: " + consequence(use_, waiting_),
                  remedy(Trouble::interface_missing, name_));
     judge_link(*interface);
     if (const auto details = host_.details.find(name_); details != host_.details.end()) {
@@ -258,16 +294,16 @@ class InterfaceJudge {
 
   void judge_link(const Interface& interface) {
     if (!interface.up)
-      add(Severity::warning, "is down or has no carrier: " + rules_text(use_) + " waits",
+      add(Severity::warning, "is down or has no carrier: " + consequence(use_, waiting_),
           remedy(Trouble::interface_down, name_));
     for (const auto& [kind, destination] : use_.reaches)
       if (interface.source(destination) == nullptr)
         add(Severity::warning,
-            fmt::format("has no {} address to send from: {} waits",
+            fmt::format("has no {} address to send from: {}",
                         !destination.is_v6() ? "IPv4"
                         : kind.second        ? "IPv6"
                                              : "global IPv6",
-                        rules_text(use_)),
+                        consequence(use_, waiting_)),
             remedy(Trouble::no_address, name_));
   }
 
@@ -330,6 +366,13 @@ class InterfaceJudge {
     else if (facts.udp_segmentation == false)
       add(Severity::note, "does not segment UDP: the kernel cuts superframes",
           fmt::format("ethtool -K {} tx-udp-segmentation on", name_));
+    if (facts.driver == "veth" && facts.udp_segmentation == true && use_.segmented)
+      add(Severity::note,
+          "a program that captures frames at its other end sees superframes of many datagrams; "
+          "tshark and probes that count packets report loss where there is none",
+          fmt::format("segmentation = \"off\" in [interface.{0}], or ethtool -K {0} "
+                      "tx-udp-segmentation off",
+                      name_));
     if (interface.shaped)
       add(Severity::note,
           fmt::format("queueing discipline {}: it may delay or drop on purpose; its drops count "
@@ -342,6 +385,7 @@ class InterfaceJudge {
   const HostFacts& host_;
   const std::string& name_;
   const Use& use_;
+  const std::set<std::string>& waiting_;
   Findings& findings_;
 };
 
@@ -366,6 +410,51 @@ void judge_mtus(const Config& config, const HostFacts& host, Findings& findings)
   }
 }
 
+/// Inputs and outputs that cannot be used although their interface is up.
+void judge_rules(const Config& config, const HostFacts& host, Findings& findings) {
+  const auto never_refused = [](const Input&) { return Reason(); };
+  std::set<std::string> told;
+  const auto add = [&](const std::string& rule, const Reason& reason, std::string remedy) {
+    if (!reason.empty() && told.insert(reason.text).second)
+      findings.push_back({Severity::warning, "rule " + rule, reason.text, std::move(remedy)});
+  };
+  const auto is_up = [&](const std::string& name) {
+    const auto* interface = host.interfaces.find(name);
+    return interface != nullptr && interface->up;
+  };
+  for (const auto& rule : config.rules) {
+    const auto status = rule_status(rule, host.interfaces, never_refused);
+    for (std::size_t i = 0; i < rule.inputs.size(); ++i)
+      if (const auto& input = rule.inputs[i]; is_up(input.interface))
+        add(rule.name, status.input_reasons[i],
+            input.destination.is_multicast()
+                ? "name another interface"
+                : remedy(Trouble::no_address, input.interface, input.destination.str()));
+    for (std::size_t i = 0; i < rule.outputs.size(); ++i)
+      if (const auto& output = rule.outputs[i];
+          is_up(output.interface) && output.source.mode == Source::Mode::address)
+        add(rule.name, status.output_reasons[i],
+            remedy(Trouble::source_missing, output.interface, output.source.address.str()));
+  }
+}
+
+/// An entry without a neighbour's state is as good as one that answers: nothing was sent there yet.
+void judge_next_hops(const HostFacts& host, Findings& findings) {
+  for (const auto& [where, hop] : host.next_hops) {
+    const auto& [interface, destination] = where;
+    const auto* link = host.interfaces.find(interface);
+    if (link == nullptr || !link->up) continue;
+    auto reason = describe_dead(hop, destination, interface);
+    if (reason.empty() && hop.assumed && hop.neighbour == Neighbour::unknown)
+      reason = {fmt::format("no route to {} by {}: the kernel takes it for a host on that link",
+                            destination, interface),
+                ENETUNREACH};
+    if (reason.empty()) continue;
+    findings.push_back({Severity::warning, fmt::format("output to {}", destination), reason.text,
+                        remedy(next_hop_trouble(reason.error), interface, destination.str())});
+  }
+}
+
 }  // namespace
 
 std::string_view name(Severity severity) noexcept {
@@ -385,8 +474,11 @@ Findings diagnose(const Config& config, const HostFacts& host) {
   judge_fast_path(config.daemon.fast_path, host, findings);
   judge_limits(host, groups, findings);
   judge_sysctls(config, host, uses, findings);
+  const auto waiting = waiting_rules(config, host);
   for (const auto& [interface, use] : uses)
-    InterfaceJudge(config, host, interface, use, findings).judge();
+    InterfaceJudge(config, host, interface, use, waiting, findings).judge();
+  judge_rules(config, host, findings);
+  judge_next_hops(host, findings);
   judge_mtus(config, host, findings);
   return findings;
 }

@@ -495,6 +495,51 @@ void read_memberships(const json& object, Status& status) {
     status.memberships.push_back(read_membership(group));
 }
 
+json write_digest(const Digest& digest) {
+  json groups = json::array();
+  for (const auto& group : digest.groups)
+    groups.push_back({{"state", write_state(group.state)},
+                      {"note", group.note},
+                      {"attention", group.attention},
+                      {"rules", group.rules},
+                      {"names", group.names},
+                      {"rate_pps", group.rate_pps},
+                      {"rate_bps", group.rate_bps}});
+  return {{"rules", digest.rules},
+          {"troubled", digest.troubled},
+          {"silent", digest.silent},
+          {"dropping", digest.dropping},
+          {"memberships", digest.memberships},
+          {"unjoined", digest.unjoined},
+          {"groups", std::move(groups)}};
+}
+RuleGroup read_rule_group(const json& object) {
+  RuleGroup group;
+  group.state = read_state(at(object, "state"), rule_states);
+  group.note = read_text(at(object, "note"));
+  group.attention = read_bool(at(object, "attention"));
+  group.rules = read_count(at(object, "rules")).value_or(0);
+  for (const auto& name : list(object, "names"))
+    group.names.push_back(read_text(name));
+  group.rate_pps = read_number(at(object, "rate_pps")).value_or(0);
+  group.rate_bps = read_number(at(object, "rate_bps")).value_or(0);
+  return group;
+}
+std::optional<Digest> read_digest(const json& object) {
+  if (!object.is_object()) return std::nullopt;
+  const auto count = [&](const char* key) { return read_count(at(object, key)).value_or(0); };
+  Digest digest{count("rules"),
+                count("troubled"),
+                count("silent"),
+                count("dropping"),
+                count("memberships"),
+                count("unjoined"),
+                {}};
+  for (const auto& group : list(object, "groups"))
+    digest.groups.push_back(read_rule_group(group));
+  return digest;
+}
+
 json write_totals(const Totals& totals) {
   json object{{"drops", write_drops(totals.drops)}, {"tx_drops", write_drops(totals.tx_drops)}};
   write_counts(object, total_counts, totals);
@@ -562,6 +607,7 @@ json to_json(const Status& status) {
   if (status.joins) document["membership"] = write_memberships(status);
   if (status.totals) document["totals"] = write_totals(*status.totals);
   if (status.fast_path) document["fast_path"] = write_fast_path(*status.fast_path);
+  if (status.digest) document["digest"] = write_digest(*status.digest);
   write_process(document, status.process);
   return document;
 }
@@ -579,6 +625,7 @@ std::optional<Status> from_json(const json& document) {
   read_memberships(at(document, "membership"), status);
   status.totals = read_totals(at(document, "totals"));
   status.fast_path = read_fast_path(at(document, "fast_path"));
+  status.digest = read_digest(at(document, "digest"));
   return status;
 }
 

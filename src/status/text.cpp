@@ -6,8 +6,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
+#include "mcr/base/printable.hpp"
 #include "mcr/rules/remedies.hpp"
+#include "mcr/status/digest.hpp"
+#include "rule_view.hpp"
 #include "text_table.hpp"
 #include "text_values.hpp"
 
@@ -16,71 +21,14 @@ namespace {
 
 constexpr std::size_t default_columns = 80;
 constexpr std::size_t fewest_columns = 40;
-constexpr std::size_t most_memberships = 20;  // of those not joined; more are only counted
-
-/// A rule with all that there is to say about it.
-struct RuleView {
-  TextTable::Row row;
-  bool troubled = false;  ///< does not do all of its work
-  bool silent = false;    ///< runs, and has seen nothing
-  bool drops = false;
-};
-
-std::string input_text(const Rule& rule) {
-  if (rule.inputs.empty()) return "-";
-  const auto& first = rule.inputs.front();
-  auto result =
-      fmt::format("{} {}", shown(first.interface), destination_text(first.destinations()));
-  if (rule.inputs.size() > 1) result += fmt::format(" +{}", rule.inputs.size() - 1);
-  return result;
-}
-
-void view_outputs(RuleView& view, const Rule& rule) {
-  for (const auto& output : rule.outputs) {
-    if (output.state == OutputState::waiting) {
-      view.troubled = true;
-      view.row.notes.push_back(fmt::format("output {} is waiting", place(output.config)));
-    }
-    if (auto drops = nonzero(output.drops); !drops.empty()) {
-      view.drops = true;
-      view.row.notes.push_back(
-          fmt::format("output {} dropped {}", place(output.config), drops_text(drops)));
-    }
-  }
-}
-
-RuleView view_rule(const Unjoined& unjoined, const Rule& rule) {
-  RuleView view;
-  view.row.cells = {shown(rule.name),  shown(rule.state), input_text(rule),
-                    si(rule.rate_pps), si(rule.rate_bps), last_seen(rule)};
-  const bool active = rule.state == RuleState::active;
-  view.troubled = !active && rule.state != RuleState::disabled;
-  if (!rule.reason.empty()) view.row.notes.push_back(printable(rule.reason.text));
-  if (auto why = active ? silence(unjoined, rule) : ""; !why.empty()) {
-    view.silent = true;
-    view.row.notes.push_back(why);
-  }
-  if (auto drops = nonzero(rule.drops); !drops.empty()) {
-    view.drops = true;
-    view.row.notes.push_back("dropped on input: " + drops_text(drops));
-  }
-  view_outputs(view, rule);
-  return view;
-}
-
-std::vector<RuleView> view_rules(const Status& status) {
-  std::vector<RuleView> views;
-  auto not_joined = unjoined(status);
-  for (const auto& rule : status.rules)
-    views.push_back(view_rule(not_joined, rule));
-  return views;
-}
 
 /// "95 active, 1 waiting, 1 failed"
-std::string states_text(const std::vector<Rule>& rules) {
+std::string states_text(const Digest& digest) {
   std::string result;
   const auto add = [&](const std::optional<RuleState>& state) {
-    const auto n = static_cast<std::uint64_t>(std::ranges::count(rules, state, &Rule::state));
+    std::uint64_t n = 0;
+    for (const auto& group : digest.groups)
+      if (group.state == state) n += group.rules;
     if (n != 0) result += fmt::format(", {} {}", grouped(n), shown(state));
   };
   for (const auto state : rule_states)
@@ -99,21 +47,18 @@ std::string names_with(const std::vector<Interface>& interfaces, auto&& conditio
 }
 
 /// Everything that is wrong beside the rules' states, one sentence each.
-std::vector<std::string> findings(const Status& status, const std::vector<RuleView>& views) {
+std::vector<std::string> findings(const Status& status, const Digest& digest) {
   std::vector<std::string> result;
   auto add = [&](std::uint64_t n, std::string_view noun, std::string_view rest) {
     if (n > 0) result.push_back(fmt::format("{} {}", plural(n, noun), rest));
-  };
-  auto number_of = [&](auto member) {
-    return static_cast<std::uint64_t>(std::ranges::count(views, true, member));
   };
   auto unusable = names_with(status.interfaces, [](const Interface& interface) {
     return interface.state == InterfaceState::down || interface.state == InterfaceState::missing;
   });
   if (!unusable.empty()) result.push_back("not usable: " + unusable);
-  add(unjoined(status).size(), "membership", "not joined");
-  add(number_of(&RuleView::silent), "active rule", "without a datagram yet");
-  add(number_of(&RuleView::drops), "rule", "with drops since the start");
+  add(digest.unjoined, "membership", "not joined");
+  add(digest.silent, "active rule", "without a datagram yet");
+  add(digest.dropping, "rule", "with drops since the start");
   add(static_cast<std::uint64_t>(std::ranges::count(status.workers, true, &Worker::stuck)),
       "worker", "stuck");
   auto overrun = names_with(status.interfaces, [](const Interface& interface) {
@@ -125,13 +70,12 @@ std::vector<std::string> findings(const Status& status, const std::vector<RuleVi
   return result;
 }
 
-std::string verdict(const Status& status, const std::vector<RuleView>& views, std::size_t columns) {
-  auto problems = findings(status, views);
-  bool troubled = std::ranges::any_of(views, &RuleView::troubled);
-  auto summary = views.empty() ? std::string("no rules: idle")
-                               : fmt::format("{}: {}", plural(views.size(), "rule"),
-                                             states_text(status.rules));
-  auto word = troubled || !problems.empty() ? "ATTENTION " : "OK ";
+std::string verdict(const Status& status, const Digest& digest, std::size_t columns) {
+  auto problems = findings(status, digest);
+  auto summary = digest.rules == 0
+                     ? std::string("no rules: idle")
+                     : fmt::format("{}: {}", plural(digest.rules, "rule"), states_text(digest));
+  auto word = digest.troubled != 0 || !problems.empty() ? "ATTENTION " : "OK ";
   auto result = wrapped(word, summary, columns);
   for (const auto& problem : problems)
     result += wrapped("  ! ", problem, columns);
@@ -157,20 +101,29 @@ std::string daemon_line(const Process& process, std::size_t columns) {
       columns);
 }
 
-std::string rules_part(std::vector<RuleView> views, std::size_t columns) {
-  if (views.empty()) return "";
-  std::stable_partition(views.begin(), views.end(), [](const RuleView& view) {
-    return view.troubled || view.silent || view.drops;
-  });
-  TextTable table({{"RULE", false, true},
-                   {"STATE"},
-                   {"INPUT", false, true},
-                   {"PKT/S", true},
-                   {"BIT/S", true},
-                   {"SEEN", true}});
-  for (auto& view : views)
-    table.add(std::move(view.row));
-  return '\n' + table.str(columns);
+/// "10 waiting: interface eth7 does not exist: a, b, c and 7 more"
+std::string group_text(const RuleGroup& group) {
+  std::string names;
+  for (const auto& name : group.names)
+    names += (names.empty() ? "" : ", ") + shown(name);
+  const auto more = group.rules - std::min<std::uint64_t>(group.rules, group.names.size());
+  if (more != 0) names += fmt::format(" and {} more", grouped(more));
+  return fmt::format("{} {}{}: {}", grouped(group.rules), shown(group.state),
+                     group.note.empty() ? fmt::format(", {} packets/s, {} bit/s",
+                                                      si(group.rate_pps), si(group.rate_bps))
+                                        : ": " + group.note,
+                     names);
+}
+
+std::string groups_part(const Digest& digest, std::size_t columns) {
+  std::string result = "\n";
+  for (const auto& group : digest.groups)
+    result += wrapped(group.attention ? "  ! " : "    ", group_text(group), columns);
+  return result +
+         wrapped("",
+                 "mcr status --state STATE and mcr status 'PATTERN*' list rules, mcr status "
+                 "RULE shows one",
+                 columns);
 }
 
 /// The kernel's figure is twice what was asked for, and an int.
@@ -210,8 +163,29 @@ std::string gro_text(const std::optional<bool>& gro) {
   return gro ? *gro ? "on" : "off" : "-";
 }
 
-std::string interfaces_part(const std::vector<Interface>& interfaces, std::size_t columns) {
-  if (interfaces.empty()) return "";
+/// The names by which rules call interfaces.
+std::set<std::string_view> names_in_use(const std::vector<Rule>& rules) {
+  std::set<std::string_view> names;
+  for (const auto& rule : rules) {
+    for (const auto& input : rule.inputs)
+      names.insert(input.interface);
+    for (const auto& output : rule.outputs)
+      names.insert(output.config.interface);
+  }
+  return names;
+}
+
+/// "eth0", or "eth0 = uplink" where rules call it uplink.
+std::string names_text(const Interface& interface, const std::set<std::string_view>& in_use) {
+  auto text = shown(interface.name);
+  for (const auto& name : interface.alt_names)
+    if (in_use.contains(name)) text += " = " + shown(name);
+  return text;
+}
+
+std::string interfaces_part(const Status& status, std::size_t columns) {
+  if (status.interfaces.empty()) return "";
+  const auto in_use = names_in_use(status.rules);
   TextTable table({{"INTERFACE", false, true},
                    {"STATE"},
                    {"MTU", true},
@@ -220,8 +194,8 @@ std::string interfaces_part(const std::vector<Interface>& interfaces, std::size_
                    {"KERNEL DROPS", true},
                    {"RX BUFFER", true},
                    {"TX BUFFER", true}});
-  for (const auto& each : interfaces) {
-    table.add({{shown(each.name), shown(each.state), plain(each.mtu), gro_text(each.gro),
+  for (const auto& each : status.interfaces) {
+    table.add({{names_text(each, in_use), shown(each.state), plain(each.mtu), gro_text(each.gro),
                 si(each.rx_datagrams), grouped(each.kernel_drops), size(each.receive_buffer),
                 size(each.send_buffer)},
                interface_notes(each)});
@@ -237,24 +211,23 @@ std::string membership_note(const Membership& membership) {
                      membership.error.empty() ? "" : ", " + printable(membership.error.text));
 }
 
-std::string membership_part(const Status& status, std::size_t columns) {
+std::string membership_part(const Status& status, const Digest& digest, std::size_t columns) {
   if (!status.joins) return "";
   const auto& joins = *status.joins;
-  const auto& groups = status.memberships;
   std::string problems;
-  std::uint64_t not_joined = 0;
-  for (const auto& each : groups) {
-    if (!is_unjoined(each) || ++not_joined > most_memberships) continue;
-    problems += wrapped("  ! ", membership_note(each), columns);
-  }
-  if (not_joined > most_memberships) {
+  std::uint64_t told = 0;
+  for (const auto& each : status.memberships)
+    if (is_unjoined(each) && told < most_listed_memberships) {
+      problems += wrapped("  ! ", membership_note(each), columns);
+      ++told;
+    }
+  if (digest.unjoined > told)
     problems += wrapped(
-        "  ! ", fmt::format("and {} more: mcr status --json", not_joined - most_memberships),
-        columns);
-  }
+        "  ! ", fmt::format("and {} more: mcr status --json", digest.unjoined - told), columns);
   auto summary = fmt::format(
       "{} of {} joined with {}; joins {} = {} good + {} failed, leaves {}",
-      grouped(groups.size() - not_joined), plural(groups.size(), "membership"),
+      grouped(digest.memberships - std::min(digest.memberships, digest.unjoined)),
+      plural(digest.memberships, "membership"),
       plural(joins.helper_sockets.value_or(0), "helper socket"), grouped(joins.joins_attempted),
       grouped(joins.joins_succeeded), grouped(joins.joins_failed), grouped(joins.leaves));
   return '\n' + wrapped("", summary, columns) + problems;
@@ -307,12 +280,25 @@ std::string totals_part(const std::optional<Totals>& totals, std::size_t columns
 }  // namespace
 
 std::string render_status(const Status& status, unsigned columns) {
-  auto width = std::max<std::size_t>(columns == 0 ? default_columns : columns, fewest_columns);
-  auto views = view_rules(status);
-  auto head = verdict(status, views, width) + daemon_line(status.process, width);
-  return head + rules_part(std::move(views), width) + interfaces_part(status.interfaces, width) +
-         membership_part(status, width) + workers_part(status.workers, width) +
-         totals_part(status.totals, width) + fast_path_part(status.fast_path, width);
+  const auto width =
+      std::max<std::size_t>(columns == 0 ? default_columns : columns, fewest_columns);
+  const auto digest = status.digest ? *status.digest : digest_of(status);
+  const bool listed = !status.digest && status.rules.size() <= most_listed_rules;
+  return verdict(status, digest, width) + daemon_line(status.process, width) +
+         (listed ? rules_table(status, width) : groups_part(digest, width)) +
+         interfaces_part(status, width) + membership_part(status, digest, width) +
+         workers_part(status.workers, width) + totals_part(status.totals, width) +
+         fast_path_part(status.fast_path, width);
+}
+
+std::string render_rules(const Status& status, unsigned columns) {
+  const auto width =
+      std::max<std::size_t>(columns == 0 ? default_columns : columns, fewest_columns);
+  const auto digest = digest_of(status);
+  if (digest.rules == 0) return "no rule matches\n";
+  return wrapped("", fmt::format("{}: {}", plural(digest.rules, "rule"), states_text(digest)),
+                 width) +
+         rules_table(status, width);
 }
 
 }  // namespace mcr::status

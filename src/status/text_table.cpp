@@ -12,12 +12,14 @@ namespace {
 constexpr std::size_t narrowest = 8;  // a shrinking column keeps this much
 constexpr std::size_t gap = 2;        // between columns
 
-/// At most `width` columns, the end given up for "..".
+/// At most `width` columns: the end gives way to "..", with the word that it would break.
 std::string shortened(const std::string& text, std::size_t width) {
   if (text_width(text) <= width) return text;
   constexpr std::string_view dots = "..";
   const auto kept = width > dots.size() ? width - dots.size() : 0;
-  return std::string(front_within(text, kept)).append(dots);
+  std::string front(front_within(text, kept));
+  if (const auto space = front.rfind(' '); space != std::string::npos) front.resize(space + 1);
+  return front.append(dots);
 }
 
 }  // namespace

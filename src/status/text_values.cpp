@@ -135,8 +135,7 @@ std::string silence_of(const Unjoined& unjoined, const Input& input) {
                        interface);
   const auto found = unjoined.find({input.interface, input.destination});
   if (input.addresses == 1 && found != unjoined.end())
-    return fmt::format("the membership of {} on {} is {}", input.destination, interface,
-                       found->second);
+    return fmt::format("{} is not joined on {}: {}", input.destination, interface, found->second);
   if (input.vlan != 0)
     return fmt::format(
         "nothing has arrived on {0} for VLAN {1}; check source, trunk, and whether the card keeps "

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "mcr/base/printable.hpp"
 #include "text_table.hpp"
 #include "text_values.hpp"
 
@@ -152,6 +153,20 @@ std::string head(const Status& before, const Status& now, const std::vector<Rule
              columns);
 }
 
+bool has(const RuleLine& line, const std::string& text) {
+  return line.name.find(text) != std::string::npos || line.note.find(text) != std::string::npos;
+}
+
+/// "3 above, 981 below", "search: eth7"
+std::string rest_text(std::size_t above, std::size_t below, const std::string& search) {
+  std::string text;
+  if (above != 0) text += fmt::format("{} above", grouped(above));
+  if (below != 0) text += fmt::format("{}{} below", text.empty() ? "" : ", ", grouped(below));
+  if (!search.empty())
+    text += fmt::format("{}search: {}", text.empty() ? "" : "; ", printable(search));
+  return text.empty() ? "" : text + '\n';
+}
+
 std::size_t line_count(const std::string& text) {
   return static_cast<std::size_t>(std::ranges::count(text, '\n'));
 }
@@ -163,14 +178,17 @@ std::string render_frame(const Status& before, const Status& now, double seconds
   const auto columns =
       std::max<std::size_t>(shape.columns == 0 ? default_columns : shape.columns, fewest_columns);
   auto lines = lines_of(before, now, seconds);
-  sort(lines, shape.order);
   const auto top = head(before, now, lines, seconds, columns) + '\n';
+  if (!shape.search.empty())
+    std::erase_if(lines, [&](const RuleLine& line) { return !has(line, shape.search); });
+  sort(lines, shape.order);
   auto shown = lines.size();
   if (shape.rows != 0) {
     const auto taken = line_count(top) + 2;  // the table's head, and "more"
     const auto room = shape.rows > taken ? shape.rows - taken : 0;
     shown = std::min(shown, std::max(room, fewest_rules));
   }
+  const auto first = std::min(shape.first, lines.size() - shown);
   TextTable table({{"RULE", false, true},
                    {"STATE"},
                    {"PKT/S", true},
@@ -178,12 +196,11 @@ std::string render_frame(const Status& before, const Status& now, double seconds
                    {"OUT/S", true},
                    {"DROP/S", true},
                    {"", false, true}});
-  for (std::size_t i = 0; i < shown; ++i)
+  for (std::size_t i = first; i < first + shown; ++i)
     table.add({{lines[i].name, lines[i].state, si(lines[i].pps), si(lines[i].bps),
                 si(lines[i].sent), si(lines[i].drops), lines[i].note},
                {}});
-  const auto more = lines.size() - shown;
-  return top + table.str(columns) + (more == 0 ? "" : fmt::format("and {} more\n", grouped(more)));
+  return top + table.str(columns) + rest_text(first, lines.size() - first - shown, shape.search);
 }
 
 }  // namespace mcr::status

@@ -8,7 +8,7 @@
 // datagrams of foreign groups are not counted. With one stream the socket is bound to its address,
 // and the kernel selects.
 //
-// Where it can, the kernel hands over a burst of one flow in one buffer (UDP_GRO, udp(7)). All its
+// The kernel hands over a burst of one flow in one buffer if it can (UDP_GRO, udp(7)). All its
 // datagrams have the size in the control message; the last one may be shorter.
 //
 // The arrival time of a datagram, for its latency, is when its batch came out of the kernel: one

@@ -101,7 +101,7 @@ def story(world):
 
     phase("start")
     daemon = Daemon(world, config(*RULES, workers=2)).start(active=False)
-    equal(manager.hears("STATUS"), "STATUS=1 rules active, 1 waiting", "status line")
+    equal(manager.hears("STATUS"), "STATUS=1 rule active, 1 waiting", "status line")
     manager.hears("READY=1")
     equal(daemon.rule("one")["state"], "active", "the rule, once ready")
     manager.hears("WATCHDOG=1")
@@ -110,7 +110,7 @@ def story(world):
     daemon.reload(config(*RULES[:1], workers=2))
     manager.hears("RELOADING=1")
     manager.hears("MONOTONIC_USEC=")
-    equal(manager.hears("STATUS"), "STATUS=1 rules active", "status line")
+    equal(manager.hears("STATUS"), "STATUS=1 rule active", "status line")
     manager.hears("READY=1")
     daemon.configure("[daemon\n")
     check(daemon.try_reload().returncode != 0, "a broken config fails the reload")

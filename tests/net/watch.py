@@ -5,6 +5,7 @@
 """
 
 import fcntl
+import json
 import os
 import pty
 import select
@@ -76,6 +77,15 @@ def on_a_terminal(world, daemon):
     until(lambda: screen.order() == ["lost", "alpha", "beta"], lambda: f"by name: {screen.page()!r}")
     screen.key("d")
     until(lambda: screen.order() == ["lost", "beta", "alpha"], lambda: f"by drops: {screen.page()!r}")
+    check("order: drops" in screen.page(), f"the order is shown: {screen.page()!r}")
+    screen.key("/")
+    screen.key("nowh")
+    until(lambda: screen.order() == ["lost", "beta"] or screen.order() == ["lost"],
+          lambda: f"searched: {screen.page()!r}")
+    check("search: nowh_" in screen.page(), f"the search is shown: {screen.page()!r}")
+    screen.key("\x1b")
+    until(lambda: len(screen.order()) == 3, lambda: f"all again: {screen.page()!r}")
+    screen.key("\x1b[B")  # down: all fit, so nothing moves
     screen.key("q")
     equal(screen.ended(), 0, "exit code after q")
 
@@ -92,6 +102,20 @@ def on_a_pipe(world, daemon):
     frames.wait(5)
     check("\x1b" not in frames.out(), "no escapes on a pipe")
     check("\n\nmcr " in frames.out(), f"frames stand apart: {frames.out()!r}")
+
+
+def some_rules(world, daemon):
+    """By state, by pattern; "1 rule"."""
+    waiting = world.call("status", "--state", "waiting", "--socket", daemon.socket).stdout
+    check(waiting.startswith("1 rule: 1 waiting\n") and "alpha" not in waiting, waiting)
+    found = world.call("status", "*a", "--socket", daemon.socket).stdout
+    check(found.startswith("2 rules: 2 active\n") and "lost" not in found, found)
+    none = world.call("status", "--state", "failed", "--socket", daemon.socket).stdout
+    equal(none, "no rule matches\n", "what no rule matches")
+    listed = json.loads(world.call("status", "b*", "--json", "--socket", daemon.socket).stdout)
+    equal([each["name"] for each in listed], ["beta"], "rules as JSON")
+    equal(world.call("status", "--state", "wating", "--socket", daemon.socket).returncode, 64,
+          "exit code with a state that is none")
 
 
 def what_to_do(world, daemon):
@@ -126,6 +150,8 @@ def story(world):
     until(lambda: daemon.rule("beta")["state"] == "active", "the rules start")
     phase("what to do about a rule")
     what_to_do(world, daemon)
+    phase("some of the rules")
+    some_rules(world, daemon)
     gen = Gen(world, "239.1.1.2", 5000, rate=500, duration=60)
     until(lambda: daemon.rule("beta")["rate_pps"] > 100, "traffic")
     phase("on a terminal: order, keys, the terminal as it was")

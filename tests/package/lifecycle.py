@@ -125,7 +125,7 @@ def serves(machine):
     machine.write("/etc/mcr/mcr.toml", CONFIG)
     machine.sh("systemctl reload mcr.service")
     active(machine)
-    until(lambda: unit(machine, "StatusText") == "1 rules active", "the status line says so", 15)
+    until(lambda: unit(machine, "StatusText") == "1 rule active", "the status line says so", 15)
     traffic(machine)
     r0 = {each["name"]: each for each in status(machine)["interfaces"]}["r0"]
     with open("/proc/sys/net/core/rmem_max", encoding="utf-8") as file:
@@ -180,7 +180,7 @@ def instance(machine):
     active(machine, "/run/mcr/east.sock")
     traffic(machine, ("gen", "g1", "sink", "s1"))
     machine.sh("systemctl reload mcr@east.service")
-    equal(unit(machine, "StatusText", "mcr@east.service"), "1 rules active", "its status line")
+    equal(unit(machine, "StatusText", "mcr@east.service"), "1 rule active", "its status line")
 
 
 def upgraded(machine, package):

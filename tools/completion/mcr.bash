@@ -25,6 +25,10 @@ _mcr() {
     --interface) COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "$cur")); return ;;
     --gso) COMPREPLY=($(compgen -W $'on\noff' -- "$cur")); return ;;
     --inspect) COMPREPLY=($(compgen -W $'auto\nrtp\nts\nmoldudp64' -- "$cur")); return ;;
+    --state)
+      COMPREPLY=($(compgen -W $'active\nwaiting\nfailed\nsilent\ndisabled' -- "$cur"))
+      return
+      ;;
     --rate) COMPREPLY=($(compgen -W max -- "$cur")); return ;;
   esac
   if [[ $cur == -* ]]; then

@@ -9,9 +9,9 @@
 
 namespace mcr {
 
-/// Where a datagram came from, told by one thread to others. IPv4 is one word; IPv6 are three, not
-/// written at once: of two sources that send at the same time a reader may see parts of both. It
-/// is a hint for people, nothing is decided by it.
+/// The source of the last datagram, told by one thread to others. IPv4 is one word; IPv6 are three,
+/// not written at once: of two sources that send at the same time a reader may see parts of both.
+/// It is a hint for people, nothing is decided by it.
 class LastSource {
  public:
   void set(const Endpoint& source) noexcept {

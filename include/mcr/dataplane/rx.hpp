@@ -1,4 +1,4 @@
-// Where frames come in: AF_PACKET sockets (packet(7)), read by multishot recvmsg or, where asked
+// Receives frames: AF_PACKET sockets (packet(7)), read by multishot recvmsg or, where asked
 // for, from a ring of blocks (rx_ring.hpp).
 #pragma once
 

@@ -1,4 +1,4 @@
-// Where copies go out: UDP sockets (udp(7)), one queue for each tx slot.
+// Sends copies: UDP sockets (udp(7)), one queue for each tx slot.
 // Theory in tx.cpp.
 #pragma once
 
@@ -148,7 +148,7 @@ class Tx {
     SegmentationPolicy segmentation = {};
   };
 
-  /// Where a packet leaves from an output.
+  /// The way of a packet out of an output.
   struct TxPath {
     std::uint16_t tx_slot;
     bool raw;

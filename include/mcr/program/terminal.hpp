@@ -31,14 +31,17 @@ class Screen {
   /// Replaces what is shown; lines that do not fit are cut off at the bottom. Throws OsError.
   void draw(const std::string& page) const;
 
-  /// Waits for a key and returns it; 'q' also if a signal asks for the end, 0 if the time is over
-  /// or the size has changed.
-  [[nodiscard]] char wait(std::chrono::milliseconds time);
+  /// Keys that are no character.
+  enum Key : int { none = 0, up = 256, down, page_up, page_down, top, bottom, quit };
+
+  /// Waits for a key and returns it: a character (UTF-8 bytes one by one) or a Key. `quit` if a
+  /// signal asks for the end, `none` if the time is over or the size has changed.
+  [[nodiscard]] int wait(std::chrono::milliseconds time);
 
  private:
   void enter();
   void leave() const;
-  char on_signal();
+  int on_signal();
 
   std::optional<termios> keys_before_;
   sigset_t signals_before_{};

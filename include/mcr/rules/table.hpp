@@ -40,7 +40,8 @@ struct TableOutput {
       0;                    ///< what of the header (header.hpp, bits of per_packet_fields)
   bool raw = false;         ///< of `tx_slot`
   std::uint32_t limit = 0;  ///< 0: none; else RuleTable::limit() knows it
-  /// Where it is raw: what to send by instead, by source port, sorted. Lives as long as the table.
+  /// If it is raw: the tx slots to send by instead, sorted by source port. Lives as long as the
+  /// table.
   std::span<const SenderTx> senders;
   SendHeader header;
 };

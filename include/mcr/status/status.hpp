@@ -198,6 +198,32 @@ struct Totals {
   friend bool operator==(const Totals&, const Totals&) = default;
 };
 
+/// Rules that are alike in state and in what is to be told about them.
+struct RuleGroup {
+  std::optional<RuleState> state;
+  std::string note;        ///< "": nothing; escaped
+  bool attention = false;  ///< they need it
+  std::uint64_t rules = 0;
+  std::vector<std::string> names;  ///< of the first few
+  double rate_pps = 0;             ///< of all of them
+  double rate_bps = 0;
+
+  friend bool operator==(const RuleGroup&, const RuleGroup&) = default;
+};
+
+/// All rules in a few lines (digest.hpp).
+struct Digest {
+  std::uint64_t rules = 0;
+  std::uint64_t troubled = 0;  ///< rules that do not do all of their work
+  std::uint64_t silent = 0;
+  std::uint64_t dropping = 0;
+  std::uint64_t memberships = 0;  ///< wanted, joined or not
+  std::uint64_t unjoined = 0;     ///< of these
+  std::vector<RuleGroup> groups;  ///< those that need attention first, large ones first
+
+  friend bool operator==(const Digest&, const Digest&) = default;
+};
+
 }  // namespace mcr::status
 
 namespace mcr {
@@ -212,6 +238,8 @@ struct Status {
   std::vector<status::Membership> memberships;
   std::optional<status::Totals> totals;
   std::optional<status::FastPath> fast_path;
+  /// There instead of `rules` and of most memberships where a client asked for no more.
+  std::optional<status::Digest> digest;
 
   friend bool operator==(const Status&, const Status&) = default;
 };

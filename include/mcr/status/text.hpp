@@ -12,9 +12,13 @@
 
 namespace mcr::status {
 
-/// The whole relay: first whether all is well, then a line a rule (those that need attention
-/// first), interfaces, membership, totals. Fits into `columns` where it can; 0 means 80.
+/// The whole relay: first whether all is well, then the rules, interfaces, membership, totals. A
+/// line a rule, those that need attention first; of many rules a line for those that are alike.
+/// Fits into `columns` where it can; 0 means 80.
 [[nodiscard]] std::string render_status(const Status& status, unsigned columns);
+
+/// All rules that are there, however many: for those that were selected.
+[[nodiscard]] std::string render_rules(const Status& status, unsigned columns);
 
 /// One rule in full, each kind of drop explained; without such a rule a line that says so.
 [[nodiscard]] std::string render_rule(const Status& status, std::string_view rule_name);

@@ -88,7 +88,7 @@ TEST_CASE("a reload that is refused changes nothing, in the relay nor in the ker
   for (const auto& refused : {other_ring, other_workers}) {
     CHECK_THROWS_AS(stage.apply(refused), Failure);
     CHECK(stage.relay.config() == config);
-    CHECK(stage.relay.summary() == "1 rules active");
+    CHECK(stage.relay.summary() == "1 rule active");
     CHECK(kernel_state() == before);
   }
 }

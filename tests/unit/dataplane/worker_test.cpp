@@ -46,7 +46,7 @@ Interface link(std::string name, unsigned index, std::string_view address) {
   return interface;
 }
 
-/// Where the copies arrive.
+/// The place where the copies arrive.
 class Sink {
  public:
   Sink() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {

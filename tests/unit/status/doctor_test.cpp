@@ -1,5 +1,8 @@
 #include "mcr/status/doctor.hpp"
 
+#include <net/if_arp.h>
+
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
@@ -22,6 +25,7 @@ Interface interface(const char* name, unsigned index, std::uint32_t mtu = 1500) 
   result.index = index;
   result.up = true;
   result.mtu = mtu;
+  result.type = ARPHRD_ETHER;
   result.addresses = {*IpAddress::parse("10.0.0.1")};
   return result;
 }
@@ -102,6 +106,32 @@ TEST_CASE("doctor: a fine host has no findings, and each subject is named") {
   CHECK(mcr::diagnose({}, fine_host()).size() >= 3);
 }
 
+TEST_CASE("doctor: an output whose next hop is dead, or that has no route, is told") {
+  const auto unicast = [](mcr::NextHop hop) {
+    auto host = fine_host();
+    const auto to = *IpAddress::parse("10.9.9.9");
+    if (!hop.address) hop.address = to;
+    host.next_hops = {{{"eth1", to}, hop}};
+    return wrong(host);
+  };
+  CHECK(unicast({.neighbour = mcr::Neighbour::usable}).empty());
+  CHECK(unicast({.neighbour = mcr::Neighbour::unknown}).empty());
+  const auto dead = unicast({.neighbour = mcr::Neighbour::failed});
+  REQUIRE(dead.size() == 1);
+  CHECK(dead[0].severity == Severity::warning);
+  CHECK(dead[0].subject == "output to 10.9.9.9");
+  CHECK(dead[0].text == "10.9.9.9 does not answer on eth1: what is sent there is lost");
+  CHECK(dead[0].remedy.find("ip neigh show dev eth1") != std::string::npos);
+  const auto refused = unicast({.error = ENETUNREACH});
+  REQUIRE(refused.size() == 1);
+  CHECK(refused[0].text == "no route to 10.9.9.9 by eth1: Network is unreachable");
+  const auto assumed = unicast({.assumed = true});
+  REQUIRE(assumed.size() == 1);
+  CHECK(
+      assumed[0].text.starts_with("no route to 10.9.9.9 by eth1: the kernel takes it for a host"));
+  CHECK(assumed[0].remedy.starts_with("ip route add 10.9.9.9 via GATEWAY dev eth1"));
+}
+
 TEST_CASE("doctor: what is wrong is found, weighed, and has its remedy") {
   using S = Severity;
   const Case cases[] = {
@@ -178,6 +208,52 @@ TEST_CASE("doctor: what is wrong is found, weighed, and has its remedy") {
     CHECK(findings[0].text.find(each.text) != std::string::npos);
     CHECK(findings[0].remedy.find(each.remedy) != std::string::npos);
   }
+}
+
+TEST_CASE("doctor: what it says of a rule is what status says") {
+  auto host = fine_host();
+  host.interfaces = Interfaces({interface("eth0", 2), interface("eth1", 3)});
+  const auto* const two_outputs = R"([[rule]]
+name = "a"
+input = { interface = "eth0", group = "239.1.1.1", port = 5000 }
+outputs = [{ interface = "eth1" }, { interface = "eth2" }]
+[[rule]]
+name = "b"
+input = { interface = "eth0", group = "239.1.1.2", port = 5000 }
+outputs = [{ interface = "eth2" }]
+)";
+  const auto missing = wrong(host, two_outputs);
+  REQUIRE(missing.size() == 1);
+  CHECK(missing[0].text == "does not exist: rule b waits; rule a runs without it");
+
+  auto slave = interface("eth0", 2);
+  slave.master_kind = mcr::MasterKind::bond;
+  replace(host, slave, interface("eth1", 3));
+  const auto enslaved = wrong(host);
+  REQUIRE(enslaved.size() == 1);
+  CHECK(enslaved[0].subject == "rule studio-a");
+  CHECK(enslaved[0].text.find("a bond") != std::string::npos);
+
+  const auto no_address = wrong(fine_host(), R"([[rule]]
+name = "u"
+input = { interface = "eth0", address = "10.7.7.7", port = 5000 }
+outputs = [{ interface = "eth1", group = "239.1.1.1", source = "10.8.8.8" }]
+)");
+  REQUIRE(no_address.size() == 2);
+  CHECK(no_address[0].text == "10.7.7.7 is no address of this host");
+  CHECK(no_address[1].text == "source 10.8.8.8 is no address of this host");
+}
+
+TEST_CASE("doctor: a veth's receivers see superframes, unless segmentation is off") {
+  auto host = fine_host();
+  eth1(host).driver = "veth";
+  const auto findings = wrong(host);
+  REQUIRE(findings.size() == 1);
+  CHECK(findings[0].severity == Severity::note);
+  CHECK(findings[0].remedy.find("ethtool -K eth1 tx-udp-segmentation off") != std::string::npos);
+  CHECK(wrong(host, std::string("[interface.eth1]\nsegmentation = \"off\"\n") + one_rule).empty());
+  eth1(host).udp_segmentation = false;
+  CHECK(wrong(host).size() == 1);  // only what is said of any card
 }
 
 TEST_CASE("doctor: buffers are bounded by sysctls only without CAP_NET_ADMIN") {

@@ -106,7 +106,7 @@ TEST_CASE("status: an active rule without a datagram says what to look at") {
   status.memberships[0].state = MembershipState::failed;
   status.memberships[0].error = {"No buffer space available", ENOBUFS};
   text = flat(render_status(status, 80));
-  CHECK(has(text, "no datagram yet: the membership of 239.1.1.1 on eth0 is failed"));
+  CHECK(has(text, "no datagram yet: 239.1.1.1 is not joined on eth0: failed"));
   CHECK(has(text, "1 membership not joined"));
   CHECK(has(text, "239.1.1.1 on eth0: failed, No buffer space available"));
 

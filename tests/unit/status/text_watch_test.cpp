@@ -102,10 +102,46 @@ TEST_CASE("frame: fits the screen, says how many are left out, and keeps to its 
   const auto text = render_frame(now, now, 1, {80, 24, FrameOrder::rate});
   INFO(text);
   CHECK(lines(text).size() <= 24);
-  CHECK(lines(text).back() == "and 981 more");
+  CHECK(lines(text).back() == "981 below");
   CHECK(lines(render_frame(now, now, 1, {})).size() > 1000);
   for (const auto& line : lines(text))
     CHECK(line.size() <= 80);
+}
+
+TEST_CASE("frame: scrolls and searches") {
+  std::vector<Rule> rules;
+  for (int i = 0; i < 100; ++i)
+    rules.push_back(rule("r" + std::to_string(100 + i), 0, 0, 0));
+  rules[7].reason = {"interface eth7 does not exist"};
+  rules[7].state = mcr::RuleState::waiting;
+  const auto now = status(rules);
+  FrameShape shape{80, 24, FrameOrder::name};
+  shape.first = 10;
+  const auto scrolled = render_frame(now, now, 1, shape);
+  INFO(scrolled);
+  CHECK(names(scrolled).front() == "r109");  // r107 is the first of all: it does not run
+  CHECK(lines(scrolled).back() == "10 above, 71 below");
+  shape.first = 1000;
+  CHECK(lines(render_frame(now, now, 1, shape)).back() == "81 above");
+  shape.search = "eth7";
+  const auto found = render_frame(now, now, 1, shape);
+  CHECK(names(found).front() == "r107");
+  CHECK(lines(found).back() == "search: eth7");
+  shape.search = "nothing";
+  CHECK(lines(render_frame(now, now, 1, shape)).back() == "search: nothing");
+}
+
+TEST_CASE("frame: a note that is too long ends with a whole word") {
+  auto stopped = rule("x", 0, 0, 0);
+  stopped.state = mcr::RuleState::waiting;
+  stopped.reason = {"interface with-a-long-name0 does not exist on this host at the moment"};
+  const auto now = status({stopped});
+  const auto line = lines(render_frame(now, now, 1, {80, 0, FrameOrder::rate}))[4];
+  INFO(line);
+  CHECK(line.size() <= 80);
+  CHECK(line.ends_with(" .."));
+  const auto shown = line.substr(line.find("interface"), line.size() - line.find("interface") - 3);
+  CHECK(stopped.reason.text.starts_with(shown + ' '));
 }
 
 TEST_CASE("frame: whatever is missing, it is rendered, and nothing reaches the terminal raw") {

@@ -1,0 +1,114 @@
+#include "mcr/status/digest.hpp"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "mcr/status/json.hpp"
+#include "rule_view.hpp"
+
+namespace mcr::status {
+
+namespace {
+
+constexpr std::size_t most_names = 3;    // of a group
+constexpr std::size_t most_groups = 30;  // what is left is one more
+
+void add(RuleGroup& group, const Rule& rule) {
+  ++group.rules;
+  group.rate_pps += rule.rate_pps.value_or(0);
+  group.rate_bps += rule.rate_bps.value_or(0);
+  if (group.names.size() < most_names) group.names.push_back(rule.name);
+}
+
+/// The largest groups stay; the others of the same state become one.
+void limit_groups(std::vector<RuleGroup>& groups) {
+  if (groups.size() <= most_groups) return;
+  std::map<std::optional<RuleState>, RuleGroup> rest;
+  for (auto group = groups.begin() + most_groups; group != groups.end(); ++group) {
+    auto& sum = rest[group->state];
+    if (sum.rules == 0) sum = {group->state, "other reasons", group->attention, 0, group->names};
+    sum.attention = sum.attention || group->attention;
+    sum.rules += group->rules;
+    sum.rate_pps += group->rate_pps;
+    sum.rate_bps += group->rate_bps;
+  }
+  groups.resize(most_groups);
+  for (auto& [state, group] : rest)
+    groups.push_back(std::move(group));
+}
+
+std::optional<RuleState> state_named(const std::string& name) {
+  const auto known =
+      std::ranges::find(rule_states, name, [](RuleState state) { return to_string(state); });
+  return known == rule_states.end() ? std::nullopt : std::optional(*known);
+}
+
+/// The rules, and most memberships, are left out.
+void shorten(Status& status) {
+  status.digest = digest_of(status);
+  status.rules.clear();
+  std::erase_if(status.memberships, [](const Membership& each) { return !is_unjoined(each); });
+  if (status.memberships.size() > most_listed_memberships)
+    status.memberships.resize(most_listed_memberships);
+}
+
+}  // namespace
+
+Digest digest_of(const Status& status) {
+  Digest digest;
+  std::map<std::tuple<std::optional<RuleState>, std::string>, RuleGroup> groups;
+  for (const auto& rule : status.rules) {
+    const auto verdict = judge_rule(rule);
+    digest.troubled += std::uint64_t{verdict.troubled};
+    digest.silent += std::uint64_t{verdict.silent};
+    digest.dropping += std::uint64_t{verdict.drops};
+    auto& group = groups[{rule.state, verdict.kind}];
+    if (group.rules == 0) group = {rule.state, verdict.kind, verdict.needs_attention(), 0, {}};
+    add(group, rule);
+  }
+  for (auto& [key, group] : groups)
+    digest.groups.push_back(std::move(group));
+  std::ranges::stable_sort(digest.groups, {}, [](const RuleGroup& group) {
+    return std::tuple(!group.attention, group.state == RuleState::active, ~group.rules);
+  });
+  limit_groups(digest.groups);
+  digest.rules = status.rules.size();
+  digest.memberships = status.memberships.size();
+  digest.unjoined =
+      static_cast<std::uint64_t>(std::ranges::count_if(status.memberships, is_unjoined));
+  return digest;
+}
+
+void select_rules(Status& status, const Selection& selection) {
+  std::erase_if(status.rules, [&](const Rule& rule) {
+    if (selection.state && rule.state != selection.state) return true;
+    return !selection.pattern.empty() &&
+           ::fnmatch(selection.pattern.c_str(), rule.name.c_str(), 0) != 0;
+  });
+}
+
+nlohmann::json write_request(const StatusRequest& request) {
+  nlohmann::json object{{"command", "status"}};
+  if (request.selection.state) object["state"] = to_string(*request.selection.state);
+  if (!request.selection.pattern.empty()) object["pattern"] = request.selection.pattern;
+  if (request.brief) object["brief"] = true;
+  return object;
+}
+
+nlohmann::json answer_request(Status status, const nlohmann::json& request) {
+  const auto text = [&](const char* key) {
+    const auto found = request.find(key);
+    return found != request.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  select_rules(status, {state_named(text("state")), text("pattern")});
+  const auto brief = request.find("brief");
+  if (brief != request.end() && *brief == true && status.rules.size() > most_listed_rules)
+    shorten(status);
+  return to_json(status);
+}
+
+}  // namespace mcr::status
