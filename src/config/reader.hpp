@@ -103,4 +103,7 @@ struct KeyTable {
 
 [[nodiscard]] std::vector<KeyTable> key_tables();
 
+/// The value of the key `sources`; nothing if it was refused. In sources_reader.cpp.
+[[nodiscard]] std::optional<RawSources> read_sources(const Value& value);
+
 }  // namespace mcr
