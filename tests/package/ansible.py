@@ -39,7 +39,7 @@ def role(machine, config):
          "ansible_python_interpreter": "/usr/bin/python3"}))
     done = machine.call("env", "LC_ALL=C.UTF-8", "HOME=/root", "ansible-playbook", "--inventory=mcr,",
                         "--connection=local", "--extra-vars=@/root/vars.json", "/root/ansible/mcr.yml",
-                        seconds=300)
+                        seconds=600)
     recap = re.search(r"\bchanged=(\d+)", done.stdout)
     check(recap, f"a recap: {done.stdout}{done.stderr}")
     return done.returncode, int(recap[1]), done.stdout + done.stderr

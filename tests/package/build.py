@@ -47,7 +47,7 @@ def package(machine, target):
     with machine.online():
         as_users_do(machine)
         phase("the package")
-        enter(machine, "sh", "-c", "tools/package /mcr/dist")
+        enter(machine, "tools/package", "/mcr/dist")
     [built] = glob.glob(machine.path("/mcr/dist/mcr_*.deb"))
     os.makedirs(target, exist_ok=True)
     run("cp", built, target)
