@@ -44,7 +44,7 @@ def shell_offers(world, shell, socket):
     check({"--json", "--watch", "--socket", "--help"} <= set(options), f"{shell}: {options}")
     check("--plain" in names(offered(world, shell, ["mcr", "run", "-"])), f"{shell}: mcr run -")
     equal(offered(world, shell, ["mcr", "gen", "--gso", ""]), ["on", "off"], "mcr gen --gso")
-    equal(offered(world, shell, ["mcr", "status", "--state", "w"]), ["waiting"], "mcr status --state")
+    check("waiting" in offered(world, shell, ["mcr", "status", "--state", "w"]), "mcr status --state")
     found = offered(world, shell, ["mcr", "status", "--socket", socket, ""])
     # zsh quotes what it inserts, bash takes it as it is.
     wanted = [name.replace(" ", "\\ ") for name in NAMES] if shell == "bash" else NAMES
