@@ -154,7 +154,7 @@ struct Sender {
   }
 
   /// A frame of so many datagrams is received, and to be sent. Its buffer must not be in use.
-  void add(std::uint32_t datagrams, std::uint32_t segment = size, std::uint16_t buffer = 0) {
+  Tx::Added add(std::uint32_t datagrams, std::uint32_t segment = size, std::uint16_t buffer = 0) {
     Packet packet;
     packet.payload = {buffers.at(buffer), std::size_t{datagrams} * segment};
     packet.source = {*IpAddress::parse("10.0.0.5"), source_port};
@@ -165,6 +165,7 @@ struct Sender {
     const auto added = tx.add(output, packet, buffer);
     if (added.datagrams != datagrams) tx.drop(output, added.lack, datagrams - added.datagrams);
     buffers.release(buffer);
+    return added;
   }
 
   /// One send answered; the notification of a zero-copy one comes last, unless it was refused

@@ -2,6 +2,9 @@
 #include "mcr/dataplane/tx.hpp"
 
 #include <sys/personality.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 
 #include "forged.hpp"
 #include "mcr/base/kernel_features.hpp"
@@ -95,6 +98,31 @@ TEST_CASE("what finds no room in the ring waits, in order, and what waits too lo
     CHECK(sender.counted().tx_datagrams.get() == 1 + Tx::queue_limit);
   };
   with_sender(story, {.segments = false}, 8);
+}
+
+// Until then it is for the worker to give a turn of the CPU to who empties the socket.
+TEST_CASE("a full socket says so when it holds its share of the buffers") {
+  const auto story = [](Sender& sender) {
+    sender.add(1);
+    sender.exchange({});  // no trials any more
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    auto& slot = sender.sockets.tx[sender.output.tx_slot];
+    slot.socket = socket;
+    slot.send_buffer = 0;
+    std::uint16_t buffer = 0;
+    CHECK_FALSE(sender.add(1, size, buffer).blocked);
+    sender.tx.flush();
+    const auto limit = std::min(quota::held_by_slot, sender.buffers.count() * 3 / 4 + 1);
+    while (++buffer < limit)
+      CHECK_FALSE(sender.add(1, size, buffer).blocked);
+    CHECK(sender.dropped(OutputDrop::send_queue_full) == 0);
+    const auto refused = sender.add(1, size, buffer);
+    CHECK(refused.datagrams == 0);
+    CHECK(refused.blocked);
+    slot.send_buffer = 1U << 30U;
+    sender.exchange({});
+  };
+  with_sender(story);
 }
 
 TEST_CASE("the kernel's features are asked for, not concluded from its version") {
