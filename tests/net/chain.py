@@ -23,7 +23,7 @@ def hop(world, name, number):
 
 
 def story(world):
-    world.namespace("gen", "a", "b", "c", "sink")
+    world.namespace("relay", "gen", "a", "b", "c", "sink")  # relay: where status is asked
     ends = [("gen", "g0"), ("a", "a0"), ("a", "a1"), ("b", "b0"), ("b", "b1"), ("c", "c0"),
             ("c", "c1"), ("sink", "s0")]
     for number in range(4):
