@@ -1,8 +1,8 @@
 // Facts of waiting for a ring whose work is left to its owner (IORING_SETUP_DEFER_TASKRUN):
-//   - an eventfd that is registered with the ring (IORING_REGISTER_EVENTFD) is written to when
-//   there
-//     is work to ask for, though nobody waits in io_uring_enter(2);
+//   - an eventfd that is registered with the ring (IORING_REGISTER_EVENTFD) is written to when work
+//     is there to ask for, though nobody waits in io_uring_enter(2);
 //   - not while IORING_CQ_EVENTFD_DISABLED is set;
+//   - a write to an eventfd that the ring reads rings it only sometimes (6.18);
 //   - work that came while it was disabled is there at the next io_uring_enter(2).
 #include <poll.h>
 #include <sys/eventfd.h>
