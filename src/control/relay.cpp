@@ -211,7 +211,7 @@ void Relay::apply_in_part(const Config& config, const Interfaces& interfaces,
   sockets_retry_at_ = now + sockets_backoff_;
 }
 
-/// What runs already must not be given up: a refusal that concerns it goes to the caller.
+/// A running input must not be given up: a refusal that concerns it goes to the caller.
 void Relay::note(const SocketRefusal& refusal, SocketRefusals& refused, Clock::time_point now) {
   const Reason reason(refusal.error.what(), refusal.error.code());
   if (const auto* rx = std::get_if<RxKey>(&refusal.key)) {

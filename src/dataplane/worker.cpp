@@ -37,7 +37,7 @@ static_assert(completions >= 2 * Tx::messages + 2 * Buffers::most);
 constexpr std::chrono::milliseconds wind_down_limit{500};
 /// Frames that are worth forwarding without waiting for more.
 constexpr std::uint32_t full_batch = 64;
-/// Of the CPU that a round gives away, as long as each helps a full socket.
+/// A round gives away so many turns of the CPU, as long as each helps a full socket.
 constexpr std::uint32_t most_turns = 8;
 
 std::uint64_t monotonic_ns() noexcept {

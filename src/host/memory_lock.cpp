@@ -25,7 +25,7 @@ struct Range {
   std::uintptr_t end = 0;
 };
 
-/// Of a line of /proc/self/maps, if it is a file's and nobody writes to it; else empty.
+/// Reads a line of /proc/self/maps. Empty unless it is a file's and nobody writes to it.
 Range constant_file(const std::string& line) {
   Range range;
   std::istringstream words(line);

@@ -2,7 +2,7 @@
 // here for signals, network changes, control clients and the clock; the workers have the packets
 // (worker.cpp), and the log has a thread that may wait for its reader (log_writer.cpp).
 //
-// What is refused at the start ends the program only if nothing could run without it, or if a
+// A refusal at the start ends the program only if nothing could run without it, or if a
 // person has to mend it anyway:
 //
 //   ends it         configuration, missing rights, io_uring and its memory, threads, a control

@@ -14,7 +14,7 @@
 
 namespace mcr {
 
-/// What a master does with the frames that arrive at one of its ports.
+/// How a master treats the frames that arrive at one of its ports.
 enum class MasterKind : std::uint8_t {
   none,    ///< nothing (VRF), or there is no master
   bridge,  ///< takes them before sockets that are bound to one protocol: bridge, Open vSwitch

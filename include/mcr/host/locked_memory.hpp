@@ -15,7 +15,7 @@ struct LockedMemory {
   std::uint64_t bytes = 0;
 };
 
-/// Of the text of /proc/PID/status. Nothing: it lacks a name or a user.
+/// Reads the text of /proc/PID/status. Nothing: it lacks a name or a user.
 [[nodiscard]] std::optional<LockedMemory> read_locked_memory(std::istream& proc_pid_status);
 
 /// The limit, who holds the most of it, and the remedy, as the end of an error's text; "" where no
