@@ -978,6 +978,21 @@ TEST_CASE("config: a rule that allows loops closes no circle") {
   check_each({{wrong.c_str(), "2:14", "allow_loop: expected true or false, found an integer"}});
 }
 
+TEST_CASE("config: the kernel's way, and what it leaves to the host") {
+  const std::string rule =
+      "\n[[rule]]\ninput = {" + fine_input + "}\noutputs = [" + fine_output + "]\n";
+  CHECK(good(rule).daemon.fast_path == FastPathMode::off);
+  CHECK(good(rule).rules.at(0).consume == Consume::automatic);
+  CHECK(good("[daemon]\nfast_path = \"auto\"").daemon.fast_path == FastPathMode::automatic);
+  CHECK(good("[daemon]\nfast_path = \"require\"").daemon.fast_path == FastPathMode::require);
+  CHECK(good(rule + "consume = true").rules.at(0).consume == Consume::yes);
+  CHECK(good(rule + "consume = false").rules.at(0).consume == Consume::no);
+  CHECK(good(rule + "consume = \"auto\"").rules.at(0).consume == Consume::automatic);
+  const auto wrong = rule + "consume = \"never\"";
+  check_each({{"[daemon]\nfast_path = \"on\"", "2:13", "\"on\" is none of auto, off, require"},
+              {wrong.c_str(), "5:11", "\"never\" is none of true, false, \"auto\""}});
+}
+
 TEST_CASE("config: 10,000 rules in one chain or circle are checked quickly") {
   std::string text;
   for (int i = 0; i < 9'999; ++i)

@@ -256,6 +256,23 @@ TEST_CASE("doctor: a veth's receivers see superframes, unless segmentation is of
   CHECK(wrong(host).size() == 1);  // only what is said of any card
 }
 
+TEST_CASE("doctor: why there is no kernel's way, where it is asked for") {
+  auto host = fine_host();
+  host.no_fast_path = "load the kernel's program: Operation not permitted";
+  const auto with = [](const char* mode) {
+    return std::string("[daemon]\nfast_path = \"") + mode + "\"\n" + one_rule;
+  };
+  CHECK(wrong(host, with("off")).empty());
+  CHECK(wrong(fine_host(), with("require")).empty());
+  const auto noted = wrong(host, with("auto"));
+  REQUIRE(noted.size() == 1);
+  CHECK(noted[0].severity == Severity::note);
+  CHECK(noted[0].text ==
+        "the kernel's way is not to be had (load the kernel's program: Operation not permitted): "
+        "all goes through the workers");
+  CHECK(wrong(host, with("require")).at(0).severity == Severity::error);
+}
+
 TEST_CASE("doctor: buffers are bounded by sysctls only without CAP_NET_ADMIN") {
   auto host = fine_host();
   host.net_admin = false;
