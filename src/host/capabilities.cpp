@@ -33,6 +33,11 @@ bool is_in(capng_type_t set, unsigned capability) {
   return ::capng_have_capability(set, capability) != 0;
 }
 
+/// False for those that only this process itself needs, and no program that it executes.
+bool belongs_in_bounding_set(unsigned capability) {
+  return capability != CAP_IPC_LOCK && capability != CAP_BPF && capability != CAP_PERFMON;
+}
+
 /// Takes what is not in `kept` out of the state that read_sets() left, and all that is inheritable.
 /// Returns true if the process has a capability that it must lose.
 bool reduce_sets(std::span<const unsigned> kept) {
@@ -46,8 +51,8 @@ bool reduce_sets(std::span<const unsigned> kept) {
     };
     update(keep && permitted, CAPNG_PERMITTED | CAPNG_EFFECTIVE);
     update(false, CAPNG_INHERITABLE | CAPNG_AMBIENT);
-    // No program that is executed needs what is only kept for set-up.
-    if (!keep || capability == CAP_IPC_LOCK) update(false, CAPNG_BOUNDING_SET);
+    // Now or never: CAP_SETPCAP goes with the rest.
+    if (!keep || !belongs_in_bounding_set(capability)) update(false, CAPNG_BOUNDING_SET);
   }
   return surplus;
 }

@@ -10,7 +10,7 @@ host's CAP_NET_ADMIN, so that buffers cannot be shown here.)
 
 import os
 
-from netlab.daemon import Daemon, config, rule
+from netlab.daemon import Daemon, by_the_worker, config, rule
 from netlab.expect import check, equal, phase, scaled
 from netlab.ledger import Ledger
 from netlab.offload import is_on, switch
@@ -87,6 +87,7 @@ def none(world):
 
 
 def story(world):
+    by_the_worker("capabilities that it needs")
     world.line()
     everything(world)
     raw_alone(world)
