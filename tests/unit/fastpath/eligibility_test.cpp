@@ -60,6 +60,8 @@ TEST_CASE("the kernel takes what needs nothing but new headers") {
        "output [ff15::2]:6000 is of another IP family"},
       {[](Rule& r) { r.outputs[0].limit.pps = 10; }, "output 239.9.9.9:6000 has a rate limit"},
       {[](Rule& r) { r.outputs[0].loopback = true; }, "output 239.9.9.9:6000 has loopback"},
+      {[](Rule& r) { r.outputs[0].segmentation = false; },
+       "output 239.9.9.9:6000 has segmentation off"},
       {[](Rule& r) { r.outputs[0].ttl = {}; }, "output 239.9.9.9:6000 has the system's TTL"},
       {[](Rule& r) { r.inspect.emplace(); }, "its streams are inspected"},
   };

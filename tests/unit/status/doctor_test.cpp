@@ -107,25 +107,24 @@ TEST_CASE("doctor: a fine host has no findings, and each subject is named") {
 }
 
 TEST_CASE("doctor: an output whose next hop is dead, or that has no route, is told") {
-  const auto unicast = [](mcr::NextHop hop) {
+  const auto unicast = [](int error, bool assumed, mcr::Neighbour neighbour) {
     auto host = fine_host();
     const auto to = *IpAddress::parse("10.9.9.9");
-    if (!hop.address) hop.address = to;
-    host.next_hops = {{{"eth1", to}, hop}};
+    host.next_hops = {{{"eth1", to}, {error, assumed, to, neighbour}}};
     return wrong(host);
   };
-  CHECK(unicast({.neighbour = mcr::Neighbour::usable}).empty());
-  CHECK(unicast({.neighbour = mcr::Neighbour::unknown}).empty());
-  const auto dead = unicast({.neighbour = mcr::Neighbour::failed});
+  CHECK(unicast(0, false, mcr::Neighbour::usable).empty());
+  CHECK(unicast(0, false, mcr::Neighbour::unknown).empty());
+  const auto dead = unicast(0, false, mcr::Neighbour::failed);
   REQUIRE(dead.size() == 1);
   CHECK(dead[0].severity == Severity::warning);
   CHECK(dead[0].subject == "output to 10.9.9.9");
   CHECK(dead[0].text == "10.9.9.9 does not answer on eth1: what is sent there is lost");
   CHECK(dead[0].remedy.find("ip neigh show dev eth1") != std::string::npos);
-  const auto refused = unicast({.error = ENETUNREACH});
+  const auto refused = unicast(ENETUNREACH, false, mcr::Neighbour::unknown);
   REQUIRE(refused.size() == 1);
   CHECK(refused[0].text == "no route to 10.9.9.9 by eth1: Network is unreachable");
-  const auto assumed = unicast({.assumed = true});
+  const auto assumed = unicast(0, true, mcr::Neighbour::unknown);
   REQUIRE(assumed.size() == 1);
   CHECK(
       assumed[0].text.starts_with("no route to 10.9.9.9 by eth1: the kernel takes it for a host"));
