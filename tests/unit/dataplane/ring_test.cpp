@@ -1,7 +1,10 @@
 #include "mcr/dataplane/ring.hpp"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -70,4 +73,36 @@ TEST_CASE("a ring that sleeps wakes for every completion, or when somebody knock
   wake();
   owner.join();
   CHECK(woken >= turn);
+}
+
+TEST_CASE("a ring that sleeps wakes for what a pipe or a socket brings, without a knock",
+          "[ring]") {
+  const auto ring = make_ring(GENERATE(Ring::Idle::automatic, Ring::Idle::bell));
+  if (!ring) return;
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  const UniqueFd from(ends[0]);
+  const UniqueFd to(ends[1]);
+  constexpr int turns = 1000;
+  std::atomic<int> woken{0};
+  std::thread owner([&] {
+    ring->enable();
+    for (std::uint64_t into = 0; woken != turns; ++woken) {
+      await_read(*ring, from, into);
+      while (!ring->reap([](const io_uring_cqe&) {}))
+        ring->submit_and_wait();
+    }
+  });
+  bool lost = false;
+  for (int turn = 0; turn != turns && !lost; ++turn) {
+    constexpr std::uint64_t word = 1;
+    [[maybe_unused]] const auto written = ::write(to.get(), &word, sizeof word);
+    const auto patience = std::chrono::steady_clock::now() + 10s;
+    while (woken == turn && !lost) {
+      std::this_thread::yield();
+      lost = std::chrono::steady_clock::now() > patience;
+    }
+  }
+  if (lost) std::abort();  // the owner sleeps for ever
+  owner.join();
 }
