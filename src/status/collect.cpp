@@ -172,7 +172,7 @@ Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
     rule.last_seen_s = std::max(0.0, age.count());
     rule.last_source = activity.last_source;
   }
-  for (std::size_t i = 0; i < config.inputs.size(); ++i)
+  for (std::size_t i = 0; config.inspect && i < config.inputs.size(); ++i)
     rule.streams.push_back(collect_stream(relay, at, i));
   for (std::size_t i = 0; i < config.outputs.size(); ++i)
     rule.outputs.push_back(collect_output(relay, at, i, std::move(status.output_reasons[i])));

@@ -250,6 +250,8 @@ void read_inputs(const json& inputs, Rule& rule) {
     rule.inputs.push_back(read_input(input));
     rule.streams.push_back(stream_from_json(at(input, "stream")));
   }
+  if (std::ranges::none_of(rule.streams, [](const auto& stream) { return stream.has_value(); }))
+    rule.streams.clear();
 }
 
 json write_rule(const Rule& rule) {

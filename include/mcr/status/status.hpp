@@ -161,7 +161,7 @@ struct Rule {
   std::optional<Endpoint> last_source;
   ReceivedDrops drops;
   std::vector<Output> outputs;
-  std::vector<std::optional<Stream>> streams{};  ///< by input; nothing: it is not inspected
+  std::vector<std::optional<Stream>> streams{};  ///< by input; empty: the rule is not inspected
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };
