@@ -15,6 +15,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -57,6 +59,20 @@ int key_of(std::string_view sequence) {
   const auto* const known =
       std::ranges::find(keys, sequence, [](const auto& key) { return key.first; });
   return known == keys.end() ? Screen::none : known->second;
+}
+
+/// Reads the rest of an escape sequence and no key behind it: its bytes, up to the one that ends
+/// it.
+std::size_t read_sequence(std::span<char> bytes) {
+  pollfd more{STDIN_FILENO, POLLIN, 0};
+  std::size_t size = 0;
+  while (size < bytes.size() && ::poll(&more, 1, escape_wait) > 0 &&
+         ::read(STDIN_FILENO, &bytes[size], 1) == 1) {
+    const char byte = bytes[size++];
+    const bool introduces = size == 1 && (byte == '[' || byte == 'O');
+    if (!introduces && byte >= '@' && byte <= '~') break;
+  }
+  return size;
 }
 
 }  // namespace
@@ -145,10 +161,8 @@ int Screen::wait(std::chrono::milliseconds time) {
   std::array<char, 16> bytes{};
   if (::read(STDIN_FILENO, bytes.data(), 1) != 1) return quit;
   if (bytes[0] != escape) return static_cast<unsigned char>(bytes[0]);
-  pollfd more{STDIN_FILENO, POLLIN, 0};
-  if (::poll(&more, 1, escape_wait) <= 0) return escape;
-  const auto size = ::read(STDIN_FILENO, bytes.data(), bytes.size());
-  return size > 0 ? key_of({bytes.data(), static_cast<std::size_t>(size)}) : none;
+  const auto size = read_sequence(bytes);
+  return size == 0 ? escape : key_of({bytes.data(), size});
 }
 
 }  // namespace mcr
