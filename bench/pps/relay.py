@@ -42,7 +42,7 @@ MODES = {
 # GRO as the cell wants it, where this build has the key; ethtool has set the same before.
 GRO_KEY = {"single": 'gro = "off"\n', "superframe": 'gro = "off"\n', "gro": 'gro = "on"\n'}
 
-COMPILED = re.compile(r"rules\b.* in ([0-9.]+) ms")  # in the log at start
+COMPILED = re.compile(r"rules?\b.* in ([0-9.]+) ms")  # in the log at start
 
 
 def rule_text(name, group, outputs):
