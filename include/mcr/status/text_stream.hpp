@@ -15,7 +15,7 @@ namespace mcr::status {
 /// How a stream did over time, a value a look.
 class StreamHistory {
  public:
-  static constexpr std::size_t looks = 60;
+  static constexpr std::size_t looks = 52;  ///< as many bars fit a line of 80 columns
 
   void add(const Stream& stream);
 

@@ -119,7 +119,7 @@ TEST_CASE("frame: scrolls and searches") {
   shape.first = 10;
   const auto scrolled = render_frame(now, now, 1, shape);
   INFO(scrolled);
-  CHECK(names(scrolled).front() == "r109");  // r107 is the first of all: it does not run
+  CHECK(names(scrolled).front() == "r110");  // r107 is the first of all: it does not run
   CHECK(lines(scrolled).back() == "10 above, 71 below");
   shape.first = 1000;
   CHECK(lines(render_frame(now, now, 1, shape)).back() == "81 above");
