@@ -201,7 +201,8 @@ void SocketPool::narrow(std::span<const RxFilter> filters) noexcept {
 
 void SocketPool::resize_buffers(const InterfaceTunings& tunings) noexcept {
   for (auto& [slot, rx] : rx_)
-    try_or_log("resize receive buffer", rx.interface, [&] { resize_buffer(rx, tunings); });
+    try_or_log("resize receive buffer", rx.interface,
+               [&, &rx = rx] { resize_buffer(rx, tunings); });
   for (auto& [slot, tx] : tx_)
     try_or_log("resize send buffer", tx.interface,
                [&, slot = slot, &tx = tx] { resize_buffer(slot, tx, tunings); });
