@@ -56,7 +56,7 @@ struct Response {
   std::string_view status;
   std::string body;
   std::string_view type = "text/plain; charset=utf-8";
-  std::string_view more = "";  ///< header lines, each with its end
+  std::string_view more{};  ///< header lines, each with its end
 };
 
 Response respond(std::string_view method, std::string_view target,

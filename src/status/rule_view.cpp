@@ -99,8 +99,8 @@ std::string rules_table(const Status& status, std::size_t columns) {
   std::vector<const Rule*> rules;
   for (const auto& rule : status.rules)
     rules.push_back(&rule);
-  std::ranges::stable_partition(
-      rules, [](const Rule* rule) { return judge_rule(*rule).needs_attention(); });
+  std::stable_partition(rules.begin(), rules.end(),
+                        [](const Rule* rule) { return judge_rule(*rule).needs_attention(); });
   const auto not_joined = unjoined(status);
   TextTable table({{"RULE", false, true},
                    {"STATE"},
