@@ -5,7 +5,9 @@
 
 What a relay sends is taken from its socket by the next one's softirq. On a busy CPU a thread does
 that work (ksoftirqd), and waits for its turn while the relay has the CPU: the socket is full then,
-though the egress is idle. The relay must give way instead of dropping.
+though the egress is idle. The relay gives its turn away before it drops. This story judges the
+ledger of the chain; it passed without that turn, too, for it depends on the host whether a socket
+fills up. The unit test of a full socket judges the turn itself.
 """
 
 from netlab.daemon import Daemon, config, rule

@@ -9,12 +9,11 @@ The daemon under their restrictions is the story `container`.
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
-from machine import TOP, run
-from netlab.expect import Failure, Skip, check, equal
+from machine import TOP, judged, run
+from netlab.expect import Skip, check, equal
 
 TOOLS = f"{TOP}/tools"
 
@@ -98,11 +97,5 @@ def main(package):
         settings(config)
 
 
-try:
+with judged():
     main(sys.argv[1])
-except Skip as skip:
-    print(f"skipped: {skip}")
-    sys.exit(77)
-except (Failure, subprocess.SubprocessError) as failure:
-    print(f"FAILED: {failure}")
-    sys.exit(1)

@@ -221,6 +221,19 @@ class Contained(Machine):
         os.rmdir(self._work)
 
 
+@contextlib.contextmanager
+def judged():
+    """For a job without a machine: its exit code is 77 if it is skipped, 1 if it fails."""
+    try:
+        yield
+    except Skip as skip:
+        print(f"skipped: {skip}")
+        sys.exit(SKIP)
+    except (Failure, subprocess.SubprocessError) as failure:
+        print(f"FAILED: {failure}")
+        sys.exit(1)
+
+
 def play(story):
     """story(machine); exit 0 passed, 77 skipped, else failed."""
     machine = None

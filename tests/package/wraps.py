@@ -9,12 +9,10 @@ headers alone, Debian's package of the headers serves as well.
 import glob
 import json
 import os
-import subprocess
-import sys
 import tempfile
 
-from machine import CACHE, TOP, copy_checkout, mirror, run
-from netlab.expect import Failure, Skip, check, equal, phase
+from machine import CACHE, TOP, copy_checkout, judged, mirror, run
+from netlab.expect import Skip, check, equal, phase
 
 # wrap -> Debian's name of the source, and the version that the wrap's tag is of
 SOURCES = {
@@ -133,11 +131,5 @@ def main():
         raise Skip(f"the archive has no sources for {' '.join(missing)}; all others passed")
 
 
-try:
+with judged():
     main()
-except Skip as skip:
-    print(f"skipped: {skip}")
-    sys.exit(77)
-except (Failure, subprocess.SubprocessError) as failure:
-    print(f"FAILED: {failure}")
-    sys.exit(1)

@@ -14,7 +14,7 @@ class Counter {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
-  /// Who sees this by get_last() sees everything that was written before.
+  /// A thread that reads the new value by get_last() also sees all that was written before it.
   void add_last(std::uint64_t n) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
   }

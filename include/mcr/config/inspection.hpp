@@ -5,7 +5,8 @@
 
 namespace mcr {
 
-/// Where a numbered feed has its number: { offset = 10, bytes = 8, order = "big", step = { ... } }.
+/// The place of the number in a datagram of a numbered feed: { offset = 10, bytes = 8, order =
+/// "big", step = { ... } }.
 struct NumberField {
   std::uint16_t offset = 0;  ///< bytes from the begin of the payload
   std::uint8_t bytes = 0;    ///< 1, 2, 4 or 8

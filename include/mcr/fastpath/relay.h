@@ -1,5 +1,5 @@
-// What the program in the kernel (relay.bpf.c) and the daemon share: the cells of the plain table,
-// the counters, and the hash that finds a destination. C, for both compilers.
+// The memory that the program in the kernel (relay.bpf.c) and the daemon share: the cells of the
+// plain table and the counters; and the hash that finds a destination. C, for both compilers.
 //
 // The plain table is one array of cells, so that one update exchanges all of it:
 //
@@ -140,8 +140,8 @@ struct mcr_totals {
   __u64 tx_drops[MCR_OUTPUT_DROPS];  ///< by OutputDrop
 };
 
-/// Where a search for a destination begins: take it modulo the number of cells. Interface 0 for own
-/// endpoints.
+/// The hash of a destination: a search begins at the hash modulo the number of cells. Own endpoints
+/// have interface 0.
 static inline __u32 mcr_hash(const __u32 address[4], __u16 port, __u32 interface) {
   __u64 key = ((__u64)address[0] << 32 | address[1]) ^ ((__u64)address[2] << 32 | address[3]) *
                                                            0x9E3779B97F4A7C15ULL;

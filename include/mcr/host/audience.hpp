@@ -1,4 +1,4 @@
-// Who on this host could hear what arrives on an interface, UDP sockets aside.
+// Listeners of this host on an interface, other than UDP sockets.
 #pragma once
 
 #include <sys/types.h>

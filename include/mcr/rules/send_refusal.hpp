@@ -22,7 +22,7 @@ inline constexpr RefusalCode unusable_source = 1U << 16U;
 /// empty for 0.
 [[nodiscard]] Reason describe_refusal(RefusalCode code);
 
-/// Who refused: "kernel", "netfilter", "receiver", "mcr".
+/// The party that refused: "kernel", "netfilter", "receiver" or "mcr".
 [[nodiscard]] std::string_view refuser(RefusalCode code) noexcept;
 
 /// The advice for an output to that address by that interface.

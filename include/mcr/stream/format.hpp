@@ -7,7 +7,8 @@
 
 namespace mcr::stream {
 
-/// Where a numbered feed has its number, in bytes from the begin of the payload.
+/// The place of the number in a datagram of a numbered feed, in bytes from the start of the
+/// payload.
 struct SequenceField {
   std::uint16_t offset = 0;
   std::uint8_t bytes = 0;  ///< 1, 2, 4 or 8

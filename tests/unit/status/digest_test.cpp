@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "catch.hpp"
 #include "mcr/status/json.hpp"
@@ -10,6 +9,7 @@
 #include "status_builder.hpp"
 
 using namespace mcr::status;
+using mcr::flat;
 using mcr::RuleState;
 using mcr::Status;
 
@@ -27,14 +27,6 @@ Status hundred_rules() {
   }
   mcr::drops_of(status.rules[40].outputs[0].drops, "egress_full") = 5;
   return status;
-}
-
-std::string flat(const std::string& text) {
-  std::istringstream stream(text);
-  std::string result;
-  for (std::string word; stream >> word;)
-    result += (result.empty() ? "" : " ") + word;
-  return result;
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
-// A Status of a relay that does all of its work, for the tests of this room to spoil.
+// A Status of a relay that does all of its work, for the tests of this room to spoil, and its text
+// without line ends.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,15 @@ namespace mcr {
 
 inline IpAddress ip(std::string_view text) {
   return IpAddress::parse(text).value();
+}
+
+/// The text with every run of white space as one space: for what may be wrapped anywhere.
+inline std::string flat(const std::string& text) {
+  std::istringstream stream(text);
+  std::string result;
+  for (std::string word; stream >> word;)
+    result += (result.empty() ? "" : " ") + word;
+  return result;
 }
 
 /// The count of one reason, to be changed.

@@ -13,6 +13,7 @@
 using namespace mcr::status;
 using Json = nlohmann::json;
 using mcr::drops_of;
+using mcr::flat;
 using mcr::healthy;
 using mcr::ip;
 using mcr::joined;
@@ -31,15 +32,6 @@ std::vector<std::string> lines(const std::string& text) {
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);)
     result.push_back(line);
-  return result;
-}
-
-/// The text with every run of white space as one space: for what may be wrapped anywhere.
-std::string flat(const std::string& text) {
-  std::istringstream stream(text);
-  std::string result;
-  for (std::string word; stream >> word;)
-    result += (result.empty() ? "" : " ") + word;
   return result;
 }
 
