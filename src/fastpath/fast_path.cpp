@@ -47,7 +47,7 @@ FastPath::FastPath(FastPathMode mode) {
     if (mode == FastPathMode::require)
       throw Failure(ExitCode::unavailable,
                     fmt::format("fast_path = \"require\": {}", reason_.text));
-    log::notice("the kernel's way is not to be had, all goes the worker's way: reason={}",
+    log::notice("the kernel's way is not available, all goes the worker's way: reason={}",
                 log::value(reason_.text));
   }
 }

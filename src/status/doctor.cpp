@@ -156,7 +156,7 @@ void judge_io_uring(const HostFacts& host, Findings& findings) {
 void judge_capabilities(const HostFacts& host, Findings& findings) {
   if (!host.net_raw)
     findings.push_back({Severity::warning, "capabilities",
-                        "who asks has no CAP_NET_RAW: mcr run does not start for this user",
+                        "this user has no CAP_NET_RAW: mcr run does not start",
                         "sudo mcr doctor, or setcap cap_net_raw,cap_net_admin+ep on the program"});
   else if (!host.net_admin)
     findings.push_back({Severity::note, "capabilities",
@@ -176,7 +176,7 @@ void judge_fast_path(FastPathMode mode, const HostFacts& host, Findings& finding
   const bool required = mode == FastPathMode::require;
   findings.push_back(
       {required ? Severity::error : Severity::note, "fast_path",
-       fmt::format("the kernel's way is not to be had ({}): {}", host.no_fast_path,
+       fmt::format("the kernel's way is not available ({}): {}", host.no_fast_path,
                    required ? "mcr run does not start" : "all goes through the workers"),
        "AmbientCapabilities with CAP_BPF CAP_PERFMON CAP_NET_ADMIN, on the host and not in a user "
        "namespace; mcr built with clang, bpftool and libbpf"});

@@ -233,7 +233,7 @@ void add_total_drops(Exposition& text, std::string_view name, std::string_view h
 }
 
 void add_process(Exposition& text, const Process& process) {
-  text.begin("mcr_build_info", "1; the version is a label.");
+  text.begin("mcr_build_info", "Always 1; the label names the version.");
   text.add(label("version", process.version), {}, "1");
   text.begin("mcr_uptime_seconds", "Time since the start.");
   if (process.uptime_s) text.add({}, {}, fmt::format("{}", *process.uptime_s));

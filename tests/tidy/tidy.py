@@ -23,9 +23,6 @@ SKIPPED = 77
 EXEMPT = {
     "sizes": {
         "tests/unit/config/config_test.cpp",
-        "tests/unit/packet/filter_test.cpp",
-        "tests/unit/status/doctor_test.cpp",
-        "tests/unit/status/text_test.cpp",
     },
 }
 

@@ -23,7 +23,7 @@ namespace mcr::fastpath {
 class FastPath {
  public:
   /// Loads the program, unless it is off, and removes what a killed daemon has left. Where it is
-  /// not to be had, says so once, and everything goes the worker's way; with `require` throws
+  /// not available, says so once, and everything goes the worker's way; with `require` throws
   /// Failure (unavailable).
   explicit FastPath(FastPathMode mode);
   ~FastPath();

@@ -93,6 +93,71 @@ void replace(HostFacts& host, Interface first, Interface second) {
   host.interfaces = Interfaces({std::move(first), std::move(second)});
 }
 
+// A fine host with one thing wrong, and the finding that it gives.
+using S = Severity;
+const Case spoiled_hosts[] = {
+    {[](HostFacts& h) { h.kernel_major = 5; }, S::error, "kernel", "too old", "newer kernel"},
+    {[](HostFacts& h) { h.kernel_minor = 1; }, S::note, "kernel", "no UDP GRO", "6.2"},
+    {[](HostFacts& h) { h.io_uring = mcr::IoUring::forbidden; }, S::error, "io_uring", "forbidden",
+     "sysctl -w kernel.io_uring_disabled=0"},
+    {[](HostFacts& h) { h.io_uring = mcr::IoUring::missing; }, S::error, "io_uring", "has none",
+     "CONFIG_IO_URING"},
+    {[](HostFacts& h) { h.zero_copy_send = false; }, S::note, "io_uring", "without zero-copy", ""},
+    {[](HostFacts& h) { h.net_raw = false; }, S::warning, "capabilities", "no CAP_NET_RAW",
+     "sudo mcr doctor"},
+    {[](HostFacts& h) { h.ipc_lock = false, h.memlock = 8U << 20U; }, S::warning, "locked memory",
+     "8192 KiB", "LimitMEMLOCK=infinity"},
+    {[](HostFacts& h) { h.registered_buffers = 64; }, S::warning, "locked memory",
+     "room for 64 of a worker's 512", "LimitMEMLOCK=infinity"},
+    {[](HostFacts& h) { h.descriptors = 100; }, S::warning, "descriptors", "limited to 100",
+     "LimitNOFILE="},
+    {[](HostFacts& h) { h.softnet_dropped = 9; }, S::note, "softnet", "9 frames",
+     "netdev_max_backlog"},
+    {[](HostFacts& h) { h.sysctls["net.ipv4.igmp_max_memberships"] = 0; }, S::error,
+     "net.ipv4.igmp_max_memberships", "every join fails", "sysctl -w"},
+    {[](HostFacts& h) { h.sysctls["net.ipv4.igmp_max_msf"] = 0; }, S::warning,
+     "net.ipv4.igmp_max_msf", "every join of an input with `sources` fails", "sysctl -w"},
+    {[](HostFacts& h) { replace(h, interface("eth0", 2), interface("eth9", 3)); }, S::warning,
+     "interface eth1", "does not exist: rule studio-a waits", "create eth1"},
+    {[](HostFacts& h) {
+       auto down = interface("eth0", 2);
+       down.up = false;
+       replace(h, down, interface("eth1", 3));
+     },
+     S::warning, "interface eth0", "is down", "ip link set eth0 up"},
+    {[](HostFacts& h) {
+       auto bare = interface("eth1", 3);
+       bare.addresses.clear();
+       replace(h, interface("eth0", 2), bare);
+     },
+     S::warning, "interface eth1", "has no IPv4 address", "ip address add"},
+    {[](HostFacts& h) {
+       auto shaped = interface("eth1", 3);
+       shaped.shaped = true;
+       replace(h, interface("eth0", 2), shaped);
+     },
+     S::note, "interface eth1", "queueing discipline", "tc -s qdisc show dev eth1"},
+    {[](HostFacts& h) { replace(h, interface("eth0", 2, 9000), interface("eth1", 3)); }, S::warning,
+     "MTU eth0 to eth1", "above 1472 bytes", "ip link set eth1 mtu 9000"},
+    {[](HostFacts& h) { eth0(h).multicast = false; }, S::warning, "interface eth0",
+     "no multicast flag", "ip link set eth0 multicast on"},
+    {[](HostFacts& h) { eth0(h).rp_filter = 1; }, S::warning, "interface eth0",
+     "strict reverse-path filter", "net.ipv4.conf.eth0.rp_filter=2"},
+    {[](HostFacts& h) { eth0(h).bridge = "br0", eth0(h).snooping = true; }, S::warning,
+     "interface eth0", "bridge br0 snoops IGMP and is no querier",
+     "ip link set br0 type bridge mcast_querier 1"},
+    {[](HostFacts& h) { eth0(h).igmp_version = 2; }, S::warning, "interface eth0",
+     "an IGMPv2 querier", "force_igmp_version=3"},
+    {[](HostFacts& h) { eth0(h).gro = false; }, S::note, "interface eth0", "merges no packets",
+     "gro = \"on\" in [interface.eth0]"},
+    {[](HostFacts& h) { eth0(h).receive_queues = 1; }, S::note, "interface eth0",
+     "one receive queue for 4 workers", "ethtool -L eth0 combined 4"},
+    {[](HostFacts& h) { eth1(h).tx_checksum = false; }, S::note, "interface eth1",
+     "computes no checksums", "ethtool -K eth1 tx on"},
+    {[](HostFacts& h) { eth1(h).udp_segmentation = false; }, S::note, "interface eth1",
+     "does not segment UDP", "ethtool -K eth1 tx-udp-segmentation on"},
+};
+
 }  // namespace
 
 TEST_CASE("doctor: a fine host has no findings, and each subject is named") {
@@ -132,71 +197,7 @@ TEST_CASE("doctor: an output whose next hop is dead, or that has no route, is to
 }
 
 TEST_CASE("doctor: what is wrong is found, weighed, and has its remedy") {
-  using S = Severity;
-  const Case cases[] = {
-      {[](HostFacts& h) { h.kernel_major = 5; }, S::error, "kernel", "too old", "newer kernel"},
-      {[](HostFacts& h) { h.kernel_minor = 1; }, S::note, "kernel", "no UDP GRO", "6.2"},
-      {[](HostFacts& h) { h.io_uring = mcr::IoUring::forbidden; }, S::error, "io_uring",
-       "forbidden", "sysctl -w kernel.io_uring_disabled=0"},
-      {[](HostFacts& h) { h.io_uring = mcr::IoUring::missing; }, S::error, "io_uring", "has none",
-       "CONFIG_IO_URING"},
-      {[](HostFacts& h) { h.zero_copy_send = false; }, S::note, "io_uring", "without zero-copy",
-       ""},
-      {[](HostFacts& h) { h.net_raw = false; }, S::warning, "capabilities", "no CAP_NET_RAW",
-       "sudo mcr doctor"},
-      {[](HostFacts& h) { h.ipc_lock = false, h.memlock = 8U << 20U; }, S::warning, "locked memory",
-       "8192 KiB", "LimitMEMLOCK=infinity"},
-      {[](HostFacts& h) { h.registered_buffers = 64; }, S::warning, "locked memory",
-       "room for 64 of a worker's 512", "LimitMEMLOCK=infinity"},
-      {[](HostFacts& h) { h.descriptors = 100; }, S::warning, "descriptors", "limited to 100",
-       "LimitNOFILE="},
-      {[](HostFacts& h) { h.softnet_dropped = 9; }, S::note, "softnet", "9 frames",
-       "netdev_max_backlog"},
-      {[](HostFacts& h) { h.sysctls["net.ipv4.igmp_max_memberships"] = 0; }, S::error,
-       "net.ipv4.igmp_max_memberships", "every join fails", "sysctl -w"},
-      {[](HostFacts& h) { h.sysctls["net.ipv4.igmp_max_msf"] = 0; }, S::warning,
-       "net.ipv4.igmp_max_msf", "every join of an input with `sources` fails", "sysctl -w"},
-      {[](HostFacts& h) { replace(h, interface("eth0", 2), interface("eth9", 3)); }, S::warning,
-       "interface eth1", "does not exist: rule studio-a waits", "create eth1"},
-      {[](HostFacts& h) {
-         auto down = interface("eth0", 2);
-         down.up = false;
-         replace(h, down, interface("eth1", 3));
-       },
-       S::warning, "interface eth0", "is down", "ip link set eth0 up"},
-      {[](HostFacts& h) {
-         auto bare = interface("eth1", 3);
-         bare.addresses.clear();
-         replace(h, interface("eth0", 2), bare);
-       },
-       S::warning, "interface eth1", "has no IPv4 address", "ip address add"},
-      {[](HostFacts& h) {
-         auto shaped = interface("eth1", 3);
-         shaped.shaped = true;
-         replace(h, interface("eth0", 2), shaped);
-       },
-       S::note, "interface eth1", "queueing discipline", "tc -s qdisc show dev eth1"},
-      {[](HostFacts& h) { replace(h, interface("eth0", 2, 9000), interface("eth1", 3)); },
-       S::warning, "MTU eth0 to eth1", "above 1472 bytes", "ip link set eth1 mtu 9000"},
-      {[](HostFacts& h) { eth0(h).multicast = false; }, S::warning, "interface eth0",
-       "no multicast flag", "ip link set eth0 multicast on"},
-      {[](HostFacts& h) { eth0(h).rp_filter = 1; }, S::warning, "interface eth0",
-       "strict reverse-path filter", "net.ipv4.conf.eth0.rp_filter=2"},
-      {[](HostFacts& h) { eth0(h).bridge = "br0", eth0(h).snooping = true; }, S::warning,
-       "interface eth0", "bridge br0 snoops IGMP and is no querier",
-       "ip link set br0 type bridge mcast_querier 1"},
-      {[](HostFacts& h) { eth0(h).igmp_version = 2; }, S::warning, "interface eth0",
-       "an IGMPv2 querier", "force_igmp_version=3"},
-      {[](HostFacts& h) { eth0(h).gro = false; }, S::note, "interface eth0", "merges no packets",
-       "gro = \"on\" in [interface.eth0]"},
-      {[](HostFacts& h) { eth0(h).receive_queues = 1; }, S::note, "interface eth0",
-       "one receive queue for 4 workers", "ethtool -L eth0 combined 4"},
-      {[](HostFacts& h) { eth1(h).tx_checksum = false; }, S::note, "interface eth1",
-       "computes no checksums", "ethtool -K eth1 tx on"},
-      {[](HostFacts& h) { eth1(h).udp_segmentation = false; }, S::note, "interface eth1",
-       "does not segment UDP", "ethtool -K eth1 tx-udp-segmentation on"},
-  };
-  for (const auto& each : cases) {
+  for (const auto& each : spoiled_hosts) {
     auto host = fine_host();
     each.spoil(host);
     const auto findings = wrong(host);
@@ -267,7 +268,7 @@ TEST_CASE("doctor: why there is no kernel's way, where it is asked for") {
   REQUIRE(noted.size() == 1);
   CHECK(noted[0].severity == Severity::note);
   CHECK(noted[0].text ==
-        "the kernel's way is not to be had (load the kernel's program: Operation not permitted): "
+        "the kernel's way is not available (load the kernel's program: Operation not permitted): "
         "all goes through the workers");
   CHECK(wrong(host, with("require")).at(0).severity == Severity::error);
 }

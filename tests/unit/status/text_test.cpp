@@ -243,65 +243,70 @@ TEST_CASE("status: one rule in full") {
       has(render_rule(status, "studio-a"), "239.1.1.1:5000 on eth0, VLAN 100, sent by this host"));
 }
 
+namespace {
+
+struct Lack {
+  void (*spoil)(Status& status, Rule& rule);
+  const char* remedy;
+};
+const Lack lacks[] = {
+    {[](Status& s, Rule& r) {
+       s.interfaces[0].state = InterfaceState::missing;
+       r.state = RuleState::waiting;
+     },
+     "- create eth0, or correct its name"},
+    {[](Status& s, Rule& r) {
+       s.interfaces[0].state = InterfaceState::down;
+       r.state = RuleState::waiting;
+     },
+     "- ip link set eth0 up; if it stays down it has no carrier"},
+    {[](Status& s, Rule& r) {
+       s.memberships[0].state = MembershipState::failed;
+       s.memberships[0].error = {"whatever the text", ENOBUFS};
+       r.state = RuleState::failed;
+     },
+     "- the kernel has no room for the group: raise the sysctls net.ipv4.igmp_max_memb"},
+    {[](Status& s, Rule&) {
+       s.memberships[0].state = MembershipState::failed;
+       s.memberships[0].error = {"whatever the text", ENODEV};
+     },
+     "- eth0 has no IP configuration of the group's family: ip address add"},
+    {[](Status& s, Rule&) {
+       s.memberships[0].state = MembershipState::failed;
+       s.memberships[0].error = {"No such device", EPERM};
+     },
+     "- the join is tried again after 1 to 30 s; mcr doctor looks at eth0"},
+    {[](Status&, Rule& r) { r.outputs[0].state = OutputState::waiting; },
+     "- give eth1 an address to send from: ip address add ADDRESS/LENGTH dev eth1"},
+    {[](Status& s, Rule& r) {
+       s.interfaces[1].state = InterfaceState::missing;
+       r.outputs[0].state = OutputState::waiting;
+     },
+     "- create eth1, or correct its name"},
+    {[](Status&, Rule& r) { r.rx_datagrams = 0; },
+     "- is it on the wire? tcpdump -c 5 -ni eth0 udp port 5000 and host 239.1.1.1"},
+    {[](Status&, Rule& r) { r.state = RuleState::silent; }, "IGMP snooping without a querier"},
+    {[](Status&, Rule& r) {
+       r.outputs[0].state = OutputState::waiting;
+       r.outputs[0].config.source = {mcr::Source::Mode::address, ip("10.9.9.9")};
+     },
+     "- ip address add 10.9.9.9/LENGTH dev eth1, or name another `source`"},
+    {[](Status&, Rule& r) {
+       r.rx_datagrams = 0;
+       r.inputs[0].destination = ip("10.0.0.1");
+     },
+     "- is it on the wire? tcpdump -c 5 -ni eth0 udp port 5000 and host 10.0.0.1"},
+    {[](Status&, Rule& r) { r.rx_datagrams = 0, r.inputs[0].vlan = 100; },
+     "tcpdump -c 5 -ni eth0 vlan 100 and udp port 5000 and host 239.1.1.1"},
+    {[](Status&, Rule& r) { r.rx_datagrams = 0, r.inputs[0].local = true; },
+     "does a program of this host send it, and by eth0?"},
+    {[](Status&, Rule& r) { r.state = RuleState::disabled; },
+     "- remove enabled = false from the rule"},
+};
+
+}  // namespace
+
 TEST_CASE("status: whatever a rule lacks, there is something to do about it") {
-  struct Lack {
-    void (*spoil)(Status& status, Rule& rule);
-    const char* remedy;
-  };
-  const Lack lacks[] = {
-      {[](Status& s, Rule& r) {
-         s.interfaces[0].state = InterfaceState::missing;
-         r.state = RuleState::waiting;
-       },
-       "- create eth0, or correct its name"},
-      {[](Status& s, Rule& r) {
-         s.interfaces[0].state = InterfaceState::down;
-         r.state = RuleState::waiting;
-       },
-       "- ip link set eth0 up; if it stays down it has no carrier"},
-      {[](Status& s, Rule& r) {
-         s.memberships[0].state = MembershipState::failed;
-         s.memberships[0].error = {"whatever the text", ENOBUFS};
-         r.state = RuleState::failed;
-       },
-       "- the kernel has no room for the group: raise the sysctls net.ipv4.igmp_max_memb"},
-      {[](Status& s, Rule&) {
-         s.memberships[0].state = MembershipState::failed;
-         s.memberships[0].error = {"whatever the text", ENODEV};
-       },
-       "- eth0 has no IP configuration of the group's family: ip address add"},
-      {[](Status& s, Rule&) {
-         s.memberships[0].state = MembershipState::failed;
-         s.memberships[0].error = {"No such device", EPERM};
-       },
-       "- the join is tried again after 1 to 30 s; mcr doctor looks at eth0"},
-      {[](Status&, Rule& r) { r.outputs[0].state = OutputState::waiting; },
-       "- give eth1 an address to send from: ip address add ADDRESS/LENGTH dev eth1"},
-      {[](Status& s, Rule& r) {
-         s.interfaces[1].state = InterfaceState::missing;
-         r.outputs[0].state = OutputState::waiting;
-       },
-       "- create eth1, or correct its name"},
-      {[](Status&, Rule& r) { r.rx_datagrams = 0; },
-       "- is it on the wire? tcpdump -c 5 -ni eth0 udp port 5000 and host 239.1.1.1"},
-      {[](Status&, Rule& r) { r.state = RuleState::silent; }, "IGMP snooping without a querier"},
-      {[](Status&, Rule& r) {
-         r.outputs[0].state = OutputState::waiting;
-         r.outputs[0].config.source = {mcr::Source::Mode::address, ip("10.9.9.9")};
-       },
-       "- ip address add 10.9.9.9/LENGTH dev eth1, or name another `source`"},
-      {[](Status&, Rule& r) {
-         r.rx_datagrams = 0;
-         r.inputs[0].destination = ip("10.0.0.1");
-       },
-       "- is it on the wire? tcpdump -c 5 -ni eth0 udp port 5000 and host 10.0.0.1"},
-      {[](Status&, Rule& r) { r.rx_datagrams = 0, r.inputs[0].vlan = 100; },
-       "tcpdump -c 5 -ni eth0 vlan 100 and udp port 5000 and host 239.1.1.1"},
-      {[](Status&, Rule& r) { r.rx_datagrams = 0, r.inputs[0].local = true; },
-       "does a program of this host send it, and by eth0?"},
-      {[](Status&, Rule& r) { r.state = RuleState::disabled; },
-       "- remove enabled = false from the rule"},
-  };
   CHECK_FALSE(has(render_rule(healthy(), "studio-a"), "what to do"));
   for (const auto& lack : lacks) {
     auto status = healthy();
