@@ -35,8 +35,19 @@ struct WorkerRound {
   [[nodiscard]] std::byte* memory(std::uint16_t buffer) const { return worker.buffers_.at(buffer); }
   void online() { worker.rules_.online(); }
 
-  /// Answers everything that was submitted since; how many sends that were.
+  /// Sends and answers until nothing is left: an answer may let more go (a trial of segments goes
+  /// alone). Returns how many sends that were.
   std::size_t complete() {
+    std::size_t sends = 0;
+    while (const auto answered = answer_all())
+      sends += answered;
+    return sends;
+  }
+
+  unsigned seen = 0;
+
+ private:
+  std::size_t answer_all() {
     worker.tx_.flush();
     auto& queue = worker.ring_.raw().sq;
     std::size_t sends = 0;
@@ -46,9 +57,6 @@ struct WorkerRound {
     return sends;
   }
 
-  unsigned seen = 0;
-
- private:
   void answer(const io_uring_sqe& request) {
     const auto token = std::bit_cast<Token>(std::uint64_t{request.user_data});
     const bool zerocopy = request.opcode == IORING_OP_SENDMSG_ZC;
