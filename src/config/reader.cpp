@@ -31,6 +31,7 @@ struct RawDaemon {
   Field<FastPathMode> fast_path;
   Field<log::Level> log_level;
   Field<std::chrono::microseconds> batch_wait;
+  Field<Idle> idle;
   Field<Endpoint> metrics;
   Field<std::chrono::microseconds> rejoin;
 };
@@ -86,6 +87,8 @@ std::optional<T> read_choice(const Value& value, const Choices<T, N>& choices) {
   return std::nullopt;
 }
 
+constexpr Choices<Idle, 2> idle_choices{{{"sleep", Idle::sleep}, {"poll", Idle::poll}}};
+
 constexpr Choices<Fanout, 4> fanouts{
     {{"hash", Fanout::hash}, {"cpu", Fanout::cpu}, {"qm", Fanout::qm}, {"lb", Fanout::lb}}};
 
@@ -115,6 +118,8 @@ constexpr Key<RawDaemon> daemon_keys[] = {
     {"batch_wait",
      [](const Value& v, RawDaemon& d) { d.batch_wait.set(v.at(), v.duration(limits::batch_wait)); },
      shape::duration},
+    {"idle", [](const Value& v, RawDaemon& d) { d.idle.set(v.at(), read_choice(v, idle_choices)); },
+     shape::words(idle_choices)},
     {"metrics", [](const Value& v, RawDaemon& d) { d.metrics.set(v.at(), v.listener()); },
      shape::text(":[0-9]+$")},
     {"rejoin",
@@ -135,6 +140,7 @@ Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
   daemon.fast_path = raw.fast_path.value.value_or(daemon.fast_path);
   daemon.log_level = raw.log_level.value.value_or(daemon.log_level);
   daemon.batch_wait = raw.batch_wait.value.value_or(daemon.batch_wait);
+  daemon.idle = raw.idle.value.value_or(daemon.idle);
   daemon.metrics = raw.metrics.value;
   daemon.rejoin = raw.rejoin.value.value_or(daemon.rejoin);
   if (daemon.workers && raw.cpus.value && *daemon.workers != daemon.cpus.size())

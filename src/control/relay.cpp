@@ -110,6 +110,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
     workers_.push_back(
         std::make_unique<Worker>(rules_, limiters_, id, places[id], mode, std::move(rings[id])));
   watchdogs_.resize(workers_.size());
+  loads_.resize(workers_.size());
   slots_.inspections.set_workers(workers_.size());
 }
 
@@ -293,7 +294,7 @@ void Relay::free_slots() {
 }
 
 void Relay::tick(Clock::time_point now) {
-  sample_workers();
+  sample_workers(now);
   fast_path_.tick();
   watch_audience();
   fast_path_.read();
@@ -368,7 +369,7 @@ void Relay::follow_senders(Clock::time_point now) {
 
 /// Wakes all workers: an idle one must go round to show that it is alive, and an rx slot whose
 /// receive failed several times tries again.
-void Relay::sample_workers() {
+void Relay::sample_workers(Clock::time_point now) {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto& worker = *workers_[i];
     if (watchdogs_[i].sample(worker.rounds())) {
@@ -378,6 +379,7 @@ void Relay::sample_workers() {
       else
         log::notice("worker {} goes on", worker.id());
     }
+    loads_[i].sample(thread_usage(worker.thread()), now);
     worker.wake();
   }
 }

@@ -161,6 +161,7 @@ void Reload::publish() {
   std::swap(parts_.running, other_);
   for (const auto& worker : parts_.workers) {
     worker->set_batch_wait(parts_.running.config.daemon.batch_wait);
+    worker->set_poll(parts_.running.config.daemon.idle == Idle::poll);
     worker->wake();
   }
   await_workers();

@@ -2,7 +2,7 @@
 // datagram: one io_uring_enter(2) hands a batch of sends to the kernel and brings the next frames.
 // A round:
 //
-//   exchange      hand over what waits; sleep if there is nothing else to do
+//   exchange      hand over what waits; sleep if there is nothing else to do, unless it polls
 //   reap          completions: frames that came, sends that ended, a wake-up
 //   leave_blocks  blocks of receive rings that slow outputs hold go back to the kernel
 //   use_table     if it is new, or control has woken this worker
@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <exception>
@@ -107,6 +108,7 @@ void Worker::stop() noexcept {
 void Worker::run(std::promise<void> ready) noexcept {
   ::pthread_setname_np(::pthread_self(), fmt::format("mcr-worker-{}", id_).c_str());
   if (cpu_ && !pin(*cpu_)) cpu_.reset();
+  thread_id_.store(::gettid(), std::memory_order_relaxed);
   try {
     ring_.enable();
     ready.set_value();
@@ -137,11 +139,12 @@ void Worker::loop() noexcept {
   wind_down();
 }
 
-/// Hands over what is to be sent; sleeps only when there is nothing else to do.
+/// Hands over what is to be sent; sleeps only when there is nothing else to do, and it may.
 void Worker::exchange() noexcept {
   if (!awaits_wake_) await_wake();
   if (tx_.flush() || !rx_.empty() || woken_) return ring_.submit();
   if (rx_.has_rings()) leave_blocks();
+  if (polls_.load(std::memory_order_relaxed)) return ring_.submit();
   rules_.offline();
   ring_.submit_and_wait();
   rules_.online();

@@ -25,7 +25,10 @@ std::vector<Worker> collect_workers(const Relay& relay) {
     const auto& counters = worker.counters().worker;
     workers.push_back({.id = worker.id(),
                        .stuck = relay.is_stuck(i),
+                       .polls = relay.config().daemon.idle == Idle::poll,
                        .cpu = worker.cpu(),
+                       .last_cpu = relay.load_of(i).last_cpu(),
+                       .cpu_use = relay.load_of(i).share(),
                        .rx_datagrams = counters.rx_datagrams.get(),
                        .tx_datagrams = counters.tx_datagrams.get(),
                        .batches = counters.batches.get()});

@@ -27,6 +27,7 @@ constexpr std::array host_counts{CountKey<Process>{"softnet_dropped", &Process::
                                  CountKey<Process>{"softnet_squeezed", &Process::softnet_squeezed}};
 constexpr std::array worker_counts{CountKey<Worker>{"id", &Worker::id},
                                    CountKey<Worker>{"cpu", &Worker::cpu},
+                                   CountKey<Worker>{"last_cpu", &Worker::last_cpu},
                                    CountKey<Worker>{"rx_datagrams", &Worker::rx_datagrams},
                                    CountKey<Worker>{"tx_datagrams", &Worker::tx_datagrams},
                                    CountKey<Worker>{"batches", &Worker::batches}};
@@ -304,13 +305,17 @@ Rule read_rule(const json& object) {
 }
 
 json write_worker(const Worker& worker) {
-  json object{{"state", worker.stuck ? "stuck" : "running"}};
+  json object{{"state", worker.stuck ? "stuck" : "running"},
+              {"idle", worker.polls ? "poll" : "sleep"},
+              {"cpu_use", write(worker.cpu_use)}};
   write_counts(object, worker_counts, worker);
   return object;
 }
 Worker read_worker(const json& object) {
   Worker worker;
   worker.stuck = at(object, "state") == "stuck";
+  worker.polls = at(object, "idle") == "poll";
+  worker.cpu_use = read_number(at(object, "cpu_use"));
   read_counts(object, worker_counts, worker);
   return worker;
 }

@@ -238,12 +238,28 @@ std::vector<std::string> worker_notes(const Worker& worker) {
   return {"is stuck: it forwards nothing; restart the daemon (systemd's watchdog does)"};
 }
 
+/// "3", or "(3)" if it is not pinned there.
+std::string cpu_of(const Worker& worker) {
+  if (worker.cpu || !worker.last_cpu) return plain(worker.cpu);
+  return fmt::format("({})", *worker.last_cpu);
+}
+
+/// "40 %"; of a worker that polls it says little.
+std::string cpu_use_of(const Worker& worker) {
+  if (worker.polls) return "polls";
+  return worker.cpu_use ? fmt::format("{:.0f} %", 100 * *worker.cpu_use) : "-";
+}
+
 std::string workers_part(const std::vector<Worker>& workers, std::size_t columns) {
   if (workers.empty()) return "";
-  TextTable table(
-      {{"WORKER"}, {"CPU", true}, {"RECEIVED", true}, {"SENT", true}, {"BATCHES", true}});
+  TextTable table({{"WORKER"},
+                   {"CPU", true},
+                   {"USE", true},
+                   {"RECEIVED", true},
+                   {"SENT", true},
+                   {"BATCHES", true}});
   for (const auto& each : workers) {
-    table.add({{plain(each.id), plain(each.cpu), grouped(each.rx_datagrams),
+    table.add({{plain(each.id), cpu_of(each), cpu_use_of(each), grouped(each.rx_datagrams),
                 grouped(each.tx_datagrams), grouped(each.batches)},
                worker_notes(each)});
   }

@@ -5,16 +5,18 @@
 
 A thread that waits in io_uring counts as waiting for a disk, if nothing is done about it: top then
 shows idle CPUs as "wa", and /proc/pressure/io a stalled host. Without traffic, and after some, no
-thread of the relay is among those that wait for a disk (procs_blocked of /proc/stat).
+thread of the relay is among those that wait for a disk (procs_blocked of /proc/stat). With
+`idle = "poll"` a worker takes all of a CPU that it can get, and says which.
 """
 
+import os
 import re
 import signal
 import statistics
 import time
 
 from netlab.daemon import Daemon, config, rule
-from netlab.expect import check, phase
+from netlab.expect import check, phase, until
 from netlab.ledger import Ledger
 from netlab.traffic import exact
 from netlab.world import play
@@ -60,6 +62,20 @@ def story(world):
     exact(world, ledger, "239.1.1.1", 5000, 500, 1000, 1, 200, out=("239.2.1.1", 5000))
     ledger.close()
     idle(daemon, "after traffic")
+
+    phase("it polls, and after a reload it sleeps again")
+    with_rule = config(rule("a", "239.1.1.1", 5000, [("r1", "239.2.1.1")]), workers=WORKERS, extra='idle = "poll"')
+    daemon.reload(with_rule)
+    until(lambda: all(w["idle"] == "poll" and w["cpu_use"] > 0.1 for w in daemon.status()["workers"]),
+          "the workers poll", 20)
+    cpus = [worker["last_cpu"] for worker in daemon.status()["workers"]]
+    check(all(cpu in os.sched_getaffinity(0) for cpu in cpus), f"they say on which CPUs: {cpus}")
+    ledger = Ledger(world, daemon, size=200)
+    exact(world, ledger, "239.1.1.1", 5000, 500, 1000, 1, 200, out=("239.2.1.1", 5000))
+    ledger.close()
+    daemon.reload(with_rule.replace("poll", "sleep"))
+    until(lambda: all(w["idle"] == "sleep" and w["cpu_use"] < 0.1 for w in daemon.status()["workers"]),
+          "the workers sleep", 20)
 
 
 play(story, 90)

@@ -18,7 +18,7 @@ TX_DROPS = ("ttl_expired rate_limited send_queue_full egress_full no_memory too_
 KEYS = {
     "": "version pid uptime_s generation config memory_locked host workers interfaces rules"
         " membership totals fast_path",
-    "workers": "id cpu state rx_datagrams tx_datagrams batches",
+    "workers": "id cpu last_cpu cpu_use idle state rx_datagrams tx_datagrams batches",
     "interfaces": "name altnames index state mtu gro receive_buffer receive_buffer_asked send_buffer"
                   " send_buffer_asked rx_frames rx_datagrams kernel_drops link_rx_missed"
                   " link_rx_dropped link_tx_dropped",

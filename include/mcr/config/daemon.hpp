@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,10 @@
 
 namespace mcr {
 
+/// What a worker does without a frame: wait until the kernel wakes it, or ask again at once, which
+/// takes a CPU of its own.
+enum class Idle : std::uint8_t { sleep, poll };
+
 struct Daemon {
   std::optional<unsigned> workers;  ///< nothing: "auto"
   std::vector<unsigned> cpus;       ///< one for each worker; empty: the user pins none
@@ -20,6 +25,7 @@ struct Daemon {
   log::Level log_level = log::Level::info;
   /// How long a worker waits for more frames before it forwards those it has; 0: it does not wait.
   std::chrono::microseconds batch_wait{0};
+  Idle idle = Idle::sleep;
   std::optional<Endpoint> metrics;  ///< where Prometheus asks (TCP); nothing: no endpoint
   /// Interval of membership reports that nobody asked for, for networks without a querier; 0:
   /// never.

@@ -25,6 +25,7 @@
 #include "mcr/control/socket_pool.hpp"
 #include "mcr/control/stream_watch.hpp"
 #include "mcr/control/watchdog.hpp"
+#include "mcr/control/worker_load.hpp"
 #include "mcr/dataplane/worker.hpp"
 #include "mcr/fastpath/fast_path.hpp"
 #include "mcr/host/interfaces.hpp"
@@ -118,6 +119,7 @@ class Relay {
   [[nodiscard]] const SocketPool::Workers& workers() const noexcept { return workers_; }
   /// As of the last tick().
   [[nodiscard]] bool is_stuck(std::size_t worker) const { return watchdogs_[worker].stuck(); }
+  [[nodiscard]] const WorkerLoad& load_of(std::size_t worker) const { return loads_[worker]; }
 
  private:
   void apply(const Config& config, const Interfaces& interfaces, const SocketRefusals& refused,
@@ -133,7 +135,7 @@ class Relay {
   void hurry_joins(Clock::time_point now);
   void retry_joins(Clock::time_point now);
   void follow_senders(Clock::time_point now);
-  void sample_workers();
+  void sample_workers(Clock::time_point now);
   void tell_send_refusals(Clock::time_point now);
   void look_at_next_hops();
   [[nodiscard]] Hearing hearing(std::size_t at, Clock::time_point now) const;
@@ -147,6 +149,7 @@ class Relay {
   Mapping<RateLimiter> limiters_{slots::outputs};
   SocketPool::Workers workers_;
   std::vector<WorkerWatchdog> watchdogs_;  ///< one per worker
+  std::vector<WorkerLoad> loads_;          ///< likewise
   SocketPool sockets_;
   PortGuards port_guards_;
   SenderSockets sender_sockets_;

@@ -49,6 +49,8 @@ class Worker {
   void set_batch_wait(std::chrono::microseconds wait) noexcept {
     batch_wait_us_.store(static_cast<std::uint32_t>(wait.count()), std::memory_order_relaxed);
   }
+  /// True: without a frame it does not sleep, but asks again at once.
+  void set_poll(bool poll) noexcept { polls_.store(poll, std::memory_order_relaxed); }
   /// Begins a stop without waiting for it, so that several workers stop at once.
   void request_stop() noexcept;
   /// Receives nothing more, sends what it holds (for at most half a second), ends the thread.
@@ -56,6 +58,8 @@ class Worker {
 
   [[nodiscard]] unsigned id() const noexcept { return id_; }
   [[nodiscard]] std::optional<unsigned> cpu() const noexcept { return cpu_; }
+  /// Its thread's number; 0: not started.
+  [[nodiscard]] pid_t thread() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
   [[nodiscard]] CounterBlock& counters() noexcept { return *counters_; }
   [[nodiscard]] const CounterBlock& counters() const noexcept { return *counters_; }
   [[nodiscard]] WorkerSockets& sockets() noexcept { return sockets_; }
@@ -111,7 +115,9 @@ class Worker {
   bool woken_ = false;        ///< since use_table(): the next round must not sleep
   std::atomic<std::uint64_t> rounds_{0};
   std::atomic<std::uint32_t> batch_wait_us_{0};
+  std::atomic<bool> polls_{false};
   std::atomic<bool> stopping_{false};
+  std::atomic<pid_t> thread_id_{0};
   std::thread thread_;
 };
 

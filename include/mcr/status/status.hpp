@@ -65,7 +65,10 @@ struct Process {
 struct Worker {
   Count id;
   bool stuck = false;
-  Count cpu;  ///< nothing: not pinned
+  bool polls = false;             ///< it never sleeps
+  Count cpu;                      ///< nothing: not pinned
+  Count last_cpu;                 ///< on which it ran last; nothing: not known
+  std::optional<double> cpu_use;  ///< share of a CPU in the last second, 0 to 1
   Count rx_datagrams;
   Count tx_datagrams;
   Count batches;

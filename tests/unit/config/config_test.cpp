@@ -127,6 +127,7 @@ workers = 2
 cpus = [3, 2]
 fanout = "qm"
 log_level = "debug"
+idle = "poll"
 metrics = "[::1]:9464"
 [defaults]
 ttl = 9
@@ -151,6 +152,7 @@ outputs = [
                                 FastPathMode::off,
                                 log::Level::debug,
                                 {},
+                                Idle::poll,
                                 mcr::Endpoint{ip("::1"), 9464}});
   CHECK(config.interfaces ==
         std::map<std::string, InterfaceTuning>{{"eth0", {64U << 20U, 65536}},
@@ -334,6 +336,7 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[daemon]\nbatch_wait = \"20\"", "2:14", "\"20\" is not a time"},
       {"[daemon]\nbatch_wait = \"11ms\"", "2:14", "\"11ms\" is more than 10ms"},
       {"[daemon]\nbatch_wait = 20", "2:14", "batch_wait"},
+      {"[daemon]\nidle = \"spin\"", "2:8", "\"spin\" is none of sleep, poll"},
       {"[daemon]\nrejoin = \"100ms\"", "2:10", "\"100ms\" is less than 1s"},
       {"[daemon]\nrejoin = \"4000s\"", "2:10", "\"4000s\" is more than 3600s"},
       {"[daemon]\nrejoin = true", "2:10", "expected a time"},

@@ -255,6 +255,24 @@ TEST_CASE("a wake-up that comes while a worker waits for a fuller batch is not f
   CHECK(comes_true([&] { return world.receives(); }));
 }
 
+TEST_CASE("a worker that polls goes round without a frame, forwards, and sleeps again") {
+  World world;
+  if (!world.start(1)) return;
+  world.worker().set_poll(true);
+  world.worker().wake();
+  const auto rounds = [&] { return world.worker().rounds(); };
+  CHECK(comes_true([&] { return rounds() > 10'000; }));
+  world.wires[0].put(frame());
+  CHECK(comes_true([&] { return world.counters().tx_datagrams.get() == 1; }));
+  world.use(2);
+  CHECK(comes_true([&] { return world.receives(); }));
+  world.worker().set_poll(false);
+  std::this_thread::sleep_for(50ms);
+  const auto before = rounds();
+  std::this_thread::sleep_for(50ms);
+  CHECK(rounds() < before + 100);
+}
+
 TEST_CASE("a worker that stops forwards what it has received") {
   World world;
   if (!world.start(1)) return;
