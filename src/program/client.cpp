@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -165,7 +166,9 @@ class Frames {
     const auto fetched_before = std::exchange(fetched_, Clock::now());
     seconds_ = std::chrono::duration<double>(fetched_ - fetched_before).count();
     if (options_.streams) remember();
+    last_minute_.add(now_.status, std::chrono::duration<double>(fetched_ - begun_).count());
   }
+  [[nodiscard]] const status::LastMinute& last_minute() const { return last_minute_; }
   [[nodiscard]] std::size_t rules() const { return now_.status.rules.size(); }
   [[nodiscard]] std::string render(const status::FrameShape& shape) const {
     const bool one = !options_.rule.empty() && !is_pattern(options_.rule);
@@ -188,8 +191,10 @@ class Frames {
   const StatusOptions& options_;
   Answer before_;
   Answer now_;
+  const Clock::time_point begun_ = Clock::now();
   Clock::time_point fetched_;
   Histories histories_;
+  status::LastMinute last_minute_;
   double seconds_ = 0;
 };
 
@@ -211,9 +216,21 @@ std::string page(Frames& frames, bool fetch, const status::FrameShape& shape) {
   }
 }
 
+/// On a terminal; NO_COLOR (no-color.org) and one that cannot are heeded.
+bool wants_colour() {
+  const auto is_set = [](const char* value) { return value != nullptr && *value != '\0'; };
+  const char* const terminal = std::getenv("TERM");
+  return !is_set(std::getenv("NO_COLOR")) && terminal != nullptr &&
+         std::string_view(terminal) != "dumb";
+}
+
 /// The state of the page, as the keys have made it.
 class WatchKeys {
  public:
+  explicit WatchKeys(const status::LastMinute& last_minute) {
+    shape_.colour = wants_colour();
+    shape_.last_minute = &last_minute;
+  }
   [[nodiscard]] const status::FrameShape& shape() const { return shape_; }
   /// `rules`: how many there are.
   void fit(const Screen& screen, std::size_t rules) {
@@ -293,7 +310,7 @@ void watch_on_screen(const StatusOptions& options) {
   Frames frames(options);
   frames.fetch();
   Screen screen;
-  WatchKeys keys;
+  WatchKeys keys(frames.last_minute());
   auto fetch_at = Clock::now() + pause;
   for (bool fetch = false;;) {
     keys.fit(screen, frames.rules());

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <numeric>
+#include <utility>
 
 namespace mcr {
 namespace {
@@ -20,6 +22,12 @@ std::string shortened(const std::string& text, std::size_t width) {
   std::string front(front_within(text, kept));
   if (const auto space = front.rfind(' '); space != std::string::npos) front.resize(space + 1);
   return front.append(dots);
+}
+
+std::string painted(std::string text, Paint paint) {
+  constexpr std::array codes{"", "\x1b[31m", "\x1b[33m", "\x1b[2m"};
+  if (paint == Paint::none || text.empty()) return text;
+  return codes[static_cast<std::size_t>(paint)] + text + "\x1b[0m";
 }
 
 }  // namespace
@@ -66,12 +74,12 @@ std::vector<std::size_t> TextTable::widths(std::size_t columns) const {
   return result;
 }
 
-std::string TextTable::line(const std::vector<std::string>& cells,
-                            const std::vector<std::size_t>& widths) const {
+std::string TextTable::line(const Row& row, const std::vector<std::size_t>& widths) const {
   std::string result;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    auto cell = shortened(cells[i], widths[i]);
+  for (std::size_t i = 0; i < row.cells.size(); ++i) {
+    auto cell = shortened(row.cells[i], widths[i]);
     std::string padding(widths[i] - text_width(cell), ' ');
+    if (i < row.paints.size()) cell = painted(std::move(cell), row.paints[i]);
     if (i > 0) result.append(gap, ' ');
     result += columns_[i].right ? padding + cell : cell + padding;
   }
@@ -84,9 +92,9 @@ std::string TextTable::str(std::size_t columns) const {
   std::vector<std::string> titles;
   for (const auto& column : columns_)
     titles.push_back(column.title);
-  auto result = line(titles, fitted);
+  auto result = line({std::move(titles), {}}, fitted);
   for (const auto& row : rows_) {
-    result += line(row.cells, fitted);
+    result += line(row, fitted);
     for (const auto& note : row.notes)
       result += wrapped("  ! ", note, columns);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ namespace mcr {
 [[nodiscard]] std::string wrapped(std::string_view first, std::string_view text,
                                   std::size_t columns);
 
+/// How a cell is shown, if not as all text is (ECMA-48, SGR).
+enum class Paint : std::uint8_t { none, red, yellow, dim };
+
 /// Rows of cells, with notes under a row where there is something to say.
 class TextTable {
  public:
@@ -26,6 +30,7 @@ class TextTable {
   struct Row {
     std::vector<std::string> cells;  ///< one a column
     std::vector<std::string> notes;
+    std::vector<Paint> paints{};  ///< of the first cells
   };
 
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
@@ -35,8 +40,7 @@ class TextTable {
 
  private:
   [[nodiscard]] std::vector<std::size_t> widths(std::size_t columns) const;
-  [[nodiscard]] std::string line(const std::vector<std::string>& cells,
-                                 const std::vector<std::size_t>& widths) const;
+  [[nodiscard]] std::string line(const Row& row, const std::vector<std::size_t>& widths) const;
 
   std::vector<Column> columns_;
   std::vector<Row> rows_;

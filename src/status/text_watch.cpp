@@ -8,11 +8,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <span>
 #include <tuple>
 #include <unordered_map>
 
 #include "mcr/base/printable.hpp"
+#include "mcr/status/text_stream.hpp"
 #include "text_table.hpp"
 #include "text_values.hpp"
 
@@ -49,8 +52,10 @@ double rate(std::uint64_t before, std::uint64_t now, double seconds) {
 }
 
 struct RuleLine {
-  std::string name;
+  std::string rule;
+  std::string name;  ///< of the rule, as it is shown
   std::string state;
+  Paint paint = Paint::none;  ///< of the state
   bool running = false;
   double pps = 0;
   double bps = 0;
@@ -77,11 +82,19 @@ std::string note_of(const Rule& rule, const Tally& before, const Tally& now, dou
   return !heard && rule.state == RuleState::active ? "no datagram yet" : "";
 }
 
+Paint paint_of(const std::optional<RuleState>& state) {
+  if (state == RuleState::failed || state == RuleState::silent) return Paint::red;
+  if (state == RuleState::disabled) return Paint::dim;
+  return state == RuleState::active ? Paint::none : Paint::yellow;
+}
+
 /// `before`: the same rule as it was; null: it is new.
 RuleLine line_of(const Rule* before, const Rule& now, double seconds) {
   RuleLine line;
+  line.rule = now.name;
   line.name = shown(now.name);
   line.state = shown(now.state);
+  line.paint = paint_of(now.state);
   line.running = now.state == RuleState::active || now.state == RuleState::disabled;
   line.pps = now.rate_pps.value_or(0);
   line.bps = now.rate_bps.value_or(0);
@@ -171,7 +184,72 @@ std::size_t line_count(const std::string& text) {
   return static_cast<std::size_t>(std::ranges::count(text, '\n'));
 }
 
+TextTable::Row row_of(const RuleLine& line, const FrameShape& shape) {
+  TextTable::Row row{
+      {line.name, line.state, si(line.pps), si(line.bps), si(line.sent), si(line.drops), line.note},
+      {}};
+  const auto drops = line.drops > 0 ? Paint::yellow : Paint::none;
+  if (shape.colour)
+    row.paints = {Paint::none, line.paint, Paint::none, Paint::none, Paint::none, drops};
+  return row;
+}
+
+/// A narrow screen has room for a note or the bars: what is wrong comes first.
+TextTable table_of(std::span<const RuleLine> lines, const FrameShape& shape, std::size_t columns) {
+  constexpr std::size_t room_for_both = 100;
+  const bool both = shape.last_minute != nullptr && columns >= room_for_both;
+  std::vector<TextTable::Column> titles{{"RULE", false, true}, {"STATE"},       {"PKT/S", true},
+                                        {"BIT/S", true},       {"OUT/S", true}, {"DROP/S", true},
+                                        {"", false, true}};
+  if (both) titles.push_back({"LAST MINUTE"});
+  TextTable table(std::move(titles));
+  for (const auto& line : lines) {
+    auto row = row_of(line, shape);
+    const auto bars =
+        shape.last_minute == nullptr ? std::string() : shape.last_minute->of(line.rule);
+    if (both)
+      row.cells.push_back(bars);
+    else if (line.note.empty())
+      row.cells.back() = bars;
+    table.add(std::move(row));
+  }
+  return table;
+}
+
 }  // namespace
+
+void LastMinute::add(const Status& status, double seconds) {
+  const auto newest = static_cast<std::int64_t>(seconds / bar_seconds);
+  const auto gone = std::min<std::int64_t>(newest - newest_, bars);
+  newest_ = newest;
+  std::unordered_map<std::string, Bars> rules;
+  for (const auto& rule : status.rules) {
+    const auto known = rules_.find(rule.name);
+    auto& values = rules[rule.name] = known == rules_.end() ? Bars{} : known->second;
+    std::shift_left(values.begin(), values.end(), gone);
+    std::fill(values.end() - gone, values.end(), Bar{});
+    values.back().sum += rule.rate_pps.value_or(0);
+    ++values.back().looks;
+  }
+  rules_ = std::move(rules);
+}
+
+std::string LastMinute::of(const std::string& rule) const {
+  const auto known = rules_.find(rule);
+  if (known == rules_.end()) return "";
+  std::deque<double> means;
+  for (const auto& [sum, looks] : known->second)
+    if (looks != 0) means.push_back(sum / looks);
+  const auto seen = sparkline(means);
+  std::string text;
+  for (std::size_t bar = 0, at = 0; bar < bars; ++bar) {
+    constexpr std::size_t bytes = std::string_view("█").size();
+    const bool empty = known->second[bar].looks == 0;
+    text += empty ? " " : seen.substr(at, bytes);
+    if (!empty) at += bytes;
+  }
+  return text;
+}
 
 std::string render_frame(const Status& before, const Status& now, double seconds,
                          const FrameShape& shape) {
@@ -189,17 +267,7 @@ std::string render_frame(const Status& before, const Status& now, double seconds
     shown = std::min(shown, std::max(room, fewest_rules));
   }
   const auto first = std::min(shape.first, lines.size() - shown);
-  TextTable table({{"RULE", false, true},
-                   {"STATE"},
-                   {"PKT/S", true},
-                   {"BIT/S", true},
-                   {"OUT/S", true},
-                   {"DROP/S", true},
-                   {"", false, true}});
-  for (std::size_t i = first; i < first + shown; ++i)
-    table.add({{lines[i].name, lines[i].state, si(lines[i].pps), si(lines[i].bps),
-                si(lines[i].sent), si(lines[i].drops), lines[i].note},
-               {}});
+  const auto table = table_of(std::span(lines).subspan(first, shown), shape, columns);
   return top + table.str(columns) + rest_text(first, lines.size() - first - shown, shape.search);
 }
 

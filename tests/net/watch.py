@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -23,16 +24,17 @@ ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 
 
 class Terminal:
-    """`mcr ARGS` on a pseudo terminal of 80 by 24."""
+    """`mcr ARGS` on a pseudo terminal, with more in its environment."""
 
-    def __init__(self, world, *args):
+    def __init__(self, world, *args, columns=80, **environment):
         self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.slave = slave
         self.before = termios.tcgetattr(slave)
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", "relay", world.mcr, *args], stdin=slave, stdout=slave,
-            stderr=slave, preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)))
+            stderr=slave, env={**os.environ, "TERM": "xterm", "NO_COLOR": "", **environment},
+            preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)))
         self.text = ""
 
     def read(self):
@@ -70,7 +72,9 @@ def on_a_terminal(world, daemon):
     until(lambda: screen.order() == ["lost", "beta", "alpha"], lambda: f"by rate: {screen.read()!r}")
     check(screen.text.startswith(ENTER), "the alternate screen")
     rows = screen.page().replace("\x1b[K", "").replace("\x1b[J", "").split("\r\n")
-    check(all(len(row) <= 80 for row in rows) and len(rows) <= 24, f"80 by 24: {rows}")
+    plain = [re.sub(r"\x1b\[\d*m", "", row) for row in rows]
+    check(all(len(row) <= 80 for row in plain) and len(plain) <= 24, f"80 by 24: {rows}")
+    check("\x1b[33mwaiting\x1b[0m" in screen.page(), f"trouble is coloured: {rows}")
     check("nowhere0 does not exist" in screen.page(), f"the reason: {rows}")
     until(lambda: "output_down" in screen.page(), lambda: f"the drops: {screen.page()!r}")
     screen.key("n")
@@ -88,6 +92,15 @@ def on_a_terminal(world, daemon):
     screen.key("\x1b[B")  # down: all fit, so nothing moves
     screen.key("q")
     equal(screen.ended(), 0, "exit code after q")
+
+    bare = Terminal(world, "status", "--watch", "0.2", "--socket", daemon.socket, columns=120,
+                    NO_COLOR="1")
+    until(lambda: "nowhere0 does not exist" in bare.page(), lambda: f"a page: {bare.read()!r}")
+    check("\x1b[3" not in bare.page(), f"no colour with NO_COLOR: {bare.page()!r}")
+    check("LAST MINUTE" in bare.page() and "\u2588" in bare.page(),
+          f"the last minute: {bare.page()!r}")
+    bare.key("q")
+    equal(bare.ended(), 0, "exit code after q")
 
     one = Terminal(world, "status", "beta", "--watch", "0.2", "--socket", daemon.socket)
     until(lambda: "beta: active" in one.page(), lambda: f"one rule: {one.read()!r}")

@@ -10,6 +10,7 @@ using mcr::drops_of;
 using mcr::Status;
 using mcr::status::FrameOrder;
 using mcr::status::FrameShape;
+using mcr::status::LastMinute;
 using mcr::status::render_frame;
 using mcr::status::Rule;
 
@@ -142,6 +143,63 @@ TEST_CASE("frame: a note that is too long ends with a whole word") {
   CHECK(line.ends_with(" .."));
   const auto shown = line.substr(line.find("interface"), line.size() - line.find("interface") - 3);
   CHECK(stopped.reason.text.starts_with(shown + ' '));
+}
+
+TEST_CASE("frame: states that are trouble and drops are coloured, if that is wanted") {
+  auto waiting = rule("w", 0, 0, 0);
+  waiting.state = mcr::RuleState::waiting;
+  auto failed = rule("x", 0, 0, 0);
+  failed.state = mcr::RuleState::failed;
+  auto disabled = rule("y", 0, 0, 0);
+  disabled.state = mcr::RuleState::disabled;
+  const auto before = status({rule("a", 9, 0, 0), rule("b", 8, 0, 0), waiting, failed, disabled});
+  auto now = before;
+  drops_of(now.rules[1].outputs[0].drops, "egress_full") = 5;
+  FrameShape shape;
+  const auto plain = render_frame(before, now, 1, shape);
+  CHECK(plain.find('\x1b') == std::string::npos);
+  shape.colour = true;
+  auto coloured = render_frame(before, now, 1, shape);
+  INFO(coloured);
+  for (const auto* painted : {"\x1b[33mwaiting\x1b[0m ", "\x1b[31mfailed\x1b[0m  ",
+                              "\x1b[2mdisabled\x1b[0m", "   \x1b[33m5\x1b[0m  egress_full"})
+    CHECK(coloured.find(painted) != std::string::npos);
+  CHECK(coloured.find("active  ") != std::string::npos);
+  for (const std::string code : {"\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"})
+    for (auto at = coloured.find(code); at != std::string::npos; at = coloured.find(code))
+      coloured.erase(at, code.size());
+  CHECK(coloured == plain);  // the columns stay
+}
+
+TEST_CASE("frame: the last minute stands at the end of a line that has the room") {
+  LastMinute past;
+  const auto at = [&](double seconds, double pps) {
+    past.add(status({rule("a", pps, 0, 0), rule("b", 0, 0, 0)}), seconds);
+  };
+  at(100, 1000);
+  at(104, 0);  // the same five seconds: 500 in the mean
+  at(106, 500);
+  CHECK(past.of("a") == "          ██");
+  at(116, 1000);  // five seconds were not seen
+  CHECK(past.of("a") == "        ▅▅ █");
+  CHECK(past.of("b") == "        ▁▁ ▁");
+  CHECK(past.of("c").empty());
+  const auto now = status({rule("a", 1000, 0, 0), rule("b", 0, 0, 0)});
+  FrameShape shape{100, 24, FrameOrder::rate};
+  shape.last_minute = &past;
+  const auto text = render_frame(now, now, 1, shape);
+  INFO(text);
+  CHECK(lines(text)[3].ends_with("LAST MINUTE"));
+  CHECK(lines(text)[4].ends_with("        ▅▅ █"));
+  shape.columns = 80;  // where there is room for one, a note is more important
+  auto noted = now;
+  noted.rules[1].reason = {"interface eth7 does not exist"};
+  const auto narrow = lines(render_frame(now, noted, 1, shape));
+  CHECK(narrow[3].ends_with("DROP/S"));
+  CHECK(narrow[4].ends_with("        ▅▅ █"));
+  CHECK(narrow[5].ends_with("  interface eth7 does not exist"));
+  at(1000, 7);
+  CHECK(past.of("a") == "           █");
 }
 
 TEST_CASE("frame: whatever is missing, it is rendered, and nothing reaches the terminal raw") {
