@@ -23,6 +23,7 @@
 #include "mcr/base/printable.hpp"
 #include "mcr/config/config_error.hpp"
 #include "mcr/program/control_socket.hpp"
+#include "mcr/program/http_api.hpp"
 #include "mcr/program/terminal.hpp"
 #include "mcr/status/digest.hpp"
 #include "mcr/status/json.hpp"
@@ -66,6 +67,7 @@ struct StatusOptions {
   std::string state;  ///< "": of any
   bool as_json = false;
   bool health = false;
+  bool openapi = false;             ///< asks no relay
   bool streams = false;             ///< of the rule, instead of the whole rule
   double timeout = status_timeout;  ///< seconds
   double watch = 0;                 ///< seconds; 0: once
@@ -386,11 +388,15 @@ void add_status_command(CLI::App& app, int& exit_code) {
                  "Exit 0 only if every rule is active or disabled, else 69 with a line for each "
                  "that is not")
       ->excludes("RULE", "--json", "--watch", "--state");
+  command->add_flag("--openapi", options->openapi,
+                    "Ask no relay; print the description (OpenAPI) of what it tells by HTTP");
   add_timeout_option(*command, options->timeout);
   command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
   command->callback([options, &exit_code] {
     auto code = ExitCode::ok;
-    if (options->health)
+    if (options->openapi)
+      write_output(openapi());
+    else if (options->health)
       code = print_health(*options);
     else
       print_status(*options);

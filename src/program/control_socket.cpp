@@ -130,8 +130,9 @@ UniqueFd ControlServer::listen_at(Name& name) {
   return std::move(socket).take();
 }
 
-void ControlServer::serve(const Handler& handler) {
+void ControlServer::serve(const Handler& handler, const HttpApi& api) {
   server_.serve([&](std::string_view received) -> std::optional<std::string> {
+    if (is_http(received)) return answer_http(received, api);
     const auto end = received.find('\n');
     if (end == std::string_view::npos) return std::nullopt;
     constexpr auto replace = nlohmann::json::error_handler_t::replace;

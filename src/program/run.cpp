@@ -29,6 +29,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -91,6 +92,11 @@ void unblock_signals() noexcept {
   sigset_t none;
   ::sigemptyset(&none);
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
 UniqueFd every_second() {
@@ -168,6 +174,8 @@ class Program {
   void say_summary();
   const std::vector<LinkStats>& links();
   Status status();
+  const Status& recent_status();
+  std::string metrics();
   status::Process about_process() const;
   [[nodiscard]] std::unique_ptr<MetricsServer> new_metrics_server(
       const std::optional<Endpoint>& wanted) const;
@@ -187,6 +195,8 @@ class Program {
   std::unique_ptr<MetricsServer> metrics_;  ///< null: none
   std::optional<Endpoint> metrics_due_;     ///< refused so far; then there are none
   std::vector<LinkStats> links_;            ///< as last read
+  std::optional<Status> recent_status_;     ///< for pages that look on; let go after a while
+  Clock::time_point recent_status_at_;
   ExternalDrops external_drops_;
   Clock::time_point external_drops_reported_at_;
   const Softnet softnet_before_ = read_softnet();
@@ -235,17 +245,39 @@ void Program::run() {
 }
 
 void Program::serve() {
-  control_.serve([this](const json& request) -> json {
+  const auto handle = [this](const json& request) -> json {
     try {
       return on_request(request);
     } catch (const std::exception& error) {
       return {{"ok", false}, {"error", error.what()}};
     }
-  });
+  };
+  std::optional<Status> now;
+  control_.serve(handle, {.status = [&]() -> const Status& { return now.emplace(status()); },
+                          .metrics = [this] { return metrics(); },
+                          .host_names = {},
+                          .trusted = true});
+}
+
+std::string Program::metrics() {
+  return status::render_metrics(status()) + process_metrics();
 }
 
 void Program::serve_metrics() {
-  metrics_->serve([this] { return status::render_metrics(status()) + process_metrics(); });
+  const std::array names{host_name()};
+  metrics_->serve({.status = [this]() -> const Status& { return recent_status(); },
+                   .metrics = [this] { return metrics(); },
+                   .host_names = names});
+}
+
+/// However many pages look on, the relay is asked twice a second at most.
+const Status& Program::recent_status() {
+  constexpr auto recent = std::chrono::milliseconds(500);
+  if (!recent_status_ || Clock::now() - recent_status_at_ > recent) {
+    recent_status_ = status();
+    recent_status_at_ = Clock::now();
+  }
+  return *recent_status_;
 }
 
 /// Null if none is wanted or the running one can stay.
@@ -303,6 +335,7 @@ void Program::on_timer() {
   say_summary();
   control_.expire(Clock::now());
   if (metrics_) metrics_->expire(Clock::now());
+  if (Clock::now() - recent_status_at_ > std::chrono::seconds(10)) recent_status_.reset();
   if (interfaces_due_) follow_interfaces();
   if (metrics_due_) start_metrics(metrics_due_);
 }

@@ -479,24 +479,31 @@ Process read_process(const json& document) {
 
 }  // namespace
 
-json to_json(const Status& status) {
+json to_json(const Rule& rule) {
+  return write_rule(rule);
+}
+
+json frame_to_json(const Status& status) {
   json workers = json::array();
   for (const auto& worker : status.workers)
     workers.push_back(write_worker(worker));
   json interfaces = json::array();
   for (const auto& interface : status.interfaces)
     interfaces.push_back(write_interface(interface));
-  json rules = json::array();
-  for (const auto& rule : status.rules)
-    rules.push_back(write_rule(rule));
-  json document{{"workers", std::move(workers)},
-                {"interfaces", std::move(interfaces)},
-                {"rules", std::move(rules)}};
+  json document{{"workers", std::move(workers)}, {"interfaces", std::move(interfaces)}};
   if (status.joins) document["membership"] = write_memberships(status);
   if (status.totals) document["totals"] = write_totals(*status.totals);
   if (status.fast_path) document["fast_path"] = write_fast_path(*status.fast_path);
   if (status.digest) document["digest"] = write_digest(*status.digest);
   write_process(document, status.process);
+  return document;
+}
+
+json to_json(const Status& status) {
+  auto document = frame_to_json(status);
+  auto& rules = document["rules"] = json::array();
+  for (const auto& rule : status.rules)
+    rules.push_back(write_rule(rule));
   return document;
 }
 

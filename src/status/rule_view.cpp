@@ -14,15 +14,6 @@ bool is_silent(const Rule& rule) {
   return rule.state == RuleState::active && rule.rx_datagrams == std::uint64_t{0};
 }
 
-std::string input_text(const Rule& rule) {
-  if (rule.inputs.empty()) return "-";
-  const auto& first = rule.inputs.front();
-  auto result =
-      fmt::format("{} {}", shown(first.interface), destination_text(first.destinations()));
-  if (rule.inputs.size() > 1) result += fmt::format(" +{}", rule.inputs.size() - 1);
-  return result;
-}
-
 void add_kind(RuleVerdict& verdict, const std::string& kind) {
   if (verdict.kind.find(kind) == std::string::npos)
     verdict.kind += (verdict.kind.empty() ? "" : "; ") + kind;
@@ -60,7 +51,23 @@ TextTable::Row row_of(const Unjoined& unjoined, const Rule& rule) {
           notes_about(unjoined, rule)};
 }
 
+std::string text_of_first(const auto& first, std::size_t all) {
+  auto result =
+      fmt::format("{} {}", shown(first.interface), destination_text(first.destinations()));
+  if (all > 1) result += fmt::format(" +{}", all - 1);
+  return result;
+}
+
 }  // namespace
+
+std::string input_text(const Rule& rule) {
+  return rule.inputs.empty() ? "-" : text_of_first(rule.inputs.front(), rule.inputs.size());
+}
+
+std::string output_text(const Rule& rule) {
+  return rule.outputs.empty() ? "-"
+                              : text_of_first(rule.outputs.front().config, rule.outputs.size());
+}
 
 RuleVerdict judge_rule(const Rule& rule) {
   RuleVerdict verdict;

@@ -18,7 +18,11 @@ struct RuleVerdict {
   [[nodiscard]] bool needs_attention() const { return troubled || silent || drops; }
 };
 
-/// Escaped, like all texts of the pages.
+/// Where it listens, and where it sends: the first of each, and how many more there are. Escaped,
+/// like all texts of the pages.
+[[nodiscard]] std::string input_text(const Rule& rule);
+[[nodiscard]] std::string output_text(const Rule& rule);
+
 [[nodiscard]] RuleVerdict judge_rule(const Rule& rule);
 
 /// All that there is to say about it, one sentence each.

@@ -164,7 +164,7 @@ def garbage(daemon):
         b"\n", b"{}\n", b"[]\n", b"null\n", b'"status"\n', b"status\n", b"\0\n", b"\xff\xfe\n",
         b'{"command":5}\n', b'{"command":null}\n', b'{"command":["status"]}\n',
         b'{"command":"\xff"}\n', b'{"command":"' + b"x" * 3000 + b'"}\n',
-        b"[" * 4000 + b"\n", b'{"a":' * 800 + b"\n", b"GET / HTTP/1.1\r\n\r\n",
+        b"[" * 4000 + b"\n", b'{"a":' * 800 + b"\n", b"GETX / HTTP/1.1\r\n\r\n",
         *(noise.randbytes(noise.randrange(1, 3000)).replace(b"\n", b"") + b"\n" for _ in range(50)),
     ]
     for request in requests:
@@ -172,10 +172,15 @@ def garbage(daemon):
             client.sendall(request)
             said = json.loads(hear(client))
         check(said["ok"] is False and said["error"], f"the answer to {request[:40]!r}: {said}")
+    for request in (b"GET / HTTP/1.1\r\n\r\n", b"PUT /v1/status HTTP/9\r\n\r\n", b"GET \0\r\n\r\n"):
+        with connect(daemon) as client:
+            client.sendall(request)
+            said = hear(client)
+        check(re.match(rb"HTTP/1.1 (400|505) ", said), f"the answer to {request!r}: {said[:200]!r}")
     with connect(daemon) as client:  # never a whole line
-        client.sendall(b"x" * 4096)
+        client.sendall(b"x" * 8192)
         with contextlib.suppress(ConnectionResetError):
-            equal(hear(client), b"", "the answer to 4 KiB without an end of line")
+            equal(hear(client), b"", "the answer to 8 KiB without an end of line")
     print(f"{len(requests) + 1} requests of garbage")
     prompt(daemon, "after garbage")
 

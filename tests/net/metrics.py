@@ -20,10 +20,10 @@ from netlab.world import play
 TOOLS = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "metrics")
 
 
-def fetch(world, port=9464, method="GET", path="/metrics"):
+def fetch(world, port=9464, method="GET", path="/metrics", headers=()):
     """Status code and body; 0 where nobody listens."""
     done = subprocess.run(
-        ["ip", "netns", "exec", "relay", *program("http_client", port, method, path)],
+        ["ip", "netns", "exec", "relay", *program("http_client", port, method, path, *headers)],
         capture_output=True, text=True, timeout=30, check=False)
     if done.returncode != 0:
         return 0, done.stderr
@@ -113,11 +113,23 @@ def story(world):
     lost = ('rule="two",interface="nowhere0",destination="239.2.1.2:5000",reason="output_down"')
     check(found["mcr_output_drops_total", lost] > 0, "the drops of an output that is not there")
 
+    phase("the same by /v1")
+    until(lambda: json.loads(fetch(world, path="/v1/status")[1])["rules"][1]["outputs"]
+          == daemon.rule("two")["outputs"], "status by HTTP is status")
+    equal(json.loads(fetch(world, path="/v1/rules/two")[1])["name"], "two", "one rule")
+    equal(fetch(world, path="/v1/rules/three")[0], 404, "a rule that is not there")
+
     phase("anything else is refused, and does no harm")
     check("/metrics" in fetch(world, path="/")[1], "the page at / links to the metrics")
     equal(fetch(world, path="/nothing")[0], 404, "GET /nothing")
     equal(fetch(world, method="HEAD")[0], 200, "HEAD /metrics")
     equal(fetch(world, method="POST")[0], 405, "POST /metrics")
+    equal(fetch(world, method="PUT", path="/v1/rules/two")[0], 405, "PUT of a rule")
+    evil = ["Host: evil.example:9464"]
+    equal(fetch(world, path="/v1/status", headers=evil)[0], 421, "a page under a name of its own")
+    equal(fetch(world, headers=evil)[0], 200, "Prometheus asks by any name")
+    equal(fetch(world, path="/v1/status", headers=["Origin: http://evil.example"])[0], 403,
+          "a page of another site")
     world.run_program("tcp_rubbish", 9464, namespace="relay", ok=False)
     equal(fetch(world)[0], 200, "GET after a client that sent rubbish")
 

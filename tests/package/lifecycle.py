@@ -89,7 +89,7 @@ def installed(machine):
                  "/usr/share/man/man1/mcr.1.gz", "/usr/share/man/man1/mcr-status.1.gz",
                  "/usr/share/man/man5/mcr.toml.5.gz", "/usr/share/doc/mcr/copyright",
                  "/usr/share/bash-completion/completions/mcr",
-                 "/usr/share/mcr/mcr.schema.json", "/usr/share/mcr/container/seccomp.json",
+                 "/usr/share/mcr/mcr.schema.json", "/usr/share/mcr/mcr.openapi.json", "/usr/share/mcr/container/seccomp.json",
                  "/usr/share/zsh/vendor-completions/_mcr",
                  "/usr/share/doc/mcr/examples/namespace.conf"):
         check(os.path.exists(machine.path(path)), f"{path} is installed")

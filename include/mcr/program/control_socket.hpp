@@ -3,6 +3,7 @@
 //   {"command":"status"}   -> the object of `mcr status --json`
 //   {"command":"reload"}   -> {"ok":true,"difference":"+1 -0 ~2 =97"} or
 //   {"ok":false,"errors":[...]}
+// A client that begins with a request of HTTP is answered by HttpApi instead.
 #pragma once
 
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <string_view>
 
 #include "mcr/base/fd.hpp"
+#include "mcr/program/http_api.hpp"
 #include "mcr/program/request_server.hpp"
 
 namespace mcr {
@@ -37,7 +39,7 @@ class ControlServer {
   [[nodiscard]] Fd fd() const noexcept { return server_.fd(); }
 
   /// Does what can be done now, without blocking.
-  void serve(const Handler& handler);
+  void serve(const Handler& handler, const HttpApi& api);
 
   /// Cuts off clients that have been here too long. Call it every few seconds.
   void expire(Clock::time_point now) { server_.expire(now); }

@@ -23,7 +23,7 @@ class RequestServer {
   /// The answer to what a client has sent so far; nothing while that is no whole request.
   using Answer = std::function<std::optional<std::string>(std::string_view received)>;
 
-  static constexpr std::size_t longest_request = 4096;  ///< bytes
+  static constexpr std::size_t longest_request = 8192;  ///< bytes
   static constexpr std::chrono::seconds patience{10};   ///< with one client, in all
 
   /// `listener`: listening and non-blocking. `most_clients` at once: an answer is kept in memory

@@ -10,6 +10,10 @@
 namespace mcr::status {
 
 [[nodiscard]] nlohmann::json to_json(const Status& status);
+/// An element of "rules".
+[[nodiscard]] nlohmann::json to_json(const Rule& rule);
+/// All but "rules".
+[[nodiscard]] nlohmann::json frame_to_json(const Status& status);
 
 /// Reads what any daemon answers, an older or a newer one: what is missing or of another type stays
 /// unknown, and keys that are not known here are passed over. Nothing for a document without rules.

@@ -1,0 +1,35 @@
+// MCR tells by HTTP, a path for each thing, the same on the TCP listener and on the control socket.
+// All of it only reads. The paths stand in one table, from which requests are answered and the
+// OpenAPI document is made.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "mcr/status/status.hpp"
+
+namespace mcr {
+
+/// Who asks, and what the answers are made of.
+struct HttpApi {
+  std::function<const Status&()> status{};    ///< of now, or of a moment ago
+  std::function<std::string()> metrics{};     ///< for Prometheus
+  std::span<const std::string> host_names{};  ///< see is_trusted_host()
+  /// The client is on this host and has the rights to the control socket: no browser, whose user
+  /// would have to be protected from other sites' pages.
+  bool trusted = false;
+};
+
+/// The answer to what a client has sent so far; nothing while its request is not complete.
+[[nodiscard]] std::optional<std::string> answer_http(std::string_view received, const HttpApi& api);
+
+/// True if `received` begins as a request of HTTP does.
+[[nodiscard]] bool is_http(std::string_view received) noexcept;
+
+/// OpenAPI 3.1, as JSON. What the answers look like is read off the answers themselves.
+[[nodiscard]] std::string openapi();
+
+}  // namespace mcr

@@ -1,0 +1,55 @@
+
+// What the page has seen: one value a second for each rule, the last three minutes of it. A second
+// or two that were missed take the value after them; a longer gap stays empty (NaN).
+
+const SPAN = 180;
+
+class Past {
+  /** `columns`: names of the values; `size`: rules. */
+  constructor(columns, size) {
+    this.size = size;
+    this.last = -1;
+    this.values = {};
+    for (const column of columns) this.values[column] = new Float32Array(size * SPAN).fill(NaN);
+  }
+
+  /** Of rules that stay, by `from[i]`: the index before, or -1. */
+  moved(from) {
+    const next = new Past(Object.keys(this.values), from.length);
+    next.last = this.last;
+    for (const [column, values] of Object.entries(this.values))
+      from.forEach((old, i) => {
+        if (old >= 0) next.values[column].set(values.subarray(old * SPAN, (old + 1) * SPAN), i * SPAN);
+      });
+    return next;
+  }
+
+  /** `second`: whole seconds of any clock that goes forward. */
+  add(second, row) {
+    const missed = this.last < 0 ? 0 : Math.min(second - this.last - 1, SPAN);
+    for (const [column, values] of Object.entries(this.values)) {
+      const instead = missed <= 2 ? row[column] : null;
+      for (let gap = 1; gap <= missed; ++gap) this.fill(values, (this.last + gap) % SPAN, instead);
+      this.fill(values, second % SPAN, row[column]);
+    }
+    this.last = second;
+  }
+
+  fill(values, at, given) {
+    for (let i = 0; i < this.size; ++i) {
+      const value = given ? given[i] : NaN;
+      values[i * SPAN + at] = value === null ? NaN : value;
+    }
+  }
+
+  /** The last `seconds`, the oldest first. */
+  series(column, index, seconds) {
+    const values = this.values[column];
+    const result = new Float32Array(seconds);
+    for (let i = 0; i < seconds; ++i) {
+      const at = this.last - seconds + 1 + i;
+      result[i] = at < 0 ? NaN : values[index * SPAN + (at % SPAN)];
+    }
+    return result;
+  }
+}
