@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shape.hpp"
@@ -20,6 +21,20 @@ struct Key {
   void (*read)(const Value&, Target&);
   Shape shape;  ///< for the schema that editors use
 };
+
+/// A kind of table, and the keys that it may have.
+struct KeyTable {
+  std::string_view name;  ///< as Shape::table names it; "file": the file itself
+  std::vector<std::pair<std::string_view, Shape>> keys;
+};
+
+template <typename Target>
+[[nodiscard]] KeyTable key_table(std::string_view name, std::span<const Key<Target>> keys) {
+  KeyTable table{name, {}};
+  for (const auto& key : keys)
+    table.keys.emplace_back(key.name, key.shape);
+  return table;
+}
 
 /// The message 'unknown key "prot" in an input; did you mean "port"?'. If no key is near, the
 /// message lists the known ones.

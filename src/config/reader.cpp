@@ -14,7 +14,6 @@
 #include <span>
 #include <string_view>
 
-#include "keys.hpp"
 #include "mcr/base/printable.hpp"
 #include "mcr/config/dscp.hpp"
 #include "mcr/config/limits.hpp"
@@ -304,35 +303,6 @@ std::optional<std::vector<T>> read_list(const Value& value, std::optional<T> (*r
   return list;
 }
 
-struct RawExpectation {
-  Field<std::uint64_t> min_pps;
-  Field<std::chrono::microseconds> silent_after;
-};
-
-constexpr Key<RawExpectation> expect_keys[] = {
-    {"min_pps",
-     [](const Value& v, RawExpectation& e) {
-       e.min_pps.set(v.at(), v.integer(1, limits::max_pps));
-     },
-     shape::integer(1, limits::max_pps)},
-    {"silent_after",
-     [](const Value& v, RawExpectation& e) {
-       e.silent_after.set(v.at(), v.duration(limits::silent_after_max, limits::silent_after_min));
-     },
-     shape::duration},
-};
-
-std::optional<Expectation> read_expect(const Value& value) {
-  const auto* table = value.table();
-  if (table == nullptr) return std::nullopt;
-  RawExpectation raw;
-  read_keys<RawExpectation>(*table, "`expect`", expect_keys, raw, value.at(), value.diagnostics());
-  if (table->empty()) value.refuse("needs `min_pps`, `silent_after` or both");
-  return Expectation{
-      .min_pps = raw.min_pps.value.value_or(0),
-      .silent_after = raw.silent_after.value.value_or(Expectation::default_silent_after)};
-}
-
 /// true, false or "auto".
 std::optional<Consume> read_consume(const Value& value) {
   if (value.is_string()) {
@@ -537,14 +507,6 @@ constexpr Key<File> file_keys[] = {
     {"rule", read_rules, shape::list(shape::table("rule"), limits::rules)},
 };
 
-template <typename Target>
-KeyTable key_table(std::string_view name, std::span<const Key<Target>> keys) {
-  KeyTable table{name, {}};
-  for (const auto& key : keys)
-    table.keys.emplace_back(key.name, key.shape);
-  return table;
-}
-
 }  // namespace
 
 std::vector<KeyTable> key_tables() {
@@ -555,7 +517,7 @@ std::vector<KeyTable> key_tables() {
           key_table<RawRule>("rule", rule_keys),
           key_table<RawInput>("input", input_keys),
           key_table<RawOutput>("output", output_keys),
-          key_table<RawExpectation>("expect", expect_keys),
+          expect_key_table(),
           key_table<Inspection>("inspect", inspect_keys),
           key_table<NumberField>("sequence", sequence_keys),
           key_table<NumberField>("step", step_keys)};

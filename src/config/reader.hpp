@@ -2,6 +2,7 @@
 // them. No default is filled in yet (resolve.hpp does that).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -11,12 +12,11 @@
 #include <vector>
 
 #include "diagnostics.hpp"
+#include "keys.hpp"
 #include "mcr/config/daemon.hpp"
-#include "mcr/config/expectation.hpp"
 #include "mcr/config/inspection.hpp"
 #include "mcr/config/interface_tuning.hpp"
 #include "mcr/config/rule.hpp"
-#include "shape.hpp"
 #include "toml.hpp"
 #include "value.hpp"
 
@@ -69,13 +69,24 @@ struct RawOutput {
   Field<bool> segmentation;
 };
 
+struct RawExpectation {
+  Field<std::uint64_t> min_pps;
+  Field<std::chrono::microseconds> silent_after;
+  Field<std::uint32_t> max_loss;  ///< millionths
+  Field<std::uint64_t> max_cc_errors;
+  Field<std::uint64_t> min_bps;
+  Field<std::uint64_t> max_bps;
+  Field<std::vector<std::uint16_t>> pids;
+  Field<std::chrono::microseconds> within;
+};
+
 struct RawRule {
   Position at;
   Field<std::string> name;
   Field<RawInput> input;
   Field<std::vector<RawInput>> inputs;
   Field<std::vector<RawOutput>> outputs;
-  Field<Expectation> expect;
+  Field<RawExpectation> expect;
   Field<bool> enabled;
   Field<std::string> comment;
   Field<bool> allow_loop;
@@ -95,15 +106,13 @@ struct RawConfig {
 void read_config_tables(const toml::table& root, Position file, Position main_file,
                         Diagnostics& diagnostics, RawConfig& raw);
 
-/// A kind of table, and the keys that it may have.
-struct KeyTable {
-  std::string_view name;  ///< as Shape::table names it; "file": the file itself
-  std::vector<std::pair<std::string_view, Shape>> keys;
-};
-
 [[nodiscard]] std::vector<KeyTable> key_tables();
 
 /// The value of the key `sources`; nothing if it was refused. In sources_reader.cpp.
 [[nodiscard]] std::optional<RawSources> read_sources(const Value& value);
+
+/// The value of the key `expect`, and the keys of its table. In expect_reader.cpp.
+[[nodiscard]] std::optional<RawExpectation> read_expect(const Value& value);
+[[nodiscard]] KeyTable expect_key_table();
 
 }  // namespace mcr

@@ -33,7 +33,7 @@ class Resolver {
       for (const auto& each : *raw.inputs.value)
         input(each, placed);
     name(raw, placed);
-    placed.rule.expect = raw.expect.value;
+    if (raw.expect.value) placed.rule.expect = expectation(*raw.expect.value, raw.inspect);
     placed.rule.enabled = raw.enabled.value.value_or(true);
     placed.rule.comment = raw.comment.value.value_or("");
     placed.rule.allow_loop = raw.allow_loop.value.value_or(false);
@@ -107,6 +107,50 @@ class Resolver {
         fit = false;
       }
     return fit;
+  }
+
+  Expectation expectation(const RawExpectation& raw,
+                          const Field<std::optional<Inspection>>& inspect) {
+    check_inspected(raw, inspect);
+    const Expectation expect{
+        .min_pps = raw.min_pps.value.value_or(0),
+        .silent_after = raw.silent_after.value.value_or(Expectation::default_silent_after),
+        .max_loss_ppm = raw.max_loss.value,
+        .max_cc_errors = raw.max_cc_errors.value,
+        .min_bps = raw.min_bps.value.value_or(0),
+        .max_bps = raw.max_bps.value.value_or(0),
+        .pids = raw.pids.value.value_or(std::vector<std::uint16_t>()),
+        .within = raw.within.value.value_or(Expectation::default_within)};
+    if (expect.max_bps != 0 && expect.min_bps > expect.max_bps)
+      diagnostics_.add(raw.min_bps.at, "min_bps: is more than max_bps");
+    const bool measured = raw.max_loss.present || raw.max_cc_errors.present ||
+                          raw.min_bps.present || raw.max_bps.present || raw.pids.present;
+    if (raw.within.present && !measured)
+      diagnostics_.add(raw.within.at,
+                       "within: needs one of `max_loss`, `max_cc_errors`, `min_bps`, `max_bps`, "
+                       "`pids`, which it is for");
+    return expect;
+  }
+
+  /// Some of it only inspection can tell. An `inspect` that was refused is not reported again.
+  void check_inspected(const RawExpectation& raw, const Field<std::optional<Inspection>>& inspect) {
+    if (inspect.present && !inspect.value) return;
+    const auto inspection = inspect.value.value_or(std::nullopt);
+    using Kind = Inspection::Kind;
+    const bool no_ts =
+        inspection && (inspection->kind == Kind::moldudp64 || inspection->kind == Kind::sequence);
+    const auto need = [&](const auto& field, std::string_view key, bool of_ts) {
+      if (!field.present) return;
+      if (!inspection)
+        diagnostics_.add(field.at, fmt::format("{}: needs `inspect` in this rule", key));
+      else if (of_ts && no_ts)
+        diagnostics_.add(field.at, fmt::format("{}: needs an `inspect` that finds MPEG-TS: "
+                                               "\"auto\", \"ts\" or \"rtp\"",
+                                               key));
+    };
+    need(raw.max_loss, "max_loss", false);
+    need(raw.max_cc_errors, "max_cc_errors", true);
+    need(raw.pids, "pids", true);
   }
 
   static void name(const RawRule& raw, PlacedRule& placed) {

@@ -64,6 +64,7 @@ inline constexpr Shape ports{.least = 1, .most = 65535, .pattern = "^[0-9]+-[0-9
 inline constexpr Shape address = text("^[0-9a-fA-F:.]+$");
 inline constexpr Shape block = text("^[0-9a-fA-F:.]+(/[0-9]+)?$");  ///< or one address
 inline constexpr Shape sender = text("^!?[0-9a-fA-F:.]+(/[0-9]+)?$");
+inline constexpr Shape percentage = text("^[0-9]{1,3}(\\.[0-9]{1,4})? *%$");
 inline constexpr Shape duration = text("^[0-9]{1,6} ?(us|ms|s)$");
 inline constexpr Shape buffer_size{
     .least = limits::buffer_min, .most = limits::buffer_max, .pattern = "^[0-9]+ *([KMG]iB)$"};

@@ -84,6 +84,28 @@ std::optional<std::chrono::microseconds> parse_duration(std::string_view text) {
   return std::nullopt;
 }
 
+/// Parses "0.1%": 1000 millionths. At most four digits after the point.
+std::optional<std::uint32_t> parse_percentage(std::string_view text) {
+  constexpr std::size_t most_digits = 3;
+  constexpr std::size_t most_decimals = 4;
+  constexpr std::uint32_t all = 1'000'000;
+  if (!text.ends_with('%')) return std::nullopt;
+  text.remove_suffix(1);
+  while (text.ends_with(' '))
+    text.remove_suffix(1);
+  const auto point = std::min(text.find('.'), text.size());
+  const auto whole = text.substr(0, point);
+  const auto decimals = text.substr(std::min(point + 1, text.size()));
+  if (whole.empty() || whole.size() > most_digits || decimals.size() > most_decimals ||
+      (point != text.size() && decimals.empty()))
+    return std::nullopt;
+  std::string digits = std::string(whole) + std::string(decimals);
+  digits.append(most_decimals - decimals.size(), '0');
+  if (digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  const auto millionths = static_cast<std::uint32_t>(std::stoul(digits));
+  return millionths <= all ? std::optional(millionths) : std::nullopt;
+}
+
 std::string duration_text(std::chrono::microseconds time) {
   const auto us = time.count();
   if (us % 1'000'000 == 0) return fmt::format("{}s", us / 1'000'000);
@@ -271,6 +293,18 @@ std::optional<std::uint64_t> Value::bit_rate() const {
   else
     return rate;
   return std::nullopt;
+}
+
+std::optional<std::uint32_t> Value::percentage() const {
+  const auto text = string("a percentage, such as \"0.1%\"");
+  if (!text) return std::nullopt;
+  const auto millionths = parse_percentage(*text);
+  if (!millionths)
+    refuse(
+        fmt::format("{} is not a percentage: write \"0.1%\", from \"0%\" to \"100%\", with at "
+                    "most four digits after the point",
+                    quoted_excerpt(*text)));
+  return millionths;
 }
 
 std::optional<std::chrono::microseconds> Value::duration(std::chrono::microseconds longest,

@@ -63,6 +63,8 @@ class Value {
   [[nodiscard]] std::optional<std::uint64_t> buffer_size() const;
   /// Bits a second: 10000000 or "10 Mbit".
   [[nodiscard]] std::optional<std::uint64_t> bit_rate() const;
+  /// Millionths: 1000 of "0.1%".
+  [[nodiscard]] std::optional<std::uint32_t> percentage() const;
   /// "20us", "5ms", "1s"; from `shortest` to `longest`.
   [[nodiscard]] std::optional<std::chrono::microseconds> duration(
       std::chrono::microseconds longest, std::chrono::microseconds shortest = {}) const;

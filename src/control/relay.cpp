@@ -277,6 +277,7 @@ void Relay::free_slots() {
     fast_path_.forget_rule(slot);
     rates_.clear(slot);
     silence_alarms_[slot] = {};
+    quality_alarms_.erase(slot);
     return true;
   });
   slots_.outputs.remove_if([&](const OutputKey& key, std::uint32_t slot) {
@@ -306,6 +307,7 @@ void Relay::tick(Clock::time_point now) {
   sockets_.count();
   try_or_log("read what inspection has seen", "",
              [&] { stream_watch_.tick(running_->config.rules, slots_.inspections, now); });
+  update_quality_alarms(now);
   tell_send_refusals(now);
   look_at_next_hops();
   if (!all_retired_) retire();
@@ -428,58 +430,8 @@ RuleActivity Relay::activity_of(std::size_t rule) const {
   return activity;
 }
 
-Hearing Relay::hearing(std::size_t at, Clock::time_point now) const {
-  const auto activity = activity_of(at);
-  return {.now = now,
-          .listening = running_->statuses[at].state == RuleState::active,
-          .pps = activity.pps,
-          .last_seen = activity.last_seen,
-          .last_source = activity.last_source};
-}
-
 const StreamSight* Relay::stream_of(std::size_t rule, std::size_t input) const {
   return stream_watch_.find(running_->config.rules[rule].name, input);
-}
-
-RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
-  auto status = running_->statuses[rule];
-  const auto& wanted = running_->config.rules[rule];
-  const auto slot = *slots_.rules.find(wanted.name);
-  if (!wanted.expect || !silence_alarms_[slot].silent() || status.state != RuleState::active)
-    return status;
-  status.state = RuleState::silent;
-  const auto silence = silence_alarms_[slot].reason(*wanted.expect, hearing(rule, now));
-  status.reason = status.reason.empty() ? Reason(silence) : status.reason.after(silence + "; ");
-  return status;
-}
-
-void Relay::update_silence_alarms(Clock::time_point now) noexcept {
-  for (std::size_t i = 0; i < running_->config.rules.size(); ++i)
-    if (running_->config.rules[i].expect)
-      try_or_log("update the alarm of silence", running_->config.rules[i].name,
-                 [&] { update_silence_alarm(i, now); });
-}
-
-/// Silence is the fault that people most want to be told of: one line when it begins, one when it
-/// ends.
-void Relay::update_silence_alarm(std::size_t at, Clock::time_point now) {
-  const auto& rule = running_->config.rules[at];
-  const auto slot = *slots_.rules.find(rule.name);
-  auto& alarm = silence_alarms_[slot];
-  const auto heard = hearing(at, now);
-  const auto lacking = alarm.lacking_for(now);
-  switch (alarm.update(*rule.expect, heard)) {
-    case SilenceAlarm::Event::none:
-      break;
-    case SilenceAlarm::Event::fell_silent:
-      log::warning("rule silent: rule={} reason={}", log::value(rule.name),
-                   log::value(alarm.reason(*rule.expect, heard)));
-      break;
-    case SilenceAlarm::Event::returned:
-      log::notice("rule heard again: rule={} silence={}s pps={:.0f} source={}",
-                  log::value(rule.name), lacking.count(), heard.pps, heard.last_source);
-      break;
-  }
 }
 
 std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats>& links) const {

@@ -1,5 +1,7 @@
 #include "mcr/control/stream_watch.hpp"
 
+#include <algorithm>
+
 namespace mcr {
 
 void StreamWatch::Watched::read(Clock::time_point now) {
@@ -11,6 +13,8 @@ void StreamWatch::Watched::read(Clock::time_point now) {
   sight.now_at = now;
   for (std::size_t worker = 0; worker < readers.size(); ++worker)
     sight.now.add(readers[worker].read(inspection->inspector(worker), now_ns));
+  const auto still_lost = std::min(sight.before.counts.lost, sight.now.counts.lost);
+  sight.lost_for_good = std::max(sight.lost_for_good, still_lost);
 }
 
 void StreamWatch::tick(std::span<const Rule> rules, const StreamInspections& inspections,

@@ -1,3 +1,5 @@
+// From the outermost cause inwards: the interface, the socket, the join; then the traffic. The
+// first that is wrong is told, since those after it follow from it.
 #include "mcr/rules/rule_state.hpp"
 
 #include <fmt/format.h>
@@ -79,8 +81,8 @@ Reason first_refusal(const RuleStatus& status) {
 }  // namespace
 
 std::string_view to_string(RuleState state) noexcept {
-  static constexpr std::array<std::string_view, 5> names{"active", "waiting", "failed", "silent",
-                                                         "disabled"};
+  static constexpr std::array<std::string_view, 6> names{"active", "waiting",  "failed",
+                                                         "silent", "degraded", "disabled"};
   return names[static_cast<std::size_t>(state)];
 }
 
@@ -120,6 +122,16 @@ RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
   } else if (const auto refusal = first_refusal(status); !refusal.empty()) {
     status.reason = refusal.after("in part: ");
   }
+  return status;
+}
+
+RuleStatus with_findings(RuleStatus status, const RuleFindings& findings) {
+  if (status.state != RuleState::active) return status;
+  const bool silent = !findings.silence.empty();
+  const auto& finding = silent ? findings.silence : findings.degradation;
+  if (finding.empty()) return status;
+  status.state = silent ? RuleState::silent : RuleState::degraded;
+  status.reason = status.reason.empty() ? Reason(finding) : status.reason.after(finding + "; ");
   return status;
 }
 

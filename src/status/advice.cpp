@@ -106,6 +106,8 @@ std::vector<std::string> advice_for(const Status& status, const Rule& rule) {
                            rule.rx_datagrams == std::uint64_t{0} && nonzero(rule.drops).empty();
   if (steps.empty() && (nothing_yet || rule.state == RuleState::silent))
     add_silence_steps(steps, rule);
+  if (steps.empty() && rule.state == RuleState::degraded && !rule.streams.empty())
+    add(steps, fmt::format("look at its stream: mcr inspect {}", shown(rule.name)));
   return steps;
 }
 

@@ -144,8 +144,11 @@ std::optional<Stream> collect_stream(const Relay& relay, std::size_t rule, std::
   const auto* sight = relay.stream_of(rule, input);
   if (sight == nullptr) return std::nullopt;
   const auto now_ns = std::chrono::nanoseconds(sight->now_at.time_since_epoch()).count();
-  return make_stream(sight->now, static_cast<std::uint64_t>(now_ns), sight->before,
-                     std::chrono::duration<double>(sight->now_at - sight->before_at).count());
+  auto stream =
+      make_stream(sight->now, static_cast<std::uint64_t>(now_ns), sight->before,
+                  std::chrono::duration<double>(sight->now_at - sight->before_at).count());
+  stream.lost_for_good = sight->lost_for_good;
+  return stream;
 }
 
 Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "expect_json.hpp"
 #include "json_values.hpp"
 #include "mcr/config/sources.hpp"
 
@@ -219,22 +220,6 @@ Output read_output(const json& object) {
   output.drops = read_drops<SentDrops>(at(object, "drops"));
   read_counts(object, output_counts, output);
   return output;
-}
-
-json write_expect(const std::optional<Expectation>& expect) {
-  if (!expect) return {};
-  return {{"min_pps", expect->min_pps},
-          {"silent_after_s", std::chrono::duration<double>(expect->silent_after).count()}};
-}
-std::optional<Expectation> read_expect(const json& object) {
-  constexpr double longest = 1e9;  // seconds
-  if (!object.is_object()) return std::nullopt;
-  Expectation expect;
-  expect.min_pps = read_count(at(object, "min_pps")).value_or(0);
-  if (const auto seconds = read_number(at(object, "silent_after_s")))
-    expect.silent_after = std::chrono::round<std::chrono::microseconds>(
-        std::chrono::duration<double>(std::min(*seconds, longest)));
-  return expect;
 }
 
 json write_inputs(const Rule& rule) {

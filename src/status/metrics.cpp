@@ -287,11 +287,11 @@ struct StreamMetric {
   std::string_view help;
 };
 
-/// Lost ones are no counter: they fall when one comes late.
 constexpr std::array stream_metrics{
     StreamMetric{"mcr_stream_received_datagrams_total", &Stream::received,
                  "Datagrams that inspection saw in the input."},
-    StreamMetric{"mcr_stream_lost", &Stream::lost, "Numbers of the stream that are missing."},
+    StreamMetric{"mcr_stream_lost_total", &Stream::lost_for_good,
+                 "Numbers of the stream that are missing, and were a second ago."},
     StreamMetric{"mcr_stream_reordered_total", &Stream::reordered,
                  "Datagrams that came after a later one."},
     StreamMetric{"mcr_stream_duplicated_total", &Stream::duplicated, "Datagrams that came again."},
@@ -339,6 +339,9 @@ void add_streams(Exposition& text, const LabelledThings<Rule>& rules) {
     if (stream->ts)
       for (const auto& one : stream->ts->indicators)
         text.add(labels, label("indicator", one.number), one.count);
+  text.begin("mcr_stream_ts_psi_missed_total", "Packets with tables that were not read in time.");
+  for (const auto& [labels, stream] : streams)
+    if (stream->ts) text.add(labels, {}, stream->ts->psi_missed);
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ StreamTs make_ts(const stream::TsReport& ts, std::uint64_t now_ns, const stream:
   result.crc_errors = ts.of(Indicator::crc).count;
   result.scrambled = ts.scrambled;
   result.null_packets = ts.null_packets;
+  result.psi_missed = ts.psi_missed;
   if (ts.pat_ns != 0) result.pat_age_ms = age_ms(ts.pat_ns, now_ns);
   if (ts.pmt_ns != 0) result.pmt_age_ms = age_ms(ts.pmt_ns, now_ns);
   result.pcr_gap_ms_max = milliseconds(ts.pcr_gap_max_ns);
@@ -102,6 +103,7 @@ struct Key {
 constexpr std::array stream_keys{Key<Stream>{"sources", &Stream::sources},
                                  Key<Stream>{"received", &Stream::received},
                                  Key<Stream>{"lost", &Stream::lost},
+                                 Key<Stream>{"lost_for_good", &Stream::lost_for_good},
                                  Key<Stream>{"reordered", &Stream::reordered},
                                  Key<Stream>{"duplicated", &Stream::duplicated},
                                  Key<Stream>{"restarts", &Stream::restarts}};
@@ -111,7 +113,8 @@ constexpr std::array ts_keys{Key<StreamTs>{"packets", &StreamTs::packets},
                              Key<StreamTs>{"tei", &StreamTs::tei},
                              Key<StreamTs>{"crc_errors", &StreamTs::crc_errors},
                              Key<StreamTs>{"scrambled", &StreamTs::scrambled},
-                             Key<StreamTs>{"null_packets", &StreamTs::null_packets}};
+                             Key<StreamTs>{"null_packets", &StreamTs::null_packets},
+                             Key<StreamTs>{"psi_missed", &StreamTs::psi_missed}};
 
 /// The objects of an array; what is no object is left out.
 template <typename Use>
@@ -169,7 +172,7 @@ Stream make_stream(const stream::StreamReport& report, std::uint64_t now_ns,
   result.kind = stream::name_of(stream::Kind::unknown);
   result.sources = report.sources.size();
   result.received = report.counts.received;
-  result.lost = report.counts.lost;
+  result.lost = result.lost_for_good = report.counts.lost;
   result.reordered = report.counts.reordered;
   result.duplicated = report.counts.duplicated;
   result.restarts = report.counts.restarts;

@@ -1,3 +1,5 @@
+// The page of `mcr inspect`, in the order in which an operator asks: is all of it there, in order
+// and in time, is the MPEG-TS sound, what is in it. Each part is a function.
 #include "mcr/status/text_stream.hpp"
 
 #include <fmt/format.h>
@@ -86,8 +88,14 @@ std::string ts_part(const StreamTs& ts) {
   const auto nulls = ts.packets == 0 ? 0.0
                                      : 100.0 * static_cast<double>(ts.null_packets) /
                                            static_cast<double>(ts.packets);
+  const auto missed =
+      ts.psi_missed == 0
+          ? std::string()
+          : fmt::format("  ! {} packets with tables were not read: they came too fast\n",
+                        grouped(ts.psi_missed));
   return fmt::format("  {} bit/s in {} TS packets, {:.1f} % of them null, {} scrambled\n",
                      si(ts.bitrate_bps), grouped(ts.packets), nulls, grouped(ts.scrambled)) +
+         missed +
          fmt::format("  PAT {}, PMT {}, largest gap of PCRs {:.0f} ms\n\n", age_text(ts.pat_age_ms),
                      age_text(ts.pmt_age_ms), ts.pcr_gap_ms_max) +
          indicators_part(ts) + '\n' + pids_part(ts);

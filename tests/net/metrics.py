@@ -46,7 +46,7 @@ def compare(daemon, found):
         equal(found["mcr_rule_rx_bytes_total", label], entry["rx_bytes"], label)
         seen = entry["last_seen_s"]
         equal(("mcr_rule_last_seen_seconds", label) in found, seen is not None, f"{label} seen")
-        for state in ("active", "waiting", "failed", "silent", "disabled"):
+        for state in ("active", "waiting", "failed", "silent", "degraded", "disabled"):
             equal(found["mcr_rule_state", f'{label},state="{state}"'], entry["state"] == state,
                   f"{label} {state}")
         for output in entry["outputs"]:
@@ -95,7 +95,8 @@ def story(world):
     world.sh("ip -n relay link set lo up")
     rules = (
         rule('one \\"quoted\\"', "239.1.1.1", 5000, [("r1", "239.2.1.1")]),
-        rule("two", "239.1.1.2", 5000, [("r1", "239.2.1.2"), ("nowhere0", "239.2.1.2")]),
+        rule("two", "239.1.1.2", 5000, [("r1", "239.2.1.2"), ("nowhere0", "239.2.1.2")])
+        + 'inspect = "auto"\n\n',
         rule("lost", "239.1.1.3", 5000, [("r1", "239.2.1.3")], interface="nowhere0"),
     )
     daemon = Daemon(world, text_of("127.0.0.1:9464", *rules)).start(active=False)
@@ -104,6 +105,7 @@ def story(world):
     phase("the values of status, after traffic and drops")
     ledger = Ledger(world, daemon, size=400)
     exact(world, ledger, "239.1.1.2", 5000, scaled(1000), 4000, size=400, out=("239.2.1.2", 5000))
+    until(lambda: "mcr_stream_sources{" in fetch(world)[1], "inspection has looked")
     code, text = fetch(world)
     equal(code, 200, "status of GET /metrics")
     found = {(name, labels.replace('\\"', '"')): v for (name, labels), v in samples(text).items()}

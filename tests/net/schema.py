@@ -32,6 +32,7 @@ WRONG = [
     '[[rule]]\noutputs = { interface = "eth1" }', "[[rule]]\noutputs = [ { vlan = 3 } ]",
     '[[rule]]\noutputs = [ { max_pps = "10" } ]', "[[rule]]\nexpect = { zzzz = 1 }",
     '[[rule]]\nexpect = { min_pps = "1" }', "[[rule]]\nexpect = { silent_after = 5 }",
+    '[[rule]]\nexpect = { max_loss = 0.1 }', "[[rule]]\nexpect = { pids = [9000] }",
     '[[rule]]\nenabled = "no"',
 ]
 

@@ -18,6 +18,7 @@
 #include "mcr/control/memberships.hpp"
 #include "mcr/control/next_hops.hpp"
 #include "mcr/control/port_guards.hpp"
+#include "mcr/control/quality_alarm.hpp"
 #include "mcr/control/rule_activity.hpp"
 #include "mcr/control/send_refusals.hpp"
 #include "mcr/control/sender_sockets.hpp"
@@ -141,6 +142,9 @@ class Relay {
   [[nodiscard]] Hearing hearing(std::size_t at, Clock::time_point now) const;
   void update_silence_alarms(Clock::time_point now) noexcept;
   void update_silence_alarm(std::size_t at, Clock::time_point now);
+  void update_quality_alarms(Clock::time_point now) noexcept;
+  void update_quality_alarm(std::size_t at, Clock::time_point now);
+  [[nodiscard]] QualityLook quality_look(std::size_t at, Clock::time_point now) const;
 
   std::unique_ptr<Running> running_;
   SlotAllocators slots_;
@@ -157,7 +161,8 @@ class Relay {
   IgmpRefresh igmp_refresh_;
   StreamWatch stream_watch_;
   RuleRates rates_;
-  std::vector<SilenceAlarm> silence_alarms_;  ///< by rule slot
+  std::vector<SilenceAlarm> silence_alarms_;              ///< by rule slot
+  std::map<std::uint32_t, QualityAlarm> quality_alarms_;  ///< likewise, of rules that have one
   fastpath::FastPath fast_path_;
   SendRefusals send_refusals_;
   NextHopLookup next_hop_lookup_;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <span>
@@ -25,6 +26,9 @@ struct StreamSight {
   Clock::time_point now_at;
   stream::StreamReport before;
   Clock::time_point before_at;
+  /// Numbers that were still missing one tick after they were first missed: what is only late is
+  /// none of these. Never falls.
+  std::uint64_t lost_for_good = 0;
 };
 
 class StreamWatch {

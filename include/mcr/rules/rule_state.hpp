@@ -20,7 +20,7 @@ struct Input;
 struct Output;
 struct Rule;
 
-enum class RuleState : std::uint8_t { active, waiting, failed, silent, disabled };
+enum class RuleState : std::uint8_t { active, waiting, failed, silent, degraded, disabled };
 [[nodiscard]] std::string_view to_string(RuleState state) noexcept;
 
 /// The state of a rule, seen from outside the packet path. Empty reason: usable. An active rule
@@ -52,6 +52,16 @@ struct SocketRefusals {
 [[nodiscard]] RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
                                      const JoinRefusal& join_refusal,
                                      const SocketRefusals& refused = {});
+
+/// Findings about the traffic of a rule, in words; "": nothing.
+struct RuleFindings {
+  std::string silence;
+  std::string degradation;
+};
+
+/// The state to show, and why. The first of these holds: the rule cannot run (waiting, failed,
+/// disabled), it is silent, it is degraded, it is active.
+[[nodiscard]] RuleStatus with_findings(RuleStatus status, const RuleFindings& findings);
 
 /// The address that an output sends from, null if it has none. Not for an output that preserves
 /// its senders' addresses. `output.interface` exists. Valid as long as both arguments.

@@ -89,8 +89,9 @@ enum class OutputState : std::uint8_t { up, waiting };
 inline constexpr std::array interface_states{InterfaceState::up, InterfaceState::down,
                                              InterfaceState::missing};
 inline constexpr std::array output_states{OutputState::up, OutputState::waiting};
-inline constexpr std::array rule_states{RuleState::active, RuleState::waiting, RuleState::failed,
-                                        RuleState::silent, RuleState::disabled};
+inline constexpr std::array rule_states{RuleState::active,   RuleState::waiting,
+                                        RuleState::failed,   RuleState::silent,
+                                        RuleState::degraded, RuleState::disabled};
 inline constexpr std::array membership_states{MembershipState::waiting_interface,
                                               MembershipState::joining, MembershipState::joined,
                                               MembershipState::failed, MembershipState::leaving};

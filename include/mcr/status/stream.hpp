@@ -40,6 +40,7 @@ struct StreamTs {
   std::uint64_t crc_errors = 0;
   std::uint64_t scrambled = 0;  ///< packets
   std::uint64_t null_packets = 0;
+  std::uint64_t psi_missed = 0;      ///< packets with tables that came faster than they were read
   std::optional<double> pat_age_ms;  ///< nothing: none came
   std::optional<double> pmt_age_ms;  ///< of the PMT that is overdue most
   double pcr_gap_ms_max = 0;
@@ -55,6 +56,8 @@ struct Stream {
   std::uint64_t sources = 0;  ///< that are remembered
   std::uint64_t received = 0;
   std::uint64_t lost = 0;  ///< numbers; 0 where datagrams bear none
+  /// The same without those that may only be late. Never falls, as `lost` does when one comes late.
+  std::uint64_t lost_for_good = 0;
   std::uint64_t reordered = 0;
   std::uint64_t duplicated = 0;
   std::uint64_t restarts = 0;

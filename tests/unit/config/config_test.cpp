@@ -388,7 +388,7 @@ TEST_CASE("config: mistakes of a rule") {
       {"inputs = [{ interface = \"e\", group = \"239.1.1.1\", port = 5 }]", "2:10",
        "a rule has an `input` or `inputs`, not both"},
       {"expect = 5", "2:10", "expect: expected a table, found an integer"},
-      {"expect = {}", "2:10", "expect: needs `min_pps`, `silent_after` or both"},
+      {"expect = {}", "2:10", "expect: is empty; say what must come, such as `min_pps`"},
       {"expect = { min_pps = 0 }", "2:22", "min_pps: 0 is not from 1 to"},
       {"expect = { silent_after = 2 }", "2:27", "expected a time, such as"},
       {"expect = { silent_after = \"900ms\" }", "2:27", "\"900ms\" is less than 1s"},

@@ -85,3 +85,25 @@ TEST_CASE("an output waits for a source address that it cannot have") {
   const Interfaces without_addresses({up("in", 2), up("out", 3)});
   CHECK(rule_status(one, without_addresses, never_refused).state == RuleState::active);
 }
+
+TEST_CASE("what the traffic says of a rule stands behind what keeps it from running") {
+  const auto shown = [](RuleState state, const RuleFindings& findings) {
+    RuleStatus status;
+    status.state = state;
+    if (state != RuleState::active) status.reason = {"why"};
+    return with_findings(status, findings);
+  };
+  const RuleFindings both{"no datagram", "lossy"};
+  for (const auto state : {RuleState::waiting, RuleState::failed, RuleState::disabled}) {
+    CHECK(shown(state, both).state == state);
+    CHECK(shown(state, both).reason == "why");
+  }
+  CHECK(shown(RuleState::active, both).state == RuleState::silent);
+  CHECK(shown(RuleState::active, both).reason == "no datagram");
+  CHECK(shown(RuleState::active, {"", "lossy"}).state == RuleState::degraded);
+  CHECK(shown(RuleState::active, {"", "lossy"}).reason == "lossy");
+  CHECK(shown(RuleState::active, {}).state == RuleState::active);
+  RuleStatus in_part;
+  in_part.reason = {"in part: x"};
+  CHECK(with_findings(in_part, {"", "lossy"}).reason == "lossy; in part: x");
+}

@@ -36,8 +36,12 @@ TEST_CASE("json: a document of before is the same today, but for new keys") {
   for (const auto* key : {"altnames", "errno", "excluded", "fast_path", "link_rx_dropped",
                           "memory_locked", "path", "path_reason", "segmentation", "unreachable"})
     erase_key(now, key);
-  for (auto& rule : now["rules"])
+  for (auto& rule : now["rules"]) {
     erase_key(rule["outputs"], "error");
+    for (const auto* key :
+         {"max_loss_percent", "max_cc_errors", "min_bps", "max_bps", "pids", "within_s"})
+      erase_key(rule["expect"], key);
+  }
   CHECK(now.dump(2) == before.dump(2));
 }
 
@@ -47,7 +51,14 @@ TEST_CASE("json: a Status that was written is read as it was") {
   rule.reason = {"join 239.1.1.1 on eth0: No buffer space available", ENOBUFS};
   status.interfaces[0].alt_names = {"enp1s0", "uplink"};
   status.rules[1].outputs[0].config.segmentation = false;
-  rule.expect = mcr::Expectation{100, std::chrono::milliseconds(1500)};
+  rule.expect = mcr::Expectation{.min_pps = 100,
+                                 .silent_after = std::chrono::milliseconds(1500),
+                                 .max_loss_ppm = 1,
+                                 .max_cc_errors = 0,
+                                 .min_bps = 1000,
+                                 .max_bps = 2000,
+                                 .pids = {0, 8190},
+                                 .within = std::chrono::milliseconds(2500)};
   mcr::drops_of(rule.drops, "fragment") = 3;
   rule.drops.others = {{"of_the_future", 2}};
   auto& output = rule.outputs[0];

@@ -1,0 +1,129 @@
+// The traffic of a rule has a say in its state: the relay's part that compares it with `expect`,
+// once a second. One line in the log when a fault begins, one when it ends.
+#include <algorithm>
+#include <set>
+
+#include "mcr/base/log.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/control/relay.hpp"
+#include "mcr/control/reload.hpp"
+#include "mcr/control/try_or_log.hpp"
+
+namespace mcr {
+
+namespace {
+
+void add(std::vector<PidCount>& pids, const stream::PidReport& more) {
+  const auto known = std::ranges::find(pids, more.pid, &PidCount::pid);
+  if (known == pids.end()) return pids.push_back({more.pid, more.packets, more.cc_errors});
+  known->packets += more.packets;
+  known->cc_errors += more.cc_errors;
+}
+
+void add(QualityLook& look, const StreamSight& sight) {
+  look.received += sight.now.counts.received;
+  look.lost += sight.lost_for_good;
+  look.cc_errors += sight.now.cc_errors;
+  for (const auto& source : sight.now.sources)
+    if (source.ts)
+      for (const auto& pid : source.ts->pids)
+        add(look.pids, pid);
+}
+
+}  // namespace
+
+Hearing Relay::hearing(std::size_t at, Clock::time_point now) const {
+  const auto activity = activity_of(at);
+  return {.now = now,
+          .listening = running_->statuses[at].state == RuleState::active,
+          .pps = activity.pps,
+          .last_seen = activity.last_seen,
+          .last_source = activity.last_source};
+}
+
+RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
+  const auto& wanted = running_->config.rules[rule];
+  if (!wanted.expect) return running_->statuses[rule];
+  const auto slot = *slots_.rules.find(wanted.name);
+  RuleFindings findings;
+  if (silence_alarms_[slot].silent())
+    findings.silence = silence_alarms_[slot].reason(*wanted.expect, hearing(rule, now));
+  if (const auto known = quality_alarms_.find(slot); known != quality_alarms_.end())
+    findings.degradation = known->second.reason();
+  return with_findings(running_->statuses[rule], findings);
+}
+
+void Relay::update_silence_alarms(Clock::time_point now) noexcept {
+  for (std::size_t i = 0; i < running_->config.rules.size(); ++i)
+    if (running_->config.rules[i].expect)
+      try_or_log("update the alarm of silence", running_->config.rules[i].name,
+                 [&] { update_silence_alarm(i, now); });
+}
+
+/// Silence is the fault that people most want to be told of.
+void Relay::update_silence_alarm(std::size_t at, Clock::time_point now) {
+  const auto& rule = running_->config.rules[at];
+  const auto slot = *slots_.rules.find(rule.name);
+  auto& alarm = silence_alarms_[slot];
+  const auto heard = hearing(at, now);
+  const auto lacking = alarm.lacking_for(now);
+  switch (alarm.update(*rule.expect, heard)) {
+    case SilenceAlarm::Event::none:
+      break;
+    case SilenceAlarm::Event::fell_silent:
+      log::warning("rule silent: rule={} reason={}", log::value(rule.name),
+                   log::value(alarm.reason(*rule.expect, heard)));
+      break;
+    case SilenceAlarm::Event::returned:
+      log::notice("rule heard again: rule={} silence={}s pps={:.0f} source={}",
+                  log::value(rule.name), lacking.count(), heard.pps, heard.last_source);
+      break;
+  }
+}
+
+void Relay::update_quality_alarms(Clock::time_point now) noexcept {
+  for (std::size_t i = 0; i < running_->config.rules.size(); ++i) {
+    const auto& rule = running_->config.rules[i];
+    if (rule.expect && rule.expect->judges_quality())
+      try_or_log("update the alarm of quality", rule.name, [&] { update_quality_alarm(i, now); });
+    else if (!quality_alarms_.empty())
+      quality_alarms_.erase(*slots_.rules.find(rule.name));
+  }
+}
+
+void Relay::update_quality_alarm(std::size_t at, Clock::time_point now) {
+  const auto& rule = running_->config.rules[at];
+  const auto slot = *slots_.rules.find(rule.name);
+  auto& alarm = quality_alarms_[slot];
+  const bool hears =
+      running_->statuses[at].state == RuleState::active && !silence_alarms_[slot].silent();
+  switch (alarm.update(*rule.expect, hears, quality_look(at, now))) {
+    case QualityAlarm::Event::none:
+      break;
+    case QualityAlarm::Event::began:
+      log::warning("rule degraded: rule={} reason={}", log::value(rule.name),
+                   log::value(alarm.reason()));
+      break;
+    case QualityAlarm::Event::ended:
+      log::notice("rule degraded no more: rule={} degraded={}s state={}", log::value(rule.name),
+                  alarm.lasted(now).count(), to_string(status_of(at, now).state));
+      break;
+  }
+}
+
+QualityLook Relay::quality_look(std::size_t at, Clock::time_point now) const {
+  const auto& rule = running_->config.rules[at];
+  QualityLook look{.at = now, .bytes = activity_of(at).bytes};
+  std::set<std::string> interfaces;
+  for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
+    if (const auto* sight = stream_of(at, i)) add(look, *sight);
+    if (const auto* interface = running_->interfaces.find(rule.inputs[i].interface))
+      interfaces.insert(interface->name);
+  }
+  for (const auto& name : interfaces)
+    if (const auto known = sockets_.counted().find(name); known != sockets_.counted().end())
+      look.own_drops += known->second.dropped;
+  return look;
+}
+
+}  // namespace mcr
