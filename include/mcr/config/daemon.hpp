@@ -13,7 +13,7 @@
 
 namespace mcr {
 
-/// What a worker does without a frame: wait until the kernel wakes it, or ask again at once, which
+/// Without a frame a worker waits until the kernel wakes it, or asks again at once, which
 /// takes a CPU of its own.
 enum class Idle : std::uint8_t { sleep, poll };
 

@@ -1,4 +1,4 @@
-// What a thread of this process takes of the CPUs: proc_pid_stat(5), of the thread.
+// The share of the CPUs that a thread of this process takes: proc_pid_stat(5), of the thread.
 #pragma once
 
 #include <sys/types.h>
