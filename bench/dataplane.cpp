@@ -106,7 +106,8 @@ RuleTable compiled(const Shape& shape) {
 void forward(benchmark::State& state, const Shape& shape) {
   RcuPointer<RuleTable> tables(std::make_unique<const RuleTable>(compiled(shape)), 1);
   Mapping<RateLimiter> limiters(slots::outputs);
-  Worker worker(tables, limiters, 0, std::nullopt, Tx::Mode::bulk);
+  LoopGuard loop_guard;
+  Worker worker(tables, limiters, loop_guard, 0, std::nullopt, Tx::Mode::bulk);
   for (auto& tx : worker.sockets().tx)
     tx.send_buffer.store(1U << 30U);
   worker.sockets().rx[0].link_header = 14;

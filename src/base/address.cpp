@@ -78,6 +78,8 @@ std::optional<IpAddress> IpAddress::mapped_v4() const noexcept {
   return v4(std::span(bytes_).last<4>());
 }
 
+const IpAddress limited_broadcast = IpAddress::v4(0xFFFFFFFF);
+
 bool IpAddress::is_broadcast() const noexcept {
   return is_v4() && to_v4() == 0xFFFFFFFFU;
 }

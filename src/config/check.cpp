@@ -226,9 +226,22 @@ void check_kinds(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   }
 }
 
+/// Rules of a reflector are guarded also where its ways make no circle on this host: another one
+/// may close it. So each of its groups is a circle.
+void guard_reflectors(std::span<PlacedRule> rules, std::uint32_t circles) {
+  std::map<std::pair<std::string_view, IpAddress>, std::uint32_t> numbers;
+  for (auto& [rule, name_at, named, inputs_at, outputs_at] : rules) {
+    if (rule.reflector.empty() || rule.circle.number != 0) continue;
+    const auto [place, is_new] =
+        numbers.try_emplace({rule.reflector, rule.inputs.front().destination}, circles + 1);
+    circles += is_new ? 1 : 0;
+    rule.circle.number = place->second;
+  }
+}
+
 }  // namespace
 
-void check_rules(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
+void check_rules(std::span<PlacedRule> rules, Diagnostics& diagnostics) {
   std::vector<bool> input_refused(rules.size());
   InputCheck inputs(diagnostics);
   for (std::size_t r = 0; r < rules.size(); ++r)
@@ -237,7 +250,8 @@ void check_rules(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   for (const auto& placed : rules)
     check_outputs(placed, diagnostics);
   check_kinds(rules, diagnostics);
-  if (check_total(rules, diagnostics) && !inputs.too_many()) check_loops(rules, diagnostics);
+  if (check_total(rules, diagnostics) && !inputs.too_many())
+    guard_reflectors(rules, find_circles(rules));
 }
 
 }  // namespace mcr

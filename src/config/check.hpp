@@ -8,8 +8,8 @@
 
 namespace mcr {
 
-/// Adds a diagnostic for each mistake. The time is linear in inputs, sources and outputs, but for a
-/// logarithm for sources.
-void check_rules(std::span<const PlacedRule> rules, Diagnostics& diagnostics);
+/// Adds a diagnostic for each mistake, and finds the circles (loops.hpp). The time is linear in
+/// inputs, sources and outputs, but for a logarithm for sources.
+void check_rules(std::span<PlacedRule> rules, Diagnostics& diagnostics);
 
 }  // namespace mcr

@@ -2,8 +2,8 @@
 //   file      path -> text
 //   toml      text -> tree, with positions
 //   reader    tree -> raw values (keys.cpp and value.cpp read one key and one value)
-//   resolve   raw values -> rules in which every value is decided
-//   check     checks that need all rules (loops.cpp: circles)
+//   resolve   raw values -> rules in which every value is decided (reflectors.cpp: of reflectors)
+//   check     checks that need all rules (loops.cpp finds circles)
 // Each step adds its diagnostics to one list (diagnostics.cpp) and goes on with what is left, so
 // that the user sees all mistakes at once.
 #include "mcr/config/load.hpp"
@@ -14,6 +14,7 @@
 #include "diagnostics.hpp"
 #include "file.hpp"
 #include "reader.hpp"
+#include "reflectors.hpp"
 #include "resolve.hpp"
 #include "toml.hpp"
 
@@ -43,10 +44,12 @@ class Loader {
 
   ConfigResult finish() && {
     auto placed = resolve_rules(raw_, diagnostics_);
+    auto reflectors = expand_reflectors(raw_, diagnostics_, placed);
     check_rules(placed, diagnostics_);
     ConfigResult result;
     result.config.daemon = std::move(raw_.daemon);
     result.config.interfaces = std::move(raw_.interfaces);
+    result.config.reflectors = std::move(reflectors);
     result.config.rules.reserve(placed.size());
     for (auto& each : placed)
       result.config.rules.push_back(std::move(each.rule));

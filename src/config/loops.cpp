@@ -2,22 +2,20 @@
 // leads from a rule to the match of each of its outputs, and from a match to each rule that has it
 // as an input. So the graph is as large as the configuration, however many rules share a match.
 //
-// An output with a `source` of its own feeds only the rule that takes that source: at most one,
-// since rules that share a match have disjoint sources. Its edge leads to that rule.
+// An output that decides the source of its copies feeds only rules that take that source: one with
+// a `source` of its own at most one rule, since rules that share a match have disjoint sources; one
+// that preserves the sender only rules that share a source with its own rule. Its edges lead to
+// those rules.
 //
-// A depth-first search keeps its path. An edge back into the path closes a circle. The path is a
-// vector and not the call stack, because a chain may have 10,000 rules.
-//
-// An output that is its own rule's input makes no edge: check.cpp refuses it. The outputs of a rule
-// with `allow_loop` make none either.
+// Rules that feed each other in a circle are a strongly connected component of two nodes or more: a
+// rule has no edge to itself without a match between. They are found in one depth-first search
+// (Tarjan, 1972). Its path is a vector and not the call stack, because a chain may have 10,000
+// rules.
 #include "loops.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
-#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -28,31 +26,25 @@ namespace mcr {
 namespace {
 
 using Node = std::uint32_t;
-constexpr std::size_t most_names = 20;  // in the message about a circle
 
-class LoopSearch {
+class CircleSearch {
  public:
-  LoopSearch(std::span<const PlacedRule> rules, Diagnostics& diagnostics)
-      : rules_(rules), diagnostics_(diagnostics) {
+  explicit CircleSearch(std::span<PlacedRule> rules) : rules_(rules) {
     add_matches();
     for (auto& takers : takers_)
       std::ranges::sort(takers.by_source, {}, first_source);
     add_outputs();
-    state_.resize(edges_.size());
-    reported_.resize(rules.size());
+    visits_.resize(edges_.size());
   }
 
-  void run() {
+  /// Returns how many circles there are.
+  std::uint32_t run() {
     for (Node node = 0; node < rules_.size(); ++node)
-      if (state_[node] == State::fresh) search(node);
+      if (visits_[node].number == 0) search(node);
+    return circles_;
   }
 
  private:
-  enum class State : std::uint8_t { fresh, on_path, done };
-  struct Edge {
-    Node to;
-    std::uint32_t output;  ///< index among the outputs of the rule that the edge leaves
-  };
   /// A rule that takes these sources of a match.
   struct Taker {
     SourceRange sources;
@@ -64,6 +56,12 @@ class LoopSearch {
   };
   static IpAddress first_source(const Taker& taker) { return taker.sources.first; }
 
+  /// A node, by the search.
+  struct Visit {
+    std::uint32_t number = 0;  ///< in the order of the search, from 1; 0: not yet
+    std::uint32_t lowest = 0;  ///< number of the first node on the path that it leads back to
+    bool open = false;         ///< its component is not complete
+  };
   struct Step {
     Node node;
     std::size_t next_edge;
@@ -71,6 +69,7 @@ class LoopSearch {
 
   void add_matches() {
     edges_.resize(rules_.size());
+    takers_.resize(rules_.size());
     for (Node r = 0; r < rules_.size(); ++r) {
       if (!rules_[r].rule.enabled) continue;
       for (const auto& input : rules_[r].rule.inputs)
@@ -80,8 +79,7 @@ class LoopSearch {
   }
 
   void add_taker(Node match, Node rule, const Input& input) {
-    edges_[match].push_back({rule, 0});
-    takers_.resize(edges_.size());
+    edges_[match].push_back(rule);
     auto& takers = takers_[match];
     const auto ranges = source_ranges(input);
     takers.any = takers.any || ranges.empty() || input.local;
@@ -94,106 +92,115 @@ class LoopSearch {
     const auto fresh = static_cast<Node>(edges_.size());
     const InputMatch match(input.interface, input.destinations().at(n), input.vlan);
     const auto [place, is_new] = matches_.try_emplace(match, fresh);
-    if (is_new) edges_.emplace_back();
+    if (is_new) {
+      edges_.emplace_back();
+      takers_.emplace_back();
+    }
     return place->second;
   }
 
   void add_outputs() {
     for (Node r = 0; r < rules_.size(); ++r)
-      for (std::uint32_t o = 0; o < rules_[r].rule.outputs.size(); ++o)
-        add_output(r, o);
+      if (rules_[r].rule.enabled)
+        for (const auto& output : rules_[r].rule.outputs)
+          add_output(r, output, sources_of_copies(rules_[r].rule, output));
   }
 
-  void add_output(Node r, std::uint32_t o) {
-    const Rule& rule = rules_[r].rule;
-    if (rule.allow_loop) return;
-    const Output& output = rule.outputs[o];
+  /// Empty: any.
+  static std::vector<SourceRange> sources_of_copies(const Rule& rule, const Output& output) {
+    if (output.source.mode == Source::Mode::address)
+      return {{output.source.address, output.source.address}};
+    std::vector<SourceRange> all;
+    if (output.source.mode != Source::Mode::preserve) return all;
+    for (const auto& input : rule.inputs) {
+      const auto ranges = source_ranges(input);
+      if (ranges.empty() || input.local) return {};
+      all.insert(all.end(), ranges.begin(), ranges.end());
+    }
+    return all;
+  }
+
+  void add_output(Node r, const Output& output, const std::vector<SourceRange>& sources) {
     const auto to = output.destinations();
-    const bool own = std::ranges::any_of(rule.inputs, [&](const Input& input) {
-      return input.interface == output.interface && input.vlan == 0 &&
-             input.destinations().overlaps(to);
-    });
-    if (own) return;
-    for (std::size_t n = 0; n < to.size(); ++n)
-      if (const auto match = matches_.find(InputMatch(output.interface, to.at(n)));
-          match != matches_.end())
-        if (const auto next = fed_by(output, match->second)) edges_[r].push_back({*next, o});
+    for (std::size_t n = 0; n < to.size(); ++n) {
+      const auto match = matches_.find(InputMatch(output.interface, to.at(n)));
+      if (match == matches_.end()) continue;
+      if (sources.empty() || takers_[match->second].any)
+        edges_[r].push_back(match->second);
+      else
+        add_fed(r, takers_[match->second].by_source, sources);
+    }
   }
 
-  /// The match, or the one rule of it that takes the output's own source; nothing if none does.
-  [[nodiscard]] std::optional<Node> fed_by(const Output& output, Node match) const {
-    const auto& [any, takers] = takers_[match];
-    if (output.source.mode != Source::Mode::address || any) return match;
-    const auto& address = output.source.address;
-    const auto next = std::ranges::upper_bound(takers, address, {}, first_source);
-    if (next == takers.begin() || std::prev(next)->sources.last < address) return std::nullopt;
-    return std::prev(next)->rule;
+  /// Edges to the rules that take one of these sources.
+  void add_fed(Node r, const std::vector<Taker>& takers, const std::vector<SourceRange>& sources) {
+    for (const auto& range : sources) {
+      auto taker = std::ranges::upper_bound(takers, range.last, {}, first_source);
+      while (taker != takers.begin() && (--taker)->sources.last >= range.first)
+        if (edges_[r].empty() || edges_[r].back() != taker->rule) edges_[r].push_back(taker->rule);
+    }
   }
 
   void search(Node root) {
     enter(root);
     while (!path_.empty()) {
-      Step& step = path_.back();
-      if (step.next_edge == edges_[step.node].size()) {
-        state_[step.node] = State::done;
-        path_.pop_back();
+      auto& [node, next_edge] = path_.back();
+      if (next_edge == edges_[node].size()) {
+        leave(node);
         continue;
       }
-      const Node next = edges_[step.node][step.next_edge++].to;
-      if (state_[next] == State::fresh)
+      const Node next = edges_[node][next_edge++];
+      if (visits_[next].number == 0)
         enter(next);
-      else if (state_[next] == State::on_path)
-        report_circle_from(next);
+      else if (visits_[next].open)
+        lower(node, visits_[next].number);
     }
   }
 
   void enter(Node node) {
-    state_[node] = State::on_path;
+    visits_[node] = {++visited_, visited_, true};
     path_.push_back({node, 0});
+    open_.push_back(node);
   }
 
-  /// Reports the circle that leads from `start` to the end of the path and back.
-  void report_circle_from(Node start) {
-    const auto begin = std::ranges::find(path_, start, &Step::node);
-    std::vector<Step> circle;  // its rules, each with the edge by which the path leaves it
-    std::ranges::copy_if(begin, path_.end(), std::back_inserter(circle),
-                         [&](const Step& step) { return step.node < rules_.size(); });
-    if (reported_[circle.front().node] || reported_[circle.back().node]) return;
-    for (const auto& step : circle)
-      reported_[step.node] = true;
-    // Not std::ranges::rotate: clang 14 cannot compile it with libstdc++ 12.
-    std::rotate(circle.begin(), std::ranges::min_element(circle, {}, &Step::node), circle.end());
-    report(circle);
+  void leave(Node node) {
+    const auto lowest = visits_[node].lowest;
+    path_.pop_back();
+    if (!path_.empty()) lower(path_.back().node, lowest);
+    if (lowest == visits_[node].number) close_component(node);
   }
 
-  void report(const std::vector<Step>& circle) {
-    std::string names;
-    for (std::size_t i = 0; i < std::min(circle.size(), most_names); ++i)
-      names += printable_excerpt(rules_[circle[i].node].rule.name) + " -> ";
-    if (circle.size() > most_names)
-      names += fmt::format("({} more) -> ", circle.size() - most_names);
-    const PlacedRule& first = rules_[circle.front().node];
-    diagnostics_.add(
-        first.outputs_at[edges_[circle.front().node][circle.front().next_edge - 1].output],
-        fmt::format("rules feed each other in a circle: {}{}; `allow_loop = true` in one of them "
-                    "permits it",
-                    names, printable_excerpt(first.rule.name)));
+  void lower(Node node, std::uint32_t number) {
+    visits_[node].lowest = std::min(visits_[node].lowest, number);
   }
 
-  std::span<const PlacedRule> rules_;
-  Diagnostics& diagnostics_;
+  /// The component is what stands on `open_` from its first node on.
+  void close_component(Node first) {
+    const bool is_circle = open_.back() != first;
+    circles_ += is_circle ? 1 : 0;
+    while (visits_[first].open) {
+      const Node node = open_.back();
+      open_.pop_back();
+      visits_[node].open = false;
+      if (is_circle && node < rules_.size()) rules_[node].rule.circle.number = circles_;
+    }
+  }
+
+  std::span<PlacedRule> rules_;
   std::unordered_map<InputMatch, Node, InputMatchHash> matches_;
-  std::vector<std::vector<Edge>> edges_;  // by node: rules first, then matches
+  std::vector<std::vector<Node>> edges_;  // by node: rules first, then matches
   std::vector<Takers> takers_;            // by node; of matches only
-  std::vector<State> state_;
-  std::vector<bool> reported_;  // by rule: it is in a circle that was reported
+  std::vector<Visit> visits_;             // by node
   std::vector<Step> path_;
+  std::vector<Node> open_;  // nodes whose component is not complete, in the order of the search
+  std::uint32_t visited_ = 0;
+  std::uint32_t circles_ = 0;
 };
 
 }  // namespace
 
-void check_loops(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
-  LoopSearch(rules, diagnostics).run();
+std::uint32_t find_circles(std::span<PlacedRule> rules) {
+  return CircleSearch(rules).run();
 }
 
 }  // namespace mcr

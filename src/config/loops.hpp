@@ -1,16 +1,16 @@
-// Finds rules that feed each other in a circle. A datagram in it would go round for ever, or until
-// its TTL is used up.
+// Finds rules that feed each other in a circle: they may hear again what they have sent.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "placed_rule.hpp"
 
 namespace mcr {
 
-/// Adds a diagnostic for every circle of two or more rules, at the output of its first rule. If
-/// circles share rules, at least one of them is reported. The time is linear in inputs and outputs
-/// as long as circles are few.
-void check_loops(std::span<const PlacedRule> rules, Diagnostics& diagnostics);
+/// Sets Rule::circle of the rules in each circle, numbered from 1, and returns how many circles
+/// there are. A rule whose output is its own input is a circle, too. The time is linear in inputs
+/// and outputs, but for a logarithm for sources.
+std::uint32_t find_circles(std::span<PlacedRule> rules);
 
 }  // namespace mcr

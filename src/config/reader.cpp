@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -200,9 +201,9 @@ constexpr Key<RawInput> input_keys[] = {
      shape::block},
     {"address",
      [](const Value& v, RawInput& i) {
-       i.address.set(v.at(), v.host("; a group is written as `group`"));
+       i.address.set(v.at(), v.host_or_broadcast("; a group is written as `group`"));
      },
-     shape::address},
+     shape::host},
     {"port", [](const Value& v, RawInput& i) { i.port.set(v.at(), v.ports()); }, shape::ports},
     {"sources", [](const Value& v, RawInput& i) { i.sources.set(v.at(), read_sources(v)); },
      shape::list(shape::sender, limits::sources_per_input)},
@@ -248,9 +249,9 @@ constexpr Key<RawOutput> destination_keys[] = {
      shape::block},
     {"address",
      [](const Value& v, RawOutput& o) {
-       o.address.set(v.at(), v.host("; a group is written as `group`"));
+       o.address.set(v.at(), v.host_or_broadcast("; a group is written as `group`"));
      },
-     shape::address},
+     shape::host},
     {"port", [](const Value& v, RawOutput& o) { o.port.set(v.at(), v.ports()); }, shape::ports},
 };
 
@@ -505,22 +506,26 @@ constexpr Key<File> file_keys[] = {
     {"defaults", read_defaults, shape::table("defaults")},
     {"interface", read_interfaces, Shape{.table = "interface", .by_name = true}},
     {"rule", read_rules, shape::list(shape::table("rule"), limits::rules)},
+    {"reflector", [](const Value& v, File& file) { read_reflectors(v, file.raw.reflectors); },
+     shape::list(shape::table("reflector"), limits::reflectors)},
 };
 
 }  // namespace
 
 std::vector<KeyTable> key_tables() {
-  return {key_table<File>("file", file_keys),
-          key_table<RawDaemon>("daemon", daemon_keys),
-          key_table<RawOutput>("defaults", default_keys),
-          key_table<InterfaceTuning>("interface", interface_keys),
-          key_table<RawRule>("rule", rule_keys),
-          key_table<RawInput>("input", input_keys),
-          key_table<RawOutput>("output", output_keys),
-          expect_key_table(),
-          key_table<Inspection>("inspect", inspect_keys),
-          key_table<NumberField>("sequence", sequence_keys),
-          key_table<NumberField>("step", step_keys)};
+  std::vector<KeyTable> tables{key_table<File>("file", file_keys),
+                               key_table<RawDaemon>("daemon", daemon_keys),
+                               key_table<RawOutput>("defaults", default_keys),
+                               key_table<InterfaceTuning>("interface", interface_keys),
+                               key_table<RawRule>("rule", rule_keys),
+                               key_table<RawInput>("input", input_keys),
+                               key_table<RawOutput>("output", output_keys),
+                               expect_key_table(),
+                               key_table<Inspection>("inspect", inspect_keys),
+                               key_table<NumberField>("sequence", sequence_keys),
+                               key_table<NumberField>("step", step_keys)};
+  std::ranges::move(reflector_key_tables(), std::back_inserter(tables));
+  return tables;
 }
 
 void read_config_tables(const toml::table& root, Position file, Position main_file,

@@ -16,6 +16,7 @@
 #include "mcr/config/daemon.hpp"
 #include "mcr/config/inspection.hpp"
 #include "mcr/config/interface_tuning.hpp"
+#include "mcr/config/reflector.hpp"
 #include "mcr/config/rule.hpp"
 #include "toml.hpp"
 #include "value.hpp"
@@ -94,15 +95,50 @@ struct RawRule {
   Field<std::optional<Inspection>> inspect;
 };
 
+/// An element of a list, with its place.
+template <typename T>
+struct Placed {
+  Position at;
+  T value;
+};
+
+/// allow = [ { from = "lan", to = "iot" } ]
+struct RawAllow {
+  Position at;
+  Field<std::string> from;
+  Field<std::string> to;
+  Field<bool> questions;
+  Field<std::vector<std::string>> services;
+};
+
+struct RawReflector {
+  Position at;
+  Field<std::string> name;
+  Field<ReflectorKind> kind;
+  Field<std::vector<Placed<std::string>>> interfaces;
+  Field<std::vector<Placed<IpAddress>>> groups;
+  Field<IpAddress> address;
+  Field<std::uint16_t> port;
+  Field<std::vector<RawAllow>> allow;
+  Field<RawSources> sources;
+  Field<std::vector<std::string>> services;
+  Field<Ttl> ttl;
+  Field<std::uint64_t> max_pps;
+  Field<bool> enabled;
+  Field<std::string> comment;
+};
+
 /// The contents of all files together.
 struct RawConfig {
   Daemon daemon;
   RawOutput defaults;
   std::map<std::string, InterfaceTuning> interfaces;
   std::vector<RawRule> rules;  ///< at most limits::rules; the first one beyond is a mistake
+  std::vector<RawReflector> reflectors;  ///< at most limits::reflectors, likewise
 };
 
-/// Adds the tables of one file to `raw`. Files other than the main file may have only rules.
+/// Adds the tables of one file to `raw`. Files other than the main file may have only rules
+/// and reflectors.
 void read_config_tables(const toml::table& root, Position file, Position main_file,
                         Diagnostics& diagnostics, RawConfig& raw);
 
@@ -114,5 +150,11 @@ void read_config_tables(const toml::table& root, Position file, Position main_fi
 /// The value of the key `expect`, and the keys of its table. In expect_reader.cpp.
 [[nodiscard]] std::optional<RawExpectation> read_expect(const Value& value);
 [[nodiscard]] KeyTable expect_key_table();
+
+// In reflector_reader.cpp.
+/// Appends the reflectors of this array of tables.
+void read_reflectors(const Value& value, std::vector<RawReflector>& reflectors);
+/// For the schema.
+[[nodiscard]] std::vector<KeyTable> reflector_key_tables();
 
 }  // namespace mcr

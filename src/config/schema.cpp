@@ -39,7 +39,9 @@ Json one_of_forms(const Shape& shape) {
 Json schema_of(const Shape& shape) {
   auto one = one_of_forms(shape);
   if (shape.most_items == 0) return one;
-  return {{"type", "array"}, {"items", std::move(one)}, {"maxItems", shape.most_items}};
+  Json list = {{"type", "array"}, {"items", one}, {"maxItems", shape.most_items}};
+  if (!shape.or_one) return list;
+  return {{"anyOf", Json::array({std::move(one), std::move(list)})}};
 }
 
 Json schema_of(const KeyTable& table) {

@@ -22,6 +22,7 @@ struct Shape {
   std::string_view table{};                 ///< a table with the keys of that name
   bool by_name = false;                     ///< a table of such tables: [interface.NAME]
   std::size_t most_items = 0;               ///< not 0: an array of such values, at most so many
+  bool or_one = false;                      ///< or one such value instead of an array
 };
 
 namespace shape {
@@ -62,6 +63,8 @@ inline constexpr Shape name = text("^[^/:\\s]{1,127}$");  ///< of an interface
 inline constexpr Shape port = integer(1, 65535);
 inline constexpr Shape ports{.least = 1, .most = 65535, .pattern = "^[0-9]+-[0-9]+$"};
 inline constexpr Shape address = text("^[0-9a-fA-F:.]+$");
+inline constexpr Shape host = words({"broadcast"}, address);
+inline constexpr Shape service = text("^_[0-9A-Za-z-]{1,63}\\._(tcp|udp)$");
 inline constexpr Shape block = text("^[0-9a-fA-F:.]+(/[0-9]+)?$");  ///< or one address
 inline constexpr Shape sender = text("^!?[0-9a-fA-F:.]+(/[0-9]+)?$");
 inline constexpr Shape percentage = text("^[0-9]{1,3}(\\.[0-9]{1,4})? *%$");

@@ -384,6 +384,15 @@ std::optional<IpAddress> Value::host(std::string_view hint) const {
   return std::nullopt;
 }
 
+std::optional<IpAddress> Value::host_or_broadcast(std::string_view hint) const {
+  if (const auto* text = node_.as_string(); text != nullptr && text->get() == "broadcast")
+    return limited_broadcast;
+  const auto parsed = address();
+  if (!parsed || !parsed->is_broadcast()) return parsed ? host(hint) : std::nullopt;
+  refuse(fmt::format("{} is written \"broadcast\", which takes the subnet's, too", *parsed));
+  return std::nullopt;
+}
+
 /// The index of the slash in a block of addresses, or npos.
 std::size_t Value::slash() const {
   const auto* text = node_.as_string();

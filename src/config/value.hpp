@@ -75,6 +75,9 @@ class Value {
   /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.
   [[nodiscard]] std::optional<IpAddress> host(std::string_view hint = {}) const;
 
+  /// A host, or "broadcast": limited_broadcast.
+  [[nodiscard]] std::optional<IpAddress> host_or_broadcast(std::string_view hint = {}) const;
+
   /// A multicast group, or a block of them: "239.1.0.0/24".
   [[nodiscard]] std::optional<Prefix> groups(std::string_view hint = {}) const;
   /// 5000 or "5000-5010".

@@ -13,6 +13,16 @@
 
 namespace mcr {
 
+namespace {
+
+bool has_next_hop(const Output& output, const Interfaces& interfaces) {
+  const auto* interface = interfaces.find(output.interface);
+  return !output.destination.is_multicast() && interface != nullptr &&
+         !interface->is_broadcast(output.destination);
+}
+
+}  // namespace
+
 Reason describe_dead(const NextHop& hop, const IpAddress& destination,
                      const std::string& interface) {
   if (hop.error != 0)
@@ -60,7 +70,7 @@ void NextHops::watch(std::span<const Rule> rules, const std::vector<RuleStatus>&
     const auto& rule = rules[r];
     if (!rule.enabled) continue;
     for (std::size_t o = 0; o < rule.outputs.size(); ++o)
-      if (!rule.outputs[o].destination.is_multicast() && statuses[r].output_reasons[o].empty())
+      if (has_next_hop(rule.outputs[o], interfaces) && statuses[r].output_reasons[o].empty())
         add_output(rule, rule.outputs[o], interfaces, ways, outputs);
   }
   ways_ = std::move(ways);

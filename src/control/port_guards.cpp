@@ -12,13 +12,18 @@ namespace mcr {
 
 namespace {
 
+/// The kernel refuses no broadcast.
+bool is_broadcast(const TableRx& rx, const IpAddress& address) {
+  return address.is_broadcast() || std::ranges::find(rx.broadcasts, address) != rx.broadcasts.end();
+}
+
 /// The ports that unicast inputs take.
 std::set<PortGuards::Place> own_ports(const RuleTable& table) {
   std::set<PortGuards::Place> ports;
   for (const auto& rx : table.rx()) {
     if (rx.key.kind.local) continue;
     for (const auto& destination : rx.destinations)
-      if (!destination.address.is_multicast())
+      if (!destination.address.is_multicast() && !is_broadcast(rx, destination.address))
         ports.insert(
             {destination, destination.address.is_link_local_v6() ? rx.key.interface_index : 0});
   }

@@ -99,6 +99,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
       sender_sockets_(workers_, sockets_),
       gro_(options.run_folder + "/gro"),
       silence_alarms_(slots::rules),
+      loop_alarms_(slots::rules),
       fast_path_(daemon.fast_path),
       sampled_at_(Clock::now()) {
   running_->config.daemon = daemon;
@@ -107,8 +108,8 @@ Relay::Relay(const Daemon& daemon, const Options& options)
   const auto places = place_workers(daemon);
   auto rings = make_rings(places.size());
   for (unsigned id = 0; id < rings.size(); ++id)
-    workers_.push_back(
-        std::make_unique<Worker>(rules_, limiters_, id, places[id], mode, std::move(rings[id])));
+    workers_.push_back(std::make_unique<Worker>(rules_, limiters_, loop_guard_, id, places[id],
+                                                mode, std::move(rings[id])));
   watchdogs_.resize(workers_.size());
   loads_.resize(workers_.size());
   slots_.inspections.set_workers(workers_.size());
@@ -171,6 +172,9 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   reload.publish();  // The commit point: nothing below throws.
   reload.tell_rule_changes();
   update_silence_alarms(now);
+  try_or_log("hear searches", "", [this] {
+    searches_.follow(running_->config.rules, running_->statuses, running_->interfaces);
+  });
   reload.adjust_host();
   reload.narrow_filters();
   reload.leave_groups();
@@ -276,6 +280,8 @@ void Relay::free_slots() {
       clear(worker->counters().rules[slot]);
     fast_path_.forget_rule(slot);
     rates_.clear(slot);
+    loop_guard_.clear(slot);
+    loop_alarms_[slot] = {};
     silence_alarms_[slot] = {};
     quality_alarms_.erase(slot);
     return true;
@@ -303,6 +309,8 @@ void Relay::tick(Clock::time_point now) {
                 std::chrono::duration<double>(now - sampled_at_).count());
   sampled_at_ = now;
   update_silence_alarms(now);
+  update_loop_alarms(now);
+  try_or_log("end searches", "", [&] { searches_.tick(now); });
   igmp_refresh_.tick(running_->config.daemon.rejoin, memberships_, running_->interfaces, now);
   sockets_.count();
   try_or_log("read what inspection has seen", "",

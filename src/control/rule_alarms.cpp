@@ -1,5 +1,6 @@
 // The traffic of a rule has a say in its state: the relay's part that compares it with `expect`,
-// once a second. One line in the log when a fault begins, one when it ends.
+// and looks for echoes of its own, once a second. One line in the log when a fault begins, one when
+// it ends.
 #include <algorithm>
 #include <set>
 
@@ -43,10 +44,10 @@ Hearing Relay::hearing(std::size_t at, Clock::time_point now) const {
 
 RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
   const auto& wanted = running_->config.rules[rule];
-  if (!wanted.expect) return running_->statuses[rule];
   const auto slot = *slots_.rules.find(wanted.name);
   RuleFindings findings;
-  if (silence_alarms_[slot].silent())
+  if (wanted.circle.number != 0 && loop_alarms_[slot].looping()) findings.loop = loop_reason(slot);
+  if (wanted.expect && silence_alarms_[slot].silent())
     findings.silence = silence_alarms_[slot].reason(*wanted.expect, hearing(rule, now));
   if (const auto known = quality_alarms_.find(slot); known != quality_alarms_.end())
     findings.degradation = known->second.reason();
@@ -77,6 +78,34 @@ void Relay::update_silence_alarm(std::size_t at, Clock::time_point now) {
     case SilenceAlarm::Event::returned:
       log::notice("rule heard again: rule={} silence={}s pps={:.0f} source={}",
                   log::value(rule.name), lacking.count(), heard.pps, heard.last_source);
+      break;
+  }
+}
+
+/// The interface has no name if its socket is gone.
+std::string Relay::loop_reason(std::uint32_t slot) const {
+  const auto& sockets = rules_.latest().rx();
+  const auto rx = std::ranges::find(sockets, loop_guard_.echoes(slot).rx_slot, &TableRx::slot);
+  return loop_alarms_[slot].reason(rx == sockets.end() ? "an interface" : rx->interface);
+}
+
+void Relay::update_loop_alarms(Clock::time_point now) noexcept {
+  for (const auto& rule : running_->config.rules)
+    if (rule.circle.number != 0)
+      try_or_log("update the alarm of loops", rule.name, [&] { update_loop_alarm(rule, now); });
+}
+
+void Relay::update_loop_alarm(const Rule& rule, Clock::time_point now) {
+  const auto slot = *slots_.rules.find(rule.name);
+  switch (loop_alarms_[slot].update(loop_guard_.echoes(slot), now)) {
+    case LoopAlarm::Event::none:
+      break;
+    case LoopAlarm::Event::began:
+      log::warning("rule looping: rule={} reason={}", log::value(rule.name),
+                   log::value(loop_reason(slot)));
+      break;
+    case LoopAlarm::Event::ended:
+      log::notice("rule loops no more: rule={}", log::value(rule.name));
       break;
   }
 }

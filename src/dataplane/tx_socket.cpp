@@ -24,6 +24,7 @@ void set_ipv4_options(const Socket& socket, const TxKey& key, const std::string&
   socket.set(IPPROTO_IP, IP_MULTICAST_ALL, 0, "refuse foreign groups", whose);
   socket.set(IPPROTO_IP, IP_FREEBIND, 1, "bind to any address", whose);
   if (key.any_source) socket.set(IPPROTO_IP, IP_TRANSPARENT, 1, "send from any source", whose);
+  if (!key.multicast) socket.set(SOL_SOCKET, SO_BROADCAST, 1, "allow broadcasts", whose);
 }
 
 void set_ipv6_options(const Socket& socket, const TxKey& key, const std::string& whose) {

@@ -25,6 +25,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/packet/discovery.hpp"
 
 namespace mcr {
 
@@ -60,8 +61,8 @@ std::unique_ptr<Ring> Worker::make_ring() {
   return std::make_unique<Ring>(submissions, completions);
 }
 
-Worker::Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
-               std::optional<unsigned> cpu, Tx::Mode mode, std::unique_ptr<Ring> ring)
+Worker::Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, LoopGuard& loop_guard,
+               unsigned id, std::optional<unsigned> cpu, Tx::Mode mode, std::unique_ptr<Ring> ring)
     : id_(id),
       cpu_(cpu),
       own_ring_(std::move(ring)),
@@ -70,6 +71,7 @@ Worker::Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, uns
       tx_(ring_, buffers_, sockets_, *counters_, mode),
       rules_(rules, id),
       limiters_(limiters),
+      loop_guard_(loop_guard),
       wake_(::eventfd(0, EFD_CLOEXEC)) {
   if (!wake_.valid()) throw_errno("create eventfd", "of a worker");
 }
@@ -231,10 +233,11 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
   const bool own = table.is_own(packet.source);
   bool taken = false;
   for (const auto& entry : entries) {
-    if (!intact || (own && !entry.allow_loop)) continue;
+    if (!intact || (own && !entry.allow_loop && entry.circle == 0)) continue;
     if (!table.allows(entry, packet.source.address)) continue;
-    deliver(entry, frame, packet, table);
     taken = true;
+    if (entry.circle != 0) return deliver_guarded(entry, frame, packet, own, table);
+    deliver(entry, frame, packet, table);
   }
   if (taken) return counters.matched.add(packet.datagrams);
   const auto reason = !intact ? InputDrop::bad_checksum
@@ -243,6 +246,38 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
   counters.drops[reason].add(packet.datagrams);
   for (const auto& entry : entries)
     counters_->rules[entry.rule].drops[reason].add(packet.datagrams);
+}
+
+/// Delivers the datagrams that the rule has not relayed already, each run of them as one packet. No
+/// other rule takes the packet: rules that share an input have different sources.
+void Worker::deliver_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                             bool own, const RuleTable& table) noexcept {
+  const bool surely_own = own && !entry.allow_loop && table.is_reserved(packet.source.port);
+  const auto stopped = loop_guard_.judge({.circle = entry.circle,
+                                          .rule = entry.rule,
+                                          .rx_slot = frame.slot,
+                                          .own = own,
+                                          .surely_own = surely_own,
+                                          .preserves = entry.preserves},
+                                         packet, now_ns_);
+  for (std::uint32_t n = 0; n < packet.datagrams;) {
+    if (stopped[n]) {
+      ++n;
+      continue;
+    }
+    std::uint32_t next = n;
+    do
+      ++next;
+    while (next < packet.datagrams && !stopped[next] && !entry.filtered);
+    deliver(entry, frame, packet.part(n, next - n), table);
+    n = next;
+  }
+  const auto echoes = stopped.count();
+  counters_->worker.matched.add(packet.datagrams - echoes);
+  if (echoes == 0) return;
+  const auto reason = own ? InputDrop::own_source : InputDrop::loop;
+  counters_->worker.drops[reason].add(echoes);
+  counters_->rules[entry.rule].drops[reason].add(echoes);
 }
 
 void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
@@ -256,8 +291,8 @@ void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& 
   for (const auto& output : table.outputs(entry)) {
     if (output.limit == 0)
       send(output, packet, frame.buffer);
-    else if (const auto part = within_limit(output, packet, table); part.datagrams != 0)
-      send(output, part, frame.buffer);
+    else if (output.filter == 0 || let_pass(output, packet, table))
+      send_within_limit(output, packet, frame.buffer, table);
   }
 }
 
@@ -275,17 +310,26 @@ void Worker::send(const TableOutput& output, const Packet& packet, std::uint16_t
   if (tx_.has_bulk()) send_bulk();
 }
 
+/// By what the packet's one datagram says. The control thread sends searches on
+/// (control/searches.hpp), so this way they are no loss.
+bool Worker::let_pass(const TableOutput& output, const Packet& packet,
+                      const RuleTable& table) noexcept {
+  const auto& filter = table.filter(output);
+  if (filter.kind != ReflectorKind::mdns) return !is_search(filter.kind, packet.payload);
+  if (passes(filter.mdns, packet.payload)) return true;
+  tx_.drop(output, OutputDrop::filtered, packet.datagrams);
+  return false;
+}
+
 /// The packet's first datagrams, as many as the output's limit lets pass; the rest is counted.
-Packet Worker::within_limit(const TableOutput& output, const Packet& packet,
-                            const RuleTable& table) noexcept {
-  Packet part = packet;
+void Worker::send_within_limit(const TableOutput& output, const Packet& packet,
+                               std::uint16_t buffer, const RuleTable& table) noexcept {
   const auto& limit = table.limit(output);
-  part.datagrams = limiters_[limit.limiter].admit(limit.rate, packet.datagrams, packet.segment,
-                                                  packet.payload.size(), now_ns_);
-  if (part.datagrams == packet.datagrams) return part;
-  part.payload = packet.payload.first(std::size_t{part.datagrams} * packet.segment);
-  tx_.drop(output, OutputDrop::rate_limited, packet.datagrams - part.datagrams);
-  return part;
+  const auto passing = limiters_[limit.limiter].admit(limit.rate, packet.datagrams, packet.segment,
+                                                      packet.payload.size(), now_ns_);
+  if (passing == packet.datagrams) return send(output, packet, buffer);
+  tx_.drop(output, OutputDrop::rate_limited, packet.datagrams - passing);
+  if (passing != 0) send(output, packet.part(0, passing), buffer);
 }
 
 /// In the middle of a batch. Frames that arrive meanwhile wait.

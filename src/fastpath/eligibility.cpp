@@ -21,6 +21,7 @@ std::string why_no_link(const Interface* interface, const std::string& name) {
 std::string why_worker(const Input& input, const Interfaces& interfaces) {
   if (input.local) return "an input takes what this host sends";
   if (input.vlan != 0) return "an input takes frames with a VLAN tag";
+  if (input.destination.is_broadcast()) return "an input takes broadcasts";
   const auto* interface = interfaces.find(input.interface);
   if (interface != nullptr && interface->master_kind != MasterKind::none)
     return fmt::format("interface {} is a port of a bridge", input.interface);
@@ -48,6 +49,7 @@ std::string why_worker(const Output& output, Family family, const Interfaces& in
 
 std::string why_worker(const Rule& rule, const Interfaces& interfaces) {
   if (rule.inspect) return "its streams are inspected";
+  if (rule.circle.number != 0) return "it may hear again what it has sent";
   for (const auto& output : rule.outputs)
     if (auto why = why_worker(output, rule.inputs.front().destination.family(), interfaces);
         !why.empty())

@@ -26,6 +26,10 @@ const IpAddress* Interface::source(const IpAddress& destination) const noexcept 
   return best == nullptr && on_link ? first(false) : best;
 }
 
+bool Interface::is_broadcast(const IpAddress& address) const noexcept {
+  return address.is_broadcast() || std::ranges::find(broadcasts, address) != broadcasts.end();
+}
+
 // A packet socket shows a link's header only where the device can make one (dev_has_header()).
 // Tunnels have none but for GRE without a fixed remote end, which shows the outer IP header.
 std::optional<std::uint8_t> Interface::link_header() const noexcept {

@@ -20,6 +20,8 @@
 #include <string_view>
 #include <utility>
 
+#include "mcr/base/prefix.hpp"
+
 namespace mcr::rtnetlink {
 
 namespace {
@@ -74,6 +76,15 @@ IpAddress ip_address(std::uint8_t family, const nlattr* attribute) {
   if (family == AF_INET && bytes.size() >= 4) return IpAddress::v4(bytes.first<4>());
   if (family == AF_INET6 && bytes.size() >= 16) return IpAddress::v6(bytes.first<16>());
   return {};
+}
+
+/// The kernel routes the last address of a subnet of four or more to all hosts of the link
+/// (fib_add_ifaddr()), whatever IFA_BROADCAST says.
+IpAddress broadcast_of(const IpAddress& address, unsigned prefix_bits) {
+  constexpr unsigned most_bits = 30;
+  if (!address.is_v4() || address.is_loopback() || prefix_bits == 0 || prefix_bits > most_bits)
+    return {};
+  return Prefix(address, prefix_bits).last();
 }
 
 bool shapes(std::string_view kind) {
@@ -162,7 +173,8 @@ std::optional<Address> parse_address(Message message) {
   if (tentative || (flags & IFA_F_DADFAILED) != 0 || !address) return std::nullopt;
   return Address{info->ifa_index,
                  {info->ifa_scope, (flags & IFA_F_DEPRECATED) != 0, (flags & IFA_F_SECONDARY) != 0},
-                 address};
+                 address,
+                 broadcast_of(address, info->ifa_prefixlen)};
 }
 
 std::optional<Discipline> parse_discipline(Message message) {
@@ -188,9 +200,16 @@ Interfaces combine(std::vector<Interface> links, std::vector<Address> addresses,
   for (auto& link : links)
     by_index.emplace(link.index, &link);
   std::ranges::stable_sort(addresses, {}, &Address::rank);
-  for (const auto& [index, rank, address] : addresses)
-    if (auto found = by_index.find(index); found != by_index.end())
+  for (const auto& [index, rank, address, broadcast] : addresses)
+    if (auto found = by_index.find(index); found != by_index.end()) {
       found->second->addresses.push_back(address);
+      if (broadcast) found->second->broadcasts.push_back(broadcast);
+    }
+  for (auto& link : links) {
+    auto& all = link.broadcasts;
+    std::ranges::sort(all);
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+  }
   for (const auto& discipline : disciplines)
     if (auto found = by_index.find(discipline.index); found != by_index.end())
       found->second->shaped = found->second->shaped || discipline.shapes;

@@ -377,7 +377,8 @@ void add_status_command(CLI::App& app, int& exit_code) {
   command->add_option("RULE", options->rule,
                       "Show this rule in full; with * or ? in it, list the rules that match");
   command->add_option("--state", options->state, "List the rules in this state")
-      ->check(CLI::IsMember({"active", "waiting", "failed", "silent", "degraded", "disabled"}))
+      ->check(CLI::IsMember(
+          {"active", "waiting", "failed", "silent", "degraded", "looping", "disabled"}))
       ->type_name("STATE");
   command->add_flag("--json", options->as_json, "As JSON");
   add_watch_option(*command, options->watch,

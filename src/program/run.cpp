@@ -224,17 +224,19 @@ void Program::run() {
   service_manager::ready();
   while (!stopping_) {
     const Fd metrics = metrics_ ? metrics_->fd() : Fd{};
-    std::array<pollfd, 5> waits{{{signals_.get(), POLLIN, 0},
+    std::array<pollfd, 6> waits{{{signals_.get(), POLLIN, 0},
                                  {netlink_.fd().get(), POLLIN, 0},
                                  {control_.fd().get(), POLLIN, 0},
                                  {timer_.get(), POLLIN, 0},
-                                 {metrics.get(), POLLIN, 0}}};
+                                 {metrics.get(), POLLIN, 0},
+                                 {relay_.searches().fd().get(), POLLIN, 0}}};
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) throw_errno("poll");
     if (waits[0].revents != 0) survive([&] { on_signal(); });
     if (waits[1].revents != 0) survive([&] { on_network_change(); });
     if (waits[2].revents != 0) survive([&] { serve(); });
     if (waits[3].revents != 0) survive([&] { on_timer(); });
     if (metrics_ && waits[4].revents != 0) survive([&] { serve_metrics(); });
+    if (waits[5].revents != 0) survive([&] { relay_.searches().serve(Clock::now()); });
   }
   service_manager::stopping();
   relay_.stop();

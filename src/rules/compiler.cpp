@@ -33,6 +33,15 @@ IpAddress any_address(Family family) noexcept {
   return family == Family::ipv6 ? IpAddress::v6(bytes) : IpAddress::v4(0);
 }
 
+bool has_searches(ReflectorKind kind) noexcept {
+  return kind == ReflectorKind::ssdp || kind == ReflectorKind::ws_discovery;
+}
+
+bool filters(const Rule& rule) {
+  return has_searches(rule.kind) ||
+         std::ranges::any_of(rule.outputs, [](const Output& output) { return bool(output.mdns); });
+}
+
 }  // namespace
 
 class TableCompiler {
@@ -53,7 +62,9 @@ class TableCompiler {
   };
 
   void add_input(const Rule& rule, const Input& input, std::uint32_t slot, const Layout& layout);
+  void add_entry(const TableEntry& entry, TableRx& rx);
   void add_output(const Rule& rule, std::size_t at, bool usable, const Layout& layout);
+  std::uint32_t filter_of(const Rule& rule, const Output& output);
   TableOutput make_output(const Output& output, bool usable);
   TableRx& rx(const Input& input, const Interface& interface);
   std::uint16_t tx_slot_of(const Interface& interface, const TxKey& key);
@@ -100,6 +111,11 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
   entry.rx_slot = from.slot;
   entry.rule = slot;
   entry.allow_loop = rule.allow_loop;
+  entry.circle = rule.circle.number;
+  entry.filtered = filters(rule);
+  entry.preserves = std::ranges::any_of(rule.outputs, [](const Output& output) {
+    return output.source.mode == Source::Mode::preserve;
+  });
   entry.outputs = static_cast<std::uint32_t>(layout.outputs);
   entry.first_source = static_cast<std::uint32_t>(table_.sources_.size());
   const auto ranges = source_ranges(input);
@@ -116,9 +132,18 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
           (mapped.addresses > 1 ? address : 0) * mapped.ports + (mapped.ports > 1 ? port : 0);
       entry.destination = input.destinations().at(address, port);
       entry.first_output = static_cast<std::uint32_t>(layout.first + run * layout.outputs);
-      table_.entries_.push_back(entry);
-      from.destinations.push_back(entry.destination);
+      add_entry(entry, from);
+      if (!input.destination.is_broadcast()) continue;
+      for (const auto& subnets : interface.broadcasts) {
+        entry.destination.address = subnets;
+        add_entry(entry, from);
+      }
     }
+}
+
+void TableCompiler::add_entry(const TableEntry& entry, TableRx& rx) {
+  table_.entries_.push_back(entry);
+  rx.destinations.push_back(entry.destination);
 }
 
 /// Every destination has counters of its own, so that each gathers its own messages; status adds
@@ -127,6 +152,7 @@ void TableCompiler::add_output(const Rule& rule, std::size_t at, bool usable,
                                const Layout& layout) {
   const auto& output = rule.outputs[at];
   auto result = make_output(output, usable);
+  result.filter = filter_of(rule, output);
   for (std::size_t run = 0; run < layout.mapped.size(); ++run) {
     const auto to = output.destinations().mapped_from(layout.mapped, run);
     result.slot = index_of(slots_.outputs, OutputKey{rule.name, output.interface, to}, "outputs");
@@ -138,6 +164,14 @@ void TableCompiler::add_output(const Rule& rule, std::size_t at, bool usable,
     }
     table_.outputs_[layout.first + run * layout.outputs + at] = result;
   }
+}
+
+/// The reflector's filter; 0: none. Searches of SSDP and WS-Discovery go another way, see
+/// control/searches.hpp.
+std::uint32_t TableCompiler::filter_of(const Rule& rule, const Output& output) {
+  if (!has_searches(rule.kind) && !output.mdns) return 0;
+  table_.filters_.push_back({rule.kind, output.mdns});
+  return static_cast<std::uint32_t>(table_.filters_.size());
 }
 
 TableOutput TableCompiler::make_output(const Output& output, bool usable) {
@@ -164,6 +198,7 @@ TableRx& TableCompiler::rx(const Input& input, const Interface& interface) {
     rx.interface = interface.name;
     rx.key = key;
     rx.link_header = *interface.link_header();
+    rx.broadcasts = interface.broadcasts;
     table_.rx_.push_back(std::move(rx));
   }
   return table_.rx_[known->second];
@@ -250,6 +285,7 @@ RuleTable TableCompiler::finish(std::uint64_t generation) && {
   own.erase(std::unique(own.begin(), own.end()), own.end());
   for (const auto& source : own)
     table_.own_ports_ |= std::uint64_t{1} << (source.port % 64U);
+  table_.reserved_port_ = source_port_;
   table_.generation_ = generation;
   return std::move(table_);
 }

@@ -59,6 +59,8 @@ constexpr std::array<DropAdvice, input_drop_names.size()> input_advice{{
      "look for a loop behind the outputs; set allow_loop if it is meant"},
     {"the input's `sources` do not name the sender, or leave it out",
      "change them if it is welcome"},
+    {"relayed by this rule already, and brought back by another relay or a wire",
+     "harmless; take the other relay or the wire away if it is not meant"},
 }};
 
 constexpr std::array<DropAdvice, output_drop_names.size()> output_advice{{
@@ -75,6 +77,7 @@ constexpr std::array<DropAdvice, output_drop_names.size()> output_advice{{
      "look at ip address, and at the output's last refusal if it has one"},
     {"refused by the kernel, by netfilter on this host, or by MCR itself",
      "the output's last refusal says by whom and why"},
+    {"left out by the reflector's `questions` or `services`", "change them if it is welcome"},
 }};
 
 }  // namespace

@@ -35,7 +35,8 @@ std::string why_unusable(const Input& input, const Interfaces& interfaces) {
   if (!interface->link_header())
     return fmt::format("interface {} is of a type that cannot be an input (ARPHRD {})",
                        input.interface, interface->type);
-  if (!input.local && !input.destination.is_multicast() && !interfaces.has(input.destination))
+  if (!input.local && !input.destination.is_multicast() &&
+      !interface->is_broadcast(input.destination) && !interfaces.has(input.destination))
     return fmt::format("{} is no address of this host", input.destination);
   return {};
 }
@@ -81,8 +82,8 @@ Reason first_refusal(const RuleStatus& status) {
 }  // namespace
 
 std::string_view to_string(RuleState state) noexcept {
-  static constexpr std::array<std::string_view, 6> names{"active", "waiting",  "failed",
-                                                         "silent", "degraded", "disabled"};
+  static constexpr std::array<std::string_view, 7> names{"active",   "waiting", "failed",  "silent",
+                                                         "degraded", "looping", "disabled"};
   return names[static_cast<std::size_t>(state)];
 }
 
@@ -127,11 +128,14 @@ RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
 
 RuleStatus with_findings(RuleStatus status, const RuleFindings& findings) {
   if (status.state != RuleState::active) return status;
-  const bool silent = !findings.silence.empty();
-  const auto& finding = silent ? findings.silence : findings.degradation;
-  if (finding.empty()) return status;
-  status.state = silent ? RuleState::silent : RuleState::degraded;
-  status.reason = status.reason.empty() ? Reason(finding) : status.reason.after(finding + "; ");
+  for (const auto& [state, finding] : {std::pair{RuleState::silent, &findings.silence},
+                                       {RuleState::looping, &findings.loop},
+                                       {RuleState::degraded, &findings.degradation}}) {
+    if (finding->empty()) continue;
+    status.state = state;
+    status.reason = status.reason.empty() ? Reason(*finding) : status.reason.after(*finding + "; ");
+    break;
+  }
   return status;
 }
 

@@ -3,6 +3,7 @@
 #include "mcr/status/collect.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <string>
 #include <utility>
@@ -178,11 +179,56 @@ Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
     rule.last_seen_s = std::max(0.0, age.count());
     rule.last_source = activity.last_source;
   }
+  rule.reflector = config.reflector;
   for (std::size_t i = 0; config.inspect && i < config.inputs.size(); ++i)
     rule.streams.push_back(collect_stream(relay, at, i));
   for (std::size_t i = 0; i < config.outputs.size(); ++i)
     rule.outputs.push_back(collect_output(relay, at, i, std::move(status.output_reasons[i])));
   return rule;
+}
+
+/// The lower, the more it needs somebody.
+int rank(const std::optional<RuleState>& state) {
+  constexpr std::array order{RuleState::failed, RuleState::waiting, RuleState::looping,
+                             RuleState::silent, RuleState::active,  RuleState::disabled};
+  return static_cast<int>(std::ranges::find(order, state) - order.begin());
+}
+
+void add_rule(Reflector& reflector, const Rule& rule) {
+  if (!reflector.state || rank(rule.state) < rank(reflector.state)) {
+    reflector.state = rule.state;
+    reflector.reason = rule.reason;
+  }
+  const auto& from = rule.inputs.front().interface;
+  for (const auto& output : rule.outputs) {
+    const auto& to = output.config.interface;
+    const auto known = std::ranges::find_if(reflector.ways, [&](const Reflector::Way& way) {
+      return way.from == from && way.to == to;
+    });
+    if (known == reflector.ways.end())
+      reflector.ways.push_back({from, to, output.tx_datagrams});
+    else
+      *known->datagrams += *output.tx_datagrams;
+  }
+}
+
+std::vector<Reflector> collect_reflectors(const Relay& relay, const std::vector<Rule>& rules) {
+  std::vector<Reflector> reflectors;
+  for (const auto& config : relay.config().reflectors) {
+    Reflector reflector;
+    reflector.name = config.name;
+    reflector.kind = to_string(config.kind);
+    reflector.comment = config.comment;
+    reflector.interfaces = config.interfaces;
+    const auto searches = relay.searches_of(config.name);
+    reflector.searches = searches.searches;
+    reflector.answers = searches.answers;
+    reflector.left_out = searches.left_out;
+    for (const auto& rule : rules)
+      if (rule.reflector == config.name) add_rule(reflector, rule);
+    reflectors.push_back(std::move(reflector));
+  }
+  return reflectors;
 }
 
 std::vector<Membership> collect_memberships(const Relay& relay) {
@@ -240,6 +286,7 @@ Status collect(Relay& relay, Process process, const std::vector<LinkStats>& link
   status.rules.reserve(relay.config().rules.size());
   for (std::size_t i = 0; i < relay.config().rules.size(); ++i)
     status.rules.push_back(collect_rule(relay, i, now));
+  status.reflectors = collect_reflectors(relay, status.rules);
   return status;
 }
 

@@ -12,6 +12,7 @@
 #include <set>
 #include <tuple>
 
+#include "doctor_discovery.hpp"
 #include "mcr/base/printable.hpp"
 #include "mcr/config/config.hpp"
 #include "mcr/control/next_hops.hpp"
@@ -35,7 +36,7 @@ using Findings = std::vector<Finding>;
 /// The use that the configuration makes of an interface.
 struct Use {
   bool input = false;
-  bool group_input = false;  ///< joins groups there
+  bool group_input = false;  ///< joins groups there that snooping may hold back
   bool sources = false;      ///< of some input: (S,G) joins
   bool output = false;
   bool segmented = false;  ///< some output may send several datagrams as one message
@@ -53,7 +54,8 @@ std::map<std::string, Use> uses_of(const Config& config) {
     for (const auto& input : rule.inputs) {
       auto& use = uses[input.interface];
       use.input = true;
-      use.group_input = use.group_input || input.destination.is_multicast();
+      use.group_input =
+          use.group_input || (input.destination.is_multicast() && !is_flooded(input.destination));
       use.sources = use.sources || !input.sources.empty();
       use.rules.insert(rule.name);
       use.groups += input.addresses;
@@ -480,6 +482,7 @@ Findings diagnose(const Config& config, const HostFacts& host) {
   judge_rules(config, host, findings);
   judge_next_hops(host, findings);
   judge_mtus(config, host, findings);
+  judge_discovery(config, host, findings);
   return findings;
 }
 

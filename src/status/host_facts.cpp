@@ -164,6 +164,14 @@ InterfaceFacts inspect_interface(const std::string& name) {
   return facts;
 }
 
+void inspect_avahi(HostFacts& host) {
+  std::ifstream file("/etc/avahi/avahi-daemon.conf");
+  for (std::string line; std::getline(file, line);) {
+    std::erase(line, ' ');
+    if (line == "enable-reflector=yes") host.avahi_reflects = true;
+  }
+}
+
 /// A first look at thousands of destinations would take long: a sample does.
 void inspect_next_hops(const Config& config, HostFacts& host) {
   constexpr std::size_t most = 1000;
@@ -171,7 +179,9 @@ void inspect_next_hops(const Config& config, HostFacts& host) {
   for (const auto& rule : config.rules)
     for (const auto& output : rule.outputs) {
       const auto* interface = host.interfaces.find(output.interface);
-      if (!rule.enabled || output.destination.is_multicast() || interface == nullptr) continue;
+      if (!rule.enabled || output.destination.is_multicast() || interface == nullptr ||
+          interface->is_broadcast(output.destination))
+        continue;
       const std::pair key(output.interface, output.destination);
       if (host.next_hops.size() < most && !host.next_hops.contains(key))
         host.next_hops.emplace(key, lookup.find({interface->index, output.destination, {}}));
@@ -185,6 +195,7 @@ HostFacts inspect_host(const Config& config) {
   inspect_kernel(host);
   inspect_process(host);
   inspect_fast_path(host);
+  inspect_avahi(host);
   host.softnet_dropped = read_softnet().dropped;
   for (const auto* key : sysctl_keys)
     if (const auto value = read_sysctl(key)) host.sysctls.emplace(key, *value);

@@ -54,6 +54,9 @@ constexpr std::array output_counts{CountKey<Output>{"matched", &Output::matched}
                                    CountKey<Output>{"unreachable", &Output::unreachable}};
 constexpr std::array rule_counts{CountKey<Rule>{"rx_datagrams", &Rule::rx_datagrams},
                                  CountKey<Rule>{"rx_bytes", &Rule::rx_bytes}};
+constexpr std::array reflector_counts{CountKey<Reflector>{"searches", &Reflector::searches},
+                                      CountKey<Reflector>{"answers", &Reflector::answers},
+                                      CountKey<Reflector>{"left_out", &Reflector::left_out}};
 constexpr std::array fast_path_counts{CountKey<FastPath>{"rx_datagrams", &FastPath::rx_datagrams},
                                       CountKey<FastPath>{"tx_datagrams", &FastPath::tx_datagrams}};
 constexpr std::array join_counts{CountKey<Joins>{"joins_attempted", &Joins::joins_attempted},
@@ -261,6 +264,7 @@ json write_rule(const Rule& rule) {
       {"last_source", rule.last_source ? json(fmt::format("{}", *rule.last_source)) : json()},
       {"drops", write_drops(rule.drops)},
       {"outputs", std::move(outputs)}};
+  if (!rule.reflector.empty()) object["reflector"] = rule.reflector;
   write_reason(object, "reason", rule.reason);
   write_counts(object, rule_counts, rule);
   return object;
@@ -271,6 +275,7 @@ Rule read_rule(const json& object) {
   rule.state = read_state(at(object, "state"), rule_states);
   rule.reason = read_reason(object, "reason");
   rule.comment = read_text(at(object, "comment"));
+  rule.reflector = read_text(at(object, "reflector"));
   rule.path = read_text(at(object, "path"));
   rule.path_reason = read_text(at(object, "path_reason"));
   rule.expect = read_expect(at(object, "expect"));
@@ -287,6 +292,38 @@ Rule read_rule(const json& object) {
   for (const auto& output : list(object, "outputs"))
     rule.outputs.push_back(read_output(output));
   return rule;
+}
+
+json write_reflector(const Reflector& reflector) {
+  json ways = json::array();
+  for (const auto& way : reflector.ways)
+    ways.push_back({{"from", way.from},
+                    {"to", way.to},
+                    {"datagrams", way.datagrams ? json(*way.datagrams) : json()}});
+  json object{{"name", reflector.name},
+              {"kind", reflector.kind},
+              {"comment", reflector.comment},
+              {"state", write_state(reflector.state)},
+              {"interfaces", reflector.interfaces},
+              {"ways", std::move(ways)}};
+  write_reason(object, "reason", reflector.reason);
+  write_counts(object, reflector_counts, reflector);
+  return object;
+}
+Reflector read_reflector(const json& object) {
+  Reflector reflector;
+  reflector.name = read_text(at(object, "name"));
+  reflector.kind = read_text(at(object, "kind"));
+  reflector.comment = read_text(at(object, "comment"));
+  reflector.state = read_state(at(object, "state"), rule_states);
+  reflector.reason = read_reason(object, "reason");
+  for (const auto& interface : list(object, "interfaces"))
+    reflector.interfaces.push_back(read_text(interface));
+  for (const auto& way : list(object, "ways"))
+    reflector.ways.push_back(
+        {read_text(at(way, "from")), read_text(at(way, "to")), read_count(at(way, "datagrams"))});
+  read_counts(object, reflector_counts, reflector);
+  return reflector;
 }
 
 json write_worker(const Worker& worker) {
@@ -475,7 +512,12 @@ json frame_to_json(const Status& status) {
   json interfaces = json::array();
   for (const auto& interface : status.interfaces)
     interfaces.push_back(write_interface(interface));
-  json document{{"workers", std::move(workers)}, {"interfaces", std::move(interfaces)}};
+  json reflectors = json::array();
+  for (const auto& reflector : status.reflectors)
+    reflectors.push_back(write_reflector(reflector));
+  json document{{"workers", std::move(workers)},
+                {"interfaces", std::move(interfaces)},
+                {"reflectors", std::move(reflectors)}};
   if (status.joins) document["membership"] = write_memberships(status);
   if (status.totals) document["totals"] = write_totals(*status.totals);
   if (status.fast_path) document["fast_path"] = write_fast_path(*status.fast_path);
@@ -502,6 +544,8 @@ std::optional<Status> from_json(const json& document) {
     status.interfaces.push_back(read_interface(interface));
   for (const auto& rule : list(document, "rules"))
     status.rules.push_back(read_rule(rule));
+  for (const auto& reflector : list(document, "reflectors"))
+    status.reflectors.push_back(read_reflector(reflector));
   read_memberships(at(document, "membership"), status);
   status.totals = read_totals(at(document, "totals"));
   status.fast_path = read_fast_path(at(document, "fast_path"));

@@ -344,6 +344,24 @@ void add_streams(Exposition& text, const LabelledThings<Rule>& rules) {
     if (stream->ts) text.add(labels, {}, stream->ts->psi_missed);
 }
 
+void add_reflectors(Exposition& text, const std::vector<Reflector>& reflectors) {
+  if (reflectors.empty()) return;
+  text.begin("mcr_reflector_datagrams_total", "Datagrams from one interface to another.");
+  for (const auto& reflector : reflectors)
+    for (const auto& way : reflector.ways)
+      text.add(label("reflector", reflector.name),
+               label("from", way.from) + ',' + label("to", way.to), way.datagrams);
+  const auto add = [&](std::string_view name, Count Reflector::*count, std::string_view help) {
+    text.begin(name, help);
+    for (const auto& reflector : reflectors)
+      text.add(label("reflector", reflector.name), {}, reflector.*count);
+  };
+  add("mcr_reflector_searches_total", &Reflector::searches, "Searches that were sent on.");
+  add("mcr_reflector_answers_total", &Reflector::answers, "Answers given back to searchers.");
+  add("mcr_reflector_left_out_total", &Reflector::left_out,
+      "Searches and answers beyond a limit, and echoes of searches.");
+}
+
 }  // namespace
 
 std::string render_metrics(const Status& status) {
@@ -370,6 +388,7 @@ std::string render_metrics(const Status& status) {
   add_drops(text, "mcr_rule_drops_total", "Received datagrams of the rule dropped.", rules);
   add_outputs(text, rules);
   add_streams(text, rules);
+  add_reflectors(text, status.reflectors);
   return text.take();
 }
 

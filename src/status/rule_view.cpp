@@ -101,11 +101,11 @@ std::vector<std::string> notes_about(const Unjoined& unjoined, const Rule& rule)
   return notes;
 }
 
-std::string rules_table(const Status& status, std::size_t columns) {
-  if (status.rules.empty()) return "";
+std::string rules_table(const Status& status, std::size_t columns, bool of_reflectors) {
   std::vector<const Rule*> rules;
   for (const auto& rule : status.rules)
-    rules.push_back(&rule);
+    if (of_reflectors || rule.reflector.empty()) rules.push_back(&rule);
+  if (rules.empty()) return "";
   std::stable_partition(rules.begin(), rules.end(),
                         [](const Rule* rule) { return judge_rule(*rule).needs_attention(); });
   const auto not_joined = unjoined(status);

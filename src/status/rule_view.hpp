@@ -29,6 +29,8 @@ struct RuleVerdict {
 [[nodiscard]] std::vector<std::string> notes_about(const Unjoined& unjoined, const Rule& rule);
 
 /// The table of rules, with their notes, those that need attention first; "" if there are none.
-[[nodiscard]] std::string rules_table(const Status& status, std::size_t columns);
+/// `of_reflectors`: also those that are a part of one.
+[[nodiscard]] std::string rules_table(const Status& status, std::size_t columns,
+                                      bool of_reflectors = true);
 
 }  // namespace mcr::status

@@ -126,6 +126,64 @@ std::string groups_part(const Digest& digest, std::size_t columns) {
                  columns);
 }
 
+/// From each interface a row, to each a column; "." is the same interface, "-" a way that is not
+/// allowed.
+std::string matrix(const Reflector& reflector, std::size_t columns) {
+  std::vector<TextTable::Column> titles{{"FROM \\ TO", false, true}};
+  for (const auto& interface : reflector.interfaces)
+    titles.push_back({shown(interface), true});
+  TextTable table(std::move(titles));
+  for (const auto& from : reflector.interfaces) {
+    std::vector<std::string> cells{shown(from)};
+    for (const auto& to : reflector.interfaces) {
+      const auto way = std::ranges::find_if(reflector.ways, [&](const Reflector::Way& each) {
+        return each.from == from && each.to == to;
+      });
+      cells.push_back(from == to                    ? "."
+                      : way == reflector.ways.end() ? "-"
+                                                    : grouped(way->datagrams));
+    }
+    table.add({std::move(cells), {}});
+  }
+  return table.str(columns);
+}
+
+/// All that is wrong with its rules, each sentence once.
+std::vector<std::string> notes_about(const Status& status, const Reflector& reflector) {
+  std::vector<std::string> notes;
+  const auto not_joined = unjoined(status);
+  for (const auto& rule : status.rules) {
+    if (rule.reflector != reflector.name) continue;
+    if (rule.rx_datagrams == std::uint64_t{0} && rule.state == RuleState::active) continue;
+    for (auto& note : notes_about(not_joined, rule)) {
+      auto line = fmt::format("from {}: {}",
+                              shown(rule.inputs.empty() ? "" : rule.inputs[0].interface), note);
+      if (std::ranges::find(notes, line) == notes.end()) notes.push_back(std::move(line));
+    }
+  }
+  return notes;
+}
+
+std::string reflectors_part(const Status& status, std::size_t columns) {
+  std::string result;
+  for (const auto& reflector : status.reflectors) {
+    result +=
+        '\n' + wrapped("",
+                       fmt::format("reflector {} ({}): {}; datagrams so far", shown(reflector.name),
+                                   shown(reflector.kind), shown(reflector.state)),
+                       columns);
+    result += matrix(reflector, columns);
+    if (reflector.kind == "ssdp" || reflector.kind == "ws-discovery")
+      result += wrapped("  ",
+                        fmt::format("{} searches sent on, {} answers given back",
+                                    grouped(reflector.searches), grouped(reflector.answers)),
+                        columns);
+    for (const auto& note : notes_about(status, reflector))
+      result += wrapped("  ! ", note, columns);
+  }
+  return result;
+}
+
 /// The kernel's figure is twice what was asked for, and an int.
 void note_smaller(std::vector<std::string>& notes, std::string_view buffer, const Count& granted,
                   const Count& asked, Trouble trouble) {
@@ -301,10 +359,10 @@ std::string render_status(const Status& status, unsigned columns) {
   const auto digest = status.digest ? *status.digest : digest_of(status);
   const bool listed = !status.digest && status.rules.size() <= most_listed_rules;
   return verdict(status, digest, width) + daemon_line(status.process, width) +
-         (listed ? rules_table(status, width) : groups_part(digest, width)) +
-         interfaces_part(status, width) + membership_part(status, digest, width) +
-         workers_part(status.workers, width) + totals_part(status.totals, width) +
-         fast_path_part(status.fast_path, width);
+         (listed ? rules_table(status, width, false) : groups_part(digest, width)) +
+         reflectors_part(status, width) + interfaces_part(status, width) +
+         membership_part(status, digest, width) + workers_part(status.workers, width) +
+         totals_part(status.totals, width) + fast_path_part(status.fast_path, width);
 }
 
 std::string render_rules(const Status& status, unsigned columns) {

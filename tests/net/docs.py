@@ -27,6 +27,8 @@ UNKNOWN = {  # what an unknown key can be in
     "`expect`": RULE + "expect = { zzzz = 1 }\n",
     "`inspect`": RULE + "inspect = { zzzz = 1 }\n",
     "`sequence`": RULE + "inspect = { sequence = { zzzz = 1, bytes = 4 } }\n",
+    "a reflector": '[[reflector]]\nzzzz = 1\n',
+    "`allow`": '[[reflector]]\nallow = [ { zzzz = 1 } ]\n',
     "`step`": RULE + "inspect = { sequence = { bytes = 4, step = { zzzz = 1, bytes = 1 } } }\n",
 }
 

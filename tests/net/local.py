@@ -89,12 +89,11 @@ def story(world):
         check(status["rules"][0]["input"]["local"], "local in the status")
         daemon.stop()
 
-    phase("a circle of local rules is refused")
+    phase("a circle of local rules is allowed, since what comes back is known")
     circle = config(rule("a", "r0", "239.1.1.1", "239.1.1.2", out="r0"),
                     rule("b", "r0", "239.1.1.2", "239.1.1.1", out="r0"))
     done = world.call("check", "-c", world.write("circle.toml", circle))
-    equal(done.returncode, 78, "exit code of mcr check")
-    check("in a circle: a -> b -> a" in done.stderr, f"it names the circle: {done.stderr}")
+    equal(done.returncode, 0, "exit code of mcr check")
 
 
 play(story, 60)

@@ -57,17 +57,6 @@ def allowed(world, daemon):
     equal(daemon.rule("back")["drops"]["own_source"], COUNT, "own_source, after that")
 
 
-def circles(world, daemon):
-    phase("a circle is refused with its rules, and allowed where it is meant")
-    there = rule("there", "239.5.0.1", 5000, [("r1", "239.5.0.2")])
-    again = rule("again", "239.5.0.2", 5000, [("r0", "239.5.0.1")], interface="r1")
-    daemon.configure(config(there, again))
-    done = daemon.try_reload()
-    equal(done.returncode, 78, "exit code of a reload with a circle")
-    check("there -> again -> there" in done.stderr, f"the circle is printed: {done.stderr}")
-    meant = again.replace('name = "again"\n', 'name = "again"\nallow_loop = true\n')
-    equal(daemon.reload(config(there, meant)), "+2 -2 ~0 =0", "the reload")
-
 
 def story(world):
     world.namespace("gen", "relay", "switch")
@@ -84,7 +73,6 @@ def story(world):
     comes_back(world, daemon)
     allowed(world, daemon)
     internal(daemon.status())
-    circles(world, daemon)
 
 
 play(story, 30)

@@ -46,7 +46,7 @@ def compare(daemon, found):
         equal(found["mcr_rule_rx_bytes_total", label], entry["rx_bytes"], label)
         seen = entry["last_seen_s"]
         equal(("mcr_rule_last_seen_seconds", label) in found, seen is not None, f"{label} seen")
-        for state in ("active", "waiting", "failed", "silent", "degraded", "disabled"):
+        for state in ("active", "waiting", "failed", "silent", "degraded", "looping", "disabled"):
             equal(found["mcr_rule_state", f'{label},state="{state}"'], entry["state"] == state,
                   f"{label} {state}")
         for output in entry["outputs"]:

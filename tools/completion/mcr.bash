@@ -26,7 +26,7 @@ _mcr() {
     --gso) COMPREPLY=($(compgen -W $'on\noff' -- "$cur")); return ;;
     --inspect) COMPREPLY=($(compgen -W $'auto\nrtp\nts\nmoldudp64' -- "$cur")); return ;;
     --state)
-      COMPREPLY=($(compgen -W $'active\nwaiting\nfailed\nsilent\ndegraded\ndisabled' -- "$cur"))
+      COMPREPLY=($(compgen -W $'active\nwaiting\nfailed\nsilent\ndegraded\nlooping\ndisabled' -- "$cur"))
       return
       ;;
     --rate) COMPREPLY=($(compgen -W max -- "$cur")); return ;;

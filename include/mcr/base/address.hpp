@@ -79,6 +79,9 @@ class IpAddress {
   std::array<std::uint8_t, 16> bytes_{};
 };
 
+/// 255.255.255.255 (RFC 919): all hosts of a link.
+extern const IpAddress limited_broadcast;
+
 /// An address and a port.
 struct Endpoint {
   IpAddress address;

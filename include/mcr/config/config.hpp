@@ -8,6 +8,7 @@
 
 #include "mcr/config/daemon.hpp"
 #include "mcr/config/interface_tuning.hpp"
+#include "mcr/config/reflector.hpp"
 #include "mcr/config/rule.hpp"
 
 namespace mcr {
@@ -15,7 +16,8 @@ namespace mcr {
 struct Config {
   Daemon daemon;
   InterfaceTunings interfaces;
-  std::vector<Rule> rules;
+  std::vector<Rule> rules;  ///< those of reflectors behind the others
+  std::vector<Reflector> reflectors{};
 
   friend bool operator==(const Config&, const Config&) = default;
 };

@@ -10,6 +10,11 @@ namespace mcr {
 /// A configuration above one of these maxima is refused.
 namespace limits {
 inline constexpr std::size_t rules = 10'000;
+inline constexpr std::size_t reflectors = 256;
+inline constexpr std::size_t reflector_interfaces = 64;
+inline constexpr std::size_t reflector_groups = 8;
+inline constexpr std::size_t reflector_allow = 64 * 63;
+inline constexpr std::size_t reflector_services = 64;
 inline constexpr std::size_t inputs_per_rule = 64;
 inline constexpr std::size_t outputs_per_rule = 64;
 inline constexpr unsigned group_bits = 12;  ///< a block has at most 4,096 groups

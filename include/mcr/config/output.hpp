@@ -7,6 +7,7 @@
 #include "mcr/base/address.hpp"
 #include "mcr/config/destinations.hpp"
 #include "mcr/config/header_fields.hpp"
+#include "mcr/config/mdns_filter.hpp"
 #include "mcr/config/rate_limit.hpp"
 
 namespace mcr {
@@ -27,6 +28,7 @@ struct Output {
   std::uint32_t ports = 1;      ///< the same
   /// Several datagrams may leave as one message; false: `segmentation = "off"`.
   bool segmentation = true;
+  MdnsFilter mdns{};
 
   [[nodiscard]] Destinations destinations() const {
     return {{destination, port}, addresses, ports};

@@ -13,6 +13,7 @@
 #include "mcr/config/input.hpp"
 #include "mcr/config/inspection.hpp"
 #include "mcr/config/output.hpp"
+#include "mcr/config/reflector.hpp"
 
 namespace mcr {
 
@@ -21,6 +22,14 @@ enum class Consume : std::uint8_t {
   automatic,  ///< unless somebody there can hear it
   yes,
   no,
+};
+
+/// Rules with one number other than 0 feed each other in a circle: they may hear again what they
+/// have sent. It follows from all rules together (loops.hpp), so that it makes no rule another one.
+struct Circle {
+  std::uint32_t number = 0;
+
+  friend bool operator==(const Circle&, const Circle&) noexcept { return true; }
 };
 
 struct Rule {
@@ -33,6 +42,9 @@ struct Rule {
   bool allow_loop = false;  ///< takes datagrams that this relay itself has sent
   Consume consume = Consume::automatic;
   std::optional<Inspection> inspect{};
+  Circle circle{};
+  std::string reflector{};  ///< the name of the one that it is a part of; empty: of none
+  ReflectorKind kind = ReflectorKind::udp;  ///< of that reflector
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };

@@ -15,11 +15,13 @@
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/gro.hpp"
 #include "mcr/control/igmp_refresh.hpp"
+#include "mcr/control/loop_alarm.hpp"
 #include "mcr/control/memberships.hpp"
 #include "mcr/control/next_hops.hpp"
 #include "mcr/control/port_guards.hpp"
 #include "mcr/control/quality_alarm.hpp"
 #include "mcr/control/rule_activity.hpp"
+#include "mcr/control/searches.hpp"
 #include "mcr/control/send_refusals.hpp"
 #include "mcr/control/sender_sockets.hpp"
 #include "mcr/control/silence_alarm.hpp"
@@ -33,6 +35,7 @@
 #include "mcr/host/join_limits.hpp"
 #include "mcr/host/netlink.hpp"
 #include "mcr/rules/counters.hpp"
+#include "mcr/rules/loop_guard.hpp"
 #include "mcr/rules/rule_state.hpp"
 #include "mcr/rules/slot_allocator.hpp"
 #include "mcr/rules/table.hpp"
@@ -42,6 +45,7 @@ namespace mcr {
 
 struct Config;
 struct Daemon;
+struct Rule;
 struct Running;
 
 class Relay {
@@ -79,6 +83,9 @@ class Relay {
   /// close.
   void tick(Clock::time_point now);
 
+  /// Searches that reflectors send on; the caller polls and serves them.
+  [[nodiscard]] Searches& searches() noexcept { return searches_; }
+
   /// Receives nothing more, sends what is held, leaves all groups.
   void stop();
 
@@ -100,7 +107,7 @@ class Relay {
 
   /// Its rates are as of the last tick().
   [[nodiscard]] RuleActivity activity_of(std::size_t rule) const;
-  /// With its silence.
+  /// With its silence, and if it is looping.
   [[nodiscard]] RuleStatus status_of(std::size_t rule, Clock::time_point now) const;
   [[nodiscard]] RuleTotals totals_of(std::size_t rule) const;
   [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;
@@ -116,6 +123,9 @@ class Relay {
     return fast_path_.paths()[rule];
   }
   [[nodiscard]] const SocketPool& sockets() const noexcept { return sockets_; }
+  [[nodiscard]] Searches::Statistics searches_of(const std::string& reflector) const {
+    return searches_.statistics(reflector);
+  }
   [[nodiscard]] const Memberships& memberships() const noexcept { return memberships_; }
   [[nodiscard]] const SocketPool::Workers& workers() const noexcept { return workers_; }
   /// As of the last tick().
@@ -145,12 +155,16 @@ class Relay {
   void update_quality_alarms(Clock::time_point now) noexcept;
   void update_quality_alarm(std::size_t at, Clock::time_point now);
   [[nodiscard]] QualityLook quality_look(std::size_t at, Clock::time_point now) const;
+  void update_loop_alarms(Clock::time_point now) noexcept;
+  void update_loop_alarm(const Rule& rule, Clock::time_point now);
+  [[nodiscard]] std::string loop_reason(std::uint32_t slot) const;
 
   std::unique_ptr<Running> running_;
   SlotAllocators slots_;
   Memberships memberships_;
   RcuPointer<RuleTable> rules_;
   Mapping<RateLimiter> limiters_{slots::outputs};
+  LoopGuard loop_guard_;
   SocketPool::Workers workers_;
   std::vector<WorkerWatchdog> watchdogs_;  ///< one per worker
   std::vector<WorkerLoad> loads_;          ///< likewise
@@ -158,10 +172,12 @@ class Relay {
   PortGuards port_guards_;
   SenderSockets sender_sockets_;
   GroSwitch gro_;
+  Searches searches_;
   IgmpRefresh igmp_refresh_;
   StreamWatch stream_watch_;
   RuleRates rates_;
   std::vector<SilenceAlarm> silence_alarms_;              ///< by rule slot
+  std::vector<LoopAlarm> loop_alarms_;                    ///< likewise
   std::map<std::uint32_t, QualityAlarm> quality_alarms_;  ///< likewise, of rules that have one
   fastpath::FastPath fast_path_;
   SendRefusals send_refusals_;

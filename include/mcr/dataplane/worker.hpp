@@ -20,6 +20,7 @@
 #include "mcr/dataplane/worker_sockets.hpp"
 #include "mcr/packet/rate_limiter.hpp"
 #include "mcr/rules/counters.hpp"
+#include "mcr/rules/loop_guard.hpp"
 #include "mcr/rules/table.hpp"
 
 namespace mcr {
@@ -32,9 +33,10 @@ class Worker {
 
   /// Allocates everything; starts nothing. `cpu`: where to pin the thread, if anywhere.
   /// Throws Failure (unavailable) without io_uring, OsError.
-  /// `limiters`: by output slot, shared by all workers; outlives them.
-  Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, unsigned id,
-         std::optional<unsigned> cpu, Tx::Mode mode, std::unique_ptr<Ring> ring = make_ring());
+  /// `limiters`: by output slot. They and `loop_guard` are shared by all workers and outlive them.
+  Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, LoopGuard& loop_guard,
+         unsigned id, std::optional<unsigned> cpu, Tx::Mode mode,
+         std::unique_ptr<Ring> ring = make_ring());
   /// Stops, if that has not been done.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -82,12 +84,16 @@ class Worker {
   void forward(const Frame& frame, const RuleTable& table) noexcept;
   bool receive(const Frame& frame, Packet& packet) noexcept;
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
+  void deliver_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet, bool own,
+                       const RuleTable& table) noexcept;
   void deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
                const RuleTable& table) noexcept;
   void inspect(const TableEntry& entry, const Packet& packet, const RuleTable& table) noexcept;
   void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
-  [[nodiscard]] Packet within_limit(const TableOutput& output, const Packet& packet,
-                                    const RuleTable& table) noexcept;
+  [[nodiscard]] bool let_pass(const TableOutput& output, const Packet& packet,
+                              const RuleTable& table) noexcept;
+  void send_within_limit(const TableOutput& output, const Packet& packet, std::uint16_t buffer,
+                         const RuleTable& table) noexcept;
   void send_bulk() noexcept;
   void send_rest(const TableOutput& output, Packet packet, std::uint16_t buffer,
                  Tx::Added added) noexcept;
@@ -106,6 +112,7 @@ class Worker {
   Tx tx_;
   RcuPointer<RuleTable>::Reader rules_;
   Mapping<RateLimiter>& limiters_;
+  LoopGuard& loop_guard_;
   std::uint64_t table_in_use_ = ~std::uint64_t{0};  ///< generation
   std::uint32_t turns_ = 0;                         ///< that this round may still give away
   std::uint64_t now_ns_ = 0;                        ///< CLOCK_MONOTONIC at the start of this batch

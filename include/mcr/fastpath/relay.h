@@ -22,8 +22,9 @@
 #define MCR_MOST_STEPS 4096
 /// Most steps of a search among the sources of an entry: 2^13 exceeds the most that a rule may have.
 #define MCR_MOST_HALVINGS 13
-#define MCR_INPUT_DROPS 8
-#define MCR_OUTPUT_DROPS 8
+/// Room for reasons of drops: powers of two, for they are masks, too.
+#define MCR_INPUT_DROPS 16
+#define MCR_OUTPUT_DROPS 16
 
 /// The family of an address; 0 in a bucket: it is empty.
 enum mcr_family { MCR_IPV4 = 4, MCR_IPV6 = 6 };

@@ -45,11 +45,16 @@ struct Interface {
   bool segments = true;
   /// Usable as a source address, best first: global before link scope, primary before secondary.
   std::vector<IpAddress> addresses;
+  std::vector<IpAddress> broadcasts{};  ///< of its subnets: 10.1.0.255; sorted, unique
 
   /// The best source address towards a destination, or null; valid as long as this object.
   /// IPv6: a link-local one is first choice within the link, and no choice beyond it (RFC 6724,
   /// rule 2; RFC 4007, section 9).
   [[nodiscard]] const IpAddress* source(const IpAddress& destination) const noexcept;
+
+  /// True if all hosts of its link take datagrams to this address: 255.255.255.255, or the
+  /// broadcast address of one of its subnets.
+  [[nodiscard]] bool is_broadcast(const IpAddress& address) const noexcept;
 
   /// Bytes before the IP header of a frame, as a packet socket (SOCK_RAW) has it; nothing for types
   /// of link that cannot be read.

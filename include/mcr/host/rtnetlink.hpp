@@ -24,6 +24,7 @@ struct Address {
   /// not deprecated, then what is not secondary.
   std::tuple<unsigned, bool, bool> rank;
   IpAddress address;
+  IpAddress broadcast{};  ///< of its subnet; none: it has none
 };
 
 /// A queueing discipline of the egress of the interface of that index.

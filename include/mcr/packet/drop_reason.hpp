@@ -19,10 +19,11 @@ enum class InputDrop : std::uint8_t {
   fragment,       ///< a piece of a datagram that the kernel did not put together: IPv6, vlan, local
   own_source,     ///< this relay has sent it
   source_denied,  ///< not one of the rule's sources
+  loop,           ///< the rule has relayed it already: another relay or a wire brings it back
 };
-inline constexpr std::array<std::string_view, 8> input_drop_names{
-    "not_ip",       "not_udp",  "truncated",  "bad_length",
-    "bad_checksum", "fragment", "own_source", "source_denied"};
+inline constexpr std::array<std::string_view, 9> input_drop_names{
+    "not_ip",   "not_udp",    "truncated",     "bad_length", "bad_checksum",
+    "fragment", "own_source", "source_denied", "loop"};
 
 /// A copy that does not leave.
 enum class OutputDrop : std::uint8_t {
@@ -34,9 +35,10 @@ enum class OutputDrop : std::uint8_t {
   too_big,          ///< larger than the egress accepts
   output_down,      ///< the egress interface is missing, down, or without a source or a route
   send_error,       ///< refused for another reason: rules/send_refusal.hpp
+  filtered,         ///< a reflector lets no such message pass this way
 };
-inline constexpr std::array<std::string_view, 8> output_drop_names{
-    "ttl_expired", "rate_limited", "send_queue_full", "egress_full",
-    "no_memory",   "too_big",      "output_down",     "send_error"};
+inline constexpr std::array<std::string_view, 9> output_drop_names{
+    "ttl_expired", "rate_limited", "send_queue_full", "egress_full", "no_memory",
+    "too_big",     "output_down",  "send_error",      "filtered"};
 
 }  // namespace mcr

@@ -42,6 +42,16 @@ struct Packet {
   std::uint8_t ttl = 0;            ///< or IPv6 hop limit; equal in all datagrams of a superframe
   std::uint8_t traffic_class = 0;  ///< DSCP << 2 | ECN (RFC 2474, RFC 3168)
   bool checksum_trusted = true;    ///< false: check udp_checksum_holds() before forwarding
+
+  /// `count` datagrams from the first one on, which is number `first`.
+  [[nodiscard]] Packet part(std::uint32_t first, std::uint32_t count) const noexcept {
+    Packet result = *this;
+    result.datagrams = count;
+    result.payload = payload.subspan(std::size_t{first} * segment);
+    if (first + count != datagrams)
+      result.payload = result.payload.first(std::size_t{count} * segment);
+    return result;
+  }
 };
 
 /// Parses one frame, as AF_PACKET delivers it behind its vnet header, into `packet`.

@@ -20,7 +20,15 @@ struct Input;
 struct Output;
 struct Rule;
 
-enum class RuleState : std::uint8_t { active, waiting, failed, silent, degraded, disabled };
+enum class RuleState : std::uint8_t {
+  active,
+  waiting,
+  failed,
+  silent,
+  degraded,  ///< it runs, and what it hears is not as expected
+  looping,   ///< it runs, and what it sends comes back
+  disabled,
+};
 [[nodiscard]] std::string_view to_string(RuleState state) noexcept;
 
 /// The state of a rule, seen from outside the packet path. Empty reason: usable. An active rule
@@ -57,10 +65,11 @@ struct SocketRefusals {
 struct RuleFindings {
   std::string silence;
   std::string degradation;
+  std::string loop;
 };
 
 /// The state to show, and why. The first of these holds: the rule cannot run (waiting, failed,
-/// disabled), it is silent, it is degraded, it is active.
+/// disabled), it is silent, it is looping, it is degraded, it is active.
 [[nodiscard]] RuleStatus with_findings(RuleStatus status, const RuleFindings& findings);
 
 /// The address that an output sends from, null if it has none. Not for an output that preserves

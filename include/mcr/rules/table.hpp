@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "mcr/base/address.hpp"
+#include "mcr/config/mdns_filter.hpp"
 #include "mcr/config/rate_limit.hpp"
+#include "mcr/config/reflector.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/config/sources.hpp"
 #include "mcr/packet/send_header.hpp"
@@ -40,6 +42,9 @@ struct TableOutput {
       0;                    ///< what of the header (header.hpp, bits of per_packet_fields)
   bool raw = false;         ///< of `tx_slot`
   std::uint32_t limit = 0;  ///< 0: none; else RuleTable::limit() knows it
+  /// In a reflector, which has a limit, too: what does not pass; 0: none; else RuleTable::filter()
+  /// knows it.
+  std::uint32_t filter = 0;
   /// If it is raw: the tx slots to send by instead, sorted by source port. Lives as long as the
   /// table.
   std::span<const SenderTx> senders;
@@ -60,7 +65,10 @@ struct TableEntry {
   std::uint32_t first_source = 0;
   std::uint32_t sources = 0;     ///< 0: any
   std::uint32_t inspection = 0;  ///< 0: none; else RuleTable::inspection() knows it
+  std::uint32_t circle = 0;      ///< not 0: rules of this number may hear their own output again
   bool allow_loop = false;       ///< takes also what is_own()
+  bool filtered = false;         ///< an output has a filter; then it has a circle, too
+  bool preserves = false;        ///< an output keeps the sender's address
 };
 
 /// A socket the workers need to receive from.
@@ -70,6 +78,7 @@ struct TableRx {
   RxKey key;
   std::uint8_t link_header = 0;        ///< bytes
   std::vector<Endpoint> destinations;  ///< what its kernel filter passes, sorted, unique
+  std::vector<IpAddress> broadcasts;   ///< of the interface's subnets
 };
 
 /// A socket the workers need to send by.
@@ -98,6 +107,11 @@ class RuleTable {
   [[nodiscard]] bool is_own(const Endpoint& source) const noexcept {
     return (own_ports_ >> (source.port % 64U) & 1U) != 0 && has_own(source);
   }
+  /// True if no program of this host but the relay sends from this port of is_own(): the user has
+  /// not chosen it.
+  [[nodiscard]] bool is_reserved(std::uint16_t source_port) const noexcept {
+    return source_port == reserved_port_;
+  }
 
   /// A limit, and the slot of what is remembered of it: several outputs may share it.
   struct Limit {
@@ -107,6 +121,15 @@ class RuleTable {
   /// The output has one.
   [[nodiscard]] const Limit& limit(const TableOutput& output) const noexcept {
     return limits_[output.limit - 1];
+  }
+
+  struct Filter {
+    ReflectorKind kind = ReflectorKind::udp;
+    MdnsFilter mdns;
+  };
+  /// The output has one.
+  [[nodiscard]] const Filter& filter(const TableOutput& output) const noexcept {
+    return filters_[output.filter - 1];
   }
 
   /// The entry has one.
@@ -138,7 +161,9 @@ class RuleTable {
   std::vector<TableOutput> outputs_;
   std::vector<SenderTx> senders_;  ///< of one raw tx slot side by side
   std::vector<Limit> limits_;
+  std::vector<Filter> filters_;
   std::vector<std::shared_ptr<const StreamInspection>> inspections_;
+  std::uint16_t reserved_port_ = 0;    ///< the one of this run
   std::uint64_t own_ports_ = 0;        ///< bit N: one of own_sources_ has a port of N modulo 64
   std::vector<Endpoint> own_sources_;  ///< sorted, unique
   std::vector<SourceRange> sources_;   ///< of each entry sorted and disjoint

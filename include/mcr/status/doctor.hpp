@@ -45,6 +45,7 @@ struct HostFacts {
   bool net_raw = true;         ///< capabilities(7) of who asks
   bool net_admin = true;
   bool ipc_lock = true;
+  bool avahi_reflects = false;           ///< its configuration says so
   std::string no_fast_path;              ///< why the kernel's way is not available; "": it is
   std::optional<std::uint64_t> memlock;  ///< bytes; nothing: unlimited
   /// Receive buffers that a worker can register; nothing: this kernel uses no registered ones.

@@ -89,9 +89,9 @@ enum class OutputState : std::uint8_t { up, waiting };
 inline constexpr std::array interface_states{InterfaceState::up, InterfaceState::down,
                                              InterfaceState::missing};
 inline constexpr std::array output_states{OutputState::up, OutputState::waiting};
-inline constexpr std::array rule_states{RuleState::active,   RuleState::waiting,
-                                        RuleState::failed,   RuleState::silent,
-                                        RuleState::degraded, RuleState::disabled};
+inline constexpr std::array rule_states{RuleState::active,  RuleState::waiting,  RuleState::failed,
+                                        RuleState::silent,  RuleState::degraded, RuleState::looping,
+                                        RuleState::disabled};
 inline constexpr std::array membership_states{MembershipState::waiting_interface,
                                               MembershipState::joining, MembershipState::joined,
                                               MembershipState::failed, MembershipState::leaving};
@@ -166,8 +166,34 @@ struct Rule {
   ReceivedDrops drops;
   std::vector<Output> outputs;
   std::vector<std::optional<Stream>> streams{};  ///< by input; empty: the rule is not inspected
+  std::string reflector{};                       ///< that it is a part of; "": of none
 
   friend bool operator==(const Rule&, const Rule&) = default;
+};
+
+/// A reflector as one thing; its rules bear its name.
+struct Reflector {
+  /// Datagrams from one interface to another, over all groups.
+  struct Way {
+    std::string from;
+    std::string to;
+    Count datagrams;
+
+    friend bool operator==(const Way&, const Way&) = default;
+  };
+
+  std::string name;
+  std::string kind;  ///< "mdns", "ssdp", "ws-discovery", "udp"
+  std::string comment;
+  std::optional<RuleState> state;  ///< the worst of its rules
+  Reason reason;                   ///< of that rule
+  std::vector<std::string> interfaces;
+  std::vector<Way> ways;  ///< that are allowed
+  Count searches;         ///< sent on; see control/searches.hpp
+  Count answers;          ///< given to searchers
+  Count left_out;         ///< searches and answers
+
+  friend bool operator==(const Reflector&, const Reflector&) = default;
 };
 
 struct Membership {
@@ -238,6 +264,7 @@ struct Status {
   std::vector<status::Worker> workers;
   std::vector<status::Interface> interfaces;
   std::vector<status::Rule> rules;
+  std::vector<status::Reflector> reflectors{};
   std::optional<status::Joins> joins;
   std::vector<status::Membership> memberships;
   std::optional<status::Totals> totals;

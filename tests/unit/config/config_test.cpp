@@ -53,6 +53,16 @@ std::string hop(const std::string& name, int from, int to) {
       fmt::format(R"({{ interface = "e", group = "239.0.{}.{}" }})", to / 256, to % 256));
 }
 
+using Numbers = std::vector<std::uint32_t>;
+
+/// The numbers of the circles that the rules of this text are in, by rule; 0: none.
+std::vector<std::uint32_t> circles(const std::string& text) {
+  std::vector<std::uint32_t> numbers;
+  for (const auto& each : good(text).rules)
+    numbers.push_back(each.circle.number);
+  return numbers;
+}
+
 /// Checks texts that are whole files and have one mistake each.
 struct Wrong {
   const char* text;
@@ -444,7 +454,7 @@ TEST_CASE("config: a disabled rule competes with no other") {
       rule("b", R"(interface = "e1", group = "239.1.1.1", port = 5000)", R"({ interface = "e0" })");
   CHECK(good(first + "enabled = false\n" + rule("b", fine_input, fine_output)).rules.size() == 2);
   CHECK(good(first + "enabled = false\n" + back).rules.size() == 2);
-  CHECK(parse_config(first + back, "f").errors.size() == 1);
+  CHECK(circles(first + back) == Numbers{1, 1});
 }
 
 TEST_CASE("config: mistakes of an input") {
@@ -598,13 +608,13 @@ TEST_CASE("config: circles through local and VLAN inputs") {
                 fmt::format(R"({{ interface = "e", group = "239.0.0.{}" }})", to));
   };
   // A local input takes what a rule sends by that interface.
-  check_each({
-      {(hop_of("a", 1, 2, ", local = true") + hop_of("b", 2, 1, ", local = true")).c_str(), "4:13",
-       "in a circle: a -> b -> a"},
-      {hop_of("a", 1, 1, ", local = true").c_str(), "4:13", "the output is the rule's own input"},
-  });
+  CHECK(circles(hop_of("a", 1, 2, ", local = true") + hop_of("b", 2, 1, ", local = true")) ==
+        Numbers{1, 1});
+  check_each({{hop_of("a", 1, 1, ", local = true").c_str(), "4:13",
+               "the output is the rule's own input"}});
   // Outputs leave untagged.
-  CHECK(good(hop_of("a", 1, 2, ", vlan = 5") + hop_of("b", 2, 1, ", vlan = 5")).rules.size() == 2);
+  CHECK(circles(hop_of("a", 1, 2, ", vlan = 5") + hop_of("b", 2, 1, ", vlan = 5")) ==
+        Numbers{0, 0});
   CHECK(good(hop_of("a", 1, 1, ", vlan = 5")).rules.size() == 1);
 }
 
@@ -630,7 +640,7 @@ TEST_CASE("config: mistakes of outputs") {
        "10.0.0.1 is not a multicast group (224.0.0.0 to 239.255.255.255); a host is written as"},
       {R"([{ interface = "e1", address = "239.0.0.1" }])", "3:42",
        "239.0.0.1 is a multicast group, not the address of one host; a group is written as"},
-      {R"([{ interface = "e1", address = "255.255.255.255" }])", "3:42", "not the address of one"},
+      {R"([{ interface = "e1", address = "255.255.255.255" }])", "3:42", "is written \"broadcast\""},
       {R"([{ interface = "e1", address = "0.0.0.0" }])", "3:42", "not the address of one host"},
       {R"([{ interface = "e1", address = "::" }])", "3:42", "not the address of one host"},
       {R"([{ interface = "e1", address = "fe80::1%e1" }])", "3:42", "leave \"%e1\" out"},
@@ -728,11 +738,9 @@ TEST_CASE("config: blocks compete with other rules' inputs") {
   check_each({
       {(block + other(R"(interface = "e0", group = "239.1.0.7", port = 5010)")).c_str(), "7:9",
        "rule \"a\" takes 239.1.0.7:5010 on e0 too, at f:3:9"},
-      {(block + rule("b", R"(interface = "e1", group = "239.1.0.9", port = 5003)",
-                     R"({ interface = "e0" })"))
-           .c_str(),
-       "4:13", "rules feed each other in a circle: a -> b -> a"},
   });
+  CHECK(circles(block + rule("b", R"(interface = "e1", group = "239.1.0.9", port = 5003)",
+                             R"({ interface = "e0" })")) == Numbers{1, 1});
 }
 
 TEST_CASE("config: blocks count against the maxima") {
@@ -836,24 +844,24 @@ TEST_CASE("config: rules share an input if no source is in both") {
   });
 }
 
-TEST_CASE("config: rules do not feed each other in a circle") {
-  CHECK(good(hop("a", 1, 2) + hop("b", 2, 3) + hop("c", 1 + 256, 3)).rules.size() == 3);
+TEST_CASE("config: rules that feed each other in a circle are known") {
+  CHECK(circles(hop("a", 1, 2) + hop("b", 2, 3) + hop("c", 1 + 256, 3)) == Numbers{0, 0, 0});
   // Two streams with one destination make no circle.
-  CHECK(good(hop("a", 1, 3) + hop("b", 2, 3) + hop("c", 3, 4)).rules.size() == 3);
-  check_each({
-      {(hop("a", 1, 2) + hop("b", 2, 1)).c_str(), "4:13",
-       "rules feed each other in a circle: a -> b -> a"},
-      {(hop("x", 9, 1) + hop("c", 3, 1) + hop("a", 1, 2) + hop("b", 2, 3)).c_str(), "8:13",
-       ": c -> a -> b -> c"},
-  });
+  CHECK(circles(hop("a", 1, 3) + hop("b", 2, 3) + hop("c", 3, 4)) == Numbers{0, 0, 0});
+  CHECK(circles(hop("a", 1, 2) + hop("b", 2, 1)) == Numbers{1, 1});
+  CHECK(circles(hop("x", 9, 1) + hop("c", 3, 1) + hop("a", 1, 2) + hop("b", 2, 3)) ==
+        Numbers{0, 1, 1, 1});
+  // A rule that a circle feeds is not in it.
+  CHECK(circles(hop("a", 1, 2) + hop("b", 2, 1) +
+                rule("out", R"(interface = "x", group = "239.0.0.1", port = 5)",
+                     R"({ interface = "y" })")) == Numbers{1, 1, 0});
   // The same group on another interface closes no circle.
   const auto elsewhere = rule("b", R"(interface = "e", group = "239.0.0.2", port = 5)",
                               R"({ interface = "x", group = "239.0.0.1" })");
-  CHECK(good(hop("a", 1, 2) + elsewhere).rules.size() == 2);
-  // Circles without a common rule are reported each.
-  const auto two =
-      parse_config(hop("a", 1, 2) + hop("b", 2, 1) + hop("c", 3, 4) + hop("d", 4, 3), "f");
-  CHECK(two.errors.size() == 2);
+  CHECK(circles(hop("a", 1, 2) + elsewhere) == Numbers{0, 0});
+  // Circles without a common rule have a number each.
+  CHECK(circles(hop("a", 1, 2) + hop("b", 2, 1) + hop("c", 3, 4) + hop("d", 4, 3)) ==
+        Numbers{1, 1, 2, 2});
 }
 
 TEST_CASE("config: all mistakes are reported at once, in the order of the text") {
@@ -966,16 +974,21 @@ TEST_CASE("config: the maxima hold") {
   CHECK(total.errors[0].message.starts_with("more than 65536 outputs in all"));
 }
 
-TEST_CASE("config: a rule that allows loops closes no circle") {
+TEST_CASE("config: a circle makes no rule another one") {
+  const auto before = good(hop("a", 1, 2));
+  const auto after = good(hop("a", 1, 2) + hop("b", 2, 1));
+  CHECK(after.rules.at(0).circle.number == 1);
+  CHECK(compare_configs(before, after) == ConfigDifference{1, 0, 0, 1});
+}
+
+TEST_CASE("config: a rule that allows loops is in its circle all the same") {
   const auto allowed = [](std::string text) {
     return text.replace(text.find("input"), 0, "allow_loop = true\n");
   };
   CHECK(good(allowed(hop("a", 1, 2)) + hop("b", 2, 1)).rules.at(0).allow_loop);
   CHECK_FALSE(good(hop("a", 1, 2) + allowed(hop("b", 2, 1))).rules.at(0).allow_loop);
-  good(allowed(hop("own", 1, 1)));
-  const auto text = allowed(hop("a", 1, 2)) + hop("b", 3, 4) + hop("c", 4, 3);
-  check_each(
-      {{text.c_str(), "9:13", "b -> c -> b; `allow_loop = true` in one of them permits it"}});
+  CHECK(circles(allowed(hop("a", 1, 2)) + hop("b", 2, 1)) == Numbers{1, 1});
+  CHECK(circles(allowed(hop("own", 1, 1))) == Numbers{1});
   const auto wrong =
       "[[rule]]\nallow_loop = 1\ninput = {" + fine_input + "}\noutputs = [" + fine_output + "]";
   check_each({{wrong.c_str(), "2:14", "allow_loop: expected true or false, found an integer"}});
@@ -1002,11 +1015,9 @@ TEST_CASE("config: 10,000 rules in one chain or circle are checked quickly") {
     text += hop(fmt::format("r{}", i), i, i + 1);
   CHECK(good(text).rules.size() == 9'999);
   const auto before = std::chrono::steady_clock::now();
-  const auto result = parse_config(text + hop("last", 9'999, 0), "f");
+  const auto numbers = circles(text + hop("last", 9'999, 0));
   const auto took = std::chrono::steady_clock::now() - before;
-  REQUIRE(result.errors.size() == 1);
-  CHECK(result.errors[0].message.find("r0 -> r1 -> ") != std::string::npos);
-  CHECK(result.errors[0].message.find("(9980 more) -> r0") != std::string::npos);
+  CHECK(numbers == Numbers(10'000, 1));
   CHECK(took < std::chrono::seconds(10));  // generous: sanitizers, busy machines
 }
 
@@ -1044,7 +1055,6 @@ TEST_CASE("config: mistakes of all files are reported together, the main file's 
   const auto result = load_config(main);
   const std::vector<std::string> expected = {
       main + ":2:11: workers: 0 is not from 1 to 64",
-      main + ":6:13: rules feed each other in a circle: x -> x -> x",
       a + ":1:2: [daemon] belongs in the main file, " + main,
       a + ":3:2: [defaults] belongs in the main file, " + main,
       a + ":4:2: [interface] belongs in the main file, " + main,

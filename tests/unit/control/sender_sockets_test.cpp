@@ -22,6 +22,7 @@ TxKey sender(std::uint16_t port) {
 struct Stage {
   RcuPointer<RuleTable> rules{std::make_unique<const RuleTable>(), 1};
   Mapping<RateLimiter> limiters{slots::outputs};
+  LoopGuard loop_guard;
   SocketPool::Workers workers;
   SocketPool sockets{workers};
   SenderSockets followed{workers, sockets};
@@ -30,7 +31,8 @@ struct Stage {
   std::vector<TableTx> tx{{5, "out", raw}, {6, "out", sender(9000)}};
 
   Stage() {
-    workers.push_back(std::make_unique<Worker>(rules, limiters, 0, std::nullopt, Tx::Mode::bulk));
+    workers.push_back(
+        std::make_unique<Worker>(rules, limiters, loop_guard, 0, std::nullopt, Tx::Mode::bulk));
   }
   SenderSockets::Change follow(SenderSockets::Clock::time_point now = start) {
     return followed.follow(ports, tx, slots, now);

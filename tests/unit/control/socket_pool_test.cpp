@@ -12,6 +12,7 @@ namespace {
 struct Pool {
   RcuPointer<RuleTable> rules{std::make_unique<const RuleTable>(), 2};
   Mapping<RateLimiter> limiters{slots::outputs};
+  LoopGuard loop_guard;
   SocketPool::Workers workers;
   SocketPool sockets{workers};
   SlotAllocators slots;
@@ -21,7 +22,7 @@ struct Pool {
   Pool() {
     for (unsigned id = 0; id < 2; ++id)
       workers.push_back(
-          std::make_unique<Worker>(rules, limiters, id, std::nullopt, Tx::Mode::bulk));
+          std::make_unique<Worker>(rules, limiters, loop_guard, id, std::nullopt, Tx::Mode::bulk));
   }
 
   RuleTable table(std::vector<Rule> wanted) {

@@ -108,7 +108,8 @@ class World {
   bool start(std::size_t rules) {
     if (!sink.usable()) return false;
     try {
-      worker_ = std::make_unique<Worker>(tables_, limiters_, 0, std::nullopt, Tx::Mode::bulk);
+      worker_ = std::make_unique<Worker>(tables_, limiters_, loop_guard_, 0, std::nullopt,
+                                         Tx::Mode::bulk);
       use(rules);
       worker_->start();
     } catch (const Failure& failure) {
@@ -168,6 +169,7 @@ class World {
   std::uint64_t generation_ = 0;
   RcuPointer<RuleTable> tables_{std::make_unique<const RuleTable>(), 1};
   Mapping<RateLimiter> limiters_{slots::outputs};
+  LoopGuard loop_guard_;
   std::vector<UniqueFd> tx_;
   std::uint16_t newest_rx_ = 0;
   std::unique_ptr<Worker> worker_;  // last: it uses the others

@@ -326,3 +326,16 @@ TEST_CASE("a root discipline's drops are its link's") {
   CHECK(stats[0].qdisc_drops == 4);
   CHECK(stats[1].qdisc_drops == 0);
 }
+
+TEST_CASE("a subnet of four or more has a broadcast address") {
+  const auto broadcast = [](unsigned prefix_bits) {
+    auto info = address_info(AF_INET);
+    info.ifa_prefixlen = static_cast<std::uint8_t>(prefix_bits);
+    return parse_address(Builder(RTM_NEWADDR).info(info).attribute(IFA_LOCAL, near).bytes())
+        ->broadcast;
+  };
+  CHECK(broadcast(24).str() == "10.0.0.255");
+  CHECK(broadcast(30).str() == "10.0.0.3");
+  CHECK_FALSE(broadcast(31));
+  CHECK_FALSE(broadcast(32));
+}

@@ -284,3 +284,19 @@ TEST_CASE("slots stay with their rule across tables") {
   const auto next = compile_table(config, two_interfaces(), statuses, first.allocators, 2);
   CHECK(next.lookup(0, {ip("239.1.1.2"), 5000})[0].rule == slot);
 }
+
+TEST_CASE("a broadcast input takes what is sent to all hosts, and to those of its subnets") {
+  Config config;
+  config.rules = {rule("a", limited_broadcast, 9)};
+  config.rules[0].circle.number = 4;
+  auto in = up("in", 2);
+  in.broadcasts = {ip("10.1.0.255"), ip("10.2.255.255")};
+  const auto result = compiled(config, Interfaces({in, up("out", 3, {source})}));
+  for (const auto* address : {"255.255.255.255", "10.1.0.255", "10.2.255.255"}) {
+    const auto entries = result.table.lookup(0, {ip(address), 9});
+    REQUIRE(entries.size() == 1);
+    CHECK(entries[0].circle == 4);
+  }
+  CHECK(result.table.lookup(0, {ip("10.3.0.255"), 9}).empty());
+  CHECK(result.table.rx().at(0).destinations.size() == 3);
+}

@@ -102,6 +102,9 @@ TEST_CASE("what the traffic says of a rule stands behind what keeps it from runn
   CHECK(shown(RuleState::active, both).reason == "no datagram");
   CHECK(shown(RuleState::active, {"", "lossy"}).state == RuleState::degraded);
   CHECK(shown(RuleState::active, {"", "lossy"}).reason == "lossy");
+  CHECK(shown(RuleState::active, {"no datagram", "lossy", "echoes"}).state == RuleState::silent);
+  CHECK(shown(RuleState::active, {"", "lossy", "echoes"}).state == RuleState::looping);
+  CHECK(shown(RuleState::active, {"", "lossy", "echoes"}).reason == "echoes");
   CHECK(shown(RuleState::active, {}).state == RuleState::active);
   RuleStatus in_part;
   in_part.reason = {"in part: x"};

@@ -1,5 +1,6 @@
 #include "mcr/status/doctor.hpp"
 
+#include <fmt/format.h>
 #include <net/if_arp.h>
 
 #include <cerrno>
@@ -328,4 +329,20 @@ TEST_CASE("doctor: for people the worst first, for programs all") {
   CHECK(json["findings"].size() == 3);
   CHECK(json["findings"][1]["severity"] == "note");
   CHECK(json["findings"][1]["remedy"] == "speed up");
+}
+
+TEST_CASE("doctor: what reflectors need beside MCR") {
+  const auto found = [](const char* kind, bool avahi) {
+    auto host = fine_host();
+    host.avahi_reflects = avahi;
+    const auto text = fmt::format(
+        "[[reflector]]\nname = \"r\"\nkind = \"{}\"\ninterfaces = [\"eth0\", \"eth1\"]\n", kind);
+    std::string severities;
+    for (const auto& finding : mcr::diagnose(mcr::parse_config(text, "f").config, host))
+      if (finding.subject == "reflector") severities += name(finding.severity);
+    return severities;
+  };
+  CHECK(found("mdns", false) == "ok");
+  CHECK(found("mdns", true) == "warning");
+  CHECK(found("ssdp", true) == "note");
 }

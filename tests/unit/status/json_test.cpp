@@ -33,8 +33,9 @@ TEST_CASE("json: a document of before is the same today, but for new keys") {
   const auto before = recorded();
   REQUIRE(before["rules"].size() == 10);
   auto now = to_json(from_json(before).value());
-  for (const auto* key : {"altnames", "errno", "excluded", "fast_path", "link_rx_dropped",
-                          "memory_locked", "path", "path_reason", "segmentation", "unreachable"})
+  for (const auto* key :
+       {"altnames", "errno", "excluded", "fast_path", "filtered", "link_rx_dropped", "loop",
+        "memory_locked", "path", "path_reason", "reflectors", "segmentation", "unreachable"})
     erase_key(now, key);
   for (auto& rule : now["rules"]) {
     erase_key(rule["outputs"], "error");
@@ -49,6 +50,17 @@ TEST_CASE("json: a Status that was written is read as it was") {
   auto status = mcr::healthy();
   auto& rule = status.rules[0];
   rule.reason = {"join 239.1.1.1 on eth0: No buffer space available", ENOBUFS};
+  rule.reflector = "all";
+  status.reflectors = {{"all",
+                        "mdns",
+                        "why",
+                        mcr::RuleState::looping,
+                        {"it comes back", 0},
+                        {"eth0", "eth1"},
+                        {{"eth0", "eth1", 7}, {"eth1", "eth0", 0}},
+                        1,
+                        2,
+                        3}};
   status.interfaces[0].alt_names = {"enp1s0", "uplink"};
   status.rules[1].outputs[0].config.segmentation = false;
   rule.expect = mcr::Expectation{.min_pps = 100,

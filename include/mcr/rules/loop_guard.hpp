@@ -1,0 +1,85 @@
+// Keeps loops from storming: judges the datagrams of rules that may hear again what they have sent,
+// and remembers who sends echoes. One for all workers. Theory in packet/echo_memory.cpp.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bitset>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "mcr/base/address.hpp"
+#include "mcr/base/last_source.hpp"
+#include "mcr/base/mapping.hpp"
+#include "mcr/packet/echo_memory.hpp"
+#include "mcr/packet/parse.hpp"
+#include "mcr/rules/counters.hpp"
+
+namespace mcr {
+
+/// Where a packet of a guarded rule arrived.
+struct Arrival {
+  std::uint32_t circle = 0;  ///< of the rule: what one circle relays is no echo to another
+  std::uint32_t rule = 0;    ///< slot of its counters
+  std::uint16_t rx_slot = 0;
+  bool own = false;         ///< it has a source from which this relay sends, too
+  bool surely_own = false;  ///< and nobody else does
+  bool preserves = false;   ///< copies bear the sender's address
+};
+
+/// How much a rule has heard of its own output.
+struct Echoes {
+  std::uint64_t datagrams = 0;
+  Endpoint source;            ///< of the last one
+  std::uint16_t rx_slot = 0;  ///< on which it came
+};
+
+class LoopGuard {
+ public:
+  /// A sender of so many echoes is a suspect, for so long after the last one.
+  static constexpr std::uint64_t suspect_echoes = 4;
+  static constexpr std::chrono::seconds suspect_for{10};
+  static constexpr std::size_t suspects = 1024;
+  static constexpr std::size_t most_datagrams = 128;  ///< in a packet
+  /// A suspect may send on, beside its echoes, so many datagrams a second and at once, of one rule.
+  static constexpr std::uint64_t suspect_pps = 10;
+  static constexpr std::uint64_t suspect_burst = 8;
+
+  LoopGuard();
+
+  /// Bit N: the packet's datagram N must not be relayed.
+  using Stopped = std::bitset<most_datagrams>;
+  /// For workers. `now_ns`: CLOCK_MONOTONIC.
+  [[nodiscard]] Stopped judge(const Arrival& arrival, const Packet& packet,
+                              std::uint64_t now_ns) noexcept;
+
+  /// For the control thread; all since clear().
+  [[nodiscard]] Echoes echoes(std::uint32_t rule) const noexcept;
+  /// For the next rule that gets this slot, while no worker uses it.
+  void clear(std::uint32_t rule) noexcept;
+
+ private:
+  struct Record {
+    std::atomic<std::uint64_t> datagrams{0};
+    std::atomic<std::uint64_t> due{0};  ///< of what suspects send on: see rate_limiter.hpp
+    std::atomic<std::uint32_t> rx_slot{0};
+    LastSource source;
+  };
+
+  [[nodiscard]] bool stops(const Arrival& arrival, std::uint64_t payload, std::uint64_t sender,
+                           std::uint64_t now_ns) noexcept;
+  [[nodiscard]] std::atomic<std::uint64_t>& suspect_at(std::uint64_t sender) noexcept {
+    return suspects_[sender % suspects];
+  }
+  [[nodiscard]] bool within_limit(std::atomic<std::uint64_t>& due, std::uint64_t now_ns) noexcept;
+
+  std::uint64_t key_;
+  EchoMemory memory_;
+  /// By a hash of the sender: a part of it, how many echoes it sent, and when the last one. Of two
+  /// that share a place the later one stays.
+  std::array<std::atomic<std::uint64_t>, suspects> suspects_{};
+  Mapping<Record> records_{slots::rules};
+};
+
+}  // namespace mcr

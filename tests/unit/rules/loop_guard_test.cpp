@@ -1,0 +1,291 @@
+// Relays, hosts and segments in a simulation: whatever is joined how, traffic must end.
+#include "mcr/rules/loop_guard.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <queue>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+
+using namespace mcr;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Time = std::chrono::nanoseconds;
+
+struct Datagram {
+  std::string payload;
+  Endpoint source;
+};
+
+Packet packet_of(const Datagram& datagram) {
+  Packet packet;
+  packet.source = datagram.source;
+  packet.payload = std::as_bytes(std::span(datagram.payload));
+  packet.segment = static_cast<std::uint32_t>(datagram.payload.size());
+  return packet;
+}
+
+Endpoint endpoint(unsigned segment, unsigned host, std::uint16_t port = 5353) {
+  return {IpAddress::v4(0x0A000000U | segment << 8U | host), port};
+}
+
+/// One with an address on each of its segments; it puts what it hears on one of them on all others.
+struct Relay {
+  std::vector<unsigned> segments;
+  unsigned host = 0;
+  bool preserves = false;
+  std::unique_ptr<LoopGuard> guard = std::make_unique<LoopGuard>();
+
+  [[nodiscard]] bool is_own(const Endpoint& source) const {
+    return std::ranges::any_of(segments, [&](unsigned s) { return source == endpoint(s, host); });
+  }
+};
+
+/// Segments, relays, wires between segments, and what is on its way.
+class Network {
+ public:
+  std::vector<Relay> relays;
+  std::vector<std::pair<unsigned, unsigned>> wires;
+  double loss = 0;
+  Time slowest = 1ms;  ///< of a relay
+
+  explicit Network(unsigned seed) : random_(seed) {}
+
+  void send(unsigned segment, const Datagram& datagram) {
+    put(segment, datagram, nullptr);
+    last_sent_ = now_;
+  }
+
+  /// Goes on until nothing is on its way, or for so long; how much arrived by segment and payload.
+  void run(Time longest) {
+    const auto end = now_ + longest;
+    while (!coming_.empty() && coming_.top().at <= end) {
+      const auto arrival = coming_.top();
+      coming_.pop();
+      now_ = arrival.at;
+      hear(relays[arrival.relay], arrival.segment, arrival.datagram);
+    }
+    now_ = end;
+  }
+  [[nodiscard]] bool quiet() const { return coming_.empty(); }
+  [[nodiscard]] Time ended_after() const { return last_put_ - last_sent_; }
+
+  std::map<std::pair<unsigned, std::string>, int> arrived;
+
+ private:
+  struct Flight {
+    Time at;
+    std::size_t relay;
+    unsigned segment;
+    Datagram datagram;
+
+    friend bool operator<(const Flight& a, const Flight& b) { return a.at > b.at; }
+  };
+
+  /// On all segments that wires join; a relay does not hear itself where it sends.
+  void put(unsigned segment, const Datagram& datagram, const Relay* from) {
+    last_put_ = now_;
+    put_on(segment, datagram, from);
+    for (const auto& [a, b] : wires)
+      if (a == segment || b == segment) put_on(a == segment ? b : a, datagram, nullptr);
+  }
+
+  void put_on(unsigned segment, const Datagram& datagram, const Relay* from) {
+    ++arrived[{segment, datagram.payload}];
+    for (std::size_t r = 0; r < relays.size(); ++r) {
+      if (&relays[r] == from || std::ranges::count(relays[r].segments, segment) == 0) continue;
+      if (std::bernoulli_distribution(loss)(random_)) continue;
+      const std::uniform_int_distribution<Time::rep> delay(1000, slowest.count());
+      coming_.push({now_ + Time(std::uniform_int_distribution<Time::rep>(delay)(random_)), r,
+                    segment, datagram});
+    }
+  }
+
+  void hear(Relay& relay, unsigned segment, const Datagram& datagram) {
+    const Arrival arrival{.circle = 1,
+                          .rule = segment,
+                          .rx_slot = static_cast<std::uint16_t>(segment),
+                          .own = relay.is_own(datagram.source),
+                          .preserves = relay.preserves};
+    const auto stopped = relay.guard->judge(arrival, packet_of(datagram),
+                                            static_cast<std::uint64_t>((now_ + 1h).count()));
+    if (stopped[0]) return;
+    for (const unsigned to : relay.segments)
+      if (to != segment)
+        put(to, {datagram.payload, relay.preserves ? datagram.source : endpoint(to, relay.host)},
+            &relay);
+  }
+
+  std::mt19937 random_;
+  std::priority_queue<Flight> coming_;
+  Time now_{0};
+  Time last_sent_{0};
+  Time last_put_{0};
+};
+
+/// A host on each segment sends so many datagrams, some of them again and again.
+void talk(Network& network, unsigned segments, int datagrams) {
+  for (int n = 0; n < datagrams; ++n) {
+    for (unsigned segment = 0; segment < segments; ++segment) {
+      const auto payload = "datagram " + std::to_string(n) + " on " + std::to_string(segment);
+      network.send(segment, {payload, endpoint(segment, 100)});
+    }
+    network.run(10ms);
+  }
+  network.run(2s);
+}
+
+int most_arrivals(const Network& network) {
+  int most = 0;
+  for (const auto& [where, times] : network.arrived)
+    most = std::max(most, times);
+  return most;
+}
+
+int fewest_arrivals(const Network& network) {
+  int fewest = 1000;
+  for (const auto& [where, times] : network.arrived)
+    fewest = std::min(fewest, times);
+  return fewest;
+}
+
+std::vector<Relay> between(unsigned count, std::vector<unsigned> segments, bool preserves = false) {
+  std::vector<Relay> relays;
+  for (unsigned host = 1; host <= count; ++host)
+    relays.push_back({segments, host, preserves});
+  return relays;
+}
+
+}  // namespace
+
+TEST_CASE("loop guard: one relay changes nothing") {
+  Network network(1);
+  network.relays = between(1, {0, 1, 2});
+  talk(network, 3, 100);
+  CHECK(network.arrived.size() == 3 * 3 * 100);
+  CHECK(most_arrivals(network) == 1);
+  CHECK(network.quiet());
+}
+
+TEST_CASE("loop guard: two and three relays between the same segments do not storm") {
+  for (const bool preserves : {false, true})
+    for (unsigned seed = 0; seed < 20; ++seed)
+      for (const unsigned relays : {2U, 3U}) {
+        INFO(relays << " relays, seed " << seed << (preserves ? ", preserve" : ""));
+        Network network(seed);
+        network.relays = between(relays, {0, 1}, preserves);
+        talk(network, 2, 100);
+        CHECK(network.quiet());
+        CHECK(network.ended_after() < 1s);
+        CHECK(network.arrived.size() == 2 * 2 * 100);
+        CHECK(fewest_arrivals(network) >= 1);
+        CHECK(most_arrivals(network) <= static_cast<int>(relays));
+      }
+}
+
+TEST_CASE("loop guard: a triangle of segments carries each datagram once or twice") {
+  for (const bool preserves : {false, true})
+    for (unsigned seed = 0; seed < 20; ++seed) {
+      INFO("seed " << seed << (preserves ? ", preserve" : ""));
+      Network network(seed);
+      for (unsigned n = 0; n < 3; ++n)
+        network.relays.push_back({{n, (n + 1) % 3}, n + 1, preserves});
+      talk(network, 3, 100);
+      CHECK(network.quiet());
+      CHECK(network.ended_after() < 1s);
+      CHECK(network.arrived.size() == 3 * 3 * 100);
+      CHECK(most_arrivals(network) <= 2);
+    }
+}
+
+TEST_CASE("loop guard: a wire between the segments") {
+  for (const bool preserves : {false, true})
+    for (unsigned seed = 0; seed < 20; ++seed)
+      for (const unsigned relays : {1U, 2U}) {
+        INFO(relays << " relays, seed " << seed << (preserves ? ", preserve" : ""));
+        Network network(seed);
+        network.relays = between(relays, {0, 1}, preserves);
+        network.wires = {{0, 1}};
+        talk(network, 2, 100);
+        CHECK(network.quiet());
+        CHECK(network.ended_after() < 1s);
+        CHECK(most_arrivals(network) <= 2 * static_cast<int>(relays));
+      }
+}
+
+TEST_CASE("loop guard: loss and delay prolong nothing") {
+  for (unsigned seed = 0; seed < 20; ++seed)
+    for (const unsigned relays : {2U, 3U}) {
+      INFO(relays << " relays, seed " << seed);
+      Network network(seed);
+      network.relays = between(relays, {0, 1});
+      network.loss = 0.1;
+      network.slowest = 100ms;
+      talk(network, 2, 100);
+      CHECK(network.quiet());
+      CHECK(network.ended_after() < 1s);
+      CHECK(most_arrivals(network) <= static_cast<int>(2 * relays));
+    }
+}
+
+TEST_CASE("loop guard: a loop that slips through goes slowly") {
+  Network network(3);
+  network.relays = between(2, {0, 1});
+  network.slowest = 3s;  // longer than the memory lasts
+  for (int n = 0; n < 50; ++n)
+    network.send(0, {"slow " + std::to_string(n), endpoint(0, 100)});
+  network.run(60s);
+  int total = 0;
+  for (const auto& [where, times] : network.arrived)
+    total += times;
+  CHECK(total < 50 * 100);
+}
+
+TEST_CASE("loop guard: a constant payload is relayed as often as it is sent") {
+  LoopGuard guard;
+  const Datagram beat{"beat", endpoint(0, 100)};
+  for (int n = 0; n < 1000; ++n) {
+    const auto stopped = guard.judge({.circle = 1}, packet_of(beat),
+                                     static_cast<std::uint64_t>(Time(1h + n * 1ms).count()));
+    CHECK(stopped.none());
+  }
+  CHECK(guard.echoes(0).datagrams == 0);
+}
+
+TEST_CASE("loop guard: the host's own responder is heard, and the relay is not") {
+  LoopGuard guard;
+  const auto now = static_cast<std::uint64_t>(Time(1h).count());
+  const auto heard = [&](const std::string& payload, bool own, bool surely_own = false) {
+    return guard
+        .judge({.circle = 1, .rx_slot = 2, .own = own, .surely_own = surely_own},
+               packet_of({payload, endpoint(1, 1)}), now)
+        .none();
+  };
+  CHECK(heard("of the responder", true));
+  CHECK(guard.judge({.circle = 1}, packet_of({"relayed", endpoint(0, 100)}), now).none());
+  CHECK_FALSE(heard("relayed", true));
+  CHECK_FALSE(heard("never seen", true, true));
+  CHECK(guard.echoes(0).datagrams == 2);
+  CHECK(guard.echoes(0).source == endpoint(1, 1));
+  CHECK(guard.echoes(0).rx_slot == 2);
+  guard.clear(0);
+  CHECK(guard.echoes(0).datagrams == 0);
+}
+
+TEST_CASE("loop guard: each datagram of a superframe is judged alone, and circles are apart") {
+  LoopGuard guard;
+  const auto now = static_cast<std::uint64_t>(Time(1h).count());
+  CHECK(guard.judge({.circle = 1}, packet_of({"bb", endpoint(0, 1)}), now).none());
+  auto packet = packet_of({"aabbc", endpoint(1, 2)});
+  packet.segment = 2;
+  packet.datagrams = 3;
+  CHECK(guard.judge({.circle = 2, .rx_slot = 1}, packet, now).none());
+  const auto stopped = guard.judge({.circle = 1, .rx_slot = 1}, packet, now);
+  CHECK(stopped == 0b010);
+}
