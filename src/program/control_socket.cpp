@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/config/limits.hpp"
 #include "mcr/host/socket.hpp"
 
 namespace mcr {
@@ -84,7 +85,14 @@ void set_patience(const Socket& socket, std::chrono::microseconds patience) {
   socket.set(SOL_SOCKET, SO_SNDTIMEO, timeout, "set", "SO_SNDTIMEO");
 }
 
+Failure no_whole_answer(const std::string& path) {
+  return {ExitCode::unavailable,
+          fmt::format("the daemon at {} gave no whole answer, or no daemon is there", path)};
+}
+
+/// `error` 0: it has closed.
 Failure why_no_answer(const std::string& path, int error, std::chrono::microseconds patience) {
+  if (error == 0) return no_whole_answer(path);
   if (error == EAGAIN)
     return {ExitCode::unavailable,
             fmt::format("the daemon at {} has not answered for {:g} s: it is stopped or busy; "
@@ -107,10 +115,44 @@ int read_all(Fd socket, std::string& text) {
   }
 }
 
-nlohmann::json answer(std::string_view line, const ControlServer::Handler& handler) {
+/// JSON is copied and written by recursion: what is nested deeper than any request is not read.
+bool is_too_deep(std::string_view text) {
+  constexpr int deepest = 64;
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size() && depth <= deepest; ++i) {
+    const char byte = text[i];
+    if (byte == '"') quoted = !quoted;
+    if (quoted && byte == '\\') ++i;
+    if (quoted) continue;
+    if (byte == '[' || byte == '{') ++depth;
+    if (byte == ']' || byte == '}') --depth;
+  }
+  return depth > deepest;
+}
+
+ControlServer::Reply answer(std::string_view line, const ControlServer::Handler& handler) {
+  if (is_too_deep(line))
+    return line_of({{"ok", false}, {"error", "the request is nested too deeply"}});
   const auto request = nlohmann::json::parse(line, nullptr, false);
-  if (!request.is_object()) return {{"ok", false}, {"error", "the request is not a JSON object"}};
-  return handler(request);
+  if (request.is_object()) return handler(request);
+  return line_of({{"ok", false}, {"error", "the request is not a JSON object"}});
+}
+
+/// Connected, and asked. Throws as ask_daemon() does.
+Socket send_request(const std::string& path, const nlohmann::json& request,
+                    std::chrono::microseconds patience) {
+  auto socket = new_socket(0);
+  set_patience(socket, patience);
+  if (const int error = connect_to(socket, path); error != 0)
+    throw why_no_answer(path, error, patience);
+  const auto line = line_of(request);
+  for (std::size_t sent = 0; sent < line.size();) {
+    const auto count = ::send(socket.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+    if (count < 0 && errno != EINTR) throw why_no_answer(path, errno, patience);
+    sent += count < 0 ? 0 : static_cast<std::size_t>(count);
+  }
+  return socket;
 }
 
 }  // namespace
@@ -131,33 +173,84 @@ UniqueFd ControlServer::listen_at(Name& name) {
 }
 
 void ControlServer::serve(const Handler& handler, const HttpApi& api) {
-  server_.serve([&](std::string_view received) -> std::optional<std::string> {
+  server_.serve([&](std::string_view received) -> std::optional<Reply> {
     if (is_http(received)) return answer_http(received, api);
     const auto end = received.find('\n');
     if (end == std::string_view::npos) return std::nullopt;
-    constexpr auto replace = nlohmann::json::error_handler_t::replace;
-    return answer(received.substr(0, end), handler).dump(-1, ' ', false, replace) + '\n';
+    return answer(received.substr(0, end), handler);
   });
+}
+
+uid_t ControlServer::asking_user() const {
+  ucred credentials{};
+  socklen_t length = sizeof credentials;
+  if (::getsockopt(server_.asking().get(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0)
+    throw_errno("ask who asks", "at the control socket");
+  return credentials.uid;
+}
+
+std::string line_of(const nlohmann::json& document) {
+  constexpr auto replace = nlohmann::json::error_handler_t::replace;
+  return document.dump(-1, ' ', false, replace) + '\n';
 }
 
 nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,
                           std::chrono::microseconds patience) {
-  const auto socket = new_socket(0);
-  set_patience(socket, patience);
-  const auto failure = [&](int error) { return why_no_answer(path, error, patience); };
-  if (const int error = connect_to(socket, path); error != 0) throw failure(error);
-  const auto line = request.dump() + '\n';
-  if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(line.size()))
-    throw failure(errno);
+  const auto socket = send_request(path, request, patience);
   std::string reply;
-  if (const int error = read_all(socket, reply); error != 0) throw failure(error);
+  if (const int error = read_all(socket, reply); error != 0)
+    throw why_no_answer(path, error, patience);
   auto answer = nlohmann::json::parse(reply, nullptr, false);
-  if (!answer.is_object())
-    throw Failure(
-        ExitCode::unavailable,
-        fmt::format("the daemon at {} gave no whole answer, or no daemon is there", path));
+  if (!answer.is_object()) throw no_whole_answer(path);
   return answer;
+}
+
+DaemonStream::DaemonStream(const std::string& path, const nlohmann::json& request,
+                           std::chrono::microseconds patience)
+    : path_(path), socket_(send_request(path, request, patience)) {
+  auto line = read_line();
+  if (!line) throw why_no_answer(path, errno, patience);
+  first_ = object_in(*line);
+  set_patience(socket_, {});
+}
+
+nlohmann::json DaemonStream::next() {
+  const auto line = read_line();
+  if (!line) throw Failure(ExitCode::unavailable, fmt::format("the daemon at {} has gone", path_));
+  return object_in(*line);
+}
+
+std::string DaemonStream::bytes(std::chrono::milliseconds wait) {
+  if (!received_.empty()) return std::exchange(received_, {});
+  set_patience(socket_, wait);
+  std::string buffer(std::size_t{1} << 18U, '\0');
+  const auto count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
+    throw Failure(ExitCode::unavailable, fmt::format("the daemon at {} has gone", path_));
+  buffer.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+  return buffer;
+}
+
+nlohmann::json DaemonStream::object_in(const std::string& line) const {
+  auto document = nlohmann::json::parse(line, nullptr, false);
+  if (!document.is_object()) throw no_whole_answer(path_);
+  return document;
+}
+
+/// Nothing, and errno says why (0: the daemon has closed).
+std::optional<std::string> DaemonStream::read_line() {
+  std::array<char, 65536> buffer{};
+  for (std::size_t end = received_.find('\n');; end = received_.find('\n')) {
+    if (end != std::string::npos) {
+      auto line = received_.substr(0, end);
+      received_.erase(0, end + 1);
+      return line;
+    }
+    const auto count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (count == 0) errno = 0;
+    if (count == 0 || (count < 0 && errno != EINTR)) return std::nullopt;
+    if (count > 0) received_.append(buffer.data(), static_cast<std::size_t>(count));
+  }
 }
 
 }  // namespace mcr

@@ -1,11 +1,13 @@
 // One epoll instance holds the listener and all clients; its descriptor is what the daemon polls.
 // All sockets are non-blocking: each call does what can be done now and returns.
 //
-// A client is in one of two states, and each of its calls ends in one of these, or in its end:
+// A client is in one of three states, and each of its calls ends in one of these, or in its end:
 //   asking      `reply` is empty: wait for EPOLLIN, add to `request`, try to answer it
 //   answered    wait for EPOLLOUT, send the rest of `reply`, then close
-// It ends when the reply is sent, the request is too long, the peer has closed or failed, its time
-// is over (expire()), or it is the oldest of too many.
+//   waiting     a stream that has sent all there is: wait for resume(); what it sends is not read
+// It ends when the reply is sent and is no stream, the request is too long, the peer has closed or
+// failed, its time is over (expire(); not a stream's), or it is the oldest of too many, streams or
+// others.
 //
 // Without free descriptors accept4(2) fails and the listener stays readable: epoll would wake us
 // without end. The listener is then ignored until the next expire().
@@ -17,15 +19,17 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "mcr/base/error.hpp"
 
 namespace mcr {
 
-RequestServer::RequestServer(UniqueFd listener, std::size_t most_clients)
+RequestServer::RequestServer(UniqueFd listener, std::size_t most_clients, std::size_t longest)
     : events_(::epoll_create1(EPOLL_CLOEXEC)),
       listener_(std::move(listener)),
-      most_clients_(most_clients) {
+      most_clients_(most_clients),
+      longest_(longest) {
   if (!events_.valid()) throw_errno("create epoll", "for clients");
   watch(listener_, EPOLLIN, EPOLL_CTL_ADD);
 }
@@ -66,25 +70,37 @@ void RequestServer::accept_clients() {
       if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) listen(false);
       return;
     }
-    if (clients_.size() >= most_clients_) cut_off_oldest();
+    cut_off_oldest(false, most_clients_);
     watch(socket, EPOLLIN, EPOLL_CTL_ADD);
     const int key = socket.get();
-    clients_[key] = {std::move(socket), {}, {}, 0, Clock::now()};
+    clients_[key] = {.socket = std::move(socket), .since = Clock::now()};
   }
 }
 
-void RequestServer::cut_off_oldest() {
-  clients_.erase(
-      std::ranges::min_element(clients_, {}, [](const auto& entry) { return entry.second.since; }));
+/// Makes room for one more, among the streams or among the others.
+void RequestServer::cut_off_oldest(bool streams, std::size_t most) {
+  auto oldest = clients_.end();
+  std::size_t count = 0;
+  for (auto client = clients_.begin(); client != clients_.end(); ++client) {
+    if ((client->second.more != nullptr) != streams) continue;
+    ++count;
+    if (oldest == clients_.end() || client->second.since < oldest->second.since) oldest = client;
+  }
+  if (count >= most) clients_.erase(oldest);
 }
 
 /// False when the client's connection is to be closed.
 bool RequestServer::advance(Client& client, const Answer& answer) {
-  if (client.reply.empty()) {
+  if (client.waits) return false;  // it hung up: nothing else is watched for
+  if (client.reply.empty() && client.more == nullptr) {
     if (!read_request(client)) return false;
+    asking_ = client.socket;
     auto reply = answer(client.request);
-    if (!reply) return client.request.size() < longest_request;
-    client.reply = std::move(*reply);
+    if (!reply) return !too_long(client);
+    client.request = {};
+    if (reply->more != nullptr) cut_off_oldest(true, most_streams);
+    client.reply = std::move(reply->text);
+    client.more = std::move(reply->more);
     watch(client.socket, EPOLLOUT, EPOLL_CTL_MOD);
   }
   return write_reply(client);
@@ -92,26 +108,51 @@ bool RequestServer::advance(Client& client, const Answer& answer) {
 
 /// False when the client sends nothing more, or has failed.
 bool RequestServer::read_request(Client& client) {
-  std::array<char, longest_request> buffer{};
-  const auto count = ::recv(client.socket.get(), buffer.data(), buffer.size(), 0);
-  if (count < 0) return errno == EAGAIN || errno == EINTR;
-  client.request.append(buffer.data(), static_cast<std::size_t>(count));
-  return count != 0;
+  constexpr std::size_t piece = 65536;
+  auto& request = client.request;
+  const auto had = request.size();
+  request.resize(had + std::min(piece, longest_));
+  const auto count = ::recv(client.socket.get(), request.data() + had, request.size() - had, 0);
+  const int error = errno;
+  request.resize(had + (count < 0 ? 0 : static_cast<std::size_t>(count)));
+  return count > 0 || (count < 0 && (error == EAGAIN || error == EINTR));
+}
+
+bool RequestServer::too_long(const Client& client) const {
+  std::size_t all = 0;
+  for (const auto& [socket, other] : clients_)
+    all += other.request.size();
+  return client.request.size() >= longest_ ||
+         all > 2 * std::max(longest_, most_clients_ * longest_request);
 }
 
 /// False when all is sent, or the client has failed.
 bool RequestServer::write_reply(Client& client) {
-  while (client.sent < client.reply.size()) {
-    const auto count = ::send(client.socket.get(), client.reply.data() + client.sent,
-                              client.reply.size() - client.sent, MSG_NOSIGNAL);
-    if (count < 0) return errno == EAGAIN || errno == EINTR;
-    client.sent += static_cast<std::size_t>(count);
-  }
-  return false;
+  do {
+    while (client.sent < client.reply.size()) {
+      const auto count = ::send(client.socket.get(), client.reply.data() + client.sent,
+                                client.reply.size() - client.sent, MSG_NOSIGNAL);
+      if (count < 0) return errno == EAGAIN || errno == EINTR;
+      client.sent += static_cast<std::size_t>(count);
+    }
+    if (client.more == nullptr) return false;
+    client.reply = client.more();
+    client.sent = 0;
+  } while (!client.reply.empty());
+  client.waits = true;
+  watch(client.socket, 0, EPOLL_CTL_MOD);
+  return true;
+}
+
+void RequestServer::resume() {
+  for (auto& [socket, client] : clients_)
+    if (std::exchange(client.waits, false)) watch(client.socket, EPOLLOUT, EPOLL_CTL_MOD);
 }
 
 void RequestServer::expire(Clock::time_point now) {
-  std::erase_if(clients_, [&](const auto& entry) { return now - entry.second.since > patience; });
+  std::erase_if(clients_, [&](const auto& entry) {
+    return entry.second.more == nullptr && now - entry.second.since > patience;
+  });
   if (!listening_) listen(true);
 }
 

@@ -168,7 +168,7 @@ class Program {
   void on_signal();
   void on_network_change();
   void on_timer();
-  json on_request(const json& request);
+  ControlServer::Reply on_request(const json& request);
   json reload();
   json take_over_config();
   void say_summary();
@@ -247,11 +247,11 @@ void Program::run() {
 }
 
 void Program::serve() {
-  const auto handle = [this](const json& request) -> json {
+  const auto handle = [this](const json& request) -> ControlServer::Reply {
     try {
       return on_request(request);
     } catch (const std::exception& error) {
-      return {{"ok", false}, {"error", error.what()}};
+      return line_of({{"ok", false}, {"error", error.what()}});
     }
   };
   std::optional<Status> now;
@@ -353,11 +353,11 @@ void Program::report_external_drops() {
     log::warning("{}", line);
 }
 
-json Program::on_request(const json& request) {
+ControlServer::Reply Program::on_request(const json& request) {
   const auto command = request.value("command", json());
-  if (command == "status") return status::answer_request(status(), request);
-  if (command == "reload") return reload();
-  return {{"ok", false}, {"error", "unknown command"}};
+  if (command == "status") return line_of(status::answer_request(status(), request));
+  if (command == "reload") return line_of(reload());
+  return line_of({{"ok", false}, {"error", "unknown command"}});
 }
 
 json Program::reload() {

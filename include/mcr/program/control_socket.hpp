@@ -3,16 +3,23 @@
 //   {"command":"status"}   -> the object of `mcr status --json`
 //   {"command":"reload"}   -> {"ok":true,"difference":"+1 -0 ~2 =97"} or
 //   {"ok":false,"errors":[...]}
+//   {"command":"capture","rule":NAME,"in":true,"out":false,"drops":false,"snap":BYTES}  -> a
+//   stream:
+//   {"ok":true}, then the blocks of a capture file; for the daemon's own user and root
 // A client that begins with a request of HTTP is answered by HttpApi instead.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "mcr/base/fd.hpp"
+#include "mcr/host/socket.hpp"
 #include "mcr/program/http_api.hpp"
 #include "mcr/program/request_server.hpp"
 
@@ -24,7 +31,8 @@ inline constexpr std::string_view default_control_socket = "/run/mcr/mcr.sock";
 class ControlServer {
  public:
   using Clock = RequestServer::Clock;
-  using Handler = std::function<nlohmann::json(const nlohmann::json& request)>;
+  using Reply = RequestServer::Reply;
+  using Handler = std::function<Reply(const nlohmann::json& request)>;
 
   /// Listens at `path`; makes its folder if it is missing and replaces a socket that nobody
   /// answers. Throws Failure (unavailable) if a daemon answers there, Failure (os) if the path is
@@ -40,6 +48,12 @@ class ControlServer {
 
   /// Does what can be done now, without blocking.
   void serve(const Handler& handler, const HttpApi& api);
+
+  /// While the handler runs: the user who asks (SO_PEERCRED, unix(7)). Throws OsError.
+  [[nodiscard]] uid_t asking_user() const;
+
+  /// Streams have more to say.
+  void resume() { server_.resume(); }
 
   /// Cuts off clients that have been here too long. Call it every few seconds.
   void expire(Clock::time_point now) { server_.expire(now); }
@@ -59,10 +73,37 @@ class ControlServer {
   RequestServer server_;
 };
 
+/// A JSON document as a line; what is no UTF-8 in it is replaced.
+[[nodiscard]] std::string line_of(const nlohmann::json& document);
+
 /// Asks the daemon at `path` and waits for its answer. Throws Failure (unavailable) if none
 /// answers, or if the daemon says nothing for `patience` (more than 0), Failure (permission) if it
 /// may not be asked, OsError.
 [[nodiscard]] nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,
                                         std::chrono::microseconds patience);
+
+/// A stream that a daemon answers with, line by line.
+class DaemonStream {
+ public:
+  /// Asks and reads the first line, as ask_daemon() does. Throws as it does.
+  DaemonStream(const std::string& path, const nlohmann::json& request,
+               std::chrono::microseconds patience);
+
+  [[nodiscard]] const nlohmann::json& first() const noexcept { return first_; }
+  /// Waits for the next line, for ever. Throws Failure (unavailable) when the daemon has gone.
+  [[nodiscard]] nlohmann::json next();
+  /// The bytes behind the first line, where the stream is no JSON: waits for some for so long;
+  /// "" then, or after a signal. Throws as next().
+  [[nodiscard]] std::string bytes(std::chrono::milliseconds wait);
+
+ private:
+  std::optional<std::string> read_line();
+  [[nodiscard]] nlohmann::json object_in(const std::string& line) const;
+
+  std::string path_;
+  Socket socket_;
+  std::string received_;
+  nlohmann::json first_;
+};
 
 }  // namespace mcr

@@ -1,4 +1,5 @@
-// A small server on a stream socket: a client asks once, is answered once, and the server closes.
+// A small server on a stream socket: a client asks once, is answered once, and the server closes;
+// or it answers with a stream, and adds to it until the client goes.
 // The protocol is its owner's (control_socket.hpp, metrics_server.hpp).
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "mcr/base/fd.hpp"
 
@@ -21,20 +23,38 @@ class RequestServer {
  public:
   using Clock = std::chrono::steady_clock;
   /// The answer to what a client has sent so far; nothing while that is no whole request.
-  using Answer = std::function<std::optional<std::string>(std::string_view received)>;
+  struct Reply {
+    std::string text;
+    /// Not null: the reply is a stream. Asked when all before is sent, for what comes next; "" if
+    /// there is nothing now (see resume()).
+    std::function<std::string()> more{};
 
-  static constexpr std::size_t longest_request = 8192;  ///< bytes
-  static constexpr std::chrono::seconds patience{10};   ///< with one client, in all
+    // NOLINTNEXTLINE(google-explicit-constructor): most replies are a text
+    Reply(std::string whole, std::function<std::string()> next = {})
+        : text(std::move(whole)), more(std::move(next)) {}
+  };
+  using Answer = std::function<std::optional<Reply>(std::string_view received)>;
+
+  static constexpr std::size_t longest_request = 8192;  ///< bytes, if the owner says nothing else
+  static constexpr std::chrono::seconds patience{10};  ///< with one client, until its stream begins
+  static constexpr std::size_t most_streams = 16;      ///< at once; one more ends the oldest
 
   /// `listener`: listening and non-blocking. `most_clients` at once: an answer is kept in memory
   /// until it is taken. Throws OsError.
-  RequestServer(UniqueFd listener, std::size_t most_clients);
+  /// No request may be longer than `longest` bytes, and all that are not whole yet together not
+  /// longer than two such.
+  RequestServer(UniqueFd listener, std::size_t most_clients, std::size_t longest = longest_request);
 
   /// Readable when there is something to serve().
   [[nodiscard]] Fd fd() const noexcept { return events_; }
 
   /// Does what can be done now, without blocking. Throws OsError.
   void serve(const Answer& answer);
+  /// While `answer` runs: the socket of the client that it is for.
+  [[nodiscard]] Fd asking() const noexcept { return asking_; }
+
+  /// Asks the streams that wait for more. Call it when there may be some.
+  void resume();
 
   /// Cuts off clients that have been here longer than `patience`. Call it every few seconds.
   void expire(Clock::time_point now);
@@ -42,23 +62,28 @@ class RequestServer {
  private:
   struct Client {
     UniqueFd socket;
-    std::string request;
-    std::string reply;
+    std::string request{};
+    std::string reply{};
     std::size_t sent = 0;
     Clock::time_point since;
+    std::function<std::string()> more{};  ///< null: no stream
+    bool waits = false;                   ///< a stream that has nothing to send
   };
 
   void accept_clients();
-  void cut_off_oldest();
+  void cut_off_oldest(bool streams, std::size_t most);
   bool advance(Client& client, const Answer& answer);
   bool read_request(Client& client);
+  [[nodiscard]] bool too_long(const Client& client) const;
   bool write_reply(Client& client);
   void watch(Fd socket, std::uint32_t events, int operation);
   void listen(bool on);
 
+  Fd asking_;
   UniqueFd events_;
   UniqueFd listener_;
   std::size_t most_clients_;
+  std::size_t longest_;
   bool listening_ = true;  ///< false while the kernel gives no clients, for want of descriptors
   std::map<int, Client> clients_;
 };
