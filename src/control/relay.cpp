@@ -318,6 +318,7 @@ void Relay::tick(Clock::time_point now) {
   update_quality_alarms(now);
   tell_send_refusals(now);
   look_at_next_hops();
+  try_or_log("end captures", "", [this] { end_captures(); });
   if (!all_retired_) retire();
   port_guards_.retry();
   hurry_joins(now);

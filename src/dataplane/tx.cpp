@@ -125,7 +125,7 @@ void Tx::use_table(const RuleTable& table) noexcept {
 
 Tx::Added Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
   if (output.tx_slot == TableOutput::no_tx_slot) {
-    drop(output, OutputDrop::output_down, packet.datagrams);
+    drop(output, OutputDrop::output_down, packet);
     return {packet.datagrams};
   }
   const auto* send_header = &output.header;
@@ -134,7 +134,7 @@ Tx::Added Tx::add(const TableOutput& output, const Packet& packet, std::uint16_t
     if (const auto reason = fill_per_packet_fields(filled_, output.per_packet_fields, packet)) {
       if (*reason == OutputDrop::send_error)
         note_refusal(output.slot, own_refusal::unusable_source, packet.datagrams);
-      drop(output, *reason, packet.datagrams);
+      drop(output, *reason, packet);
       return {packet.datagrams};
     }
   }

@@ -74,6 +74,8 @@ void Tx::sent(Message& message) noexcept {
   counters.tx_datagrams.add(message.shape.datagrams);
   counters.tx_bytes.add(message.shape.bytes);
   counters_.worker.tx_datagrams.add(message.shape.datagrams);
+  if (captures_ != nullptr) [[unlikely]]
+    capture(message, {});
   on_accepted(message);
   become(message, MessageState::sent);
   drop_overtaken(message);
@@ -168,6 +170,8 @@ void Tx::split(Index index) noexcept {
 
 void Tx::drop(Message& message, OutputDrop reason) noexcept {
   count_drop(message.output_slot, reason, message.shape.datagrams);
+  if (captures_ != nullptr) [[unlikely]]
+    capture(message, reason);
   become(message, MessageState::not_sent);
 }
 

@@ -122,7 +122,9 @@ void Worker::run(std::promise<void> ready) noexcept {
 
 void Worker::loop() noexcept {
   rules_.online();
+  captures_in_use_.online();
   while (!stopping_.load(std::memory_order_acquire)) {
+    look_for_captures();
     exchange();
     const bool handed_over = ring_.all_submitted();
     reap();
@@ -136,6 +138,7 @@ void Worker::loop() noexcept {
     rx_.rearm();
     if (rx_.empty()) rx_.release_idle_sockets();
     rules_.quiescent();
+    captures_in_use_.quiescent();
     rounds_.store(rounds() + 1, std::memory_order_relaxed);
   }
   wind_down();
@@ -148,8 +151,22 @@ void Worker::exchange() noexcept {
   if (rx_.has_rings()) leave_blocks();
   if (polls_.load(std::memory_order_relaxed)) return ring_.submit();
   rules_.offline();
+  captures_in_use_.offline();
   ring_.submit_and_wait();
   rules_.online();
+  captures_in_use_.online();
+  look_for_captures();
+}
+
+void Worker::capture_for(const Captures& captures) {
+  captures_.publish(std::make_unique<const Captures>(captures));
+  wake();
+}
+
+void Worker::look_for_captures() noexcept {
+  const auto& captures = captures_in_use_.current();
+  capturing_ = captures.empty() ? nullptr : &captures;
+  tx_.capture_for(capturing_, id_);
 }
 
 /// Before sleep: the kernel tells nothing of a ring of which no block is back.
@@ -244,8 +261,17 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
                       : own   ? InputDrop::own_source
                               : InputDrop::source_denied;
   counters.drops[reason].add(packet.datagrams);
-  for (const auto& entry : entries)
+  for (const auto& entry : entries) {
     counters_->rules[entry.rule].drops[reason].add(packet.datagrams);
+    capture_dropped(entry, frame, packet, reason);
+  }
+}
+
+void Worker::capture_dropped(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                             InputDrop reason) noexcept {
+  if (capturing_ == nullptr) return;
+  for (const auto& capture : *capturing_)
+    capture->dropped(id_, entry.rule, frame, packet, reason);
 }
 
 /// Delivers the datagrams that the rule has not relayed already, each run of them as one packet. No
@@ -260,9 +286,10 @@ void Worker::deliver_guarded(const TableEntry& entry, const Frame& frame, const 
                                           .surely_own = surely_own,
                                           .preserves = entry.preserves},
                                          packet, now_ns_);
+  const auto reason = own ? InputDrop::own_source : InputDrop::loop;
   for (std::uint32_t n = 0; n < packet.datagrams;) {
     if (stopped[n]) {
-      ++n;
+      capture_dropped(entry, frame, packet.part(n++, 1), reason);
       continue;
     }
     std::uint32_t next = n;
@@ -275,7 +302,6 @@ void Worker::deliver_guarded(const TableEntry& entry, const Frame& frame, const 
   const auto echoes = stopped.count();
   counters_->worker.matched.add(packet.datagrams - echoes);
   if (echoes == 0) return;
-  const auto reason = own ? InputDrop::own_source : InputDrop::loop;
   counters_->worker.drops[reason].add(echoes);
   counters_->rules[entry.rule].drops[reason].add(echoes);
 }
@@ -288,6 +314,9 @@ void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& 
   counters.last_seen_ns.set(now_ns_);
   counters.last_source.set(packet.source);
   if (entry.inspection != 0) inspect(entry, packet, table);
+  if (capturing_ != nullptr) [[unlikely]]
+    for (const auto& capture : *capturing_)
+      capture->received(id_, entry.rule, frame, packet);
   for (const auto& output : table.outputs(entry)) {
     if (output.limit == 0)
       send(output, packet, frame.buffer);
@@ -317,7 +346,7 @@ bool Worker::let_pass(const TableOutput& output, const Packet& packet,
   const auto& filter = table.filter(output);
   if (filter.kind != ReflectorKind::mdns) return !is_search(filter.kind, packet.payload);
   if (passes(filter.mdns, packet.payload)) return true;
-  tx_.drop(output, OutputDrop::filtered, packet.datagrams);
+  tx_.drop(output, OutputDrop::filtered, packet);
   return false;
 }
 
@@ -328,7 +357,7 @@ void Worker::send_within_limit(const TableOutput& output, const Packet& packet,
   const auto passing = limiters_[limit.limiter].admit(limit.rate, packet.datagrams, packet.segment,
                                                       packet.payload.size(), now_ns_);
   if (passing == packet.datagrams) return send(output, packet, buffer);
-  tx_.drop(output, OutputDrop::rate_limited, packet.datagrams - passing);
+  tx_.drop(output, OutputDrop::rate_limited, packet.part(passing, packet.datagrams - passing));
   if (passing != 0) send(output, packet.part(0, passing), buffer);
 }
 
@@ -347,8 +376,7 @@ void Worker::send_rest(const TableOutput& output, Packet packet, std::uint16_t b
     packet.datagrams -= added.datagrams;
     packet.payload = packet.payload.subspan(std::size_t{added.datagrams} * packet.segment);
     const bool was_blocked = added.blocked;
-    if (!(was_blocked ? give_way() : tx_.flush()))
-      return tx_.drop(output, added.lack, packet.datagrams);
+    if (!(was_blocked ? give_way() : tx_.flush())) return tx_.drop(output, added.lack, packet);
     ring_.submit();
     reap();
     added = tx_.add(output, packet, buffer);
@@ -378,6 +406,7 @@ void Worker::wind_down() noexcept {
   const auto deadline = std::chrono::steady_clock::now() + wind_down_limit;
   rx_.stop();
   const RuleTable& table = rules_.current();
+  look_for_captures();
   const auto busy = [this] { return rx_.busy() || !rx_.empty() || tx_.busy(); };
   while (busy() && std::chrono::steady_clock::now() < deadline) {
     tx_.flush();
@@ -387,6 +416,7 @@ void Worker::wind_down() noexcept {
   }
   tx_.abandon();
   rules_.offline();
+  captures_in_use_.offline();
 }
 
 }  // namespace mcr

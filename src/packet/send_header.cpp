@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -82,6 +83,29 @@ SendHeader make_send_header(const Output& output, unsigned interface_index,
     if (says_class) append(header, IPPROTO_IPV6, IPV6_TCLASS, traffic_class(output.dscp.value));
   }
   return header;
+}
+
+SendFields read_control(std::span<const std::byte> control) noexcept {
+  SendFields fields;
+  while (control.size() >= sizeof(cmsghdr)) {
+    const auto* message = reinterpret_cast<const cmsghdr*>(control.data());
+    const auto* value = reinterpret_cast<const std::uint8_t*>(CMSG_DATA(message));
+    int number = 0;
+    std::memcpy(&number, value, sizeof number);
+    const bool v6 = message->cmsg_level == IPPROTO_IPV6;
+    if (v6 ? message->cmsg_type == IPV6_HOPLIMIT : message->cmsg_type == IP_TTL)
+      fields.ttl = static_cast<std::uint8_t>(number);
+    else if (v6 ? message->cmsg_type == IPV6_TCLASS : message->cmsg_type == IP_TOS)
+      fields.traffic_class = static_cast<std::uint8_t>(number);
+    else if (v6)
+      fields.source = IpAddress::v6(
+          std::span<const std::uint8_t, 16>(value + offsetof(in6_pktinfo, ipi6_addr), 16));
+    else
+      fields.source = IpAddress::v4(
+          std::span<const std::uint8_t, 4>(value + offsetof(in_pktinfo, ipi_spec_dst), 4));
+    control = control.subspan(std::min(CMSG_ALIGN(message->cmsg_len), control.size()));
+  }
+  return fields;
 }
 
 std::uint8_t per_packet_fields_of(const Output& output) noexcept {

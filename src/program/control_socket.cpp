@@ -16,7 +16,6 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
-#include "mcr/config/limits.hpp"
 #include "mcr/host/socket.hpp"
 
 namespace mcr {

@@ -10,6 +10,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/output.hpp"
+#include "mcr/program/capture.hpp"
 #include "mcr/program/check.hpp"
 #include "mcr/program/client.hpp"
 #include "mcr/program/doctor.hpp"
@@ -65,6 +66,7 @@ int run(int argc, char** argv) {
   mcr::add_reload_command(app, exit_code);
   mcr::add_status_command(app, exit_code);
   mcr::add_inspect_command(app, exit_code);
+  mcr::add_capture_command(app, exit_code);
   mcr::add_doctor_command(app, exit_code);
   mcr::add_gen_command(app, exit_code);
   mcr::add_sink_command(app, exit_code);

@@ -59,6 +59,11 @@ namespace {
 
 using nlohmann::json;
 
+/// Between two looks at the rings of captures, while there are any; and how often one of them is
+/// asked at each look, so that a torrent does not hold up the rest.
+constexpr std::chrono::milliseconds capture_pause{20};
+constexpr int capture_turns = 4;
+
 struct Options {
   std::string config = "/etc/mcr/mcr.toml";
   std::string socket{default_control_socket};
@@ -169,6 +174,8 @@ class Program {
   void on_network_change();
   void on_timer();
   ControlServer::Reply on_request(const json& request);
+  ControlServer::Reply stream_capture(const json& request);
+  void resume_captures();
   json reload();
   json take_over_config();
   void say_summary();
@@ -203,6 +210,7 @@ class Program {
   Clock::time_point started_ = Clock::now();
   std::uint64_t generation_ = 1;  ///< of the configuration: grows with each successful reload
   std::string said_;              ///< to the service manager
+  Clock::time_point captures_resumed_at_;
   const MemoryLock memory_lock_ = lock_memory();  ///< of all that was made before
   bool stopping_ = false;
   bool interfaces_due_ = false;  ///< the last change could not be followed; try again
@@ -230,11 +238,13 @@ void Program::run() {
                                  {timer_.get(), POLLIN, 0},
                                  {metrics.get(), POLLIN, 0},
                                  {relay_.searches().fd().get(), POLLIN, 0}}};
-    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) throw_errno("poll");
+    const int wait = relay_.captures() ? static_cast<int>(capture_pause.count()) : -1;
+    if (::poll(waits.data(), waits.size(), wait) < 0 && errno != EINTR) throw_errno("poll");
     if (waits[0].revents != 0) survive([&] { on_signal(); });
     if (waits[1].revents != 0) survive([&] { on_network_change(); });
     if (waits[2].revents != 0) survive([&] { serve(); });
     if (waits[3].revents != 0) survive([&] { on_timer(); });
+    if (relay_.captures()) survive([&] { resume_captures(); });
     if (metrics_ && waits[4].revents != 0) survive([&] { serve_metrics(); });
     if (waits[5].revents != 0) survive([&] { relay_.searches().serve(Clock::now()); });
   }
@@ -250,6 +260,10 @@ void Program::serve() {
   const auto handle = [this](const json& request) -> ControlServer::Reply {
     try {
       return on_request(request);
+    } catch (const Failure& failure) {
+      return line_of({{"ok", false},
+                      {"error", failure.what()},
+                      {"exit", static_cast<int>(failure.exit_code())}});
     } catch (const std::exception& error) {
       return line_of({{"ok", false}, {"error", error.what()}});
     }
@@ -357,7 +371,32 @@ ControlServer::Reply Program::on_request(const json& request) {
   const auto command = request.value("command", json());
   if (command == "status") return line_of(status::answer_request(status(), request));
   if (command == "reload") return line_of(reload());
+  if (command == "capture") return stream_capture(request);
   return line_of({{"ok", false}, {"error", "unknown command"}});
+}
+
+/// A capture has payloads, which a group that may see the status may not.
+ControlServer::Reply Program::stream_capture(const json& request) {
+  const auto user = control_.asking_user();
+  if (user != 0 && user != ::geteuid())
+    throw Failure(ExitCode::permission,
+                  "only root and the user that the relay runs as may capture");
+  CaptureWish wish;
+  wish.in = request.value("in", false);
+  wish.out = request.value("out", false);
+  wish.drops = request.value("drops", false);
+  wish.snap = request.value("snap", CaptureWish::whole);
+  const auto reader = relay_.capture(request.value("rule", ""), std::move(wish));
+  const auto more = [this, reader, turns = 0]() mutable {
+    return ++turns % (capture_turns + 1) == 0 ? std::string() : relay_.read_capture(*reader);
+  };
+  return {line_of({{"ok", true}}), more};
+}
+
+void Program::resume_captures() {
+  if (Clock::now() - captures_resumed_at_ < capture_pause) return;
+  captures_resumed_at_ = Clock::now();
+  control_.resume();
 }
 
 json Program::reload() {

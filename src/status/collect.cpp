@@ -258,7 +258,8 @@ Totals collect_totals(const Relay& relay) {
           .drops = {totals.drops},
           .kernel_drops = totals.kernel_drops,
           .tx_datagrams = totals.tx_datagrams,
-          .tx_drops = {totals.tx_drops}};
+          .tx_drops = {totals.tx_drops},
+          .capture_missed = relay.capture_missed()};
 }
 
 FastPath collect_fast_path(const Relay& relay) {

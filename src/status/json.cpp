@@ -68,7 +68,8 @@ constexpr std::array total_counts{CountKey<Totals>{"rx_datagrams", &Totals::rx_d
                                   CountKey<Totals>{"matched", &Totals::matched},
                                   CountKey<Totals>{"unmatched", &Totals::unmatched},
                                   CountKey<Totals>{"kernel_drops", &Totals::kernel_drops},
-                                  CountKey<Totals>{"tx_datagrams", &Totals::tx_datagrams}};
+                                  CountKey<Totals>{"tx_datagrams", &Totals::tx_datagrams},
+                                  CountKey<Totals>{"capture_missed", &Totals::capture_missed}};
 
 /// A number, or "5000-5010".
 json write_ports(const Destinations& destinations) {

@@ -137,6 +137,8 @@ constexpr std::array total_metrics{
     Metric<Totals>{"mcr_kernel_drops_frames_total", &Totals::kernel_drops,
                    "Frames for which a packet socket had no room."},
     Metric<Totals>{"mcr_tx_datagrams_total", &Totals::tx_datagrams, "Datagrams sent."},
+    Metric<Totals>{"mcr_capture_missed_datagrams_total", &Totals::capture_missed,
+                   "Relayed datagrams that a capture should have and has not."},
 };
 
 constexpr std::array fast_path_metrics{

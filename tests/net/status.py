@@ -27,7 +27,8 @@ KEYS = {
     "membership": "joins_attempted joins_succeeded joins_failed leaves helper_sockets groups",
     "groups": "interface group source excluded state error errno",
     "fast_path": "runs reason errno rx_datagrams tx_datagrams",
-    "totals": "rx_datagrams matched unmatched drops kernel_drops tx_datagrams tx_drops",
+    "totals": "rx_datagrams matched unmatched drops kernel_drops tx_datagrams tx_drops"
+              " capture_missed",
 }
 OUTPUT = ("interface {} port ttl dscp source source_port loopback segmentation max_pps max_bps state reason error errno"
           " matched tx_datagrams tx_bytes in_flight zerocopy copied unreachable drops")

@@ -21,7 +21,7 @@ _mcr() {
     return
   fi
   case $prev in
-    -c | --config | --socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    -c | -w | --config | --socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --interface) COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "$cur")); return ;;
     --gso) COMPREPLY=($(compgen -W $'on\noff' -- "$cur")); return ;;
     --inspect) COMPREPLY=($(compgen -W $'auto\nrtp\nts\nmoldudp64' -- "$cur")); return ;;
@@ -33,7 +33,7 @@ _mcr() {
   esac
   if [[ $cur == -* ]]; then
     COMPREPLY=($(compgen -W "$(_mcr_options "${words[1]}")" -- "$cur"))
-  elif [[ ${words[1]} == status || ${words[1]} == inspect ]]; then
+  elif [[ ${words[1]} == status || ${words[1]} == inspect || ${words[1]} == capture ]]; then
     for ((i = 2; i < cword; ++i)); do
       [[ ${words[i]} == --socket ]] && socket=(--socket "${words[i + 1]}")
     done

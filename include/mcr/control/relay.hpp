@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mcr/base/rcu.hpp"
+#include "mcr/control/capture_reader.hpp"
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/gro.hpp"
 #include "mcr/control/igmp_refresh.hpp"
@@ -85,6 +86,14 @@ class Relay {
 
   /// Searches that reflectors send on; the caller polls and serves them.
   [[nodiscard]] Searches& searches() noexcept { return searches_; }
+  /// Begins to capture a rule; `wish` says what, but for its slots. Ends within a second or two of
+  /// the reader's end. Throws Failure (usage: no such rule; unavailable: too many run), OsError.
+  [[nodiscard]] std::shared_ptr<CaptureReader> capture(const std::string& rule, CaptureWish wish);
+  /// All that the capture has seen since: blocks of a capture file.
+  [[nodiscard]] std::string read_capture(CaptureReader& reader) const;
+  [[nodiscard]] bool captures() const noexcept { return !captures_.empty(); }
+  /// Datagrams that captures should have and have not, since the start.
+  [[nodiscard]] std::uint64_t capture_missed() const noexcept;
 
   /// Receives nothing more, sends what is held, leaves all groups.
   void stop();
@@ -154,6 +163,8 @@ class Relay {
   void update_silence_alarm(std::size_t at, Clock::time_point now);
   void update_quality_alarms(Clock::time_point now) noexcept;
   void update_quality_alarm(std::size_t at, Clock::time_point now);
+  void publish_captures();
+  void end_captures();
   [[nodiscard]] QualityLook quality_look(std::size_t at, Clock::time_point now) const;
   void update_loop_alarms(Clock::time_point now) noexcept;
   void update_loop_alarm(const Rule& rule, Clock::time_point now);
@@ -179,6 +190,13 @@ class Relay {
   std::vector<SilenceAlarm> silence_alarms_;              ///< by rule slot
   std::vector<LoopAlarm> loop_alarms_;                    ///< likewise
   std::map<std::uint32_t, QualityAlarm> quality_alarms_;  ///< likewise, of rules that have one
+  struct RunningCapture {
+    std::string rule;
+    std::weak_ptr<const CaptureReader> reader;
+    std::shared_ptr<const Capture> capture;
+  };
+  std::vector<RunningCapture> captures_;
+  std::uint64_t capture_missed_ = 0;  ///< by those that have ended
   fastpath::FastPath fast_path_;
   SendRefusals send_refusals_;
   NextHopLookup next_hop_lookup_;

@@ -14,6 +14,7 @@
 #include "mcr/base/fd.hpp"
 #include "mcr/base/mapping.hpp"
 #include "mcr/dataplane/buffers.hpp"
+#include "mcr/dataplane/capture.hpp"
 #include "mcr/dataplane/message_state.hpp"
 #include "mcr/dataplane/quota.hpp"
 #include "mcr/dataplane/ring.hpp"
@@ -63,10 +64,19 @@ class Tx {
   [[nodiscard]] Added add(const TableOutput& output, const Packet& packet,
                           std::uint16_t buffer) noexcept;
 
-  /// Counts datagrams for this output that are dropped before add().
-  void drop(const TableOutput& output, OutputDrop reason, std::uint32_t datagrams) noexcept {
-    counters_.outputs[output.slot].matched.add(datagrams);
-    count_drop(output.slot, reason, datagrams);
+  /// Counts the packet's datagrams, which are dropped before add() took them.
+  void drop(const TableOutput& output, OutputDrop reason, const Packet& dropped) noexcept {
+    counters_.outputs[output.slot].matched.add(dropped.datagrams);
+    count_drop(output.slot, reason, dropped.datagrams);
+    if (captures_ != nullptr) [[unlikely]]
+      capture(output, reason, dropped);
+  }
+
+  /// Captures look at what is sent and dropped from here on; null: none does. Borrowed until the
+  /// next call. `worker`: the number of this one.
+  void capture_for(const Captures* captures, std::size_t worker) noexcept {
+    captures_ = captures;
+    worker_ = worker;
   }
 
   /// Messages that nothing joins any more: enough of them are worth a flush() in the middle of a
@@ -207,6 +217,11 @@ class Tx {
   void finish(Index index) noexcept;
   void learn(const Message& message) noexcept;
 
+  // For captures (tx_capture.cpp).
+  void capture(const TableOutput& output, OutputDrop reason, const Packet& dropped) const noexcept;
+  /// Nothing: it was sent.
+  void capture(Message& message, std::optional<OutputDrop> reason) const noexcept;
+
   void activate(std::uint16_t tx_slot) noexcept;
   void push(MessageList& list, Index index) noexcept;
   Index pop(MessageList& list) noexcept;
@@ -219,6 +234,8 @@ class Tx {
   const Mode mode_;
   ZerocopyPolicy zerocopy_;
   const std::uint16_t zerocopy_flags_;
+  const Captures* captures_ = nullptr;
+  std::size_t worker_ = 0;
   std::uint64_t table_in_use_ = 0;
   std::uint32_t generation_ = 0;  ///< counts the tables in use, one after the other
   SendHeader filled_;             ///< of the packet in add(), where the output's per_packet_fields

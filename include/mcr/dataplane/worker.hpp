@@ -14,6 +14,7 @@
 #include "mcr/base/mapping.hpp"
 #include "mcr/base/rcu.hpp"
 #include "mcr/dataplane/buffers.hpp"
+#include "mcr/dataplane/capture.hpp"
 #include "mcr/dataplane/ring.hpp"
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/dataplane/tx.hpp"
@@ -53,6 +54,10 @@ class Worker {
   }
   /// True: without a frame it does not sleep, but asks again at once.
   void set_poll(bool poll) noexcept { polls_.store(poll, std::memory_order_relaxed); }
+  /// Works for these captures from the next round on. Throws std::bad_alloc.
+  void capture_for(const Captures& captures);
+  /// Frees captures that have ended and are not in use any more; true if none is left to free.
+  bool reclaim_captures() { return captures_.reclaim(); }
   /// Begins a stop without waiting for it, so that several workers stop at once.
   void request_stop() noexcept;
   /// Receives nothing more, sends what it holds (for at most half a second), ends the thread.
@@ -86,8 +91,11 @@ class Worker {
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
   void deliver_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet, bool own,
                        const RuleTable& table) noexcept;
+  void capture_dropped(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                       InputDrop reason) noexcept;
   void deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
                const RuleTable& table) noexcept;
+  void look_for_captures() noexcept;
   void inspect(const TableEntry& entry, const Packet& packet, const RuleTable& table) noexcept;
   void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
   [[nodiscard]] bool let_pass(const TableOutput& output, const Packet& packet,
@@ -111,6 +119,9 @@ class Worker {
   Rx rx_;
   Tx tx_;
   RcuPointer<RuleTable>::Reader rules_;
+  RcuPointer<Captures> captures_{std::make_unique<const Captures>(), 1};
+  RcuPointer<Captures>::Reader captures_in_use_{captures_, 0};
+  const Captures* capturing_ = nullptr;  ///< in this round; null: there are none
   Mapping<RateLimiter>& limiters_;
   LoopGuard& loop_guard_;
   std::uint64_t table_in_use_ = ~std::uint64_t{0};  ///< generation

@@ -33,6 +33,14 @@ struct SendHeader {
   }
 };
 
+/// The content of a header's control messages.
+struct SendFields {
+  IpAddress source{};
+  std::uint8_t ttl = 0;  ///< 0: the system's
+  std::uint8_t traffic_class = 0;
+};
+[[nodiscard]] SendFields read_control(std::span<const std::byte> control) noexcept;
+
 /// The fields of an output's header that differ from packet to packet, as bits. With 0 all packets
 /// share one header.
 namespace per_packet_fields {

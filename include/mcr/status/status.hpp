@@ -224,6 +224,7 @@ struct Totals {
   Count kernel_drops;  ///< frames
   Count tx_datagrams;
   SentDrops tx_drops;
+  Count capture_missed;  ///< datagrams that captures lack
 
   friend bool operator==(const Totals&, const Totals&) = default;
 };

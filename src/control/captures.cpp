@@ -1,0 +1,79 @@
+// The captures that run. Who reads one holds it; when nobody does any more, the next tick takes it
+// away from the workers.
+#include <algorithm>
+
+#include "mcr/base/error.hpp"
+#include "mcr/base/log.hpp"
+#include "mcr/config/config.hpp"
+#include "mcr/control/relay.hpp"
+#include "mcr/control/reload.hpp"
+#include "mcr/control/try_or_log.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::size_t most_captures = 4;
+
+}  // namespace
+
+std::shared_ptr<CaptureReader> Relay::capture(const std::string& rule, CaptureWish wish) {
+  end_captures();
+  const auto& rules = running_->config.rules;
+  const auto wanted = std::ranges::find(rules, rule, &Rule::name);
+  if (wanted == rules.end()) throw Failure(ExitCode::usage, fmt::format("no rule \"{}\"", rule));
+  if (const auto at = static_cast<std::size_t>(wanted - rules.begin()); path_of(at).kernel)
+    throw Failure(ExitCode::unavailable,
+                  fmt::format("rule \"{}\" goes the kernel's way, where no capture sees it; with "
+                              "`inspect` it goes the worker's",
+                              rule));
+  if (captures_.size() == most_captures)
+    throw Failure(ExitCode::unavailable,
+                  fmt::format("{} captures run already, which is the most", most_captures));
+  wish.rule = *slots_.rules.find(rule);
+  for (const auto& output : wanted->outputs)
+    for (std::size_t n = 0; n < output.destinations().size(); ++n)
+      wish.outputs.push_back(
+          *slots_.outputs.find({rule, output.interface, output.destinations().at(n)}));
+  std::ranges::sort(wish.outputs);
+  auto reader = std::make_shared<CaptureReader>(
+      std::make_shared<const Capture>(std::move(wish), workers_.size()));
+  captures_.push_back({rule, reader, reader->capture()});
+  publish_captures();
+  log::notice("capture begins: rule={}", log::value(rule));
+  return reader;
+}
+
+std::string Relay::read_capture(CaptureReader& reader) const {
+  return reader.take(rules_.latest());
+}
+
+void Relay::publish_captures() {
+  Captures captures;
+  for (const auto& each : captures_)
+    captures.push_back(each.capture);
+  for (const auto& worker : workers_)
+    worker->capture_for(captures);
+}
+
+/// Those that nobody reads any more.
+void Relay::end_captures() {
+  const auto ended = std::erase_if(captures_, [this](const RunningCapture& each) {
+    if (!each.reader.expired()) return false;
+    capture_missed_ += each.capture->missed();
+    log::notice("capture ends: rule={} missed={}", log::value(each.rule), each.capture->missed());
+    return true;
+  });
+  if (ended != 0) publish_captures();
+  for (const auto& worker : workers_)
+    worker->reclaim_captures();
+}
+
+std::uint64_t Relay::capture_missed() const noexcept {
+  auto sum = capture_missed_;
+  for (const auto& each : captures_)
+    sum += each.capture->missed();
+  return sum;
+}
+
+}  // namespace mcr
