@@ -250,8 +250,11 @@ void check_rules(std::span<PlacedRule> rules, Diagnostics& diagnostics) {
   for (const auto& placed : rules)
     check_outputs(placed, diagnostics);
   check_kinds(rules, diagnostics);
-  if (check_total(rules, diagnostics) && !inputs.too_many())
-    guard_reflectors(rules, find_circles(rules));
+  if (check_total(rules, diagnostics) && !inputs.too_many()) number_circles(rules);
+}
+
+void number_circles(std::span<PlacedRule> rules) {
+  guard_reflectors(rules, find_circles(rules));
 }
 
 }  // namespace mcr

@@ -12,4 +12,7 @@ namespace mcr {
 /// inputs, sources and outputs, but for a logarithm for sources.
 void check_rules(std::span<PlacedRule> rules, Diagnostics& diagnostics);
 
+/// Finds the circles of rules that are good together.
+void number_circles(std::span<PlacedRule> rules);
+
 }  // namespace mcr

@@ -77,9 +77,12 @@ std::optional<std::string> read_config_file(Position file, Diagnostics& diagnost
   return text;
 }
 
-std::vector<std::string> list_conf_d(const std::string& main_path, Diagnostics& diagnostics) {
+std::string conf_d_of(const std::string& main_path) {
   // If the path has no slash, rfind() returns npos, and npos + 1 is 0: the folder is relative, too.
-  const std::string folder = main_path.substr(0, main_path.rfind('/') + 1) + "conf.d";
+  return main_path.substr(0, main_path.rfind('/') + 1) + "conf.d";
+}
+
+std::vector<std::string> list_folder(const std::string& folder, Diagnostics& diagnostics) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(folder.c_str()), &::closedir);
   if (!directory) {
     if (errno != ENOENT)

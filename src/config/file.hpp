@@ -1,4 +1,5 @@
-// The files of a configuration, read as text: the main file and conf.d/*.toml beside it.
+// The files of a configuration, read as text: the main file, conf.d/*.toml beside it, and those of
+// the rules that were added at run time.
 #pragma once
 
 #include <optional>
@@ -13,10 +14,12 @@ namespace mcr {
 /// returns nothing. Never blocks, whatever kind of file the name leads to.
 [[nodiscard]] std::optional<std::string> read_config_file(Position file, Diagnostics& diagnostics);
 
-/// The paths of conf.d/*.toml beside the main file, in the order of their names. They are relative
-/// if the main file's path is. Names that begin with a dot are left out, as a shell does. Without
-/// conf.d there are none.
-[[nodiscard]] std::vector<std::string> list_conf_d(const std::string& main_path,
+/// The folder conf.d beside the main file; relative if the main file's path is.
+[[nodiscard]] std::string conf_d_of(const std::string& main_path);
+
+/// The paths of *.toml in the folder, in the order of their names. Names that begin with a dot are
+/// left out, as a shell does. Without the folder there are none.
+[[nodiscard]] std::vector<std::string> list_folder(const std::string& folder,
                                                    Diagnostics& diagnostics);
 
 }  // namespace mcr

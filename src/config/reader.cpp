@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <charconv>
 #include <iterator>
 #include <span>
 #include <string_view>
@@ -34,6 +35,9 @@ struct RawDaemon {
   Field<Idle> idle;
   Field<Endpoint> metrics;
   Field<std::chrono::microseconds> rejoin;
+  Field<std::string> state;
+  Field<std::string> runtime;
+  Field<Shard> shard;
 };
 
 std::optional<unsigned> read_workers(const Value& value) {
@@ -106,6 +110,26 @@ std::optional<log::Level> read_log_level(const Value& value) {
   return level;
 }
 
+/// "2/5": the second of five.
+std::optional<Shard> read_shard(const Value& value) {
+  const auto text = value.string("a shard, such as \"2/5\"");
+  if (!text) return std::nullopt;
+  Shard shard{0, 0};
+  const auto* end = text->data() + text->size();
+  const auto slash = std::from_chars(text->data(), end, shard.number);
+  const bool parted = slash.ec == std::errc() && slash.ptr != end && *slash.ptr == '/';
+  const auto rest = parted ? std::from_chars(slash.ptr + 1, end, shard.of) : slash;
+  if (!parted || rest.ec != std::errc() || rest.ptr != end)
+    value.refuse(fmt::format("{} is not a shard, such as \"2/5\"", quoted_excerpt(*text)));
+  else if (shard.of > limits::shards)
+    value.refuse(fmt::format("{} are too many, at most {} are allowed", shard.of, limits::shards));
+  else if (shard.number < 1 || shard.number > shard.of)
+    value.refuse(fmt::format("{} is not from 1 to {}", shard.number, shard.of));
+  else
+    return shard;
+  return std::nullopt;
+}
+
 constexpr Key<RawDaemon> daemon_keys[] = {
     {"workers", [](const Value& v, RawDaemon& d) { d.workers.set(v.at(), read_workers(v)); },
      shape::words({"auto"}, shape::integer(1, limits::workers))},
@@ -130,6 +154,12 @@ constexpr Key<RawDaemon> daemon_keys[] = {
     {"fast_path",
      [](const Value& v, RawDaemon& d) { d.fast_path.set(v.at(), read_choice(v, fast_path_modes)); },
      shape::words(fast_path_modes)},
+    {"state", [](const Value& v, RawDaemon& d) { d.state.set(v.at(), v.folder()); },
+     shape::text("^/")},
+    {"runtime", [](const Value& v, RawDaemon& d) { d.runtime.set(v.at(), v.folder()); },
+     shape::text("^/")},
+    {"shard", [](const Value& v, RawDaemon& d) { d.shard.set(v.at(), read_shard(v)); },
+     shape::text("^[0-9]+/[0-9]+$")},
 };
 
 Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
@@ -143,6 +173,9 @@ Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
   daemon.idle = raw.idle.value.value_or(daemon.idle);
   daemon.metrics = raw.metrics.value;
   daemon.rejoin = raw.rejoin.value.value_or(daemon.rejoin);
+  daemon.state = raw.state.value.value_or("");
+  daemon.runtime = raw.runtime.value.value_or("");
+  daemon.shard = raw.shard.value;
   if (daemon.workers && raw.cpus.value && *daemon.workers != daemon.cpus.size())
     diagnostics.add(raw.cpus.at, fmt::format("cpus: {} and {}: each worker needs a CPU of its own",
                                              counted(*daemon.workers, "worker"),

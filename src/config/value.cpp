@@ -260,6 +260,16 @@ std::optional<std::string> Value::comment() const {
   return line(limits::comment_bytes);
 }
 
+std::optional<std::string> Value::folder() const {
+  auto path = line(limits::folder_bytes);
+  if (!path) return std::nullopt;
+  while (path->size() > 1 && path->ends_with('/'))
+    path->pop_back();
+  if (path->starts_with('/')) return path;
+  refuse(fmt::format("{} is not the path of a folder from / on", quoted_excerpt(*path)));
+  return std::nullopt;
+}
+
 std::optional<std::uint64_t> Value::buffer_size() const {
   if (node_.is_integer()) return integer(limits::buffer_min, limits::buffer_max);
   const auto text = string("a size, such as \"64 MiB\" or a number of bytes");

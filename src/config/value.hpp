@@ -59,6 +59,8 @@ class Value {
   [[nodiscard]] std::optional<std::string> interface() const;
   [[nodiscard]] std::optional<std::string> rule_name() const;
   [[nodiscard]] std::optional<std::string> comment() const;
+  /// The absolute path of a folder, without a slash at its end. It need not exist.
+  [[nodiscard]] std::optional<std::string> folder() const;
   /// Bytes: 65536 or "64 MiB".
   [[nodiscard]] std::optional<std::uint64_t> buffer_size() const;
   /// Bits a second: 10000000 or "10 Mbit".

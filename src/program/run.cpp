@@ -459,11 +459,14 @@ std::string Program::read_totals() {
 
 status::Process Program::about_process() const {
   const auto softnet = read_softnet();
+  const auto& shard = relay_.config().daemon.shard;
   return {.version = MCR_VERSION,
           .pid = ::getpid(),
           .uptime_s = std::chrono::duration<double>(Clock::now() - started_).count(),
           .generation = generation_,
           .config = options_.config,
+          .shard = shard ? fmt::format("{}/{}", shard->number, shard->of) : "",
+          .rules_elsewhere = relay_.config().elsewhere,
           .memory_locked = std::string(to_string(memory_lock_)),
           .softnet_dropped = softnet.dropped - softnet_before_.dropped,
           .softnet_squeezed = softnet.squeezed - softnet_before_.squeezed};

@@ -22,8 +22,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array process_counts{CountKey<Process>{"pid", &Process::pid},
-                                    CountKey<Process>{"generation", &Process::generation}};
+constexpr std::array process_counts{
+    CountKey<Process>{"pid", &Process::pid}, CountKey<Process>{"generation", &Process::generation},
+    CountKey<Process>{"rules_elsewhere", &Process::rules_elsewhere}};
 constexpr std::array host_counts{CountKey<Process>{"softnet_dropped", &Process::softnet_dropped},
                                  CountKey<Process>{"softnet_squeezed", &Process::softnet_squeezed}};
 constexpr std::array worker_counts{CountKey<Worker>{"id", &Worker::id},
@@ -485,6 +486,7 @@ void write_process(json& document, const Process& process) {
   document["version"] = process.version;
   document["uptime_s"] = write(process.uptime_s);
   document["config"] = process.config;
+  document["shard"] = process.shard;
   document["memory_locked"] = process.memory_locked;
   write_counts(document, process_counts, process);
   write_counts(document["host"], host_counts, process);
@@ -494,6 +496,7 @@ Process read_process(const json& document) {
   process.version = read_text(at(document, "version"));
   process.uptime_s = read_number(at(document, "uptime_s"));
   process.config = read_text(at(document, "config"));
+  process.shard = read_text(at(document, "shard"));
   process.memory_locked = read_text(at(document, "memory_locked"));
   read_counts(document, process_counts, process);
   read_counts(at(document, "host"), host_counts, process);

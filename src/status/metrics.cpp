@@ -82,6 +82,8 @@ struct Metric {
 constexpr std::array process_metrics{
     Metric<Process>{"mcr_config_generation", &Process::generation,
                     "Configurations taken over since the start."},
+    Metric<Process>{"mcr_config_rules_elsewhere", &Process::rules_elsewhere,
+                    "Rules of the files that belong to other shards."},
     Metric<Process>{"mcr_host_softnet_dropped_frames_total", &Process::softnet_dropped,
                     "Frames that found a CPU's input queue full, on the whole host."},
     Metric<Process>{"mcr_host_softnet_squeezed_total", &Process::softnet_squeezed,

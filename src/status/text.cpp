@@ -91,13 +91,20 @@ std::string_view about_memory(const Process& process) {
   return process.memory_locked == "no" ? "; its memory may be paged out" : "";
 }
 
+std::string about_shard(const Process& process) {
+  if (process.shard.empty()) return "";
+  return fmt::format("; shard {}: {} to others", shown(process.shard),
+                     counted(process.rules_elsewhere.value_or(0), "rule") +
+                         (process.rules_elsewhere == 1U ? " belongs" : " belong"));
+}
+
 std::string daemon_line(const Process& process, std::size_t columns) {
   const auto& uptime = process.uptime_s;
   return wrapped(
       "",
-      fmt::format("mcr {}, pid {}, up {}, generation {}, {}{}", shown(process.version),
+      fmt::format("mcr {}, pid {}, up {}, generation {}, {}{}{}", shown(process.version),
                   plain(process.pid), uptime ? duration(*uptime) : "-", plain(process.generation),
-                  shown(process.config), about_memory(process)),
+                  shown(process.config), about_memory(process), about_shard(process)),
       columns);
 }
 

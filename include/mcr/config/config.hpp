@@ -16,8 +16,9 @@ namespace mcr {
 struct Config {
   Daemon daemon;
   InterfaceTunings interfaces;
-  std::vector<Rule> rules;  ///< those of reflectors behind the others
+  std::vector<Rule> rules;  ///< those of reflectors, too
   std::vector<Reflector> reflectors{};
+  std::size_t elsewhere = 0;  ///< rules of the files that belong to other shards
 
   friend bool operator==(const Config&, const Config&) = default;
 };

@@ -15,6 +15,8 @@ struct ConfigError {
 
   /// `FILE:LINE:COL: message`, or `FILE: message` if line is 0.
   [[nodiscard]] std::string str() const;
+
+  friend bool operator==(const ConfigError&, const ConfigError&) = default;
 };
 
 }  // namespace mcr

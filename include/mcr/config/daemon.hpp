@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "mcr/base/address.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/config/fanout.hpp"
 #include "mcr/config/fast_path_mode.hpp"
+#include "mcr/config/shard.hpp"
 
 namespace mcr {
 
@@ -30,6 +32,11 @@ struct Daemon {
   /// Interval of membership reports that nobody asked for, for networks without a querier; 0:
   /// never.
   std::chrono::microseconds rejoin{0};
+  /// Folders: rules.d in them has the rules that were added at run time, those that stay in `state`
+  /// and those until the next boot in `runtime`. Absolute, or "": there are none.
+  std::string state{};
+  std::string runtime{};
+  std::optional<Shard> shard{};  ///< nothing: this relay takes all rules
 
   friend bool operator==(const Daemon&, const Daemon&) = default;
 };

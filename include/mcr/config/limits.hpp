@@ -36,6 +36,8 @@ inline constexpr std::size_t config_bytes = 16U << 20U;  ///< size of one file
 inline constexpr std::size_t config_errors =
     10'000;  ///< mistakes reported one by one; of the rest only the number
 inline constexpr std::size_t workers = 64;
+inline constexpr std::uint32_t shards = 1024;
+inline constexpr std::size_t folder_bytes = 1024;  ///< length of a folder's path
 inline constexpr std::chrono::microseconds batch_wait{10'000};
 inline constexpr std::chrono::microseconds rejoin_min = std::chrono::seconds(1);
 inline constexpr std::chrono::microseconds rejoin_max = std::chrono::hours(1);

@@ -19,8 +19,9 @@ struct ConfigResult {
   std::vector<ConfigError> errors;
 };
 
-/// Reads the main file and `conf.d/*.toml` beside it, in name order, and validates them together.
-/// Needs no privileges and opens no sockets; throws nothing but std::bad_alloc.
+/// Reads the main file, `conf.d/*.toml` beside it, and `rules.d/*.toml` of the folders that
+/// [daemon] state and runtime name, in name order, and validates them together. Needs no privileges
+/// and opens no sockets; throws nothing but std::bad_alloc.
 [[nodiscard]] ConfigResult load_config(const std::string& path);
 
 /// Does the same for the text of one main file. `file` is only its name in messages.

@@ -55,6 +55,8 @@ struct Process {
   std::optional<double> uptime_s;
   Count generation;           ///< of the configuration; grows with each successful reload
   std::string config;         ///< path of the main file
+  std::string shard{};        ///< "2/5"; "": this relay takes all rules
+  Count rules_elsewhere{};    ///< rules of the files that belong to other shards
   std::string memory_locked;  ///< "all", "code" or "no": see host/memory_lock.hpp
   Count softnet_dropped;      ///< frames, on all of the host, since the daemon started
   Count softnet_squeezed;     ///< times, likewise

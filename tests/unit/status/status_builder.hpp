@@ -93,6 +93,7 @@ inline Status healthy() {
                     .uptime_s = 7384,
                     .generation = 3,
                     .config = "/etc/mcr/mcr.toml",
+                    .rules_elsewhere = 0,
                     .memory_locked = "all",
                     .softnet_dropped = 0,
                     .softnet_squeezed = 0};
