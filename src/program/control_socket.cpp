@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/config/limits.hpp"
 #include "mcr/host/socket.hpp"
 
 namespace mcr {
@@ -25,6 +26,8 @@ namespace {
 constexpr mode_t socket_mode = 0660;
 constexpr int backlog = 64;
 constexpr std::size_t most_clients = 64;
+/// A file of rules as a JSON string.
+constexpr std::size_t longest_request = limits::config_bytes + limits::config_bytes / 4;
 
 sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
@@ -157,7 +160,7 @@ Socket send_request(const std::string& path, const nlohmann::json& request,
 }  // namespace
 
 ControlServer::ControlServer(std::string path)
-    : name_{std::move(path)}, server_(listen_at(name_), most_clients) {}
+    : name_{std::move(path)}, server_(listen_at(name_), most_clients, longest_request) {}
 
 void ControlServer::Name::remove() noexcept {
   if (std::exchange(bound, false)) ::unlink(path.c_str());
@@ -175,7 +178,11 @@ void ControlServer::serve(const Handler& handler, const HttpApi& api) {
   server_.serve([&](std::string_view received) -> std::optional<Reply> {
     if (is_http(received)) return answer_http(received, api);
     const auto end = received.find('\n');
-    if (end == std::string_view::npos) return std::nullopt;
+    if (end == std::string_view::npos) {
+      const bool may_be_long = received.starts_with('{');
+      if (may_be_long || received.size() < RequestServer::longest_request) return std::nullopt;
+      return Reply("");
+    }
     return answer(received.substr(0, end), handler);
   });
 }

@@ -14,6 +14,7 @@
 #include "mcr/program/check.hpp"
 #include "mcr/program/client.hpp"
 #include "mcr/program/doctor.hpp"
+#include "mcr/program/events.hpp"
 #include "mcr/program/run.hpp"
 #include "mcr/program/unknown_word.hpp"
 #include "mcr/traffic/gen.hpp"
@@ -67,6 +68,7 @@ int run(int argc, char** argv) {
   mcr::add_status_command(app, exit_code);
   mcr::add_inspect_command(app, exit_code);
   mcr::add_capture_command(app, exit_code);
+  mcr::add_events_command(app, exit_code);
   mcr::add_doctor_command(app, exit_code);
   mcr::add_gen_command(app, exit_code);
   mcr::add_sink_command(app, exit_code);

@@ -37,6 +37,8 @@
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/config/load.hpp"
+#include "mcr/control/event_watch.hpp"
+#include "mcr/control/events.hpp"
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/relay.hpp"
 #include "mcr/host/capabilities.hpp"
@@ -51,6 +53,7 @@
 #include "mcr/rules/remedies.hpp"
 #include "mcr/status/collect.hpp"
 #include "mcr/status/digest.hpp"
+#include "mcr/status/event.hpp"
 #include "mcr/status/metrics.hpp"
 
 namespace mcr {
@@ -176,8 +179,11 @@ class Program {
   ControlServer::Reply on_request(const json& request);
   ControlServer::Reply stream_capture(const json& request);
   void resume_captures();
+  ControlServer::Reply stream_events(const json& request);
+  void look_for_events();
   json reload();
   json take_over_config();
+  void tell_reload(const json& answer);
   void say_summary();
   const std::vector<LinkStats>& links();
   Status status();
@@ -212,12 +218,22 @@ class Program {
   std::string said_;              ///< to the service manager
   Clock::time_point captures_resumed_at_;
   const MemoryLock memory_lock_ = lock_memory();  ///< of all that was made before
+  EventRing events_{
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                     std::chrono::system_clock::now().time_since_epoch())
+                                     .count())};
+  EventWatch event_watch_;
+  std::uint64_t told_events_ = 0;  ///< the last event that the streams were told of
+  std::uint64_t looked_at_ = 0;    ///< the relay's generation() when events were last looked for
   bool stopping_ = false;
   bool interfaces_due_ = false;  ///< the last change could not be followed; try again
 };
 
 void Program::run() {
   relay_.start();
+  events_.add({.time = std::chrono::system_clock::now(),
+               .kind = EventKind::start,
+               .reason = "mcr " MCR_VERSION});
   log::notice("mcr {} runs: rules={} config={} socket={}", MCR_VERSION,
               relay_.config().rules.size(), log::value(options_.config),
               log::value(options_.socket));
@@ -247,6 +263,9 @@ void Program::run() {
     if (relay_.captures()) survive([&] { resume_captures(); });
     if (metrics_ && waits[4].revents != 0) survive([&] { serve_metrics(); });
     if (waits[5].revents != 0) survive([&] { relay_.searches().serve(Clock::now()); });
+    if (waits[1].revents != 0 || waits[3].revents != 0 || relay_.generation() != looked_at_ ||
+        events_.last_id() != told_events_)
+      look_for_events();
   }
   service_manager::stopping();
   relay_.stop();
@@ -363,6 +382,7 @@ void Program::report_external_drops() {
   external_drops_reported_at_ = Clock::now();
   auto counts = relay_.external_drops(links());
   counts.push_back({"", DropPlace::backlog, read_softnet().dropped});
+  event_watch_.look_at_losses(counts, Clock::now(), events_);
   for (const auto& line : external_drops_.report(counts, Clock::now()))
     log::warning("{}", line);
 }
@@ -372,6 +392,7 @@ ControlServer::Reply Program::on_request(const json& request) {
   if (command == "status") return line_of(status::answer_request(status(), request));
   if (command == "reload") return line_of(reload());
   if (command == "capture") return stream_capture(request);
+  if (command == "events") return stream_events(request);
   return line_of({{"ok", false}, {"error", "unknown command"}});
 }
 
@@ -399,12 +420,48 @@ void Program::resume_captures() {
   control_.resume();
 }
 
+/// The reader's place in the ring is all that is kept of it.
+ControlServer::Reply Program::stream_events(const json& request) {
+  constexpr std::size_t most_at_once = 64U << 10U;  // bytes
+  const auto more = [this, seen = request.value("since", events_.last_id())]() mutable {
+    std::string lines;
+    while (lines.size() < most_at_once) {
+      const auto event = events_.after(seen);
+      if (!event) break;
+      seen = event->id;
+      lines += line_of(status::to_json(*event));
+    }
+    return lines;
+  };
+  return {line_of({{"ok", true}, {"last", events_.last_id()}}), more};
+}
+
+/// After whatever may have changed a rule.
+void Program::look_for_events() {
+  looked_at_ = relay_.generation();
+  survive([this] { event_watch_.look(relay_, Clock::now(), events_); });
+  if (events_.last_id() != told_events_) control_.resume();
+  told_events_ = events_.last_id();
+}
+
 json Program::reload() {
   service_manager::reloading();
   auto answer = take_over_config();
+  tell_reload(answer);
   say_summary();
   service_manager::ready();
   return answer;
+}
+
+void Program::tell_reload(const json& answer) {
+  const bool done = answer.value("ok", false);
+  std::string reason = answer.value("difference", "");
+  for (const auto& error : answer.value("errors", json::array()))
+    if (reason.empty()) reason = error.value("message", "");
+  events_.add({.time = std::chrono::system_clock::now(),
+               .kind = EventKind::reload,
+               .state = done ? "done" : "refused",
+               .reason = std::move(reason)});
 }
 
 json Program::take_over_config() {

@@ -6,6 +6,8 @@
 //   {"command":"capture","rule":NAME,"in":true,"out":false,"drops":false,"snap":BYTES}  -> a
 //   stream:
 //   {"ok":true}, then the blocks of a capture file; for the daemon's own user and root
+//   {"command":"events","since":ID}  -> a stream: {"ok":true,"last":ID}, then an object for each
+//   event after ID (0: all that are known; without it: what comes), on a line of its own
 // A client that begins with a request of HTTP is answered by HttpApi instead.
 #pragma once
 

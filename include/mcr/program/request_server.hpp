@@ -22,7 +22,8 @@ namespace mcr {
 class RequestServer {
  public:
   using Clock = std::chrono::steady_clock;
-  /// The answer to what a client has sent so far; nothing while that is no whole request.
+  /// The answer to what a client has sent so far; nothing while that is no whole request. An empty
+  /// text that is no stream ends the connection.
   struct Reply {
     std::string text;
     /// Not null: the reply is a stream. Asked when all before is sent, for what comes next; "" if

@@ -8,6 +8,10 @@
 #include <sys/un.h>
 
 #include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -43,6 +47,7 @@ UniqueFd listen_at(Address& address) {
 struct Server {
   Address address;
   std::string reply = "pong\n";
+  std::function<std::string()> more{};  ///< null: no stream
   std::size_t asked = 0;
   RequestServer server{listen_at(address), most_clients};
 
@@ -52,10 +57,10 @@ struct Server {
     return client;
   }
   void serve() {
-    server.serve([this](std::string_view received) -> std::optional<std::string> {
+    server.serve([this](std::string_view received) -> std::optional<RequestServer::Reply> {
       if (!received.ends_with('\n')) return std::nullopt;
       ++asked;
-      return reply;
+      return RequestServer::Reply(reply, more);
     });
   }
   /// Until there is nothing to do any more.
@@ -233,4 +238,84 @@ TEST_CASE("request server: a client that is gone before its answer harms nobody"
   send(client, "ping\n");
   server.serve_all();
   CHECK(receive(client).text == "pong\n");
+}
+
+TEST_CASE("request server: a stream goes on as there is more, and outlasts the patience") {
+  Server server;
+  std::string waiting = "one\n";
+  server.more = [&] { return std::exchange(waiting, ""); };
+  const auto client = server.connect();
+  send(client, "ping\n");
+  server.serve_all();
+  CHECK(receive(client).text == "pong\none\n");
+  server.server.expire(RequestServer::Clock::now() + 2 * RequestServer::patience);
+  waiting = "two\n";
+  server.serve_all();
+  CHECK(receive(client).text.empty());
+  server.server.resume();
+  server.serve_all();
+  const auto received = receive(client);
+  CHECK(received.text == "two\n");
+  CHECK(received.end == End::open);
+  server.server.resume();  // with nothing to say
+  server.serve_all();
+  CHECK(receive(client).end == End::open);
+}
+
+TEST_CASE("request server: who does not read a stream is asked for no more") {
+  Server server;
+  std::size_t pieces = 0;
+  server.more = [&] {
+    ++pieces;
+    return std::string(std::size_t{1} << 20U, 'm');
+  };
+  const auto deaf = server.connect();
+  send(deaf, "ping\n");
+  server.serve_all();
+  const auto filled = pieces;
+  CHECK(filled < 8);
+  for (int i = 0; i < 10; ++i) {
+    server.server.resume();
+    server.serve_all();
+  }
+  CHECK(pieces == filled);
+}
+
+TEST_CASE("request server: the end of a stream's client is noticed, and nothing else of it") {
+  Server server;
+  bool alive = true;
+  server.more = [guard = std::shared_ptr<bool>(&alive, [](bool* gone) { *gone = false; })] {
+    return std::string();
+  };
+  auto client = server.connect();
+  send(client, "ping\n");
+  server.serve_all();
+  server.more = nullptr;
+  send(client, "what?\n");
+  server.serve_all();
+  CHECK(alive);
+  CHECK(server.asked == 1);
+  client.reset();
+  server.serve_all();
+  CHECK_FALSE(alive);
+}
+
+TEST_CASE("request server: too many streams end the oldest of them, and no other client") {
+  Server server;
+  server.more = [] { return std::string(); };
+  const auto asking = server.connect();
+  server.serve_all();
+  std::vector<UniqueFd> streams;
+  for (std::size_t i = 0; i < RequestServer::most_streams + 1; ++i) {
+    streams.push_back(server.connect());
+    send(streams.back(), "ping\n");
+    server.serve_all();
+  }
+  CHECK(receive(streams[0]).end == End::closed);
+  for (std::size_t i = 1; i < streams.size(); ++i)
+    CHECK(receive(streams[i]).end == End::open);
+  server.more = nullptr;
+  send(asking, "ping\n");
+  server.serve_all();
+  CHECK(receive(asking).text == "pong\n");
 }

@@ -1,0 +1,80 @@
+// Events, in order: a ring of the latest ones, each with an id. Readers keep the id of
+// the last one they saw, and so cost the ring nothing, however slow they are: what a reader finds
+// overwritten is told to it as a gap. Control thread only.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mcr {
+
+/// An event is about one of these. Users see the names: they are kept.
+enum class EventKind : std::uint8_t {
+  start,   ///< the relay runs from here on
+  rule,    ///< a rule's state or its reason has changed
+  join,    ///< a group could not be joined, or could after all
+  reload,  ///< a new configuration was taken over, or refused
+  loss,    ///< frames or datagrams began to be lost at one place, or it is over
+  gap,     ///< the reader was too slow, or came too late: `missed` events are not told
+};
+inline constexpr std::array<std::string_view, 6> event_kind_names{"start",  "rule", "join",
+                                                                  "reload", "loss", "gap"};
+[[nodiscard]] constexpr std::string_view to_string(EventKind kind) noexcept {
+  return event_kind_names[static_cast<std::size_t>(kind)];
+}
+
+/// One of them; "" and 0 where there is nothing to say.
+struct Event {
+  /// Grows by 1 from event to event. The first of a run is the time of its start, in microseconds
+  /// since 1970: so an id of an earlier run is less, and fits into a double.
+  std::uint64_t id = 0;
+  std::chrono::system_clock::time_point time{};
+  EventKind kind = EventKind::start;
+  std::string rule{};        ///< its name
+  std::string interface {};  ///< of a join or a loss
+  std::string subject{};     ///< join: the group; loss: where ("socket", "send_queue_full")
+  std::string state{};       ///< rule: its state, or "removed"; join: "failed" or "joined"; reload:
+                             ///< "done" or "refused"; loss: "begun" or "ended"
+  std::string before{};      ///< rule: the state until now; "" if it is new
+  std::string reason{};      ///< why, for people; reload: the difference, or what was wrong
+  int error = 0;             ///< the errno behind `reason`
+  std::uint64_t count = 0;   ///< loss: how many frames or datagrams so far
+  std::uint64_t missed = 0;  ///< gap: events; 0 if nobody knows, since they were of an earlier run
+
+  friend bool operator==(const Event&, const Event&) = default;
+};
+
+class EventRing {
+ public:
+  /// More than there can be rules: a batch that changes all of them is kept whole.
+  static constexpr std::size_t most = 16'384;
+
+  /// `first_id`: of the first event. `capacity` at least 1.
+  explicit EventRing(std::uint64_t first_id, std::size_t capacity = most)
+      : first_(first_id), next_(first_id), capacity_(capacity) {}
+
+  /// Numbers it and keeps it, in place of the oldest if there are too many.
+  void add(Event event);
+
+  /// The event that a reader sees next who has seen all until `seen` (0: none of them), or the gap
+  /// before it, whose id is that of the last event missed; nothing if there is none yet. The reader
+  /// goes on from the id of what it got.
+  [[nodiscard]] std::optional<Event> after(std::uint64_t seen) const;
+
+  /// The id of the last event; one less than the first id if there was none.
+  [[nodiscard]] std::uint64_t last_id() const noexcept { return next_ - 1; }
+
+ private:
+  std::uint64_t first_;
+  std::uint64_t next_;
+  std::size_t capacity_;
+  std::deque<Event> events_;  ///< the last one has the id next_ - 1
+};
+
+}  // namespace mcr
