@@ -15,6 +15,7 @@
 #include "mcr/program/client.hpp"
 #include "mcr/program/doctor.hpp"
 #include "mcr/program/events.hpp"
+#include "mcr/program/rule_commands.hpp"
 #include "mcr/program/run.hpp"
 #include "mcr/program/unknown_word.hpp"
 #include "mcr/traffic/gen.hpp"
@@ -65,6 +66,8 @@ int run(int argc, char** argv) {
   mcr::add_run_command(app, exit_code);
   mcr::add_check_command(app, exit_code);
   mcr::add_reload_command(app, exit_code);
+  mcr::add_rule_command(app, exit_code);
+  mcr::add_apply_command(app, exit_code);
   mcr::add_status_command(app, exit_code);
   mcr::add_inspect_command(app, exit_code);
   mcr::add_capture_command(app, exit_code);

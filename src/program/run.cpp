@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -36,7 +37,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
-#include "mcr/config/load.hpp"
+#include "mcr/config/book.hpp"
 #include "mcr/control/event_watch.hpp"
 #include "mcr/control/events.hpp"
 #include "mcr/control/external_drops.hpp"
@@ -49,6 +50,7 @@
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/metrics_server.hpp"
 #include "mcr/program/process_metrics.hpp"
+#include "mcr/program/rule_requests.hpp"
 #include "mcr/program/service_manager.hpp"
 #include "mcr/rules/remedies.hpp"
 #include "mcr/status/collect.hpp"
@@ -115,25 +117,16 @@ UniqueFd every_second() {
   return fd;
 }
 
-Config load_or_fail(const std::string& path) {
-  auto result = load_config(path);
-  if (result.errors.empty()) return std::move(result.config);
+ConfigBook load_or_fail(const std::string& path) {
+  ConfigBook book;
+  const auto errors = book.read(path);
+  if (errors.empty()) return book;
   std::string text;
-  for (const auto& error : result.errors)
+  for (const auto& error : errors)
     text += (text.empty() ? "" : "\n") + error.str();
   if (::geteuid() == 0 && text.ends_with(errno_text(EACCES)))
     text += "; mcr run gives up root's right to read everybody's files";
   throw Failure(ExitCode::config, text);
-}
-
-json list_errors(const std::vector<ConfigError>& errors) {
-  json list = json::array();
-  for (const auto& error : errors)
-    list.push_back({{"file", error.file},
-                    {"line", error.line},
-                    {"column", error.column},
-                    {"message", error.message}});
-  return list;
 }
 
 /// Packets flow whatever goes wrong here.
@@ -150,7 +143,8 @@ class Program {
  public:
   explicit Program(const Options& options)
       : options_(options),
-        config_(load_or_fail(options.config)),
+        book_(load_or_fail(options.config)),
+        config_(book_.config()),
         signals_(block_signals()),
         control_((require_packet_sockets(), options.socket)),
         timer_(every_second()),
@@ -183,6 +177,9 @@ class Program {
   void look_for_events();
   json reload();
   json take_over_config();
+  json change_rules(const RuleAnswer& answer);
+  void take_over_changes();
+  [[nodiscard]] int poll_timeout() const;
   void tell_reload(const json& answer);
   void say_summary();
   const std::vector<LinkStats>& links();
@@ -199,6 +196,7 @@ class Program {
   std::string read_totals();
 
   const Options options_;
+  ConfigBook book_;      ///< the files, as last read and changed
   const Config config_;  ///< as it was at the start; the relay knows today's
   UniqueFd signals_;
   ControlServer control_;
@@ -225,6 +223,8 @@ class Program {
   EventWatch event_watch_;
   std::uint64_t told_events_ = 0;  ///< the last event that the streams were told of
   std::uint64_t looked_at_ = 0;    ///< the relay's generation() when events were last looked for
+  std::optional<ConfigDifference> changes_due_;  ///< of rules, that the relay has not taken over
+  Clock::time_point changes_at_;                 ///< when it takes over the next ones
   bool stopping_ = false;
   bool interfaces_due_ = false;  ///< the last change could not be followed; try again
 };
@@ -254,8 +254,8 @@ void Program::run() {
                                  {timer_.get(), POLLIN, 0},
                                  {metrics.get(), POLLIN, 0},
                                  {relay_.searches().fd().get(), POLLIN, 0}}};
-    const int wait = relay_.captures() ? static_cast<int>(capture_pause.count()) : -1;
-    if (::poll(waits.data(), waits.size(), wait) < 0 && errno != EINTR) throw_errno("poll");
+    if (::poll(waits.data(), waits.size(), poll_timeout()) < 0 && errno != EINTR)
+      throw_errno("poll");
     if (waits[0].revents != 0) survive([&] { on_signal(); });
     if (waits[1].revents != 0) survive([&] { on_network_change(); });
     if (waits[2].revents != 0) survive([&] { serve(); });
@@ -263,6 +263,7 @@ void Program::run() {
     if (relay_.captures()) survive([&] { resume_captures(); });
     if (metrics_ && waits[4].revents != 0) survive([&] { serve_metrics(); });
     if (waits[5].revents != 0) survive([&] { relay_.searches().serve(Clock::now()); });
+    if (changes_due_ && Clock::now() >= changes_at_) survive([&] { take_over_changes(); });
     if (waits[1].revents != 0 || waits[3].revents != 0 || relay_.generation() != looked_at_ ||
         events_.last_id() != told_events_)
       look_for_events();
@@ -389,6 +390,10 @@ void Program::report_external_drops() {
 
 ControlServer::Reply Program::on_request(const json& request) {
   const auto command = request.value("command", json());
+  if (command == "rule") return line_of(change_rules(answer_rule_request(book_, request)));
+  if (command == "apply") return line_of(change_rules(answer_apply_request(book_, request)));
+  if (changes_due_)  // who asks now sees what was changed before
+    survive([this] { take_over_changes(); });
   if (command == "status") return line_of(status::answer_request(status(), request));
   if (command == "reload") return line_of(reload());
   if (command == "capture") return stream_capture(request);
@@ -465,30 +470,70 @@ void Program::tell_reload(const json& answer) {
 }
 
 json Program::take_over_config() {
-  auto result = load_config(options_.config);
-  if (!result.errors.empty()) {
-    for (const auto& error : result.errors)
+  ConfigBook book;
+  if (const auto errors = book.read(options_.config); !errors.empty()) {
+    for (const auto& error : errors)
       log::error("{}", error.str());
     log::error("reload refused: the running rules stay");
-    return {{"ok", false}, {"errors", list_errors(result.errors)}};
+    return {{"ok", false}, {"errors", list_errors(errors)}};
   }
-  const auto difference = compare_configs(relay_.config(), result.config);
-  const auto& wanted = result.config.daemon.metrics;
+  const auto config = book.config();
+  const auto difference = compare_configs(relay_.config(), config);
+  const auto& wanted = config.daemon.metrics;
   try {
     const bool due = wanted && metrics_due_ == wanted;
     auto metrics = due ? nullptr : new_metrics_server(wanted);
-    relay_.apply(result.config, netlink_.snapshot(), Clock::now());
+    relay_.apply(config, netlink_.snapshot(), Clock::now());
     if (metrics || !wanted) metrics_ = std::move(metrics);
     if (!due) metrics_due_.reset();
   } catch (const std::exception& error) {
     log::error("reload refused: {}; the running rules stay", error.what());
     return {{"ok", false}, {"errors", list_errors({{options_.config, 0, 0, error.what()}})}};
   }
-  log::set_level(result.config.daemon.log_level);
+  book_ = std::move(book);
+  changes_due_.reset();
+  log::set_level(config.daemon.log_level);
   ++generation_;
   log::notice("reloaded: difference={} config={}", log::value(difference.str()),
               log::value(options_.config));
   return {{"ok", true}, {"difference", difference.str()}};
+}
+
+/// The files have the change. The relay takes it over at once; of many in a row, several together,
+/// so that taking over takes a quarter of the time at most.
+json Program::change_rules(const RuleAnswer& answer) {
+  if (!answer.changed()) return answer.document;
+  auto& due = changes_due_ ? *changes_due_ : changes_due_.emplace();
+  due.added += answer.difference.added;
+  due.removed += answer.difference.removed;
+  due.changed += answer.difference.changed;
+  if (Clock::now() >= changes_at_) survive([this] { take_over_changes(); });
+  return answer.document;
+}
+
+/// Sockets that the kernel refuses wait, as at the start: the files are written, and the client has
+/// gone.
+void Program::take_over_changes() {
+  constexpr std::chrono::seconds pause_after_failure{1};
+  const auto began = Clock::now();
+  changes_at_ = began + pause_after_failure;
+  relay_.begin(book_.config(), relay_.interfaces(), began);
+  changes_at_ = Clock::now() + 3 * (Clock::now() - began);
+  auto difference = *std::exchange(changes_due_, std::nullopt);
+  difference.unchanged =
+      book_.rules() - std::min(book_.rules(), difference.added + difference.changed);
+  log::notice("rules changed: difference={}", log::value(difference.str()));
+  tell_reload({{"ok", true}, {"difference", difference.str()}});
+  ++generation_;
+}
+
+/// Milliseconds until changes are to be taken over, or captures read; -1: there are none.
+int Program::poll_timeout() const {
+  const auto capture = relay_.captures() ? static_cast<int>(capture_pause.count()) : -1;
+  if (!changes_due_) return capture;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(changes_at_ - Clock::now());
+  const auto change = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+  return capture < 0 ? change : std::min(capture, change);
 }
 
 /// Tells the service manager, if there is something new.

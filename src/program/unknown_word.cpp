@@ -24,15 +24,26 @@ std::string full_name(const CLI::App& command) {
   return parent == nullptr ? command.get_name() : full_name(*parent) + ' ' + command.get_name();
 }
 
+const CLI::App& innermost(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : innermost(*chosen.front());
+}
+
+bool takes_commands(const CLI::App& command) {
+  return !command.get_subcommands([](const CLI::App*) { return true; }).empty();
+}
+
 std::string unknown_command(const CLI::App& app, const std::string& word) {
   std::vector<std::string> known;
   for (const auto* command : app.get_subcommands(nullptr))
     known.push_back(command->get_name());
-  const auto start = fmt::format("there is no command {}", printable(word));
+  const auto start =
+      fmt::format("there is no command {}{}",
+                  app.get_parent() == nullptr ? "" : app.get_name() + ' ', printable(word));
   const auto meant = nearest(word, known);
   if (word == "help" || meant.empty())
-    return fmt::format("{}; {} --help lists them", start, app.get_name());
-  return fmt::format("{}; did you mean {} {}?", start, app.get_name(), meant);
+    return fmt::format("{}; {} --help lists them", start, full_name(app));
+  return fmt::format("{}; did you mean {} {}?", start, full_name(app), meant);
 }
 
 std::string unknown_option(const CLI::App& command, const std::string& word) {
@@ -60,11 +71,10 @@ std::string unknown_argument(const CLI::App& command, const std::string& word) {
 
 std::string describe_unknown_word(const CLI::App& app) {
   const auto words = app.remaining(true);
-  const auto chosen = app.get_subcommands();
-  const auto& command = chosen.empty() ? app : *chosen.front();
+  const auto& command = innermost(app);
   const std::string word = words.empty() ? "" : words.front();
   if (word.starts_with('-')) return unknown_option(command, word);
-  return chosen.empty() ? unknown_command(app, word) : unknown_argument(command, word);
+  return takes_commands(command) ? unknown_command(command, word) : unknown_argument(command, word);
 }
 
 }  // namespace mcr

@@ -21,6 +21,9 @@ std::string describe(std::vector<std::string> backwards) {
   check->add_flag("--json", json);
   app.add_subcommand("status", "")->add_option("RULE", text);
   app.add_subcommand("reload", "");
+  auto* rule = app.add_subcommand("rule", "");
+  rule->require_subcommand(0, 1);
+  rule->add_subcommand("add", "")->add_flag("--runtime", json);
   try {
     app.parse(std::move(backwards));
   } catch (const CLI::ExtrasError&) {
@@ -35,6 +38,11 @@ TEST_CASE("an unknown word on the command line gets a suggestion") {
   CHECK(describe({"statsu"}) == "there is no command statsu; did you mean mcr status?");
   CHECK(describe({"frobnicate"}) == "there is no command frobnicate; mcr --help lists them");
   CHECK(describe({"help"}) == "there is no command help; mcr --help lists them");
+  CHECK(describe({"ad", "rule"}) == "there is no command rule ad; did you mean mcr rule add?");
+  CHECK(describe({"frobnicate", "rule"}) ==
+        "there is no command rule frobnicate; mcr rule --help lists them");
+  CHECK(describe({"--runtmie", "add", "rule"}) ==
+        "mcr rule add has no option --runtmie; did you mean --runtime?");
   CHECK(describe({"--verison"}) == "mcr has no option --verison; did you mean --version?");
   CHECK(describe({"a.toml", "check"}) ==
         "mcr check takes no argument a.toml; did you mean -c a.toml?");
