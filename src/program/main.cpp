@@ -15,6 +15,7 @@
 #include "mcr/program/client.hpp"
 #include "mcr/program/doctor.hpp"
 #include "mcr/program/events.hpp"
+#include "mcr/program/import.hpp"
 #include "mcr/program/rule_commands.hpp"
 #include "mcr/program/run.hpp"
 #include "mcr/program/unknown_word.hpp"
@@ -72,6 +73,7 @@ int run(int argc, char** argv) {
   mcr::add_inspect_command(app, exit_code);
   mcr::add_capture_command(app, exit_code);
   mcr::add_events_command(app, exit_code);
+  mcr::add_import_command(app, exit_code);
   mcr::add_doctor_command(app, exit_code);
   mcr::add_gen_command(app, exit_code);
   mcr::add_sink_command(app, exit_code);

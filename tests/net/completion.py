@@ -44,6 +44,10 @@ def shell_offers(world, shell, socket):
     check({"--json", "--watch", "--socket", "--help"} <= set(options), f"{shell}: {options}")
     check("--plain" in names(offered(world, shell, ["mcr", "run", "-"])), f"{shell}: mcr run -")
     equal(offered(world, shell, ["mcr", "gen", "--gso", ""]), ["on", "off"], "mcr gen --gso")
+    verbs = names(offered(world, shell, ["mcr", "rule", ""]))
+    check({"add", "set", "remove", "enable", "disable", "show"} <= set(verbs), f"{shell}: {verbs}")
+    options = names(offered(world, shell, ["mcr", "rule", "set", "--"]))
+    check({"--input", "--output", "--unset", "--runtime"} <= set(options), f"{shell}: {options}")
     check("waiting" in offered(world, shell, ["mcr", "status", "--state", "w"]), "mcr status --state")
     found = offered(world, shell, ["mcr", "status", "--socket", socket, ""])
     # zsh quotes what it inserts, bash takes it as it is.

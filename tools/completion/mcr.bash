@@ -3,7 +3,12 @@
 # shellcheck shell=bash disable=SC2207,SC2154
 
 _mcr_options() {
-  mcr "$1" --help 2>/dev/null | sed -n 's/^  \(-[a-z],\)\{0,1\}\(--[a-z-]\{1,\}\).*/\2/p'
+  mcr "$@" --help 2>/dev/null | sed -n 's/^  \(-[a-z],\)\{0,1\}\(--[a-z-]\{1,\}\).*/\2/p'
+}
+
+# Commands, or with `rule` its verbs.
+_mcr_commands() {
+  mcr "$@" --help 2>/dev/null | sed -n '/^Subcommands:/,$s/^  \([a-z]\{1,\}\) .*/\1/p'
 }
 
 _mcr_rules() {
@@ -16,12 +21,15 @@ _mcr() {
   _get_comp_words_by_ref -n : cur prev words cword # names of rules may have colons
   COMPREPLY=()
   if ((cword == 1)); then
-    COMPREPLY=($(compgen -W "$(mcr --help 2>/dev/null |
-      sed -n '/^Subcommands:/,$s/^  \([a-z]\{1,\}\) .*/\1/p')"$'\n--help\n--version' -- "$cur"))
+    COMPREPLY=($(compgen -W "$(_mcr_commands)"$'\n--help\n--version' -- "$cur"))
+    return
+  fi
+  if ((cword == 2)) && [[ ${words[1]} == rule ]]; then
+    COMPREPLY=($(compgen -W "$(_mcr_commands rule)"$'\n--help' -- "$cur"))
     return
   fi
   case $prev in
-    -c | -w | --config | --socket) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    -c | -w | --config | --socket | --exec) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --interface) COMPREPLY=($(compgen -W "$(command ls /sys/class/net)" -- "$cur")); return ;;
     --gso) COMPREPLY=($(compgen -W $'on\noff' -- "$cur")); return ;;
     --inspect) COMPREPLY=($(compgen -W $'auto\nrtp\nts\nmoldudp64' -- "$cur")); return ;;
@@ -32,8 +40,14 @@ _mcr() {
     --rate) COMPREPLY=($(compgen -W max -- "$cur")); return ;;
   esac
   if [[ $cur == -* ]]; then
-    COMPREPLY=($(compgen -W "$(_mcr_options "${words[1]}")" -- "$cur"))
-  elif [[ ${words[1]} == status || ${words[1]} == inspect || ${words[1]} == capture ]]; then
+    local command=("${words[1]}")
+    [[ ${words[1]} == rule ]] && command+=("${words[2]}")
+    COMPREPLY=($(compgen -W "$(_mcr_options "${command[@]}")" -- "$cur"))
+  elif [[ ${words[1]} == apply ]]; then
+    compopt -o filenames
+    COMPREPLY=($(compgen -f -- "$cur"))
+  elif [[ ${words[1]} == status || ${words[1]} == inspect || ${words[1]} == capture ||
+    ${words[1]} == rule ]]; then
     for ((i = 2; i < cword; ++i)); do
       [[ ${words[i]} == --socket ]] && socket=(--socket "${words[i + 1]}")
     done
