@@ -278,6 +278,8 @@ void Relay::free_slots() {
     if (rules.contains(name) || !all_retired_) return false;
     for (auto& worker : workers_)
       clear(worker->counters().rules[slot]);
+    for (auto& worker : workers_)
+      worker->counters().latencies[slot].clear();
     fast_path_.forget_rule(slot);
     rates_.clear(slot);
     loop_guard_.clear(slot);

@@ -36,6 +36,14 @@ RuleTotals Relay::totals_of(std::size_t rule) const {
   return totals;
 }
 
+Latency Relay::latency_of(std::size_t rule) const {
+  const auto slot = *slots_.rules.find(running_->config.rules[rule].name);
+  Latency sum;
+  for (const auto& worker : workers_)
+    worker->counters().latencies[slot].add_to(sum);
+  return sum;
+}
+
 OutputTotals Relay::totals_of(std::size_t rule, std::size_t output) const {
   const auto& sends = running_->config.rules[rule].outputs[output];
   const auto destinations = sends.destinations();

@@ -244,6 +244,7 @@ Tx::Index Tx::start(const TableOutput& output, const TxPath& path,
   message.control = {};
   std::ranges::copy(send_header.used_control(), message.control.begin());
   message.control_bytes = send_header.control_bytes;
+  message.timed = timed_;
   become(message, MessageState::waiting);
   push(queue.waiting, index);
   activate(path.tx_slot);
@@ -471,6 +472,7 @@ Tx::Index Tx::allocate(std::uint16_t tx_slot, std::uint32_t output_slot) noexcep
   const auto index = free_[--free_count_];
   auto& message = pool_[index];
   message.shape = {};
+  message.timed = {};
   message.output_slot = output_slot;
   message.tx_slot = tx_slot;
   message.way = Way::any;

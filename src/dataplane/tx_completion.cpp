@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 namespace mcr {
@@ -74,11 +75,21 @@ void Tx::sent(Message& message) noexcept {
   counters.tx_datagrams.add(message.shape.datagrams);
   counters.tx_bytes.add(message.shape.bytes);
   counters_.worker.tx_datagrams.add(message.shape.datagrams);
+  if (message.timed.since_ns != 0) [[unlikely]]
+    note_latency(message.timed);
   if (captures_ != nullptr) [[unlikely]]
     capture(message, {});
   on_accepted(message);
   become(message, MessageState::sent);
   drop_overtaken(message);
+}
+
+/// A rule's slot is another's under a later table, perhaps.
+void Tx::note_latency(const Timed& timed) noexcept {
+  if (timed.generation != generation_) return;
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const auto now_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
+  counters_.latencies[timed.rule].add(now_ns - std::min(timed.since_ns, now_ns));
 }
 
 /// It was not refused for the way it went, if it was at all: such messages are no trials any more.

@@ -323,6 +323,7 @@ void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& 
     else if (output.filter == 0 || let_pass(output, packet, table))
       send_within_limit(output, packet, frame.buffer, table);
   }
+  if (entry.inspection != 0) tx_.time(0);
 }
 
 /// All of the frame's datagrams have one arrival time.
@@ -330,6 +331,8 @@ void Worker::inspect(const TableEntry& entry, const Packet& packet,
                      const RuleTable& table) noexcept {
   table.inspection(entry).inspect(
       id_, {packet.source, packet.payload, packet.segment, packet.datagrams, now_ns_});
+  if (++inspected_ % latency_sample == 0) [[unlikely]]
+    tx_.time(now_ns_, entry.rule);
 }
 
 void Worker::send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {

@@ -180,6 +180,7 @@ Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
     rule.last_source = activity.last_source;
   }
   rule.reflector = config.reflector;
+  if (config.inspect) rule.latency = relay.latency_of(at);
   for (std::size_t i = 0; config.inspect && i < config.inputs.size(); ++i)
     rule.streams.push_back(collect_stream(relay, at, i));
   for (std::size_t i = 0; i < config.outputs.size(); ++i)

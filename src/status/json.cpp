@@ -227,6 +227,36 @@ Output read_output(const json& object) {
   return output;
 }
 
+/// Buckets without a sample are left out.
+json write_latency(const std::optional<Latency>& latency) {
+  if (!latency) return {};
+  json buckets = json::array();
+  for (std::size_t i = 0; i < Latency::buckets; ++i)
+    if (latency->counts[i] != 0)
+      buckets.push_back(
+          {{"le_us", i + 1 == Latency::buckets ? json() : json(Latency::bound_ns(i) / 1000)},
+           {"samples", latency->counts[i]}});
+  return {{"samples", latency->samples()},
+          {"sum_us", static_cast<double>(latency->sum_ns) / 1000},
+          {"p50_us", latency->quantile_ns(0.5) / 1000},
+          {"p99_us", latency->quantile_ns(0.99) / 1000},
+          {"buckets", std::move(buckets)}};
+}
+std::optional<Latency> read_latency(const json& object) {
+  constexpr double most = 1e15;  // us
+  if (!object.is_object()) return std::nullopt;
+  Latency latency;
+  latency.sum_ns = static_cast<std::uint64_t>(
+      std::llround(std::min(read_number(at(object, "sum_us")).value_or(0), most) * 1000));
+  for (const auto& bucket : list(object, "buckets")) {
+    const auto us = read_count(at(bucket, "le_us"));
+    const auto i = us ? Latency::bucket_of(std::min(*us, std::uint64_t{1} << 40U) * 1000)
+                      : Latency::buckets - 1;
+    latency.counts[i] = read_count(at(bucket, "samples")).value_or(0);
+  }
+  return latency;
+}
+
 json write_inputs(const Rule& rule) {
   json inputs = json::array();
   for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
@@ -256,6 +286,7 @@ json write_rule(const Rule& rule) {
       {"comment", rule.comment},
       {"path", rule.path},
       {"path_reason", rule.path_reason},
+      {"latency", write_latency(rule.latency)},
       {"expect", write_expect(rule.expect)},
       {"allow_loop", rule.allow_loop},
       {"input", inputs.empty() ? json() : inputs.front()},
@@ -280,6 +311,7 @@ Rule read_rule(const json& object) {
   rule.reflector = read_text(at(object, "reflector"));
   rule.path = read_text(at(object, "path"));
   rule.path_reason = read_text(at(object, "path_reason"));
+  rule.latency = read_latency(at(object, "latency"));
   rule.expect = read_expect(at(object, "expect"));
   rule.allow_loop = read_bool(at(object, "allow_loop"));
   read_inputs(list(object, "inputs"), rule);

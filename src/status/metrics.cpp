@@ -37,13 +37,20 @@ class Exposition {
   /// Begins the samples of a name; its type follows from the name, as the convention has it.
   void begin(std::string_view name, std::string_view help) {
     name_ = name;
-    const auto* type = name.ends_with("_total") ? "counter" : "gauge";
+    suffix_ = {};
+    const auto* type = name.ends_with("_total")             ? "counter"
+                       : name.ends_with("_latency_seconds") ? "histogram"
+                                                            : "gauge";
     text_ += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n", name, help, type);
   }
+
+  /// The next samples have this behind the name: "_bucket" of a histogram.
+  void part(std::string_view suffix) { suffix_ = suffix; }
 
   /// `labels` as they stand between the braces, in one or two parts.
   void add(std::string_view labels, std::string_view more, std::string_view value) {
     text_ += name_;
+    text_ += suffix_;
     if (!labels.empty() || !more.empty()) {
       text_ += '{';
       text_ += labels;
@@ -69,6 +76,7 @@ class Exposition {
  private:
   std::string text_;
   std::string_view name_;
+  std::string_view suffix_;
 };
 
 /// A name and where its value stands.
@@ -227,6 +235,28 @@ void add_last_seen(Exposition& text, const LabelledThings<Rule>& rules) {
   text.begin("mcr_rule_last_seen_seconds", "Time since the rule's last datagram.");
   for (const auto& [labels, rule] : rules)
     if (rule->last_seen_s) text.add(labels, {}, fmt::format("{:.3f}", *rule->last_seen_s));
+}
+
+/// Each bucket has all below it, too.
+void add_latencies(Exposition& text, const LabelledThings<Rule>& rules) {
+  if (std::ranges::none_of(rules, [](const auto& each) { return each.thing->latency; })) return;
+  text.begin("mcr_rule_latency_seconds",
+             "From a worker's batch to the kernel's acceptance of a copy, of sampled frames.");
+  for (const auto& [labels, rule] : rules) {
+    if (!rule->latency) continue;
+    std::uint64_t below = 0;
+    text.part("_bucket");
+    for (std::size_t i = 0; i < Latency::buckets; ++i) {
+      below += rule->latency->counts[i];
+      const auto bound = static_cast<double>(Latency::bound_ns(i)) / 1e9;
+      text.add(labels, i + 1 == Latency::buckets ? "le=\"+Inf\"" : fmt::format("le=\"{}\"", bound),
+               below);
+    }
+    text.part("_sum");
+    text.add(labels, {}, fmt::format("{}", static_cast<double>(rule->latency->sum_ns) / 1e9));
+    text.part("_count");
+    text.add(labels, {}, below);
+  }
 }
 
 void add_total_drops(Exposition& text, std::string_view name, std::string_view help,
@@ -389,6 +419,7 @@ std::string render_metrics(const Status& status) {
   add_states(text, "mcr_rule_state", "1 for the state that the rule is in.", rule_states, rules);
   add_counts(text, rule_metrics, rules);
   add_last_seen(text, rules);
+  add_latencies(text, rules);
   add_drops(text, "mcr_rule_drops_total", "Received datagrams of the rule dropped.", rules);
   add_outputs(text, rules);
   add_streams(text, rules);

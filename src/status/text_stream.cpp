@@ -150,6 +150,10 @@ std::string render_streams(const Rule& rule, const std::vector<StreamHistory>& h
     result += numbers_part(stream) + times_part(stream, history);
     if (stream.ts) result += ts_part(*stream.ts);
   }
+  if (inspected && rule.latency && rule.latency->samples() != 0)
+    result += fmt::format("\nRelayed within {} us (half of {} samples), {} us (99 %)\n",
+                          rule.latency->quantile_ns(0.5) / 1000, grouped(rule.latency->samples()),
+                          rule.latency->quantile_ns(0.99) / 1000);
   if (!inspected)
     result += "\nNothing is inspected: the rule has no `inspect`, or it has just begun.\n";
   return result;

@@ -22,7 +22,7 @@ KEYS = {
     "interfaces": "name altnames index state mtu gro receive_buffer receive_buffer_asked send_buffer"
                   " send_buffer_asked rx_frames rx_datagrams kernel_drops link_rx_missed"
                   " link_rx_dropped link_tx_dropped",
-    "rules": "name state reason comment path path_reason expect allow_loop input inputs"
+    "rules": "name state reason comment path path_reason latency expect allow_loop input inputs"
              " rx_datagrams rx_bytes rate_pps rate_bps last_seen_s last_source drops outputs errno",
     "membership": "joins_attempted joins_succeeded joins_failed leaves helper_sockets groups",
     "groups": "interface group source excluded state error errno",

@@ -72,6 +72,12 @@ class Tx {
       capture(output, reason, dropped);
   }
 
+  /// Messages that begin with a datagram of this frame are timed: from `since_ns` (CLOCK_MONOTONIC)
+  /// until the kernel has accepted them. 0: with nothing of it.
+  void time(std::uint64_t since_ns, std::uint32_t rule_slot = 0) noexcept {
+    timed_ = {since_ns, rule_slot, generation_};
+  }
+
   /// Captures look at what is sent and dropped from here on; null: none does. Borrowed until the
   /// next call. `worker`: the number of this one.
   void capture_for(const Captures* captures, std::size_t worker) noexcept {
@@ -107,9 +113,16 @@ class Tx {
   /// How it went last.
   enum class Went : std::uint8_t { copied, pinned, pinned_and_copied };
 
+  struct Timed {
+    std::uint64_t since_ns = 0;  ///< 0: it is not
+    std::uint32_t rule = 0;      ///< slot
+    std::uint32_t generation = 0;
+  };
+
   struct Message {
     GsoBatch shape;
-    std::uint64_t order;        ///< among the messages of its slot
+    std::uint64_t order;  ///< among the messages of its slot
+    Timed timed;
     std::uint32_t output_slot;  ///< of its counters
     std::uint16_t tx_slot;
     MessageState state;  ///< changed by become() alone
@@ -216,6 +229,7 @@ class Tx {
   void drop_overtaken(const Message& sent) noexcept;
   void finish(Index index) noexcept;
   void learn(const Message& message) noexcept;
+  void note_latency(const Timed& timed) noexcept;
 
   // For captures (tx_capture.cpp).
   void capture(const TableOutput& output, OutputDrop reason, const Packet& dropped) const noexcept;
@@ -234,6 +248,7 @@ class Tx {
   const Mode mode_;
   ZerocopyPolicy zerocopy_;
   const std::uint16_t zerocopy_flags_;
+  Timed timed_;
   const Captures* captures_ = nullptr;
   std::size_t worker_ = 0;
   std::uint64_t table_in_use_ = 0;

@@ -126,6 +126,7 @@ class Worker {
   LoopGuard& loop_guard_;
   std::uint64_t table_in_use_ = ~std::uint64_t{0};  ///< generation
   std::uint32_t turns_ = 0;                         ///< that this round may still give away
+  std::uint32_t inspected_ = 0;                     ///< frames
   std::uint64_t now_ns_ = 0;                        ///< CLOCK_MONOTONIC at the start of this batch
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;

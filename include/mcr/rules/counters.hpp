@@ -20,6 +20,7 @@
 #include "mcr/base/last_source.hpp"
 #include "mcr/config/limits.hpp"
 #include "mcr/packet/drop_reason.hpp"
+#include "mcr/rules/latency.hpp"
 
 namespace mcr {
 
@@ -104,6 +105,7 @@ struct CounterBlock {
   std::array<RxCounters, slots::rx> rx;
   std::array<RuleCounters, slots::rules> rules;
   std::array<OutputCounters, slots::outputs> outputs;
+  std::array<LatencyCounters, slots::rules> latencies;
 };
 
 }  // namespace mcr

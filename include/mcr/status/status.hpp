@@ -18,6 +18,7 @@
 #include "mcr/config/rule.hpp"
 #include "mcr/control/memberships.hpp"
 #include "mcr/packet/drop_reason.hpp"
+#include "mcr/rules/latency.hpp"
 #include "mcr/rules/reason.hpp"
 #include "mcr/rules/rule_state.hpp"
 #include "mcr/status/stream.hpp"
@@ -167,6 +168,7 @@ struct Rule {
   std::optional<Endpoint> last_source;
   ReceivedDrops drops;
   std::vector<Output> outputs;
+  std::optional<Latency> latency{};              ///< nothing: the rule is not inspected
   std::vector<std::optional<Stream>> streams{};  ///< by input; empty: the rule is not inspected
   std::string reflector{};                       ///< that it is a part of; "": of none
 

@@ -34,7 +34,7 @@ TEST_CASE("json: a document of before is the same today, but for new keys") {
   REQUIRE(before["rules"].size() == 10);
   auto now = to_json(from_json(before).value());
   for (const auto* key :
-       {"altnames", "capture_missed", "errno", "excluded", "fast_path", "filtered",
+       {"altnames", "capture_missed", "errno", "excluded", "fast_path", "filtered", "latency",
         "link_rx_dropped", "loop", "memory_locked", "path", "path_reason", "reflectors",
         "rules_elsewhere", "segmentation", "shard", "unreachable"})
     erase_key(now, key);
@@ -72,6 +72,10 @@ TEST_CASE("json: a Status that was written is read as it was") {
                                  .max_bps = 2000,
                                  .pids = {0, 8190},
                                  .within = std::chrono::milliseconds(2500)};
+  rule.latency.emplace();
+  rule.latency->counts = {1, 2, 3};
+  rule.latency->counts.back() = 4;
+  rule.latency->sum_ns = 123'456'789;
   mcr::drops_of(rule.drops, "fragment") = 3;
   rule.drops.others = {{"of_the_future", 2}};
   auto& output = rule.outputs[0];
