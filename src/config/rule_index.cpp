@@ -115,10 +115,6 @@ RuleIndex::Rules RuleIndex::related_to(const IndexedRule& rule) const {
     for (auto entry = begin; entry != end; ++entry)
       if (known.insert(entry->second).second) to.push_back(entry->second);
   };
-  for (std::size_t next = 0; next < related.size(); ++next)
-    for (const auto& output : related[next]->placed.rule.outputs)
-      for (std::size_t n = 0; n < output.destinations().size(); ++n)
-        add_all_with(InputMatch(output.interface, output.destinations().at(n)), related);
   each_match(rule, [&](const InputMatch& match) { add_all_with(match, related); });
   return related;
 }

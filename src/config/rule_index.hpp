@@ -1,11 +1,9 @@
 // All rules of a configuration, and which of them a rule can have a quarrel with: so that one rule
 // is checked without the other ten thousand.
 //
-// Two rules can only contradict each other in three ways (check.cpp): by their names, by an input
-// with the same match, or by a circle. A circle that a new rule closes leads through its outputs,
-// from match to match. So the rules to check it with are those that have a match of its inputs, and
-// those that its outputs feed, directly or by others. What all rules together may be too many of is
-// counted on the way.
+// Two rules can only contradict each other in two ways (check.cpp): by their names, or by an input
+// with the same match. So the rules to check one with are those that have a match of its inputs.
+// What all rules together may be too many of is counted on the way.
 #pragma once
 
 #include <cstddef>

@@ -239,7 +239,7 @@ void add_last_seen(Exposition& text, const LabelledThings<Rule>& rules) {
 
 /// Each bucket has all below it, too.
 void add_latencies(Exposition& text, const LabelledThings<Rule>& rules) {
-  if (std::ranges::none_of(rules, [](const auto& each) { return each.thing->latency; })) return;
+  if (std::ranges::none_of(rules, [](const auto& each) { return each.thing->latency.has_value(); })) return;
   text.begin("mcr_rule_latency_seconds",
              "From a worker's batch to the kernel's acceptance of a copy, of sampled frames.");
   for (const auto& [labels, rule] : rules) {

@@ -43,7 +43,7 @@ _mcr() {
     local command=("${words[1]}")
     [[ ${words[1]} == rule ]] && command+=("${words[2]}")
     COMPREPLY=($(compgen -W "$(_mcr_options "${command[@]}")" -- "$cur"))
-  elif [[ ${words[1]} == apply ]]; then
+  elif [[ ${words[1]} == apply || ${words[1]} == import ]]; then
     compopt -o filenames
     COMPREPLY=($(compgen -f -- "$cur"))
   elif [[ ${words[1]} == status || ${words[1]} == inspect || ${words[1]} == capture ||

@@ -127,20 +127,31 @@ TEST_CASE("book: a rule that contradicts another one is refused, and nothing has
   CHECK(contains(first_error(put(book, rule("b", 1))), "takes 239.0.0.2:5 on e0 too"));
   CHECK(contains(first_error(put(book, rule("b", 0))), "rule \"main\" takes"));
   CHECK(contains(first_error(put(book, rule("a", 0))), "rule \"main\" takes"));
-  // A circle through two others, by their outputs on the ingress.
-  REQUIRE(put(book, rule("c1", 10, "e0", 11)).errors.empty());
-  REQUIRE(put(book, rule("c2", 11, "e0", 12)).errors.empty());
-  CHECK(contains(first_error(put(book, rule("c3", 12, "e0", 10))), "circle: c1 -> c2 -> c3 -> c1"));
-  CHECK(contains(first_error(put(book, rule("d", 13, "e0"))), "own input"));
   auto wrong = rule("e", 14);
   wrong["input"]["prot"] = 5;
   CHECK(contains(first_error(put(book, wrong)), "did you mean \"port\"?"));
   wrong = rule("f", 15);
   wrong["outputs"][0]["ttl"] = nullptr;
   CHECK_THROWS_AS(put(book, wrong), Failure);
-  CHECK(files.names() == std::vector<std::string>{"a.toml", "c1.toml", "c2.toml"});
+  CHECK(files.names() == std::vector<std::string>{"a.toml"});
   check_files(files, book);
-  CHECK(put(book, rule("b", 2)).difference.str() == "+1 -0 ~0 =4");
+  CHECK(put(book, rule("b", 2)).difference.str() == "+1 -0 ~0 =2");
+}
+
+TEST_CASE("book: a rule that closes a circle is taken, and all rules of the circle know it") {
+  const Files files(toml_rule("main", 0));
+  auto book = files.read();
+  REQUIRE(put(book, rule("c1", 10, "e0", 11)).errors.empty());
+  REQUIRE(put(book, rule("c2", 11, "e0", 12)).errors.empty());
+  const auto circles = [&] {
+    std::vector<std::uint32_t> numbers;
+    for (const auto& each : book.config().rules)
+      numbers.push_back(each.circle.number);
+    return numbers;
+  };
+  CHECK(circles() == std::vector<std::uint32_t>{0, 0, 0});
+  REQUIRE(put(book, rule("c3", 12, "e0", 10)).errors.empty());
+  CHECK(circles() == std::vector<std::uint32_t>{0, 1, 1, 1});
 }
 
 TEST_CASE("book: a name in two places is refused with both places") {
