@@ -16,6 +16,8 @@
 #include <span>
 #include <string_view>
 
+#include "choice.hpp"
+#include "keys.hpp"
 #include "mcr/base/printable.hpp"
 #include "mcr/config/dscp.hpp"
 #include "mcr/config/limits.hpp"
@@ -38,6 +40,7 @@ struct RawDaemon {
   Field<std::string> state;
   Field<std::string> runtime;
   Field<Shard> shard;
+  Field<std::string> standby;
 };
 
 std::optional<unsigned> read_workers(const Value& value) {
@@ -71,24 +74,6 @@ std::optional<std::vector<unsigned>> read_cpus(const Value& value) {
     if (cpus.size() > limits::workers) break;
   }
   return cpus;
-}
-
-/// Words and what each of them means.
-template <typename T, std::size_t N>
-using Choices = std::array<std::pair<std::string_view, T>, N>;
-
-/// One of a few words.
-template <typename T, std::size_t N>
-std::optional<T> read_choice(const Value& value, const Choices<T, N>& choices) {
-  const auto text = value.string();
-  if (!text) return std::nullopt;
-  std::string known;
-  for (const auto& [name, choice] : choices) {
-    if (*text == name) return choice;
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  }
-  value.refuse(fmt::format("{} is none of {}", quoted_excerpt(*text), known));
-  return std::nullopt;
 }
 
 constexpr Choices<Idle, 2> idle_choices{{{"sleep", Idle::sleep}, {"poll", Idle::poll}}};
@@ -130,6 +115,18 @@ std::optional<Shard> read_shard(const Value& value) {
   return std::nullopt;
 }
 
+/// The path of a file in a folder.
+std::optional<std::string> read_path(const Value& value) {
+  auto path = value.string();
+  if (!path) return std::nullopt;
+  const auto is_control = [](char byte) { return byte >= 0 && byte < ' '; };
+  if (path->starts_with('/') && !path->ends_with('/') && path->size() <= limits::path_bytes &&
+      std::ranges::none_of(*path, is_control))
+    return path;
+  value.refuse(fmt::format("{} is no absolute path of a file", quoted_excerpt(*path)));
+  return std::nullopt;
+}
+
 constexpr Key<RawDaemon> daemon_keys[] = {
     {"workers", [](const Value& v, RawDaemon& d) { d.workers.set(v.at(), read_workers(v)); },
      shape::words({"auto"}, shape::integer(1, limits::workers))},
@@ -151,6 +148,8 @@ constexpr Key<RawDaemon> daemon_keys[] = {
        d.rejoin.set(v.at(), v.duration(limits::rejoin_max, limits::rejoin_min));
      },
      shape::duration},
+    {"standby", [](const Value& v, RawDaemon& d) { d.standby.set(v.at(), read_path(v)); },
+     shape::text("^/.*[^/]$")},
     {"fast_path",
      [](const Value& v, RawDaemon& d) { d.fast_path.set(v.at(), read_choice(v, fast_path_modes)); },
      shape::words(fast_path_modes)},
@@ -176,6 +175,7 @@ Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
   daemon.state = raw.state.value.value_or("");
   daemon.runtime = raw.runtime.value.value_or("");
   daemon.shard = raw.shard.value;
+  daemon.standby = raw.standby.value.value_or("");
   if (daemon.workers && raw.cpus.value && *daemon.workers != daemon.cpus.size())
     diagnostics.add(raw.cpus.at, fmt::format("cpus: {} and {}: each worker needs a CPU of its own",
                                              counted(*daemon.workers, "worker"),
@@ -224,6 +224,12 @@ std::optional<std::uint16_t> read_vlan(const Value& value) {
   return static_cast<std::uint16_t>(*number);
 }
 
+std::optional<std::uint8_t> read_priority(const Value& value) {
+  const auto number = value.integer(1, limits::priority);
+  if (!number) return std::nullopt;
+  return static_cast<std::uint8_t>(*number);
+}
+
 constexpr Key<RawInput> input_keys[] = {
     {"interface", [](const Value& v, RawInput& i) { i.interface.set(v.at(), v.interface()); },
      shape::name},
@@ -244,6 +250,8 @@ constexpr Key<RawInput> input_keys[] = {
      shape::integer(1, limits::vlan)},
     {"local", [](const Value& v, RawInput& i) { i.local.set(v.at(), v.boolean()); },
      shape::boolean},
+    {"priority", [](const Value& v, RawInput& i) { i.priority.set(v.at(), read_priority(v)); },
+     shape::integer(1, limits::priority)},
 };
 
 // outputs = [ { ... } ] and [defaults]
@@ -394,17 +402,12 @@ constexpr Key<NumberField> sequence_keys[] = {
     {"step", read_step, shape::table("step")},
 };
 
-void read_sequence(const Value& value, Inspection& inspection) {
-  inspection.kind = Inspection::Kind::sequence;
-  const auto* table = value.table();
-  if (table == nullptr) return;
-  read_keys<NumberField>(*table, "`sequence`", sequence_keys, inspection.numbers, value.at(),
-                         value.diagnostics());
-  if (!table->contains("bytes")) value.refuse("needs `bytes`");
-}
-
 constexpr Key<Inspection> inspect_keys[] = {
-    {"sequence", read_sequence, shape::table("sequence")},
+    {"sequence",
+     [](const Value& v, Inspection& i) {
+       i = {Inspection::Kind::sequence, read_sequence(v)};
+     },
+     shape::table("sequence")},
 };
 
 constexpr Choices<std::optional<Inspection>, 5> inspections{
@@ -451,6 +454,10 @@ constexpr Key<RawRule> rule_keys[] = {
      shape::words({"auto"}, shape::boolean)},
     {"inspect", [](const Value& v, RawRule& r) { r.inspect.set(v.at(), read_inspect(v)); },
      shape::words({"none", "auto", "rtp", "ts", "moldudp64"}, shape::table("inspect"))},
+    {"merge", [](const Value& v, RawRule& r) { r.merge.set(v.at(), read_merge(v)); },
+     shape::table("merge")},
+    {"failover", [](const Value& v, RawRule& r) { r.failover.set(v.at(), read_failover(v)); },
+     shape::table("failover")},
 };
 
 // The file
@@ -545,6 +552,16 @@ constexpr Key<File> file_keys[] = {
 
 }  // namespace
 
+NumberField read_sequence(const Value& value) {
+  NumberField numbers;
+  const auto* table = value.table();
+  if (table == nullptr) return numbers;
+  read_keys<NumberField>(*table, "`sequence`", sequence_keys, numbers, value.at(),
+                         value.diagnostics());
+  if (!table->contains("bytes")) value.refuse("needs `bytes`");
+  return numbers;
+}
+
 std::vector<KeyTable> key_tables() {
   std::vector<KeyTable> tables{key_table<File>("file", file_keys),
                                key_table<RawDaemon>("daemon", daemon_keys),
@@ -558,6 +575,7 @@ std::vector<KeyTable> key_tables() {
                                key_table<NumberField>("sequence", sequence_keys),
                                key_table<NumberField>("step", step_keys)};
   std::ranges::move(reflector_key_tables(), std::back_inserter(tables));
+  std::ranges::move(redundancy_key_tables(), std::back_inserter(tables));
   return tables;
 }
 

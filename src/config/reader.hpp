@@ -16,6 +16,7 @@
 #include "mcr/config/daemon.hpp"
 #include "mcr/config/inspection.hpp"
 #include "mcr/config/interface_tuning.hpp"
+#include "mcr/config/redundancy.hpp"
 #include "mcr/config/reflector.hpp"
 #include "mcr/config/rule.hpp"
 #include "toml.hpp"
@@ -52,6 +53,7 @@ struct RawInput {
   Field<RawSources> sources;
   Field<std::uint16_t> vlan;
   Field<bool> local;
+  Field<std::uint8_t> priority;
 };
 
 struct RawOutput {
@@ -93,6 +95,8 @@ struct RawRule {
   Field<bool> allow_loop;
   Field<Consume> consume;
   Field<std::optional<Inspection>> inspect;
+  Field<Merge> merge;
+  Field<Failover> failover;
 };
 
 /// An element of a list, with its place.
@@ -143,6 +147,15 @@ void read_config_tables(const toml::table& root, Position file, Position main_fi
                         Diagnostics& diagnostics, RawConfig& raw);
 
 [[nodiscard]] std::vector<KeyTable> key_tables();
+
+/// The value of `sequence`, in `inspect` and in `merge`.
+[[nodiscard]] NumberField read_sequence(const Value& value);
+
+/// The values of the keys `merge` and `failover`; nothing if they were refused. In
+/// redundancy_reader.cpp, with the keys that they have.
+[[nodiscard]] std::optional<Merge> read_merge(const Value& value);
+[[nodiscard]] std::optional<Failover> read_failover(const Value& value);
+[[nodiscard]] std::vector<KeyTable> redundancy_key_tables();
 
 /// The value of the key `sources`; nothing if it was refused. In sources_reader.cpp.
 [[nodiscard]] std::optional<RawSources> read_sources(const Value& value);

@@ -12,6 +12,8 @@
 #include <bit>
 #include <string_view>
 
+#include "mcr/base/printable.hpp"
+#include "mcr/config/limits.hpp"
 #include "mcr/config/sources.hpp"
 
 namespace mcr {
@@ -39,6 +41,9 @@ class Resolver {
     placed.rule.allow_loop = raw.allow_loop.value.value_or(false);
     placed.rule.consume = raw.consume.value.value_or(Consume::automatic);
     placed.rule.inspect = raw.inspect.value.value_or(std::nullopt);
+    placed.rule.merge = raw.merge.value;
+    placed.rule.failover = raw.failover.value;
+    legs(raw, placed.rule);
     if (raw.outputs.value)
       for (const auto& each : *raw.outputs.value)
         output(each, placed);
@@ -69,7 +74,8 @@ class Resolver {
                 .ports = raw.port.value->count,
                 .vlan = raw.vlan.value.value_or(0),
                 .local = raw.local.value.value_or(false),
-                .excluded = sources.excluded};
+                .excluded = sources.excluded,
+                .priority = raw.priority.value.value_or(0)};
     if (const auto ranges = source_ranges(input); ranges.size() == 1 && !ranges[0].first)
       return diagnostics_.add(raw.sources.at, "sources: all that is named is left out, too");
     placed.rule.inputs.push_back(std::move(input));
@@ -151,6 +157,40 @@ class Resolver {
     need(raw.max_loss, "max_loss", false);
     need(raw.max_cc_errors, "max_cc_errors", true);
     need(raw.pids, "pids", true);
+  }
+
+  /// Checks what `merge` and `failover` ask of the inputs, and gives these lanes and priorities.
+  void legs(const RawRule& raw, Rule& rule) {
+    if (raw.merge.present && raw.failover.present)
+      diagnostics_.add(raw.failover.at, "a rule has `merge` or `failover`, not both");
+    if (!raw.failover.present) refuse_priorities(raw);
+    if (!rule.merge && !rule.failover) return;
+    const std::string_view key = rule.merge ? "merge" : "failover";
+    const auto at = rule.merge ? raw.merge.at : raw.failover.at;
+    const auto wanted = raw.inputs.value ? raw.inputs.value->size() : raw.input.present ? 1U : 0U;
+    if ((raw.input.present || raw.inputs.value) && (wanted < 2 || wanted > limits::legs))
+      diagnostics_.add(at, fmt::format("{}: the rule has {}: 2 to {} are wanted", key,
+                                       counted(wanted, "input"), limits::legs));
+    if (rule.merge && std::ranges::any_of(rule.inputs, [](const Input& input) {
+          return input.destinations().size() != 1;
+        }))
+      diagnostics_.add(at, "merge: each input must have one group and one port, no block of them");
+    std::uint8_t place = 0;
+    for (auto& input : rule.inputs) {
+      ++place;
+      input.lane = lane_of(rule.name);
+      if (rule.failover && input.priority == 0) input.priority = place;
+    }
+  }
+
+  void refuse_priorities(const RawRule& raw) {
+    const auto refuse = [this](const RawInput& input) {
+      if (input.priority.present)
+        diagnostics_.add(input.priority.at,
+                         "priority: only the inputs of a rule with `failover` have one");
+    };
+    if (raw.input.value) refuse(*raw.input.value);
+    if (raw.inputs.value) std::ranges::for_each(*raw.inputs.value, refuse);
   }
 
   static void name(const RawRule& raw, PlacedRule& placed) {

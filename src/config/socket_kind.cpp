@@ -6,7 +6,10 @@
 namespace mcr {
 
 InputKind kind_of(const Input& input) noexcept {
-  return {.family = input.destination.family(), .vlan = input.vlan, .local = input.local};
+  return {.family = input.destination.family(),
+          .vlan = input.vlan,
+          .local = input.local,
+          .lane = input.lane};
 }
 
 TxKey kind_of(const Output& output) noexcept {

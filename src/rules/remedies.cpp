@@ -61,6 +61,11 @@ constexpr std::array<DropAdvice, input_drop_names.size()> input_advice{{
      "change them if it is welcome"},
     {"relayed by this rule already, and brought back by another relay or a wire",
      "harmless; take the other relay or the wire away if it is not meant"},
+    {"it came by an input that is not on air, or this host stands by",
+     "nothing is wrong; mcr switch RULE INPUT changes it by hand"},
+    {"another input of the rule had brought it before", "nothing is wrong: it went on once"},
+    {"it came so much later than the first copy that its number was forgotten",
+     "one path is too slow; mcr status RULE shows how far inputs are apart"},
 }};
 
 constexpr std::array<DropAdvice, output_drop_names.size()> output_advice{{

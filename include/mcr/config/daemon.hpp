@@ -37,6 +37,7 @@ struct Daemon {
   std::string state{};
   std::string runtime{};
   std::optional<Shard> shard{};  ///< nothing: this relay takes all rules
+  std::string standby{};         ///< while a file of this path exists, nothing is sent; "": never
 
   friend bool operator==(const Daemon&, const Daemon&) = default;
 };

@@ -23,6 +23,8 @@ struct Input {
   bool local = false;           ///< takes what this host sends by `interface`, not what arrives
   /// Sources that are left out; sorted, disjoint, each a part of one of `sources` if there are any.
   std::vector<Prefix> excluded{};
+  std::uint8_t priority = 0;  ///< with `failover`: the lowest goes first
+  std::uint8_t lane = 0;      ///< see lane_of(); 0: all workers receive, each some of the flows
 
   [[nodiscard]] Destinations destinations() const {
     return {{destination, port}, addresses, ports};

@@ -55,9 +55,18 @@ inline constexpr std::chrono::microseconds within_min = std::chrono::seconds(1);
 inline constexpr std::chrono::microseconds within_max = std::chrono::hours(1);
 inline constexpr std::uint64_t expected_cc_errors = 1'000'000'000;
 inline constexpr std::size_t expected_pids = 64;
-inline constexpr std::uint64_t pid = 8190;  ///< ISO/IEC 13818-1; 8191 is of null packets
+inline constexpr std::uint64_t pid = 8190;       ///< ISO/IEC 13818-1; 8191 is of null packets
+inline constexpr std::size_t path_bytes = 4000;  ///< below PATH_MAX
 inline constexpr std::uint64_t max_pps = 1'000'000'000;
 inline constexpr std::uint64_t max_bps = 1'000'000'000'000;
+/// Inputs of a rule with `merge` or `failover`.
+inline constexpr std::size_t legs = 8;
+/// Sets of sockets for such rules on an interface, each read by one worker alone.
+inline constexpr std::size_t lanes = 4;
+inline constexpr std::uint64_t priority = 255;
+inline constexpr std::chrono::microseconds failover_after_min = std::chrono::milliseconds(100);
+inline constexpr std::chrono::microseconds failover_after_max = std::chrono::seconds(60);
+inline constexpr std::chrono::microseconds failover_hold_max = std::chrono::hours(24);
 inline constexpr std::uint64_t inspect_offset = 65'507;  ///< the largest UDP payload, bytes
 }  // namespace limits
 

@@ -13,6 +13,7 @@
 #include "mcr/config/input.hpp"
 #include "mcr/config/inspection.hpp"
 #include "mcr/config/output.hpp"
+#include "mcr/config/redundancy.hpp"
 #include "mcr/config/reflector.hpp"
 
 namespace mcr {
@@ -42,6 +43,8 @@ struct Rule {
   bool allow_loop = false;  ///< takes datagrams that this relay itself has sent
   Consume consume = Consume::automatic;
   std::optional<Inspection> inspect{};
+  std::optional<Merge> merge{};
+  std::optional<Failover> failover{};  ///< not with `merge`
   Circle circle{};
   std::string reflector{};  ///< the name of the one that it is a part of; empty: of none
   ReflectorKind kind = ReflectorKind::udp;  ///< of that reflector

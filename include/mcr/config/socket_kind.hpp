@@ -12,11 +12,13 @@ namespace mcr {
 struct Input;
 struct Output;
 
-/// A kind of frames on one interface. No frame is of two kinds.
+/// A kind of frames on one interface. But for lanes no frame is of two kinds.
 struct InputKind {
   Family family = Family::ipv4;
   std::uint16_t vlan = 0;  ///< 802.1Q tag of the frames; 0: untagged
   bool local = false;      ///< frames that this host sends by the interface, not those that arrive
+  /// Not 0: one socket, read by worker (lane - 1) modulo their number; see lane_of().
+  std::uint8_t lane = 0;
 
   auto operator<=>(const InputKind&) const = default;
 };

@@ -20,10 +20,13 @@ enum class InputDrop : std::uint8_t {
   own_source,     ///< this relay has sent it
   source_denied,  ///< not one of the rule's sources
   loop,           ///< the rule has relayed it already: another relay or a wire brings it back
+  standby,        ///< another input of the rule is on air, or another host of a pair
+  duplicate,      ///< another input of the rule brought it before
+  late,           ///< it came after its number was forgotten
 };
-inline constexpr std::array<std::string_view, 9> input_drop_names{
-    "not_ip",   "not_udp",    "truncated",     "bad_length", "bad_checksum",
-    "fragment", "own_source", "source_denied", "loop"};
+inline constexpr std::array<std::string_view, 12> input_drop_names{
+    "not_ip",     "not_udp",       "truncated", "bad_length", "bad_checksum", "fragment",
+    "own_source", "source_denied", "loop",      "standby",    "duplicate",    "late"};
 
 /// A copy that does not leave.
 enum class OutputDrop : std::uint8_t {

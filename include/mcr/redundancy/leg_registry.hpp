@@ -1,0 +1,43 @@
+// The legs that are in use, so that a rule which stays keeps what is known of its stream, and an
+// input its number. Control thread only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mcr/config/rule.hpp"
+#include "mcr/redundancy/legs.hpp"
+
+namespace mcr::redundancy {
+
+class LegRegistry {
+ public:
+  /// The rule's: the same ones as before, unless `merge` has changed, or more inputs have come and
+  /// gone than there are numbers. Null: the rule has no legs. Throws OsError.
+  std::shared_ptr<Legs> get(const Rule& rule);
+
+  /// Those that get() gave, while something holds them; else null.
+  [[nodiscard]] std::shared_ptr<Legs> find(const Rule& rule) const;
+
+  /// The number of an input among the legs that get() gave.
+  [[nodiscard]] std::size_t number_of(const Rule& rule, const Input& input) const;
+
+ private:
+  struct Known {
+    std::optional<Merge> merge;
+    std::vector<Input> inputs;  ///< by number
+    std::weak_ptr<Legs> legs;
+  };
+
+  [[nodiscard]] static Input identity_of(const Input& input);
+  [[nodiscard]] static bool add_inputs(Known& known, const Rule& rule);
+
+  std::map<std::string, Known> known_;
+};
+
+}  // namespace mcr::redundancy

@@ -1,0 +1,301 @@
+// Places. Numbers wrap and begin anew; places only grow. head_ is the place after the highest
+// number so far, and a number's place is the one nearest to it, or to where its own leg is, which
+// knows better where a leg lags by more than half of all numbers. A run of the sender that begins
+// anew begins at a place far above, so a cell, found by place modulo memory, is never mistaken for
+// one of another run or another lap: its tag tells.
+//
+// Fitting. A datagram fits if it has the stream's id (SSRC, session), and its place is less than
+// ahead_ above head_ and not more than behind_ below. If another content is known at its place, it
+// fits only when its own leg has come to that place step by step: then the leg is no copy. A leg
+// that has leapt there, or to before all that is known, has found its sender anew.
+//
+// Whom to follow. What does not fit is a candidate. Its leg stands by until more legs agree on the
+// new run than bring the old one, those that were quiet for a second not counted. So:
+//   one leg alone           is followed at once
+//   restart of the sender   the first leg stands by, the second one is followed at once; from then
+//                           on the first one fits, too. Nothing is lost: the second leg brings all
+//   a foreign stream        stands by for good; it takes over when the others fall quiet
+//
+// No copies. Legs whose content differs under the same numbers would be mixed. From 100 such
+// datagrams on (those that agree are subtracted) the leg that has brought less is only compared,
+// and merged again after as many that agree.
+#include "mcr/redundancy/by_number.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace mcr::redundancy {
+
+namespace {
+
+constexpr unsigned time_shift = 15;
+constexpr unsigned time_bits = 20;
+constexpr unsigned digest_bits = 20;
+constexpr std::uint64_t inside = (1U << digest_bits) - 1;  ///< a number within a datagram
+
+constexpr std::uint64_t time_of(std::uint64_t now_ns) noexcept {
+  return (now_ns >> time_shift) & ((1U << time_bits) - 1);
+}
+
+/// Never `inside`.
+constexpr std::uint64_t digest_of(const Bearing& bearing) noexcept {
+  return std::min<std::uint64_t>(bearing.digest >> (32U - digest_bits), inside - 1);
+}
+
+constexpr std::int64_t half_of(const stream::NumberSpace& space) noexcept {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(space.mask / 2 + 1, ByNumber::memory));
+}
+
+}  // namespace
+
+ByNumber::ByNumber(const Merge& merge, std::span<Leg, limits::legs> legs, MergeCounts& counts)
+    : merge_(merge),
+      space_(number_space(merge)),
+      behind_(half_of(space_)),
+      ahead_(behind_ / 2),
+      counters_(legs),
+      counts_(counts) {}
+
+std::optional<InputDrop> ByNumber::judge(std::size_t leg, Datagram datagram,
+                                         std::uint64_t now_ns) noexcept {
+  const auto bearing = read_bearing(merge_, datagram);
+  if (!bearing || bearing->step == 0 || bearing->step > memory / 4) return unnumbered(leg, now_ns);
+  auto place = place_of(legs_[leg], bearing->number, now_ns);
+  if (!fits(leg, *bearing, place, now_ns)) {
+    if (is_late(leg, *bearing, place, now_ns)) return InputDrop::late;
+    if (!follow(leg, *bearing, now_ns)) return InputDrop::standby;
+    place = place_of(legs_[leg], bearing->number, now_ns);
+  }
+  return take(leg, *bearing, place, now_ns);
+}
+
+/// It is not forgotten where the leg is: its numbers may be half a lap behind.
+bool ByNumber::is_late(std::size_t leg, const Bearing& bearing, std::uint64_t place,
+                       std::uint64_t now_ns) noexcept {
+  auto& from = legs_[leg];
+  if (bearing.id != id_ || !goes_on(from, place) || live_but(leg, now_ns) == 0) return false;
+  from.next = std::max(from.next, place + bearing.step);
+  from.steady_ns = now_ns;
+  return true;
+}
+
+/// Heartbeats, RTCP, what is damaged: from the leg that leads, so that it goes on once.
+std::optional<InputDrop> ByNumber::unnumbered(std::size_t leg, std::uint64_t now_ns) noexcept {
+  if (leg != leader_ && now_ns - led_ns_ < 3 * quiet_ns) return InputDrop::duplicate;
+  leader_ = leg;
+  led_ns_ = now_ns;
+  return {};
+}
+
+std::int64_t ByNumber::distance(std::uint64_t from, std::uint64_t to) const noexcept {
+  const auto unused = static_cast<unsigned>(std::countl_zero(space_.mask));
+  return static_cast<std::int64_t>((to - from) << unused) >> unused;
+}
+
+/// Where its leg is, or where head_ is: by whichever is the better guide.
+std::uint64_t ByNumber::place_of(const LegState& from, std::uint64_t number,
+                                 std::uint64_t now_ns) const noexcept {
+  constexpr std::uint64_t most_ns = 100'000'000;
+  auto base = head_;
+  const bool known = from.epoch == epoch_ && epoch_ != 0;
+  if (known && now_ns - from.steady_ns < most_ns) base = from.next;
+  const auto base_number = head_number_ - (head_ - base);
+  return base + static_cast<std::uint64_t>(distance(base_number, number));
+}
+
+/// The leg has come to this place step by step.
+bool ByNumber::goes_on(const LegState& from, std::uint64_t place) const noexcept {
+  if (from.epoch != epoch_ || epoch_ == 0) return false;
+  const auto step = static_cast<std::int64_t>(place - from.next);
+  return step < ahead_ && step >= -static_cast<std::int64_t>(space_.max_misorder);
+}
+
+bool ByNumber::fits(std::size_t leg, const Bearing& bearing, std::uint64_t place,
+                    std::uint64_t now_ns) const noexcept {
+  const auto& from = legs_[leg];
+  if (epoch_ == 0 || bearing.id != id_) return false;
+  if (from.out && live_but(leg, now_ns) == 0) return false;
+  const auto ahead = static_cast<std::int64_t>(place - head_);
+  if (ahead >= ahead_ || -ahead > behind_) return false;
+  if (ahead >= 0 || goes_on(from, place)) return true;
+  if (seen(place)) return cell_at(place).digest == digest_of(bearing);
+  return place >= first_ || from.epoch != epoch_;
+}
+
+bool ByNumber::is_live(std::size_t leg, std::uint64_t now_ns) const noexcept {
+  const auto& state = legs_[leg];
+  return state.epoch == epoch_ && epoch_ != 0 && !state.out && now_ns - state.last_ns < quiet_ns;
+}
+
+std::size_t ByNumber::live_but(std::size_t leg, std::uint64_t now_ns) const noexcept {
+  std::size_t live = 0;
+  for (std::size_t other = 0; other < limits::legs; ++other)
+    if (other != leg && is_live(other, now_ns)) ++live;
+  return live;
+}
+
+bool ByNumber::same_run(const Candidate& candidate, const Bearing& bearing,
+                        std::uint64_t now_ns) const noexcept {
+  const auto apart = distance(candidate.number, bearing.number);
+  return candidate.count != 0 && candidate.id == bearing.id && apart < ahead_ && -apart < behind_ &&
+         now_ns - candidate.last_ns < quiet_ns;
+}
+
+/// True: from now on it fits.
+bool ByNumber::follow(std::size_t leg, const Bearing& bearing, std::uint64_t now_ns) noexcept {
+  auto& own = legs_[leg].candidate;
+  const bool again = same_run(own, bearing, now_ns);
+  own = {bearing.id, again ? own.count + 1 : 1, bearing.number, again ? own.since_ns : now_ns,
+         now_ns};
+  std::size_t agree = 1;
+  std::size_t against = 0;
+  for (std::size_t other = 0; other < limits::legs; ++other) {
+    if (other == leg) continue;
+    if (same_run(legs_[other].candidate, bearing, now_ns))
+      ++agree;
+    else if (is_live(other, now_ns))
+      ++against;
+  }
+  if (agree > against) {
+    begin(bearing);
+    return true;
+  }
+  if (own.count >= most_mismatches && now_ns - own.since_ns >= quiet_ns) {
+    counts_.mismatches.add(1);
+    counters_[leg].aside.set(1);
+  }
+  return false;
+}
+
+void ByNumber::begin(const Bearing& bearing) noexcept {
+  const auto leap = distance(head_number_, bearing.number);
+  const bool outage = epoch_ != 0 && bearing.id == id_ && leap > 0 &&
+                      static_cast<std::uint64_t>(leap) < space_.max_dropout;
+  if (outage) {
+    advance(head_ + static_cast<std::uint64_t>(leap));
+  } else {
+    if (epoch_ != 0) counts_.resets.add(1);
+    ++epoch_;
+    id_ = bearing.id;
+    head_ += 2 * memory;
+    first_ = head_;
+    head_number_ = bearing.number;
+  }
+  for (auto& state : legs_) {
+    state.candidate = {};
+    state.out = false;
+    state.dissent = 0;
+  }
+  for (auto& counters : counters_)
+    counters.aside.set(0);
+}
+
+std::uint64_t ByNumber::tag_of(std::uint64_t place) noexcept {
+  return 1 + place / memory % 0xFFFFU;
+}
+
+bool ByNumber::seen(std::uint64_t place) const noexcept {
+  return cell_at(place).tag == tag_of(place);
+}
+
+std::optional<InputDrop> ByNumber::take(std::size_t leg, const Bearing& bearing,
+                                        std::uint64_t place, std::uint64_t now_ns) noexcept {
+  auto& from = legs_[leg];
+  from.last_ns = from.steady_ns = now_ns;
+  from.candidate.count = 0;
+  std::optional<InputDrop> drop;
+  if (seen(place))
+    drop = take_copy(leg, bearing, cell_at(place), now_ns);
+  else if (from.out)
+    drop = InputDrop::standby;
+  else
+    take_new(leg, bearing, place, now_ns);
+  note_reached(leg, place, place + bearing.step);
+  return drop;
+}
+
+void ByNumber::take_new(std::size_t leg, const Bearing& bearing, std::uint64_t place,
+                        std::uint64_t now_ns) noexcept {
+  const auto own = std::uint64_t{1} << leg;
+  std::uint64_t fresh = 0;
+  for (std::uint64_t at = place; at != place + bearing.step; ++at) {
+    if (seen(at)) continue;
+    auto& cell = cell_at(at);
+    cell.tag = tag_of(at) & 0xFFFFU;
+    cell.legs = own & 0xFFU;
+    cell.digest = (at == place ? digest_of(bearing) : inside) & inside;
+    cell.time = time_of(now_ns) & ((1U << time_bits) - 1);
+    ++fresh;
+  }
+  counts_.numbers.add(fresh);
+  counters_[leg].numbers.add(fresh);
+  counters_[leg].skew.add(0, now_ns);
+  leader_ = leg;
+  led_ns_ = now_ns;
+  if (place < first_) {
+    counts_.span.add(first_ - place);
+    first_ = place;
+  }
+  if (const auto end = place + bearing.step; static_cast<std::int64_t>(end - head_) > 0)
+    advance(end);
+}
+
+void ByNumber::advance(std::uint64_t end) noexcept {
+  counts_.span.add(end - head_);
+  head_number_ += end - head_;
+  head_ = end;
+}
+
+InputDrop ByNumber::take_copy(std::size_t leg, const Bearing& bearing, Cell& cell,
+                              std::uint64_t now_ns) noexcept {
+  constexpr std::uint64_t ns_of_us = 1000;
+  auto& from = legs_[leg];
+  if (cell.digest != digest_of(bearing)) return mismatch(leg, cell);
+  if (from.dissent != 0 && --from.dissent == 0 && from.out) {
+    from.out = false;
+    counters_[leg].aside.set(0);
+  }
+  const auto own = std::uint64_t{1} << leg;
+  if ((cell.legs & own) == 0) {
+    cell.legs = (cell.legs | own) & 0xFFU;
+    counters_[leg].numbers.add(bearing.step);
+    const auto skew = (time_of(now_ns) - cell.time) & ((1U << time_bits) - 1);
+    counters_[leg].skew.add((skew << time_shift) / ns_of_us, now_ns);
+  }
+  return InputDrop::duplicate;
+}
+
+InputDrop ByNumber::mismatch(std::size_t leg, const Cell& cell) noexcept {
+  counts_.mismatches.add(1);
+  if (legs_[leg].out) {
+    legs_[leg].dissent = most_mismatches;
+    return InputDrop::standby;
+  }
+  if (++legs_[leg].dissent < most_mismatches) return InputDrop::duplicate;
+  const auto other = static_cast<std::size_t>(std::countr_zero(std::uint64_t{cell.legs}));
+  const bool other_is_worse = other < limits::legs && other != leg &&
+                              counters_[leg].numbers.get() > counters_[other].numbers.get();
+  set_aside(other_is_worse ? other : leg);
+  return InputDrop::duplicate;
+}
+
+void ByNumber::set_aside(std::size_t leg) noexcept {
+  for (auto& state : legs_)
+    state.dissent = 0;
+  legs_[leg].out = true;
+  legs_[leg].dissent = most_mismatches;
+  counters_[leg].aside.set(1);
+}
+
+/// How far its leg has come, in numbers of the whole stream.
+void ByNumber::note_reached(std::size_t leg, std::uint64_t place, std::uint64_t end) noexcept {
+  auto& from = legs_[leg];
+  auto& counters = counters_[leg];
+  const auto count_to = [this](std::uint64_t at) { return counts_.span.get() - (head_ - at); };
+  if (from.epoch == 0) counters.before.set(count_to(std::max(place, first_)));
+  if (from.epoch != epoch_ || end > from.next) from.next = end;
+  from.epoch = epoch_;
+  counters.reached.set(count_to(std::min(from.next, head_)));
+}
+
+}  // namespace mcr::redundancy

@@ -1,0 +1,56 @@
+#include "mcr/redundancy/leg_registry.hpp"
+
+#include <algorithm>
+
+namespace mcr::redundancy {
+
+Input LegRegistry::identity_of(const Input& input) {
+  auto identity = input;
+  identity.priority = 0;
+  return identity;
+}
+
+/// False: there are no numbers left for all of them.
+bool LegRegistry::add_inputs(Known& known, const Rule& rule) {
+  for (const auto& input : rule.inputs) {
+    const auto identity = identity_of(input);
+    if (std::ranges::find(known.inputs, identity) == known.inputs.end())
+      known.inputs.push_back(identity);
+  }
+  return known.inputs.size() <= limits::legs;
+}
+
+std::shared_ptr<Legs> LegRegistry::find(const Rule& rule) const {
+  const auto known = known_.find(rule.name);
+  return known == known_.end() ? nullptr : known->second.legs.lock();
+}
+
+std::shared_ptr<Legs> LegRegistry::get(const Rule& rule) {
+  if (!rule.merge && !rule.failover) return nullptr;
+  std::erase_if(known_, [](const auto& one) { return one.second.legs.expired(); });
+  if (const auto before = known_.find(rule.name); before != known_.end()) {
+    auto next = before->second;
+    if (next.merge == rule.merge && add_inputs(next, rule)) {
+      before->second.inputs = next.inputs;
+      return next.legs.lock();
+    }
+  }
+  auto legs = std::make_shared<Legs>(rule.merge);
+  Known known{rule.merge, {}, legs};
+  static_cast<void>(add_inputs(known, rule));
+  const auto best = std::ranges::min_element(rule.inputs, {}, &Input::priority);
+  if (best != rule.inputs.end())
+    legs->put_on_air(static_cast<std::size_t>(best - rule.inputs.begin()));
+  known_.insert_or_assign(rule.name, std::move(known));
+  return legs;
+}
+
+std::size_t LegRegistry::number_of(const Rule& rule, const Input& input) const {
+  const auto known = known_.find(rule.name);
+  if (known == known_.end()) return 0;
+  const auto& inputs = known->second.inputs;
+  const auto at = std::ranges::find(inputs, identity_of(input));
+  return std::min(static_cast<std::size_t>(at - inputs.begin()), limits::legs - 1);
+}
+
+}  // namespace mcr::redundancy

@@ -1,0 +1,186 @@
+// The health of an input, in the terms of VRRP's preemption (RFC 9568):
+//
+//             heard                 good for `hold`
+//   failed ----------> proving -----------------------> good    (all begin as good)
+//     ^                   |                               |
+//     +-------------------+-------------------------------+
+//         silent for `after`, or it cannot be used
+//
+// Which one is on air:
+//   by hand                    the chosen one, whatever becomes of it
+//   the one on air is failed   the best one that is good; else the best one that proves itself;
+//   else
+//                              it stays: the first to return wins at once
+//   it is not failed           with `revert`, the best one that is good and has a lower priority
+//
+// Between two switches lies `min_stay`, but not after all had failed. An input that failed twice in
+// half a minute has to be good for half a minute, whatever `hold` says: a flapping source is left
+// and not taken back.
+#include "mcr/redundancy/on_air.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace mcr::redundancy {
+
+namespace {
+
+double seconds(InputLook::Time::duration time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+}  // namespace
+
+std::string_view to_string(OnAir::Why why) noexcept {
+  static constexpr std::array<std::string_view, 4> names{"failed", "reverted", "by hand",
+                                                         "released"};
+  return names[static_cast<std::size_t>(why)];
+}
+
+void OnAir::begin(std::span<const InputLook> inputs, Time now) {
+  begun_ = now;
+  health_.assign(inputs.size(), {});
+  for (auto& health : health_)
+    health.since = now;
+  on_air_ = best(inputs, State::good);
+}
+
+void OnAir::rearrange(std::span<const std::optional<std::size_t>> before, Time now) {
+  const auto place = [&](std::size_t old) -> std::optional<std::size_t> {
+    const auto found = std::ranges::find(before, std::optional(old));
+    if (found == before.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - before.begin());
+  };
+  std::vector<Health> next(before.size());
+  for (std::size_t i = 0; i < before.size(); ++i)
+    if (before[i])
+      next[i] = health_[*before[i]];
+    else
+      next[i] = {.state = State::proving,
+                 .usable = true,
+                 .heard = {},
+                 .since = now,
+                 .failed_last = {},
+                 .failed_before = {}};
+  health_ = std::move(next);
+  on_air_ = place(on_air_).value_or(0);
+  if (by_hand_) by_hand_ = place(*by_hand_);
+  last_.reset();  // it speaks of other places
+}
+
+void OnAir::fail(Health& health, Time now) const {
+  health.state = State::failed;
+  health.since = now;
+  if (!health.heard) return;  // it was never there
+  health.failed_before = health.failed_last;
+  health.failed_last = now;
+}
+
+std::chrono::microseconds OnAir::hold_of(const Health& health, const Failover& wanted) {
+  const bool flaps = health.failed_before && health.failed_last &&
+                     *health.failed_last - *health.failed_before < flapping;
+  return flaps ? std::max<std::chrono::microseconds>(wanted.hold, flapping) : wanted.hold;
+}
+
+void OnAir::update(Health& health, const Failover& wanted, const InputLook& input, Time now) const {
+  health.usable = input.usable;
+  health.heard = input.last_seen;
+  const auto heard = std::max(input.last_seen.value_or(begun_), begun_);
+  const bool alive = input.usable && now - heard < wanted.after;
+  if (!alive) {
+    if (health.state != State::failed) fail(health, now);
+    return;
+  }
+  if (health.state == State::failed) {
+    health.state = State::proving;
+    health.since = now;
+  }
+  if (health.state == State::proving && now - health.since >= hold_of(health, wanted)) {
+    health.state = State::good;
+    health.since = now;
+  }
+}
+
+/// The first one by state and then by priority, if it is in this state or a better one; else the
+/// one on air.
+std::size_t OnAir::best(std::span<const InputLook> inputs, State least) const {
+  std::optional<std::size_t> found;
+  const auto before = [&](std::size_t one, std::size_t other) {
+    if (health_[one].state != health_[other].state)
+      return health_[one].state > health_[other].state;
+    return inputs[one].priority < inputs[other].priority;
+  };
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (health_[i].state >= least && (!found || before(i, *found))) found = i;
+  return found.value_or(on_air_);
+}
+
+std::optional<OnAir::Switch> OnAir::change(std::size_t to, Why why, Time now) {
+  if (to == on_air_) return std::nullopt;
+  last_ = Switch{on_air_, to, why, now};
+  on_air_ = to;
+  ++switches_;
+  all_failed_ = false;
+  return last_;
+}
+
+std::optional<OnAir::Switch> OnAir::look(const Failover& wanted, std::span<const InputLook> inputs,
+                                         Time now) {
+  if (health_.size() != inputs.size()) begin(inputs, now);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    update(health_[i], wanted, inputs[i], now);
+  if (std::ranges::all_of(health_, [](const Health& h) { return h.state == State::failed; }))
+    all_failed_ = true;
+  if (until_ && now >= *until_) release();
+  return choose(wanted, inputs, now);
+}
+
+std::optional<OnAir::Switch> OnAir::choose(const Failover& wanted,
+                                           std::span<const InputLook> inputs, Time now) {
+  if (by_hand_) return change(*by_hand_, Why::by_hand, now);
+  const bool released = std::exchange(released_, false);
+  if (health_[on_air_].state == State::failed) {
+    if (last_ && now - last_->at < wanted.min_stay && !all_failed_ && !released)
+      return std::nullopt;
+    return change(best(inputs, State::proving), Why::failed, now);
+  }
+  all_failed_ = false;
+  if (wanted.revert == Failover::Revert::never) return std::nullopt;
+  if (wanted.revert == Failover::Revert::manual && !released) return std::nullopt;
+  if (last_ && now - last_->at < wanted.min_stay && !released) return std::nullopt;
+  const auto better = best(inputs, State::good);
+  if (inputs[better].priority >= inputs[on_air_].priority) return std::nullopt;
+  return change(better, released ? Why::released : Why::reverted, now);
+}
+
+void OnAir::put_on_air(std::size_t input, std::optional<std::chrono::microseconds> time, Time now) {
+  by_hand_ = input;
+  until_ = time ? std::optional(now + *time) : std::nullopt;
+}
+
+void OnAir::release() noexcept {
+  released_ = by_hand_.has_value();
+  by_hand_.reset();
+  until_.reset();
+}
+
+bool OnAir::healthy(std::size_t input) const noexcept {
+  return input < health_.size() && health_[input].state == State::good;
+}
+
+std::string OnAir::why_not(std::size_t input, const Failover& wanted, Time now) const {
+  if (input >= health_.size()) return "not looked at yet";
+  const auto& health = health_[input];
+  if (health.state == State::good) return "";
+  if (!health.usable) return "it cannot be used";
+  if (health.state == State::failed)
+    return health.heard ? fmt::format("silent for {:.1f} s", seconds(now - *health.heard))
+                        : "never heard";
+  return fmt::format("back for {:.1f} s of {:.1f} s", seconds(now - health.since),
+                     seconds(hold_of(health, wanted)));
+}
+
+}  // namespace mcr::redundancy
