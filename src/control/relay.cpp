@@ -171,6 +171,9 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   reload.prepare_fast_path();
   reload.publish();  // The commit point: nothing below throws.
   reload.tell_rule_changes();
+  try_or_log("follow the legs of rules", "", [&] {
+    leg_watch_.follow(running_->config.rules, running_->statuses, slots_.legs, now);
+  });
   update_silence_alarms(now);
   try_or_log("hear searches", "", [this] {
     searches_.follow(running_->config.rules, running_->statuses, running_->interfaces);
@@ -193,6 +196,18 @@ void Relay::follow(const Interfaces& interfaces, Clock::time_point now) {
   apply_in_part(running_->config, interfaces, now);
   memberships_.hurry(now);
   retry_joins(now);
+}
+
+void Relay::stand_by(bool standby, Clock::time_point now) {
+  if (std::exchange(stands_by_, standby) == standby) return;
+  for (auto& worker : workers_)
+    worker->set_standby(standby);
+  fast_path_.stand_by(standby);
+  if (standby)
+    log::warning("stands by: nothing is sent");
+  else
+    log::notice("stands by no more");
+  if (fast_path_.runs()) apply_in_part(running_->config, running_->interfaces, now);
 }
 
 /// Tries every socket, and then the rest without those that the kernel has refused.
@@ -318,6 +333,7 @@ void Relay::tick(Clock::time_point now) {
   try_or_log("read what inspection has seen", "",
              [&] { stream_watch_.tick(running_->config.rules, slots_.inspections, now); });
   update_quality_alarms(now);
+  leg_watch_.tick(now);
   tell_send_refusals(now);
   look_at_next_hops();
   try_or_log("end captures", "", [this] { end_captures(); });
@@ -443,6 +459,10 @@ RuleActivity Relay::activity_of(std::size_t rule) const {
 
 const StreamSight* Relay::stream_of(std::size_t rule, std::size_t input) const {
   return stream_watch_.find(running_->config.rules[rule].name, input);
+}
+
+const LegWatch::Watched* Relay::legs_of(std::size_t rule) const {
+  return leg_watch_.find(running_->config.rules[rule].name);
 }
 
 std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats>& links) const {

@@ -51,7 +51,11 @@ RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
     findings.silence = silence_alarms_[slot].reason(*wanted.expect, hearing(rule, now));
   if (const auto known = quality_alarms_.find(slot); known != quality_alarms_.end())
     findings.degradation = known->second.reason();
-  return with_findings(running_->statuses[rule], findings);
+  auto status = with_findings(running_->statuses[rule], findings);
+  const auto trouble = leg_watch_.trouble(wanted.name);
+  if (!trouble.empty())
+    status.reason = status.reason.empty() ? Reason(trouble) : status.reason.after(trouble + "; ");
+  return status;
 }
 
 void Relay::update_silence_alarms(Clock::time_point now) noexcept {

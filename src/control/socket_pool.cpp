@@ -118,17 +118,22 @@ void SocketPool::open_rx_slot(const TableRx& wanted, const InterfaceTunings& tun
   rx.link_header = wanted.link_header;
   const auto tuning = tuning_of(tunings, wanted.interface);
   rx.mode = tuning.ingress;
-  rx.sockets =
-      open_rx_sockets(wanted.interface, wanted.key, fanout, workers_.size(), ring_bytes(tuning));
+  const auto lane = wanted.key.kind.lane;
+  rx.sockets = open_rx_sockets(wanted.interface, wanted.key, fanout,
+                               lane == 0 ? workers_.size() : 1, ring_bytes(tuning));
   if (const auto& ring = rx.sockets.front().ring) {
     rx.receive_buffer_asked = receive_buffer(tuning);
     rx.receive_buffer = ring->blocks().count * Blocks::bytes;
   }
   rx.before = received(wanted.slot);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const auto& [socket, ring] = rx.sockets[i];
-    workers_[i]->sockets().rx[wanted.slot].assign(socket, ring ? ring->blocks() : Blocks(),
-                                                  wanted.link_header);
+    auto& cell = workers_[i]->sockets().rx[wanted.slot];
+    if (lane != 0 && i != (lane - 1U) % workers_.size()) {
+      cell.assign(Fd(), Blocks(), wanted.link_header);
+      continue;
+    }
+    const auto& [socket, ring] = rx.sockets[lane == 0 ? i : 0];
+    cell.assign(socket, ring ? ring->blocks() : Blocks(), wanted.link_header);
   }
   resize_buffer(rx, tunings);
   rx_.emplace(wanted.slot, std::move(rx));

@@ -179,7 +179,7 @@ Rx::Rx(Ring& ring, Buffers& buffers, WorkerSockets& sockets, CounterBlock& count
 void Rx::use_table(const RuleTable& table) noexcept {
   wanted_.reset();
   for (const auto& rx : table.rx())
-    wanted_.set(rx.slot);
+    wanted_.set(rx.slot, sockets_.rx[rx.slot].socket.valid());
   for (std::uint16_t slot = 0; slot < slots::rx; ++slot) {
     if (wanted_[slot] && !armed_[slot] && !starved_[slot]) arm(slot);
     if (wanted_[slot]) continue;

@@ -19,6 +19,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <system_error>
@@ -133,6 +134,7 @@ void Worker::loop() noexcept {
     if (woken_ || table.generation() != table_in_use_) use_table(table);
     if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
     now_ns_ = monotonic_ns();
+    standby_ = standby_wanted_.load(std::memory_order_relaxed);
     turns_ = most_turns;
     forward_batch(table);
     rx_.rearm();
@@ -249,14 +251,15 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
   const bool intact = packet.checksum_trusted || udp_checksum_holds(packet);
   const bool own = table.is_own(packet.source);
   bool taken = false;
+  std::uint32_t matched = 0;
   for (const auto& entry : entries) {
     if (!intact || (own && !entry.allow_loop && entry.circle == 0)) continue;
     if (!table.allows(entry, packet.source.address)) continue;
     taken = true;
-    if (entry.circle != 0) return deliver_guarded(entry, frame, packet, own, table);
-    deliver(entry, frame, packet, table);
+    matched += entry.circle == 0 ? deliver(entry, frame, packet, table)
+                                 : deliver_guarded(entry, frame, packet, own, table);
   }
-  if (taken) return counters.matched.add(packet.datagrams);
+  if (taken) return counters.matched.add(matched);
   const auto reason = !intact ? InputDrop::bad_checksum
                       : own   ? InputDrop::own_source
                               : InputDrop::source_denied;
@@ -274,10 +277,11 @@ void Worker::capture_dropped(const TableEntry& entry, const Frame& frame, const 
     capture->dropped(id_, entry.rule, frame, packet, reason);
 }
 
-/// Delivers the datagrams that the rule has not relayed already, each run of them as one packet. No
-/// other rule takes the packet: rules that share an input have different sources.
-void Worker::deliver_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet,
-                             bool own, const RuleTable& table) noexcept {
+/// Delivers the datagrams that the rule has not relayed already, each run of them as one packet,
+/// and returns how many go on.
+std::uint32_t Worker::deliver_guarded(const TableEntry& entry, const Frame& frame,
+                                      const Packet& packet, bool own,
+                                      const RuleTable& table) noexcept {
   const bool surely_own = own && !entry.allow_loop && table.is_reserved(packet.source.port);
   const auto stopped = loop_guard_.judge({.circle = entry.circle,
                                           .rule = entry.rule,
@@ -287,6 +291,7 @@ void Worker::deliver_guarded(const TableEntry& entry, const Frame& frame, const 
                                           .preserves = entry.preserves},
                                          packet, now_ns_);
   const auto reason = own ? InputDrop::own_source : InputDrop::loop;
+  std::uint32_t passed = 0;
   for (std::uint32_t n = 0; n < packet.datagrams;) {
     if (stopped[n]) {
       capture_dropped(entry, frame, packet.part(n++, 1), reason);
@@ -296,18 +301,20 @@ void Worker::deliver_guarded(const TableEntry& entry, const Frame& frame, const 
     do
       ++next;
     while (next < packet.datagrams && !stopped[next] && !entry.filtered);
-    deliver(entry, frame, packet.part(n, next - n), table);
+    passed += deliver(entry, frame, packet.part(n, next - n), table);
     n = next;
   }
-  const auto echoes = stopped.count();
-  counters_->worker.matched.add(packet.datagrams - echoes);
-  if (echoes == 0) return;
-  counters_->worker.drops[reason].add(echoes);
-  counters_->rules[entry.rule].drops[reason].add(echoes);
+  if (const auto echoes = stopped.count(); echoes != 0) {
+    counters_->worker.drops[reason].add(echoes);
+    counters_->rules[entry.rule].drops[reason].add(echoes);
+  }
+  return passed;
 }
 
-void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
-                     const RuleTable& table) noexcept {
+/// Returns how many datagrams go on; the others are counted as drops. Of the rules that share a
+/// destination only one takes a source.
+std::uint32_t Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                              const RuleTable& table) noexcept {
   auto& counters = counters_->rules[entry.rule];
   counters.rx_datagrams.add(packet.datagrams);
   counters.rx_bytes.add(packet.payload.size());
@@ -317,6 +324,61 @@ void Worker::deliver(const TableEntry& entry, const Frame& frame, const Packet& 
   if (capturing_ != nullptr) [[unlikely]]
     for (const auto& capture : *capturing_)
       capture->received(id_, entry.rule, frame, packet);
+  if (entry.legs != 0 || standby_) [[unlikely]]
+    return deliver_in_part(entry, frame, packet, table);
+  send_all(entry, frame, packet, table);
+  return packet.datagrams;
+}
+
+/// The datagrams of a superframe that go on do so in runs, whole where all of them do.
+std::uint32_t Worker::deliver_in_part(const TableEntry& entry, const Frame& frame,
+                                      const Packet& packet, const RuleTable& table) noexcept {
+  std::uint32_t passed = 0;
+  Packet run = packet;
+  run.datagrams = 0;
+  std::optional<InputDrop> fate;
+  auto rest = packet.payload;
+  for (std::uint32_t i = 0; i < packet.datagrams; ++i) {
+    const auto datagram = rest.first(std::min<std::size_t>(packet.segment, rest.size()));
+    const auto next = fate_of(entry, datagram, table);
+    if (next != fate && run.datagrams != 0) {
+      passed += settle(entry, frame, run, fate, table);
+      run.payload = rest;
+      run.datagrams = 0;
+    }
+    fate = next;
+    ++run.datagrams;
+    rest = rest.subspan(datagram.size());
+  }
+  return passed + settle(entry, frame, run, fate, table);
+}
+
+std::optional<InputDrop> Worker::fate_of(const TableEntry& entry,
+                                         std::span<const std::byte> datagram,
+                                         const RuleTable& table) noexcept {
+  const auto drop =
+      entry.legs == 0 ? std::nullopt : table.legs(entry).judge(entry.leg, datagram, now_ns_);
+  return standby_ && !drop ? std::optional(InputDrop::standby) : drop;
+}
+
+/// Sends or drops the first datagrams of `run`. Its payload may reach further. Returns how many go
+/// on.
+std::uint32_t Worker::settle(const TableEntry& entry, const Frame& frame, Packet run,
+                             std::optional<InputDrop> fate, const RuleTable& table) noexcept {
+  const auto bytes = std::size_t{run.datagrams} * run.segment;
+  run.payload = run.payload.first(std::min(bytes, run.payload.size()));
+  if (fate) {
+    counters_->worker.drops[*fate].add(run.datagrams);
+    counters_->rules[entry.rule].drops[*fate].add(run.datagrams);
+    capture_dropped(entry, frame, run, *fate);
+    return 0;
+  }
+  send_all(entry, frame, run, table);
+  return run.datagrams;
+}
+
+void Worker::send_all(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                      const RuleTable& table) noexcept {
   for (const auto& output : table.outputs(entry)) {
     if (output.limit == 0)
       send(output, packet, frame.buffer);

@@ -105,6 +105,10 @@ void FastPath::prepare(const std::vector<Rule>& rules, const Interfaces& interfa
     next_.paths.assign(rules.size(), {false, reason_.text});
     return;
   }
+  if (stands_by_) {
+    next_.paths.assign(rules.size(), {false, "this host stands by"});
+    return;
+  }
   attach_to(wanted_interfaces(rules, interfaces, statuses), interfaces);
   next_ = compile_plain_table(rules, interfaces, statuses, slots, source_port, refusals_);
   if (next_.cells.empty()) return;
@@ -129,6 +133,11 @@ void FastPath::publish() noexcept {
   for (auto& path : paths_)
     path.kernel = false;
   next_.interfaces.clear();
+}
+
+void FastPath::stand_by(bool standby) noexcept {
+  stands_by_ = standby;
+  if (standby && runs()) program_->use_table({});
 }
 
 void FastPath::detach_unused() noexcept {

@@ -8,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -369,6 +371,65 @@ ExitCode print_reload(const json& answer) {
   return ExitCode::config;
 }
 
+struct SwitchOptions {
+  std::string socket{default_control_socket};
+  std::string rule;
+  std::string input;                ///< a number from 1 on, or "auto"
+  std::string time;                 ///< "": until somebody says otherwise
+  double timeout = status_timeout;  ///< seconds
+};
+
+/// "90s", "15m", "2h": whole numbers. Throws Failure (usage).
+std::chrono::microseconds parse_time(const std::string& text) {
+  constexpr std::array<std::pair<char, std::uint64_t>, 3> units{{{'s', 1}, {'m', 60}, {'h', 3600}}};
+  constexpr std::uint64_t most_seconds = 366 * 86'400;
+  std::uint64_t number = 0;
+  const auto* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const auto* const unit =
+      std::ranges::find(units, rest == end ? ' ' : *rest, &std::pair<char, std::uint64_t>::first);
+  if (error != std::errc() || rest + 1 != end || unit == units.end() || number == 0 ||
+      number > most_seconds / unit->second)
+    throw Failure(ExitCode::usage,
+                  fmt::format("--for: {} is not a time: write 90s, 15m or 2h", printable(text)));
+  return std::chrono::seconds(number * unit->second);
+}
+
+/// 0: "auto". Throws Failure (usage).
+std::uint64_t parse_input(const std::string& text) {
+  if (text == "auto") return 0;
+  std::uint64_t number = 0;
+  const auto* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc() && rest == end && number != 0) return number;
+  throw Failure(ExitCode::usage, fmt::format("{} is neither \"auto\" nor the number of an input, "
+                                             "counted from 1",
+                                             printable(text)));
+}
+
+void switch_input(const SwitchOptions& options) {
+  json request{
+      {"command", "switch"}, {"rule", options.rule}, {"input", parse_input(options.input)}};
+  if (!options.time.empty()) request["for_us"] = parse_time(options.time).count();
+  const auto answer = ask_daemon(options.socket, request, microseconds(options.timeout));
+  if (!answer.value("ok", false))
+    throw Failure(ExitCode::usage, printable(answer.value("error", "the relay refused it")));
+}
+
+struct StandbyOptions {
+  std::string socket{default_control_socket};
+  std::string state;
+  double timeout = status_timeout;  ///< seconds
+};
+
+void stand_by(const StandbyOptions& options) {
+  const auto answer =
+      ask_daemon(options.socket, {{"command", "standby"}, {"on", options.state == "on"}},
+                 microseconds(options.timeout));
+  if (!answer.value("ok", false))
+    throw Failure(ExitCode::os, printable(answer.value("error", "the relay refused it")));
+}
+
 }  // namespace
 
 void add_status_command(CLI::App& app, int& exit_code) {
@@ -432,6 +493,40 @@ void add_reload_command(CLI::App& app, int& exit_code) {
     const auto answer =
         ask_daemon(options->socket, {{"command", "reload"}}, microseconds(options->timeout));
     exit_code = static_cast<int>(print_reload(answer));
+  });
+}
+
+void add_switch_command(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<SwitchOptions>();
+  CLI::App* command =
+      app.add_subcommand("switch", "Put an input of a rule with failover on air by hand");
+  command->add_option("RULE", options->rule, "The rule; it needs the key failover")->required();
+  command
+      ->add_option("INPUT", options->input,
+                   "Number of the input, counted from 1; auto: let the relay choose again")
+      ->required();
+  command->add_option("--for", options->time, "Until so much time has passed: 90s, 15m, 2h")
+      ->type_name("TIME");
+  add_timeout_option(*command, options->timeout);
+  command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
+  command->callback([options, &exit_code] {
+    switch_input(*options);
+    exit_code = static_cast<int>(ExitCode::ok);
+  });
+}
+
+void add_standby_command(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<StandbyOptions>();
+  CLI::App* command = app.add_subcommand(
+      "standby", "Make the running relay hold everything and send nothing, or send again");
+  command->add_option("STATE", options->state, "on or off")
+      ->required()
+      ->check(CLI::IsMember({"on", "off"}));
+  add_timeout_option(*command, options->timeout);
+  command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
+  command->callback([options, &exit_code] {
+    stand_by(*options);
+    exit_code = static_cast<int>(ExitCode::ok);
   });
 }
 

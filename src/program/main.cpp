@@ -71,6 +71,8 @@ int run(int argc, char** argv) {
   mcr::add_apply_command(app, exit_code);
   mcr::add_status_command(app, exit_code);
   mcr::add_inspect_command(app, exit_code);
+  mcr::add_switch_command(app, exit_code);
+  mcr::add_standby_command(app, exit_code);
   mcr::add_capture_command(app, exit_code);
   mcr::add_events_command(app, exit_code);
   mcr::add_import_command(app, exit_code);

@@ -33,6 +33,7 @@
 #include <climits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "mcr/base/error.hpp"
@@ -52,6 +53,7 @@
 #include "mcr/program/process_metrics.hpp"
 #include "mcr/program/rule_requests.hpp"
 #include "mcr/program/service_manager.hpp"
+#include "mcr/program/standby_file.hpp"
 #include "mcr/rules/remedies.hpp"
 #include "mcr/status/collect.hpp"
 #include "mcr/status/digest.hpp"
@@ -109,12 +111,24 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-UniqueFd every_second() {
+void set_interval(Fd timer, std::chrono::milliseconds interval) noexcept {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(interval);
+  const timespec every{seconds.count(), std::chrono::nanoseconds(interval - seconds).count()};
+  const itimerspec spec{every, every};
+  ::timerfd_settime(timer.get(), 0, &spec, nullptr);
+}
+
+/// 0: it never expires.
+UniqueFd make_timer(std::chrono::milliseconds interval) {
   UniqueFd fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!fd.valid()) throw_errno("create timerfd");
-  const itimerspec spec{{1, 0}, {1, 0}};
-  ::timerfd_settime(fd.get(), 0, &spec, nullptr);
+  set_interval(fd, interval);
   return fd;
+}
+
+void read_timer(Fd timer) noexcept {
+  std::uint64_t expirations = 0;
+  [[maybe_unused]] const auto count = ::read(timer.get(), &expirations, sizeof expirations);
 }
 
 ConfigBook load_or_fail(const std::string& path) {
@@ -147,10 +161,13 @@ class Program {
         config_(book_.config()),
         signals_(block_signals()),
         control_((require_packet_sockets(), options.socket)),
-        timer_(every_second()),
+        timer_(make_timer(std::chrono::seconds(1))),
+        input_timer_(make_timer({})),
         relay_(config_.daemon, {.plain = options.plain}) {
     log::set_level(config_.daemon.log_level);
     start_metrics(config_.daemon.metrics);
+    watch_standby_file(config_.daemon.standby);
+    follow_standby_file();
     relay_.begin(config_, netlink_.snapshot(), Clock::now());
   }
 
@@ -175,7 +192,13 @@ class Program {
   void resume_captures();
   ControlServer::Reply stream_events(const json& request);
   void look_for_events();
+  void time_input_looks() noexcept;
+  void look_at_inputs();
+  void watch_standby_file(const std::string& path);
+  void follow_standby_file();
+  json stand_by(bool standby);
   json reload();
+  json switch_input(const json& request);
   json take_over_config();
   json change_rules(const RuleAnswer& answer);
   void take_over_changes();
@@ -202,6 +225,9 @@ class Program {
   ControlServer control_;
   Netlink netlink_;
   UniqueFd timer_;
+  std::optional<StandbyFile> standby_file_;
+  UniqueFd input_timer_;  ///< expires only while has_failover_
+  bool has_failover_ = false;
   Relay relay_;
   std::unique_ptr<MetricsServer> metrics_;  ///< null: none
   std::optional<Endpoint> metrics_due_;     ///< refused so far; then there are none
@@ -248,12 +274,16 @@ void Program::run() {
   service_manager::ready();
   while (!stopping_) {
     const Fd metrics = metrics_ ? metrics_->fd() : Fd{};
-    std::array<pollfd, 6> waits{{{signals_.get(), POLLIN, 0},
+    time_input_looks();
+    const Fd standby = standby_file_ ? standby_file_->fd() : Fd{};
+    std::array<pollfd, 8> waits{{{signals_.get(), POLLIN, 0},
                                  {netlink_.fd().get(), POLLIN, 0},
                                  {control_.fd().get(), POLLIN, 0},
                                  {timer_.get(), POLLIN, 0},
                                  {metrics.get(), POLLIN, 0},
-                                 {relay_.searches().fd().get(), POLLIN, 0}}};
+                                 {relay_.searches().fd().get(), POLLIN, 0},
+                                 {input_timer_.get(), POLLIN, 0},
+                                 {standby.get(), POLLIN, 0}}};
     if (::poll(waits.data(), waits.size(), poll_timeout()) < 0 && errno != EINTR)
       throw_errno("poll");
     if (waits[0].revents != 0) survive([&] { on_signal(); });
@@ -263,6 +293,8 @@ void Program::run() {
     if (relay_.captures()) survive([&] { resume_captures(); });
     if (metrics_ && waits[4].revents != 0) survive([&] { serve_metrics(); });
     if (waits[5].revents != 0) survive([&] { relay_.searches().serve(Clock::now()); });
+    if (waits[6].revents != 0) survive([&] { look_at_inputs(); });
+    if (waits[7].revents != 0) survive([&] { follow_standby_file(); });
     if (changes_due_ && Clock::now() >= changes_at_) survive([&] { take_over_changes(); });
     if (waits[1].revents != 0 || waits[3].revents != 0 || relay_.generation() != looked_at_ ||
         events_.last_id() != told_events_)
@@ -361,10 +393,40 @@ void Program::follow_interfaces() {
   }
 }
 
+/// The timer of looks at inputs runs only while there is something to look at.
+void Program::time_input_looks() noexcept {
+  if (relay_.has_failover() == has_failover_) return;
+  has_failover_ = relay_.has_failover();
+  set_interval(input_timer_, has_failover_ ? LegWatch::interval : std::chrono::milliseconds(0));
+}
+
+void Program::look_at_inputs() {
+  read_timer(input_timer_);
+  relay_.look_at_inputs(Clock::now());
+}
+
+void Program::watch_standby_file(const std::string& path) {
+  if (standby_file_ && standby_file_->path() == path) return;
+  standby_file_.reset();
+  if (!path.empty()) standby_file_.emplace(path);
+}
+
+void Program::follow_standby_file() {
+  relay_.stand_by(standby_file_ && standby_file_->exists(), Clock::now());
+}
+
+json Program::stand_by(bool standby) {
+  if (!standby_file_)
+    return {{"ok", false}, {"error", "the configuration names no file: [daemon] standby"}};
+  standby_file_->put(standby);
+  follow_standby_file();
+  return {{"ok", true}};
+}
+
 void Program::on_timer() {
-  std::uint64_t expirations = 0;
-  [[maybe_unused]] const auto count = ::read(timer_.get(), &expirations, sizeof expirations);
+  read_timer(timer_);
   survive([this] { relay_.tick(Clock::now()); });
+  survive([this] { follow_standby_file(); });  // its folder may have been made anew
   survive([this] { report_external_drops(); });
   log::write_held();
   if (relay_.progresses()) service_manager::feed_watchdog();
@@ -396,6 +458,8 @@ ControlServer::Reply Program::on_request(const json& request) {
     survive([this] { take_over_changes(); });
   if (command == "status") return line_of(status::answer_request(status(), request));
   if (command == "reload") return line_of(reload());
+  if (command == "switch") return line_of(switch_input(request));
+  if (command == "standby") return line_of(stand_by(request.value("on", false)));
   if (command == "capture") return stream_capture(request);
   if (command == "events") return stream_events(request);
   return line_of({{"ok", false}, {"error", "unknown command"}});
@@ -469,6 +533,18 @@ void Program::tell_reload(const json& answer) {
                .reason = std::move(reason)});
 }
 
+/// {"rule": NAME, "input": N (from 1; 0: "auto"), "for_us": TIME (0: until somebody says
+/// otherwise)}
+json Program::switch_input(const json& request) {
+  const auto input = request.value("input", std::uint64_t{0});
+  const auto time = request.value("for_us", std::int64_t{0});
+  const auto error = relay_.put_on_air(
+      request.value("rule", ""), input == 0 ? std::nullopt : std::optional(input - 1),
+      time > 0 ? std::optional(std::chrono::microseconds(time)) : std::nullopt, Clock::now());
+  if (!error.empty()) return {{"ok", false}, {"error", error}};
+  return {{"ok", true}};
+}
+
 json Program::take_over_config() {
   ConfigBook book;
   if (const auto errors = book.read(options_.config); !errors.empty()) {
@@ -493,6 +569,10 @@ json Program::take_over_config() {
   book_ = std::move(book);
   changes_due_.reset();
   log::set_level(config.daemon.log_level);
+  survive([&] {
+    watch_standby_file(config.daemon.standby);
+    follow_standby_file();
+  });
   ++generation_;
   log::notice("reloaded: difference={} config={}", log::value(difference.str()),
               log::value(options_.config));
@@ -570,6 +650,9 @@ status::Process Program::about_process() const {
           .shard = shard ? fmt::format("{}/{}", shard->number, shard->of) : "",
           .rules_elsewhere = relay_.config().elsewhere,
           .memory_locked = std::string(to_string(memory_lock_)),
+          .standby = !standby_file_       ? ""
+                     : relay_.stands_by() ? "on"
+                                          : "off",
           .softnet_dropped = softnet.dropped - softnet_before_.dropped,
           .softnet_squeezed = softnet.squeezed - softnet_before_.squeezed};
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -86,7 +87,8 @@ class TableCompiler {
   SlotAllocators& slots_;
   const std::uint16_t source_port_;
   RuleTable table_;
-  std::map<RxKey, std::size_t> rx_at_;  ///< where in table_.rx_
+  std::shared_ptr<redundancy::Legs> legs_;  ///< of the rule that is being added
+  std::map<RxKey, std::size_t> rx_at_;      ///< where in table_.rx_
   std::map<TxKey, std::uint16_t> tx_slots_;
   std::map<std::uint16_t, std::vector<SenderTx>> senders_;  ///< by raw tx slot
 };
@@ -98,6 +100,9 @@ void TableCompiler::add(const Rule& rule, const RuleStatus& status) {
   table_.outputs_.resize(layout.first + layout.mapped.size() * layout.outputs);
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
     add_output(rule, i, rule.enabled && status.output_reasons[i].empty(), layout);
+  // So does one with legs; what it knows of its stream.
+  legs_ = rule.enabled ? slots_.legs.get(rule) : nullptr;
+  if (legs_ != nullptr) table_.legs_.push_back(legs_);
   if (status.state != RuleState::active) return;
   for (std::size_t i = 0; i < rule.inputs.size(); ++i)
     if (status.input_reasons[i].empty()) add_input(rule, rule.inputs[i], slot, layout);
@@ -124,6 +129,10 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
   if (auto inspection = slots_.inspections.get(rule, input)) {
     table_.inspections_.push_back(std::move(inspection));
     entry.inspection = static_cast<std::uint32_t>(table_.inspections_.size());
+  }
+  if (legs_ != nullptr) {
+    entry.legs = static_cast<std::uint32_t>(table_.legs_.size());
+    entry.leg = static_cast<std::uint8_t>(slots_.legs.number_of(rule, input));
   }
   const auto& mapped = layout.mapped;
   for (std::uint32_t address = 0; address < input.addresses; ++address)

@@ -12,6 +12,7 @@
 #include "mcr/config/config.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/rules/send_refusal.hpp"
+#include "mcr/status/leg_views.hpp"
 
 namespace mcr::status {
 
@@ -152,6 +153,21 @@ std::optional<Stream> collect_stream(const Relay& relay, std::size_t rule, std::
   return stream;
 }
 
+void collect_legs(const Relay& relay, std::size_t at, Clock::time_point now, Rule& rule) {
+  const auto* watched = relay.legs_of(at);
+  if (watched == nullptr) return;
+  const bool merges = watched->rule.merge.has_value();
+  if (merges)
+    rule.merge = make_merge(*watched, now);
+  else
+    rule.failover = make_failover(*watched, now);
+  for (std::size_t i = 0; i < watched->numbers.size(); ++i)
+    if (merges)
+      rule.legs.emplace_back(make_leg(*watched, i, now));
+    else
+      rule.standing.emplace_back(make_failover_input(*watched, i, now));
+}
+
 Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
   const auto& config = relay.config().rules[at];
   const auto totals = relay.totals_of(at);
@@ -183,6 +199,7 @@ Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
   if (config.inspect) rule.latency = relay.latency_of(at);
   for (std::size_t i = 0; config.inspect && i < config.inputs.size(); ++i)
     rule.streams.push_back(collect_stream(relay, at, i));
+  collect_legs(relay, at, now, rule);
   for (std::size_t i = 0; i < config.outputs.size(); ++i)
     rule.outputs.push_back(collect_output(relay, at, i, std::move(status.output_reasons[i])));
   return rule;

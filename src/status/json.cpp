@@ -263,16 +263,26 @@ json write_inputs(const Rule& rule) {
     inputs.push_back(write_input(rule.inputs[i]));
     if (i < rule.streams.size() && rule.streams[i])
       inputs.back()["stream"] = to_json(*rule.streams[i]);
+    if (i < rule.legs.size() && rule.legs[i]) inputs.back()["leg"] = to_json(*rule.legs[i]);
+    if (i < rule.standing.size() && rule.standing[i])
+      write_failover_input(inputs.back(), *rule.standing[i]);
   }
   return inputs;
+}
+void clear_if_none(auto& values) {
+  if (std::ranges::none_of(values, [](const auto& value) { return value.has_value(); }))
+    values.clear();
 }
 void read_inputs(const json& inputs, Rule& rule) {
   for (const auto& input : inputs) {
     rule.inputs.push_back(read_input(input));
     rule.streams.push_back(stream_from_json(at(input, "stream")));
+    rule.legs.push_back(leg_from_json(at(input, "leg")));
+    rule.standing.push_back(failover_input_from_json(input));
   }
-  if (std::ranges::none_of(rule.streams, [](const auto& stream) { return stream.has_value(); }))
-    rule.streams.clear();
+  clear_if_none(rule.streams);
+  clear_if_none(rule.legs);
+  clear_if_none(rule.standing);
 }
 
 json write_rule(const Rule& rule) {
@@ -298,6 +308,8 @@ json write_rule(const Rule& rule) {
       {"drops", write_drops(rule.drops)},
       {"outputs", std::move(outputs)}};
   if (!rule.reflector.empty()) object["reflector"] = rule.reflector;
+  if (rule.merge) object["merge"] = to_json(*rule.merge);
+  if (rule.failover) object["failover"] = to_json(*rule.failover);
   write_reason(object, "reason", rule.reason);
   write_counts(object, rule_counts, rule);
   return object;
@@ -321,6 +333,8 @@ Rule read_rule(const json& object) {
   rule.rate_pps = read_number(at(object, "rate_pps"));
   rule.rate_bps = read_number(at(object, "rate_bps"));
   rule.last_seen_s = read_number(at(object, "last_seen_s"));
+  rule.merge = merge_from_json(at(object, "merge"));
+  rule.failover = failover_from_json(at(object, "failover"));
   rule.last_source = Endpoint::parse(read_text(at(object, "last_source")));
   rule.drops = read_drops<ReceivedDrops>(at(object, "drops"));
   for (const auto& output : list(object, "outputs"))
@@ -520,6 +534,7 @@ void write_process(json& document, const Process& process) {
   document["config"] = process.config;
   document["shard"] = process.shard;
   document["memory_locked"] = process.memory_locked;
+  document["standby"] = process.standby;
   write_counts(document, process_counts, process);
   write_counts(document["host"], host_counts, process);
 }
@@ -530,6 +545,7 @@ Process read_process(const json& document) {
   process.config = read_text(at(document, "config"));
   process.shard = read_text(at(document, "shard"));
   process.memory_locked = read_text(at(document, "memory_locked"));
+  process.standby = read_text(at(document, "standby"));
   read_counts(document, process_counts, process);
   read_counts(at(document, "host"), host_counts, process);
   return process;

@@ -239,7 +239,8 @@ void add_last_seen(Exposition& text, const LabelledThings<Rule>& rules) {
 
 /// Each bucket has all below it, too.
 void add_latencies(Exposition& text, const LabelledThings<Rule>& rules) {
-  if (std::ranges::none_of(rules, [](const auto& each) { return each.thing->latency.has_value(); })) return;
+  if (std::ranges::none_of(rules, [](const auto& each) { return each.thing->latency.has_value(); }))
+    return;
   text.begin("mcr_rule_latency_seconds",
              "From a worker's batch to the kernel's acceptance of a copy, of sampled frames.");
   for (const auto& [labels, rule] : rules) {
@@ -271,6 +272,10 @@ void add_process(Exposition& text, const Process& process) {
   text.add(label("version", process.version), {}, "1");
   text.begin("mcr_uptime_seconds", "Time since the start.");
   if (process.uptime_s) text.add({}, {}, fmt::format("{}", *process.uptime_s));
+  if (!process.standby.empty()) {
+    text.begin("mcr_standby", "1 while this host stands by and sends nothing.");
+    text.add({}, {}, process.standby == "on" ? "1" : "0");
+  }
   add_counts<Process>(text, process_metrics, {{"", &process}});
 }
 
@@ -396,6 +401,124 @@ void add_reflectors(Exposition& text, const std::vector<Reflector>& reflectors) 
       "Searches and answers beyond a limit, and echoes of searches.");
 }
 
+/// A metric of an input or a rule with `merge` or `failover`.
+template <typename Thing>
+struct ViewMetric {
+  std::string_view name;
+  std::uint64_t (*value)(const Thing&);
+  std::string_view help;
+};
+
+constexpr std::array leg_metrics{
+    ViewMetric<MergedLeg>{"mcr_leg_received_datagrams_total",
+                          [](const MergedLeg& leg) { return leg.received; },
+                          "Datagrams that an input of a merged rule brought."},
+    ViewMetric<MergedLeg>{"mcr_leg_unique_datagrams_total",
+                          [](const MergedLeg& leg) { return leg.unique; },
+                          "Of these, those that came first and went on."},
+    ViewMetric<MergedLeg>{"mcr_leg_late_datagrams_total",
+                          [](const MergedLeg& leg) { return leg.late; },
+                          "Of these, those that came after their number was forgotten."},
+    ViewMetric<MergedLeg>{"mcr_leg_missing", [](const MergedLeg& leg) { return *leg.missing; },
+                          "Numbers that the input did not bring."},
+    ViewMetric<MergedLeg>{"mcr_leg_up", [](const MergedLeg& leg) { return std::uint64_t{leg.up}; },
+                          "1 while the input is heard, and is a copy of the others."},
+};
+
+constexpr std::array merge_metrics{
+    ViewMetric<MergeView>{"mcr_merge_recovered",
+                          [](const MergeView& merge) { return *merge.recovered; },
+                          "Numbers that the first input missed and another one brought."},
+    ViewMetric<MergeView>{"mcr_merge_lost", [](const MergeView& merge) { return *merge.lost; },
+                          "Numbers that no input brought."},
+    ViewMetric<MergeView>{"mcr_merge_resets_total",
+                          [](const MergeView& merge) { return merge.resets; },
+                          "Times that the sender began anew."},
+    ViewMetric<MergeView>{"mcr_merge_mismatches_total",
+                          [](const MergeView& merge) { return merge.mismatches; },
+                          "Datagrams that are no copies of what has their number."},
+};
+
+constexpr std::array failover_metrics{
+    ViewMetric<FailoverView>{"mcr_failover_on_backup",
+                             [](const FailoverView& view) { return std::uint64_t{view.backup}; },
+                             "1 while another input than the best one is on air."},
+    ViewMetric<FailoverView>{"mcr_failover_by_hand",
+                             [](const FailoverView& view) { return std::uint64_t{view.by_hand}; },
+                             "1 while an input is on air by hand."},
+    ViewMetric<FailoverView>{"mcr_failover_switches_total",
+                             [](const FailoverView& view) { return view.switches; },
+                             "Times that another input went on air."},
+};
+
+constexpr std::array standing_metrics{
+    ViewMetric<FailoverInput>{
+        "mcr_input_on_air", [](const FailoverInput& input) { return std::uint64_t{input.on_air}; },
+        "1 for the input that is on air."},
+    ViewMetric<FailoverInput>{
+        "mcr_input_healthy",
+        [](const FailoverInput& input) { return std::uint64_t{input.healthy}; },
+        "1 for an input that may go on air."},
+};
+
+/// Streams without numbers miss nothing that could be told.
+[[nodiscard]] bool has_all(const auto& /*thing*/) {
+  return true;
+}
+[[nodiscard]] bool has_all(const MergedLeg& leg) {
+  return leg.missing.has_value();
+}
+[[nodiscard]] bool has_all(const MergeView& merge) {
+  return merge.lost && merge.recovered;
+}
+
+template <typename Thing>
+void add_views(Exposition& text, const auto& metrics, const LabelledThings<Thing>& things) {
+  if (things.empty()) return;
+  for (const auto& metric : metrics) {
+    text.begin(metric.name, metric.help);
+    const bool needs_numbers = metric.name.ends_with("missing") ||
+                               metric.name.ends_with("recovered") || metric.name.ends_with("lost");
+    for (const auto& [labels, thing] : things)
+      if (!needs_numbers || has_all(*thing)) text.add(labels, {}, metric.value(*thing));
+  }
+}
+
+/// Things of one kind that rules have.
+template <typename Thing>
+LabelledThings<Thing> views(const LabelledThings<Rule>& rules, std::optional<Thing> Rule::*member) {
+  LabelledThings<Thing> result;
+  for (const auto& [labels, rule] : rules)
+    if (rule->*member) result.push_back({labels, &*(rule->*member)});
+  return result;
+}
+
+/// Things of one kind that the inputs of rules have.
+template <typename Thing>
+LabelledThings<Thing> views(const LabelledThings<Rule>& rules,
+                            std::vector<std::optional<Thing>> Rule::*member) {
+  LabelledThings<Thing> result;
+  for (const auto& [labels, rule] : rules)
+    for (std::size_t i = 0; i < std::min((rule->*member).size(), rule->inputs.size()); ++i)
+      if (const auto& thing = (rule->*member)[i])
+        result.push_back({fmt::format("{},{},destination=\"{}\",input=\"{}\"", labels,
+                                      label("interface", rule->inputs[i].interface),
+                                      rule->inputs[i].destinations().str(), i + 1),
+                          &*thing});
+  return result;
+}
+
+void add_redundancy(Exposition& text, const LabelledThings<Rule>& rules) {
+  const auto legs = views(rules, &Rule::legs);
+  add_views(text, leg_metrics, legs);
+  if (!legs.empty()) text.begin("mcr_leg_skew_max_seconds", "The most that copies came later.");
+  for (const auto& [labels, leg] : legs)
+    if (leg->skew_max_us) text.add(labels, {}, fmt::format("{}", *leg->skew_max_us * 1e-6));
+  add_views(text, merge_metrics, views(rules, &Rule::merge));
+  add_views(text, standing_metrics, views(rules, &Rule::standing));
+  add_views(text, failover_metrics, views(rules, &Rule::failover));
+}
+
 }  // namespace
 
 std::string render_metrics(const Status& status) {
@@ -424,6 +547,7 @@ std::string render_metrics(const Status& status) {
   add_outputs(text, rules);
   add_streams(text, rules);
   add_reflectors(text, status.reflectors);
+  add_redundancy(text, rules);
   return text.take();
 }
 

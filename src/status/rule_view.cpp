@@ -21,7 +21,7 @@ void add_kind(RuleVerdict& verdict, const std::string& kind) {
 
 template <typename AnyDrops>
 void judge_drops(RuleVerdict& verdict, const AnyDrops& drops) {
-  for (const auto& [reason, datagrams] : nonzero(drops)) {
+  for (const auto& [reason, datagrams] : unusual(nonzero(drops))) {
     verdict.drops = true;
     add_kind(verdict, "has dropped " + reason);
   }
@@ -90,7 +90,7 @@ std::vector<std::string> notes_about(const Unjoined& unjoined, const Rule& rule)
   std::vector<std::string> notes;
   if (!rule.reason.empty()) notes.push_back(printable(rule.reason.text));
   if (is_silent(rule)) notes.push_back(silence(unjoined, rule));
-  if (auto drops = nonzero(rule.drops); !drops.empty())
+  if (auto drops = unusual(nonzero(rule.drops)); !drops.empty())
     notes.push_back("dropped on input: " + drops_text(drops));
   for (const auto& output : rule.outputs) {
     if (auto note = output_note(output); !note.empty()) notes.push_back(std::move(note));

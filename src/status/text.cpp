@@ -77,6 +77,8 @@ std::string verdict(const Status& status, const Digest& digest, std::size_t colu
                      : fmt::format("{}: {}", plural(digest.rules, "rule"), states_text(digest));
   auto word = digest.troubled != 0 || !problems.empty() ? "ATTENTION " : "OK ";
   auto result = wrapped(word, summary, columns);
+  if (status.process.standby == "on")
+    result += wrapped("  ! ", "this host stands by: nothing is sent (mcr standby off)", columns);
   for (const auto& problem : problems)
     result += wrapped("  ! ", problem, columns);
   return result;
@@ -350,7 +352,8 @@ std::string totals_part(const std::optional<Totals>& totals, std::size_t columns
                                  grouped(totals->kernel_drops)),
                      columns);
   if (auto drops = nonzero(totals->drops); !drops.empty()) {
-    result += wrapped("  ! ", "dropped on input: " + drops_text(drops), columns);
+    result += wrapped(unusual(drops).empty() ? "  " : "  ! ",
+                      "dropped on input: " + drops_text(drops), columns);
   }
   if (auto drops = nonzero(totals->tx_drops); !drops.empty()) {
     result += wrapped("  ! ", "dropped on output: " + drops_text(drops), columns);

@@ -38,7 +38,7 @@ std::string explained(const AnyDrops& drops) {
       const auto& [meaning, remedy] = advice_at(drops, at);
       line += fmt::format(": {}: {}", meaning, remedy);
     }
-    result += wrapped("    ! ", line, columns);
+    result += wrapped(is_usual(reason) ? "      " : "    ! ", line, columns);
   }
   return result;
 }
@@ -91,6 +91,13 @@ std::string seen(const Rule& rule) {
   return age == "never" || age == "-" ? age : age + " ago";
 }
 
+std::string leg_text(const MergedLeg& leg) {
+  auto result = wrapped(leg.up ? "    " : "    ! ", leg_line(leg), columns);
+  if (!leg.copy)
+    result += wrapped("    ! ", "brings another stream than the others: it is not merged", columns);
+  return result;
+}
+
 std::string inputs_part(const Status& status, const Rule& rule) {
   std::string result = "\ninput\n";
   for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
@@ -99,7 +106,15 @@ std::string inputs_part(const Status& status, const Rule& rule) {
     result += memberships_text(memberships_for(status, input));
     if (i < rule.streams.size() && rule.streams[i])
       result += wrapped("    ", stream_line(*rule.streams[i]), columns);
+    if (i < rule.legs.size() && rule.legs[i]) result += leg_text(*rule.legs[i]);
+    if (i < rule.standing.size() && rule.standing[i])
+      result += wrapped(rule.standing[i]->healthy ? "    " : "    ! ",
+                        failover_line(*rule.standing[i]), columns);
   }
+  if (rule.merge) result += wrapped("  ", merge_line(*rule.merge), columns);
+  if (rule.failover)
+    result += wrapped(rule.failover->backup || rule.failover->by_hand ? "  ! " : "  ",
+                      failover_line(*rule.failover), columns);
   const auto source = rule.last_source ? fmt::format(" from {}", *rule.last_source) : "";
   result +=
       wrapped("  ",

@@ -82,6 +82,16 @@ std::vector<Drop> nonzero(const AnyDrops& drops) {
 template std::vector<Drop> nonzero(const ReceivedDrops& drops);
 template std::vector<Drop> nonzero(const SentDrops& drops);
 
+bool is_usual(std::string_view reason) {
+  const auto name = [](InputDrop drop) { return input_drop_names[static_cast<std::size_t>(drop)]; };
+  return reason == name(InputDrop::duplicate) || reason == name(InputDrop::standby);
+}
+
+std::vector<Drop> unusual(std::vector<Drop> drops) {
+  std::erase_if(drops, [](const Drop& drop) { return is_usual(drop.reason); });
+  return drops;
+}
+
 std::string drops_text(const std::vector<Drop>& drops) {
   std::string result;
   for (const auto& [reason, datagrams] : drops) {

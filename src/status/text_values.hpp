@@ -35,6 +35,10 @@ template <typename State>
 /// Those that happened, sorted by reason.
 template <typename AnyDrops>
 [[nodiscard]] std::vector<Drop> nonzero(const AnyDrops& drops);
+/// Where inputs are redundant, drops for this reason are no loss.
+[[nodiscard]] bool is_usual(std::string_view reason);
+/// Without the usual ones.
+[[nodiscard]] std::vector<Drop> unusual(std::vector<Drop> drops);
 /// "12 bad_checksum, 3 fragment"
 [[nodiscard]] std::string drops_text(const std::vector<Drop>& drops);
 [[nodiscard]] std::uint64_t sum(const std::vector<Drop>& drops);

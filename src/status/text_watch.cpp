@@ -33,7 +33,7 @@ struct Tally {
 };
 
 void add_drops(Tally& tally, const auto& drops) {
-  for (const auto& [reason, datagrams] : nonzero(drops))
+  for (const auto& [reason, datagrams] : unusual(nonzero(drops)))
     tally.drops[reason] += datagrams;
 }
 

@@ -29,6 +29,9 @@ UNKNOWN = {  # what an unknown key can be in
     "`sequence`": RULE + "inspect = { sequence = { zzzz = 1, bytes = 4 } }\n",
     "a reflector": '[[reflector]]\nzzzz = 1\n',
     "`allow`": '[[reflector]]\nallow = [ { zzzz = 1 } ]\n',
+    "`merge`": RULE + "merge = { zzzz = 1 }\n",
+    "`by`": RULE + "merge = { by = { zzzz = 1 } }\n",
+    "`failover`": RULE + "failover = { zzzz = 1 }\n",
     "`step`": RULE + "inspect = { sequence = { bytes = 4, step = { zzzz = 1, bytes = 1 } } }\n",
 }
 

@@ -3,6 +3,10 @@
 
     studio (c0) -- VLAN 100 -- (eth0.100) relay (eth0.200) -- VLAN 200 -- (s0) control
     exchange (x0) ---- (feed) relay (customers) ---- (s1) market
+    encoder (e0) ---- (red) relay (studio) ---- (s3) viewer
+    encoder (e1) ---- (blue)  '
+    bourse (b0) ---- (feed-a) relay (customers) ---- (s1) market
+    bourse (b1) ---- (feed-b)  '
     office (n0) ---- (eth0) near (wg0) ==== (wg0) far (eth0) ---- (f0) branch
     gen (g0) ---- (r0) east (r1) ---- (s2) sink
 
@@ -10,6 +14,7 @@ VLANs and WireGuard are real where the kernel has them (the guest), else veth of
 (How east.toml becomes a service is shown by tests/package.)
 """
 
+import json
 import os
 import shutil
 
@@ -108,6 +113,46 @@ def market(world):
     daemon.stop()
 
 
+def sent_twice(world, namespace, *legs, seed, program="leg_sender"):
+    """Sends a stream by two legs, each with losses; returns what the sender says of it."""
+    sender = world.start_program(program, seed, 1500, 1500, 0, seed, *legs, namespace=namespace)
+    equal(sender.wait(60), 0, f"exit code of the sender: {sender.err()}")
+    return json.loads(sender.out())
+
+
+def two_paths(world):
+    world.namespace("encoder", "viewer")
+    for n, path in enumerate(("red", "blue")):
+        world.link("encoder", f"e{n}", f"10.7{n}.0.2/24", "relay", path, f"10.7{n}.0.1/24")
+    world.link("relay", "studio", "10.72.0.1/24", "viewer", "s3", "10.72.0.2/24")
+    daemon = example(world, "media-two-paths.toml", "relay")
+    sent = sent_twice(world, "encoder", "239.10.1.1,5004,e0,3,0", "239.20.1.1,5004,e1,3,10", seed=3)
+    rule = lambda name: daemon.rule(name)
+    until(lambda: rule("camera")["outputs"][0]["tx_datagrams"] == sent["distinct"],
+          lambda: f"each of {sent['distinct']} leaves once: {rule('camera')}")
+    equal(rule("camera")["merge"]["lost"], sent["lost"], "merge.lost")
+    check(rule("camera")["merge"]["recovered"] > 10, "merge.recovered")
+    # The spare encoder alone: it takes over.
+    sent_twice(world, "encoder", "239.20.2.1,5004,e1,0,0", seed=4)
+    equal(rule("return")["failover"]["on_air"], 2, "on air")
+    check(rule("return")["outputs"][0]["tx_datagrams"] > 1000, "the spare is relayed")
+    daemon.stop()
+
+
+def a_and_b(world):
+    world.namespace("bourse")
+    for n, path in enumerate(("feed-a", "feed-b")):
+        world.link("bourse", f"b{n}", f"10.8{n}.0.2/24", "relay", path, f"10.8{n}.0.1/24")
+    daemon = example(world, "market-a-and-b.toml", "relay")
+    sent = sent_twice(world, "bourse", "233.54.12.1,26400,b0,3,0", "233.54.12.129,26401,b1,3,0",
+                      seed=5, program="feed_sender")
+    for place in (0, 1):
+        until(lambda p=place: daemon.rule("incremental")["outputs"][p]["tx_datagrams"] == sent["distinct"],
+              lambda: f"each of {sent['distinct']} leaves once: {daemon.rule('incremental')}")
+    equal(daemon.rule("incremental")["merge"]["lost"], sent["lost"], "merge.lost")
+    daemon.stop()
+
+
 def tunnel(world):
     """wg0 of near (10.100.0.1) and far (10.100.0.2)."""
     if not have("wireguard", tool="wg"):
@@ -164,11 +209,11 @@ def story(world):
     world.namespace("relay")
     phase("mcr.toml")
     sample(world)
-    for part in (media, market, wireguard, instance):
+    for part in (media, market, two_paths, a_and_b, wireguard, instance):
         phase(part.__name__)
         part(world)
     missed = {name for name in os.listdir(FOLDER) if name.endswith(".toml")} - tested
     check(not missed, f"examples that no test runs: {missed}")
 
 
-play(story, 60)
+play(story, 80)

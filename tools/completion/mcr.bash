@@ -46,8 +46,7 @@ _mcr() {
   elif [[ ${words[1]} == apply || ${words[1]} == import ]]; then
     compopt -o filenames
     COMPREPLY=($(compgen -f -- "$cur"))
-  elif [[ ${words[1]} == status || ${words[1]} == inspect || ${words[1]} == capture ||
-    ${words[1]} == rule ]]; then
+  elif [[ ${words[1]} =~ ^(status|inspect|capture|rule|switch)$ ]]; then
     for ((i = 2; i < cword; ++i)); do
       [[ ${words[i]} == --socket ]] && socket=(--socket "${words[i + 1]}")
     done

@@ -16,6 +16,7 @@
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/gro.hpp"
 #include "mcr/control/igmp_refresh.hpp"
+#include "mcr/control/leg_watch.hpp"
 #include "mcr/control/loop_alarm.hpp"
 #include "mcr/control/memberships.hpp"
 #include "mcr/control/next_hops.hpp"
@@ -94,6 +95,21 @@ class Relay {
   [[nodiscard]] bool captures() const noexcept { return !captures_.empty(); }
   /// Datagrams that captures should have and have not, since the start.
   [[nodiscard]] std::uint64_t capture_missed() const noexcept;
+  /// True: sends nothing from now on. Sockets, joins and everything else go on. Throws OsError,
+  /// Failure.
+  void stand_by(bool standby, Clock::time_point now);
+  [[nodiscard]] bool stands_by() const noexcept { return stands_by_; }
+
+  /// Looks at the inputs of rules with `failover`: due each LegWatch::interval while there are
+  /// some.
+  void look_at_inputs(Clock::time_point now) { leg_watch_.look(now); }
+  [[nodiscard]] bool has_failover() const noexcept { return leg_watch_.has_failover(); }
+  /// See LegWatch::put_on_air().
+  [[nodiscard]] std::string put_on_air(const std::string& rule, std::optional<std::size_t> input,
+                                       std::optional<std::chrono::microseconds> time,
+                                       Clock::time_point now) {
+    return leg_watch_.put_on_air(rule, input, time, now);
+  }
 
   /// Receives nothing more, sends what is held, leaves all groups.
   void stop();
@@ -124,6 +140,8 @@ class Relay {
   [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;
   /// Null: the rule is not inspected, or the first tick() has yet to come.
   [[nodiscard]] const StreamSight* stream_of(std::size_t rule, std::size_t input) const;
+  /// Null: the rule has neither `merge` nor `failover`, or does not run.
+  [[nodiscard]] const LegWatch::Watched* legs_of(std::size_t rule) const;
   /// The next hops of unicast outputs, as of the last tick().
   [[nodiscard]] const NextHops& next_hops() const noexcept { return next_hops_; }
   [[nodiscard]] Totals totals() const;
@@ -188,6 +206,7 @@ class Relay {
   Searches searches_;
   IgmpRefresh igmp_refresh_;
   StreamWatch stream_watch_;
+  LegWatch leg_watch_;
   RuleRates rates_;
   std::vector<SilenceAlarm> silence_alarms_;              ///< by rule slot
   std::vector<LoopAlarm> loop_alarms_;                    ///< likewise
@@ -210,7 +229,8 @@ class Relay {
   Clock::duration sockets_backoff_{};
   Clock::time_point sockets_retry_at_;
   bool retried_join_succeeded_ = false;  ///< and its rule does not run yet
-  bool all_retired_ = true;              ///< nothing of an earlier table is left to free
+  bool stands_by_ = false;
+  bool all_retired_ = true;  ///< nothing of an earlier table is left to free
 };
 
 /// How many workers, and where each is pinned: [daemon] workers and cpus, else the CPUs of our

@@ -120,7 +120,7 @@ class SocketPool {
   void close_all() noexcept;
 
  private:
-  // One file descriptor per worker in each.
+  // One file descriptor per worker in each, but one alone where an rx slot is of a lane.
   struct Rx {
     std::string interface;
     RxKey key;

@@ -29,9 +29,9 @@ struct RxSocket {
   std::optional<BlockRing> ring;
 };
 
-/// One socket per worker, all of one fanout group of its own. They pass nothing until pass_only().
-/// `interface` is only its name in errors. `ring_bytes`: of each socket's ring of blocks; none: it
-/// has a receive buffer. Throws OsError.
+/// One socket per worker (of a lane: one), all of one fanout group of its own. They pass nothing
+/// until pass_only(). `interface` is only its name in errors. `ring_bytes`: of each socket's ring
+/// of blocks; none: it has a receive buffer. Throws OsError.
 [[nodiscard]] std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey& key,
                                                     Fanout fanout, std::size_t workers,
                                                     std::optional<std::uint64_t> ring_bytes);

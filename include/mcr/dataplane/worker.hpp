@@ -58,6 +58,10 @@ class Worker {
   void capture_for(const Captures& captures);
   /// Frees captures that have ended and are not in use any more; true if none is left to free.
   bool reclaim_captures() { return captures_.reclaim(); }
+  /// While it is true nothing is sent, and everything else goes on.
+  void set_standby(bool standby) noexcept {
+    standby_wanted_.store(standby, std::memory_order_relaxed);
+  }
   /// Begins a stop without waiting for it, so that several workers stop at once.
   void request_stop() noexcept;
   /// Receives nothing more, sends what it holds (for at most half a second), ends the thread.
@@ -89,13 +93,22 @@ class Worker {
   void forward(const Frame& frame, const RuleTable& table) noexcept;
   bool receive(const Frame& frame, Packet& packet) noexcept;
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
-  void deliver_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet, bool own,
-                       const RuleTable& table) noexcept;
+  std::uint32_t deliver_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                                bool own, const RuleTable& table) noexcept;
   void capture_dropped(const TableEntry& entry, const Frame& frame, const Packet& packet,
                        InputDrop reason) noexcept;
-  void deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
-               const RuleTable& table) noexcept;
   void look_for_captures() noexcept;
+  std::uint32_t deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                        const RuleTable& table) noexcept;
+  std::uint32_t deliver_in_part(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                                const RuleTable& table) noexcept;
+  [[nodiscard]] std::optional<InputDrop> fate_of(const TableEntry& entry,
+                                                 std::span<const std::byte> datagram,
+                                                 const RuleTable& table) noexcept;
+  std::uint32_t settle(const TableEntry& entry, const Frame& frame, Packet run,
+                       std::optional<InputDrop> fate, const RuleTable& table) noexcept;
+  void send_all(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                const RuleTable& table) noexcept;
   void inspect(const TableEntry& entry, const Packet& packet, const RuleTable& table) noexcept;
   void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
   [[nodiscard]] bool let_pass(const TableOutput& output, const Packet& packet,
@@ -128,6 +141,7 @@ class Worker {
   std::uint32_t turns_ = 0;                         ///< that this round may still give away
   std::uint32_t inspected_ = 0;                     ///< frames
   std::uint64_t now_ns_ = 0;                        ///< CLOCK_MONOTONIC at the start of this batch
+  bool standby_ = false;                            ///< in this batch: nothing is sent
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;
   bool awaits_wake_ = false;  ///< a read of wake_ is with the kernel
@@ -135,6 +149,7 @@ class Worker {
   std::atomic<std::uint64_t> rounds_{0};
   std::atomic<std::uint32_t> batch_wait_us_{0};
   std::atomic<bool> polls_{false};
+  std::atomic<bool> standby_wanted_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<pid_t> thread_id_{0};
   std::thread thread_;

@@ -15,7 +15,7 @@
 namespace mcr {
 
 struct RxSlot {
-  Fd socket;
+  Fd socket;                     ///< not valid: the slot is of a lane of another worker
   BlockReader blocks;            ///< of the socket's ring, if it has one; then the worker's
   std::uint8_t link_header = 0;  ///< bytes before the IP header
   /// Written by the worker: a receive is armed, or a frame of this port is in its hands.

@@ -49,6 +49,10 @@ class FastPath {
   /// Takes the program from interfaces that the table does not name.
   void detach_unused() noexcept;
 
+  /// True: it relays nothing from now on, and neither does what prepare() makes. False: what
+  /// prepare() makes does.
+  void stand_by(bool standby) noexcept;
+
   /// Once a second: puts back a filter that somebody has taken away.
   void tick() noexcept;
   /// Looks who on this host can hear what is relayed, for `consume = "auto"`. `own`: sockets of
@@ -86,6 +90,7 @@ class FastPath {
                               const SocketInodes& own) const;
 
   Reason reason_;
+  bool stands_by_ = false;
   std::optional<Instance> instance_;
   std::unique_ptr<KernelProgram> program_;
   std::map<unsigned, Attached> attached_;  ///< by index

@@ -1,4 +1,5 @@
-// `mcr status`, `mcr inspect` and `mcr reload`: the commands that ask the running daemon.
+// `mcr status`, `mcr inspect`, `mcr switch` and `mcr reload`: the commands that ask the running
+// daemon.
 #pragma once
 
 namespace CLI {
@@ -11,6 +12,10 @@ namespace mcr {
 /// the parsing; throws Failure (unavailable) when no daemon answers.
 void add_status_command(CLI::App& app, int& exit_code);
 void add_reload_command(CLI::App& app, int& exit_code);
+/// Puts an input on air by hand.
+void add_switch_command(CLI::App& app, int& exit_code);
+/// Lets this one of a pair of hosts send or not.
+void add_standby_command(CLI::App& app, int& exit_code);
 /// The streams of one rule.
 void add_inspect_command(CLI::App& app, int& exit_code);
 

@@ -13,6 +13,7 @@
 
 #include "mcr/base/address.hpp"
 #include "mcr/config/socket_kind.hpp"
+#include "mcr/redundancy/leg_registry.hpp"
 #include "mcr/rules/counters.hpp"
 #include "mcr/rules/stream_inspection.hpp"
 
@@ -80,6 +81,7 @@ struct SlotAllocators {
   SlotAllocator<RxKey> rx{slots::rx};
   SlotAllocator<TxKey> tx{slots::tx};
   StreamInspections inspections{};
+  redundancy::LegRegistry legs{};
 };
 
 }  // namespace mcr

@@ -19,6 +19,7 @@
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/config/sources.hpp"
 #include "mcr/packet/send_header.hpp"
+#include "mcr/redundancy/legs.hpp"
 #include "mcr/rules/stream_inspection.hpp"
 
 namespace mcr {
@@ -69,6 +70,8 @@ struct TableEntry {
   bool allow_loop = false;       ///< takes also what is_own()
   bool filtered = false;         ///< an output has a filter; then it has a circle, too
   bool preserves = false;        ///< an output keeps the sender's address
+  std::uint8_t leg = 0;          ///< number among the rule's legs
+  std::uint32_t legs = 0;        ///< 0: none; else RuleTable::legs() knows them
 };
 
 /// A socket the workers need to receive from.
@@ -137,6 +140,11 @@ class RuleTable {
     return *inspections_[entry.inspection - 1];
   }
 
+  /// The entry has some. For the worker of their lane.
+  [[nodiscard]] redundancy::Legs& legs(const TableEntry& entry) const noexcept {
+    return *legs_[entry.legs - 1];
+  }
+
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   [[nodiscard]] const std::vector<TableRx>& rx() const noexcept { return rx_; }
   [[nodiscard]] const std::vector<TableTx>& tx() const noexcept { return tx_; }
@@ -163,7 +171,8 @@ class RuleTable {
   std::vector<Limit> limits_;
   std::vector<Filter> filters_;
   std::vector<std::shared_ptr<const StreamInspection>> inspections_;
-  std::uint16_t reserved_port_ = 0;    ///< the one of this run
+  std::uint16_t reserved_port_ = 0;  ///< the one of this run
+  std::vector<std::shared_ptr<redundancy::Legs>> legs_;
   std::uint64_t own_ports_ = 0;        ///< bit N: one of own_sources_ has a port of N modulo 64
   std::vector<Endpoint> own_sources_;  ///< sorted, unique
   std::vector<SourceRange> sources_;   ///< of each entry sorted and disjoint

@@ -21,6 +21,7 @@
 #include "mcr/rules/latency.hpp"
 #include "mcr/rules/reason.hpp"
 #include "mcr/rules/rule_state.hpp"
+#include "mcr/status/redundancy.hpp"
 #include "mcr/status/stream.hpp"
 
 namespace mcr::status {
@@ -59,6 +60,7 @@ struct Process {
   std::string shard{};        ///< "2/5"; "": this relay takes all rules
   Count rules_elsewhere{};    ///< rules of the files that belong to other shards
   std::string memory_locked;  ///< "all", "code" or "no": see host/memory_lock.hpp
+  std::string standby{};      ///< "on": nothing is sent; "off"; "": no file is named for it
   Count softnet_dropped;      ///< frames, on all of the host, since the daemon started
   Count softnet_squeezed;     ///< times, likewise
 
@@ -171,6 +173,10 @@ struct Rule {
   std::optional<Latency> latency{};              ///< nothing: the rule is not inspected
   std::vector<std::optional<Stream>> streams{};  ///< by input; empty: the rule is not inspected
   std::string reflector{};                       ///< that it is a part of; "": of none
+  std::optional<MergeView> merge{};
+  std::vector<std::optional<MergedLeg>> legs{};  ///< by input; empty: the rule does not merge
+  std::optional<FailoverView> failover{};
+  std::vector<std::optional<FailoverInput>> standing{};  ///< by input; empty: no `failover`
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };

@@ -1,0 +1,80 @@
+// Watches the inputs of rules with `merge` or `failover`: puts inputs on air, and tells what became
+// of legs. Control thread only.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "mcr/config/rule.hpp"
+#include "mcr/redundancy/leg_registry.hpp"
+#include "mcr/redundancy/legs.hpp"
+#include "mcr/redundancy/on_air.hpp"
+#include "mcr/rules/rule_state.hpp"
+
+namespace mcr {
+
+class LegWatch {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// While has_failover(), look() is due so often.
+  static constexpr std::chrono::milliseconds interval{10};
+  /// A leg that was not heard for so long while another one was is lost.
+  static constexpr std::chrono::seconds lost_after{2};
+
+  /// One rule with legs. Vectors are by input.
+  struct Watched {
+    Rule rule;
+    std::shared_ptr<redundancy::Legs> legs;
+    std::vector<std::size_t> numbers;  ///< of the inputs among `legs`
+    std::vector<redundancy::InputLook> looks;
+    std::vector<bool> lost;   ///< of merged ones, as of the last tick()
+    std::vector<bool> aside;  ///< likewise
+    redundancy::OnAir on_air;
+
+    [[nodiscard]] const redundancy::Leg& leg(std::size_t input) const {
+      return legs->leg(numbers[input]);
+    }
+    /// Another input than the best one is on air.
+    [[nodiscard]] bool on_backup() const;
+  };
+
+  /// After a reload: `rules` run, with these statuses. A rule that stays keeps its input on air.
+  void follow(std::span<const Rule> rules, std::span<const RuleStatus> statuses,
+              const redundancy::LegRegistry& registry, Clock::time_point now);
+
+  [[nodiscard]] bool has_failover() const noexcept { return has_failover_; }
+  /// Looks at all inputs of rules with `failover`, and switches.
+  void look(Clock::time_point now);
+  /// Once a second: tells of merged legs that are lost, back, or no copies.
+  void tick(Clock::time_point now);
+
+  /// By hand; no input: as it thinks best. Returns why it cannot be; "": it is done.
+  [[nodiscard]] std::string put_on_air(const std::string& rule, std::optional<std::size_t> input,
+                                       std::optional<std::chrono::microseconds> time,
+                                       Clock::time_point now);
+
+  /// Null: the rule has no legs, or does not run.
+  [[nodiscard]] const Watched* find(const std::string& rule) const;
+  /// Tells people what they must know of the rule's legs; "" if all is well.
+  [[nodiscard]] std::string trouble(const std::string& rule) const;
+
+ private:
+  static void keep(Watched& now, const Watched& before, Clock::time_point time);
+  static void look(Watched& watched, Clock::time_point now);
+  static void tick(Watched& watched, Clock::time_point now);
+
+  std::map<std::string, Watched> watched_;
+  bool has_failover_ = false;
+};
+
+/// "239.1.1.1:5000 on eth0"
+[[nodiscard]] std::string place_of(const Input& input);
+
+}  // namespace mcr

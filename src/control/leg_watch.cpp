@@ -1,0 +1,183 @@
+// A look reads counters of the workers and decides (redundancy/on_air.cpp); the one thing that a
+// worker is told is which leg is on air. A rule that stays over a reload keeps its legs, and so its
+// watch.
+#include "mcr/control/leg_watch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "mcr/base/log.hpp"
+
+namespace mcr {
+
+namespace {
+
+std::optional<redundancy::InputLook::Time> last_seen(const redundancy::Leg& leg) {
+  const auto ns = leg.last_ns.get();
+  if (ns == 0) return std::nullopt;
+  return redundancy::InputLook::Time(std::chrono::nanoseconds(ns));
+}
+
+bool heard(const redundancy::Leg& leg, LegWatch::Clock::time_point now) {
+  const auto seen = last_seen(leg);
+  return seen && now - *seen < LegWatch::lost_after;
+}
+
+std::string leg_text(const Rule& rule, std::size_t input) {
+  return fmt::format("rule={} input={} place={}", log::value(rule.name), input + 1,
+                     log::value(place_of(rule.inputs[input])));
+}
+
+void tell(const Rule& rule, const redundancy::OnAir::Switch& change, const std::string& reason) {
+  const auto line = fmt::format("input switched: {} instead_of={} reason={}",
+                                leg_text(rule, change.to), change.from + 1, log::value(reason));
+  if (change.why == redundancy::OnAir::Why::reverted)
+    log::notice("{}", line);
+  else
+    log::warning("{}", line);
+}
+
+}  // namespace
+
+std::string place_of(const Input& input) {
+  return fmt::format("{} on {}", input.destinations().str(), input.interface);
+}
+
+bool LegWatch::Watched::on_backup() const {
+  const auto own = looks[on_air.on_air()].priority;
+  return std::ranges::any_of(looks, [own](const auto& look) { return look.priority < own; });
+}
+
+void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> statuses,
+                      const redundancy::LegRegistry& registry, Clock::time_point now) {
+  decltype(watched_) next;
+  has_failover_ = false;
+  for (std::size_t r = 0; r < rules.size(); ++r) {
+    const auto& rule = rules[r];
+    if (!rule.merge && !rule.failover) continue;
+    auto legs = registry.find(rule);
+    if (!legs) continue;
+    Watched watched{rule, std::move(legs), {}, {}, {}, {}, {}};
+    watched.lost.resize(rule.inputs.size());
+    watched.aside.resize(rule.inputs.size());
+    for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
+      watched.numbers.push_back(registry.number_of(rule, rule.inputs[i]));
+      watched.looks.push_back({statuses[r].input_reasons[i].empty(), last_seen(watched.leg(i)),
+                               rule.inputs[i].priority});
+    }
+    watched.on_air.begin(watched.looks, now);
+    if (const auto before = watched_.find(rule.name);
+        before != watched_.end() && before->second.legs == watched.legs)
+      keep(watched, before->second, now);
+    if (rule.failover) look(watched, now);
+    has_failover_ = has_failover_ || rule.failover.has_value();
+    next.emplace(rule.name, std::move(watched));
+  }
+  watched_ = std::move(next);
+}
+
+void LegWatch::keep(Watched& now, const Watched& before, Clock::time_point time) {
+  now.on_air = before.on_air;
+  if (now.numbers == before.numbers) {
+    now.lost = before.lost;
+    now.aside = before.aside;
+    return;
+  }
+  std::vector<std::optional<std::size_t>> places;
+  for (const auto number : now.numbers) {
+    const auto same = std::ranges::find(before.numbers, number);
+    places.push_back(same == before.numbers.end()
+                         ? std::nullopt
+                         : std::optional(static_cast<std::size_t>(same - before.numbers.begin())));
+  }
+  now.on_air.rearrange(places, time);
+}
+
+void LegWatch::look(Watched& watched, Clock::time_point now) {
+  for (std::size_t i = 0; i < watched.looks.size(); ++i)
+    watched.looks[i].last_seen = last_seen(watched.leg(i));
+  const auto& wanted = *watched.rule.failover;
+  const auto change = watched.on_air.look(wanted, watched.looks, now);
+  watched.legs->put_on_air(watched.numbers[watched.on_air.on_air()]);
+  if (!change) return;
+  const auto reason = change->why == redundancy::OnAir::Why::failed
+                          ? watched.on_air.why_not(change->from, wanted, now)
+                          : std::string(to_string(change->why));
+  tell(watched.rule, *change, reason);
+}
+
+void LegWatch::look(Clock::time_point now) {
+  for (auto& [name, watched] : watched_)
+    if (watched.rule.failover) look(watched, now);
+}
+
+void LegWatch::tick(Watched& watched, Clock::time_point now) {
+  const auto inputs = watched.numbers.size();
+  bool any = false;
+  for (std::size_t i = 0; i < inputs; ++i)
+    any = any || heard(watched.leg(i), now);
+  if (!any) return;  // silence of the whole rule is another alarm's
+  for (std::size_t i = 0; i < inputs; ++i) {
+    const bool lost = !heard(watched.leg(i), now);
+    if (lost != watched.lost[i]) {
+      watched.lost[i] = lost;
+      if (lost)
+        log::warning("leg lost: {}", leg_text(watched.rule, i));
+      else
+        log::notice("leg back: {}", leg_text(watched.rule, i));
+    }
+    const bool aside = watched.leg(i).aside.get() != 0;
+    if (aside == watched.aside[i]) continue;
+    watched.aside[i] = aside;
+    if (aside)
+      log::error("leg is no copy of the others, and is not merged: {}", leg_text(watched.rule, i));
+    else
+      log::notice("leg is merged again: {}", leg_text(watched.rule, i));
+  }
+}
+
+void LegWatch::tick(Clock::time_point now) {
+  for (auto& [name, watched] : watched_)
+    if (watched.rule.merge) tick(watched, now);
+}
+
+std::string LegWatch::put_on_air(const std::string& rule, std::optional<std::size_t> input,
+                                 std::optional<std::chrono::microseconds> time,
+                                 Clock::time_point now) {
+  const auto known = watched_.find(rule);
+  if (known == watched_.end() || !known->second.rule.failover)
+    return fmt::format("no rule {} with `failover` runs", rule);
+  auto& watched = known->second;
+  if (input && *input >= watched.numbers.size())
+    return fmt::format("rule {} has {} inputs", rule, watched.numbers.size());
+  if (input)
+    watched.on_air.put_on_air(*input, time, now);
+  else
+    watched.on_air.release();
+  look(watched, now);
+  return "";
+}
+
+const LegWatch::Watched* LegWatch::find(const std::string& rule) const {
+  const auto known = watched_.find(rule);
+  return known == watched_.end() ? nullptr : &known->second;
+}
+
+std::string LegWatch::trouble(const std::string& rule) const {
+  const auto* watched = find(rule);
+  if (watched == nullptr) return "";
+  if (watched->rule.failover) {
+    const auto on_air = watched->on_air.on_air() + 1;
+    if (watched->on_air.by_hand()) return fmt::format("input {} is on air by hand", on_air);
+    return watched->on_backup() ? fmt::format("on backup: input {} is on air", on_air) : "";
+  }
+  std::string text;
+  for (std::size_t i = 0; i < watched->lost.size(); ++i)
+    if (watched->aside[i] || watched->lost[i])
+      text += fmt::format("{}input {} {}", text.empty() ? "" : "; ", i + 1,
+                          watched->lost[i] ? "is lost" : "is no copy of the others: not merged");
+  return text;
+}
+
+}  // namespace mcr

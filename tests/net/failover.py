@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""`failover`: two encoders, one on air; the other one takes over when it is silent, and by hand.
+
+    gen (g0) ---- (ra) relay (r1) ---- (s0) sink
+    gen (g1) ---- (rb)   '
+        239.1.1.1:5000 by ra (SSRC 1) or 239.1.1.1:5000 by rb (SSRC 2)  ->  239.9.9.9:6000
+
+The capture at the sink has the kernel's time of each datagram: how long the gap was, and that nothing of
+the old input came after the first of the new one.
+"""
+
+import signal
+
+from netlab.daemon import Daemon, config
+from netlab.expect import EMULATED, PATIENCE, check, equal, phase, until
+from netlab.ledger import internal
+from netlab.offload import switch
+from netlab.world import play
+
+OUT = ("239.9.9.9", 6000)
+RATE = 200
+AFTER = 0.1
+SLACK = 0.02 + 0.3 * PATIENCE * (3 if EMULATED else 1)  # the second: for a busy machine
+
+
+def relayed(hold="2s", revert="auto", more="", workers=2):
+    return config(f"""[[rule]]
+name = "program"
+{more}
+inputs = [
+  {{ interface = "ra", group = "239.1.1.1", port = 5000, priority = 1 }},
+  {{ interface = "rb", group = "239.1.1.1", port = 5000, priority = 2 }},
+]
+failover = {{ after = "100ms", hold = "{hold}", revert = "{revert}", min_stay = "100ms" }}
+outputs = [ {{ interface = "r1", group = "{OUT[0]}", port = {OUT[1]} }} ]
+""", workers=workers)
+
+
+class Encoders:
+    """Two senders that can be stopped; encoder 0 has SSRC 1, encoder 1 has SSRC 2."""
+
+    def __init__(self, world):
+        self.world = world
+        self.running = [None, None]
+        for one in (0, 1):
+            self.start(one)
+
+    def start(self, one):
+        self.running[one] = self.world.start_program(
+            "leg_sender", 0, RATE * 600, RATE, 0, one + 1, f"239.1.1.1,5000,g{one},0,0",
+            namespace="gen")
+
+    def kill(self, one):
+        self.running[one].kill()
+
+
+class Air:
+    """What the sink has captured: (time, SSRC)."""
+
+    def __init__(self, world):
+        self.process = world.start_program("timed_capture", "s0", *OUT, namespace="sink")
+
+    def seen(self):
+        lines = (line.split() for line in self.process.out().split("\n")[:-1])
+        return [(float(time), int(payload[16:24], 16)) for time, payload in lines]
+
+    def now(self):
+        """Of the last datagram."""
+        seen = self.seen()
+        return seen[-1][1] if seen else None
+
+    def runs(self):
+        """SSRCs in the order in which they were on air."""
+        order = []
+        for _, ssrc in self.seen():
+            if not order or order[-1] != ssrc:
+                order.append(ssrc)
+        return order
+
+    def gaps(self):
+        """The silence before each change of the SSRC, s."""
+        seen = self.seen()
+        return [b[0] - a[0] for a, b in zip(seen, seen[1:]) if a[1] != b[1]]
+
+
+def program(daemon):
+    return daemon.rule("program")
+
+
+def on_air(daemon):
+    return program(daemon)["failover"]["on_air"]
+
+
+def takes_over(world, daemon, encoders):
+    phase("the first one dies; it is back, and goes on air again after hold")
+    air = Air(world)
+    until(lambda: air.now() == 1, "the first one is on air")
+    encoders.kill(0)
+    until(lambda: air.now() == 2, "the second one is on air", 5)
+    check(air.gaps()[0] <= AFTER + SLACK, f"gap of {air.gaps()[0]:.3f} s")
+    rule = program(daemon)
+    equal(rule["state"], "active", "state")
+    check("on backup: input 2" in rule["reason"], rule["reason"])
+    check(not rule["inputs"][0]["healthy"] and "silent" in rule["inputs"][0]["why"],
+          f"why the first one is not on air: {rule['inputs'][0]}")
+    equal(rule["failover"]["last"]["reason"], "failed", "reason of the last switch")
+    health = world.call("status", "--health", "--socket", daemon.socket)
+    equal(health.returncode, 0, "exit code of mcr status --health")
+    page = world.call("status", "program", "--socket", daemon.socket).stdout
+    check("input 2 is on air" in page, page)
+    encoders.start(0)
+    until(lambda: air.now() == 1, "the first one is on air again", 10)
+    equal(air.runs(), [1, 2, 1], "inputs on air, one after the other: nothing of the old one came later")
+    print(f"gap: {1000 * air.gaps()[0]:.0f} ms, and {1000 * air.gaps()[1]:.0f} ms on the way back")
+    until(lambda: not program(daemon)["reason"], "no reason is left")
+    check(daemon.log().count("input switched") == 2, "the log has two lines of it")
+    check(program(daemon)["drops"]["standby"] > 100, "standby is counted")
+    air.process.kill()
+
+
+def flaps(world, daemon, encoders):
+    phase("the first one flaps")
+    before = program(daemon)["failover"]["switches"]
+    air = Air(world)
+    for _ in range(4):
+        encoders.running[0].signal(signal.SIGSTOP)
+        until(lambda: not program(daemon)["inputs"][0]["healthy"], "it has failed")
+        encoders.running[0].signal(signal.SIGCONT)
+        until(lambda: program(daemon)["inputs"][0]["why"].startswith("back"), "it is back")
+    equal(program(daemon)["failover"]["switches"] - before, 1, "switches")
+    equal(on_air(daemon), 2, "on air")
+    air.process.kill()
+
+
+def all_dead(world, daemon, encoders):
+    phase("both die; the first to return is on air at once")
+    before = program(daemon)["failover"]["switches"]
+    for one in (0, 1):
+        encoders.kill(one)
+    until(lambda: not any(entry["healthy"] for entry in program(daemon)["inputs"]), "both have failed")
+    equal(on_air(daemon), 2, "on air: it stays")
+    air = Air(world)
+    encoders.start(0)
+    until(lambda: air.now() == 1, "the first one to return is on air", 3)
+    equal(program(daemon)["failover"]["switches"] - before, 1, "switches")
+    encoders.start(1)
+    air.process.kill()
+
+
+def by_hand(world, daemon):
+    phase("by hand, across a reload, and for a time")
+    ask = lambda *args: world.call("switch", *args, "--socket", daemon.socket)
+    air = Air(world)
+    until(lambda: air.now() == 1, "the first one is on air")
+    equal(ask("program", 2).returncode, 0, "exit code of mcr switch")
+    until(lambda: air.now() == 2, "the second one is on air")
+    daemon.reload(relayed(more='comment = "new"'))
+    rule = program(daemon)
+    equal((rule["failover"]["on_air"], rule["failover"]["by_hand"]), (2, True), "after the reload")
+    check("by hand" in rule["reason"], rule["reason"])
+    equal(ask("program", "auto").returncode, 0, "exit code of mcr switch auto")
+    until(lambda: air.now() == 1, "the first one is on air", 40)
+    equal(ask("program", 2, "--for", "1s").returncode, 0, "exit code of mcr switch --for")
+    until(lambda: air.now() == 2, "the second one is on air")
+    until(lambda: air.now() == 1, "the first one again, by itself", 5)
+    equal(air.runs(), [1, 2, 1, 2, 1], "inputs on air")
+    for args in (("program", 3), ("none", 1), ("program", "x"), ("program", 1, "--for", "soon")):
+        equal(ask(*args).returncode, 64, f"exit code of mcr switch {args}")
+    air.process.kill()
+
+
+def story(world):
+    world.namespace("gen", "relay", "sink")
+    world.link("gen", "g0", "10.1.0.2/24", "relay", "ra", "10.1.0.1/24")
+    world.link("gen", "g1", "10.3.0.2/24", "relay", "rb", "10.3.0.1/24")
+    world.link("relay", "r1", "10.2.0.1/24", "sink", "s0", "10.2.0.2/24")
+    switch(world, "relay", "r1", tx_udp_segmentation=False)  # the capture sees what the wire would
+    daemon = Daemon(world, relayed()).start()
+    encoders = Encoders(world)
+    until(lambda: program(daemon)["rx_datagrams"] > RATE, "both encoders are heard")
+    until(lambda: on_air(daemon) == 1, "the first one is on air")
+    takes_over(world, daemon, encoders)
+    by_hand(world, daemon)
+    flaps(world, daemon, encoders)
+    all_dead(world, daemon, encoders)
+    internal(daemon.status())
+    daemon.stop()
+
+
+play(story, 100)

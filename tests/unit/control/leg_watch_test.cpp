@@ -1,0 +1,115 @@
+#include "mcr/control/leg_watch.hpp"
+
+#include "catch.hpp"
+
+using namespace mcr;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A rule with two inputs, and the time at which each of them is heard.
+struct Watch {
+  explicit Watch(bool merge = false) {
+    rule.name = "a";
+    for (const auto* name : {"e0", "e1"}) {
+      Input input;
+      input.interface = name;
+      input.destination = *IpAddress::parse("239.1.1.1");
+      input.port = 5;
+      input.priority = static_cast<std::uint8_t>(rule.inputs.size() + 1);
+      rule.inputs.push_back(input);
+    }
+    if (merge)
+      rule.merge.emplace();
+    else
+      rule.failover.emplace();
+    legs = registry.get(rule);
+    follow();
+  }
+  void follow() {
+    legs = registry.get(rule);
+    RuleStatus status;
+    status.input_reasons.resize(rule.inputs.size());
+    watch.follow(std::span(&rule, 1), std::span(&status, 1), registry, now);
+  }
+  void hear(std::size_t leg) {
+    static_cast<void>(legs->judge(
+        leg, {},
+        static_cast<std::uint64_t>(std::chrono::nanoseconds(now.time_since_epoch()).count())));
+  }
+  void pass(std::chrono::milliseconds time, bool first, bool second) {
+    for (const auto end = now + time; now < end; now += LegWatch::interval) {
+      if (first) hear(0);
+      if (second) hear(1);
+      watch.look(now);
+    }
+    watch.tick(now);
+  }
+
+  Rule rule;
+  redundancy::LegRegistry registry;
+  std::shared_ptr<redundancy::Legs> legs;
+  LegWatch watch;
+  LegWatch::Clock::time_point now{1'000s};
+};
+
+}  // namespace
+
+TEST_CASE("failover: the worker is told who is on air") {
+  Watch one;
+  CHECK(one.watch.has_failover());
+  one.pass(1s, true, true);
+  CHECK(one.legs->on_air() == 0);
+  CHECK(one.watch.trouble("a").empty());
+  one.pass(400ms, false, true);
+  CHECK(one.legs->on_air() == 1);
+  CHECK(one.watch.trouble("a") == "on backup: input 2 is on air");
+  CHECK(one.watch.find("a")->on_air.switches() == 1);
+
+  SECTION("a reload of the rule keeps it") {
+    one.rule.comment = "another";
+    one.follow();
+    CHECK(one.legs->on_air() == 1);
+    CHECK(one.watch.find("a")->on_air.switches() == 1);
+  }
+  SECTION("inputs that change places are the same") {
+    std::swap(one.rule.inputs[0], one.rule.inputs[1]);
+    one.follow();
+    CHECK(one.legs->on_air() == 1);
+    CHECK(one.watch.find("a")->on_air.on_air() == 0);
+  }
+  SECTION("without the rule nothing is left") {
+    one.watch.follow({}, {}, one.registry, one.now);
+    CHECK_FALSE(one.watch.has_failover());
+    CHECK(one.watch.find("a") == nullptr);
+  }
+}
+
+TEST_CASE("failover: by hand") {
+  Watch one;
+  one.pass(1s, true, true);
+  CHECK(one.watch.put_on_air("b", 0, {}, one.now) == "no rule b with `failover` runs");
+  CHECK(one.watch.put_on_air("a", 2, {}, one.now) == "rule a has 2 inputs");
+  CHECK(one.watch.put_on_air("a", 1, {}, one.now).empty());
+  CHECK(one.legs->on_air() == 1);
+  CHECK(one.watch.trouble("a") == "input 2 is on air by hand");
+  one.rule.comment = "another";
+  one.follow();
+  one.pass(20s, true, false);
+  CHECK(one.legs->on_air() == 1);
+  CHECK(one.watch.put_on_air("a", {}, {}, one.now).empty());
+  CHECK(one.legs->on_air() == 0);
+}
+
+TEST_CASE("merge: a leg that is lost while another is heard is told") {
+  Watch one(true);
+  CHECK_FALSE(one.watch.has_failover());
+  one.pass(1s, true, true);
+  CHECK(one.watch.trouble("a").empty());
+  one.pass(3s, true, false);
+  CHECK(one.watch.trouble("a") == "input 2 is lost");
+  one.pass(1s, true, true);
+  CHECK(one.watch.trouble("a").empty());
+  one.pass(5s, false, false);
+  CHECK(one.watch.trouble("a").empty());
+}

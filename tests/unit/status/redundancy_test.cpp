@@ -1,0 +1,92 @@
+#include "mcr/status/redundancy.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "catch.hpp"
+#include "mcr/status/leg_views.hpp"
+
+using namespace mcr;
+using namespace mcr::status;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A merged rule of two legs, of which the second lost every tenth.
+LegWatch::Watched merged(WatchTime now) {
+  LegWatch::Watched watched;
+  watched.rule.merge.emplace(Merge{Merge::By::sequence, {0, 4, false, 0, 0}});
+  watched.rule.inputs.resize(2);
+  watched.legs = std::make_shared<redundancy::Legs>(watched.rule.merge);
+  watched.numbers = {0, 1};
+  const auto ns =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(now.time_since_epoch()).count());
+  for (unsigned n = 1; n <= 100; ++n)
+    for (std::size_t leg = 0; leg < 2; ++leg) {
+      const std::array datagram{std::byte{0}, std::byte{0}, std::byte{0},
+                                static_cast<std::byte>(n)};
+      if ((leg == 1 && n % 10 == 0) || (leg == 0 && n % 20 == 0) || n == 50) continue;
+      static_cast<void>(watched.legs->judge(leg, datagram, ns));
+    }
+  return watched;
+}
+
+}  // namespace
+
+TEST_CASE("a merged rule: what was lost, and what the second path was good for") {
+  const WatchTime now{1'000s};
+  const auto watched = merged(now);
+  const auto merge = make_merge(watched, now);
+  CHECK(merge.by == "sequence");
+  CHECK(merge.lost == 6U - 1U);  // 20, 40, 50, 60, 80; and 100 would be the last one
+  CHECK(merge.recovered == 0U);
+  const auto leg = make_leg(watched, 1, now);
+  CHECK(leg.missing == 9U);
+  CHECK(leg.received == 90);
+  CHECK(leg.up);
+  CHECK_FALSE(make_leg(watched, 1, now + 3s).up);
+  CHECK(merge_from_json(to_json(merge)) == merge);
+  CHECK(leg_from_json(to_json(leg)) == leg);
+  CHECK(leg_line(leg).find("9 missing") != std::string::npos);
+  CHECK(merge_line(merge).find("5 lost") != std::string::npos);
+}
+
+TEST_CASE("classes of path differences, SMPTE ST 2022-7") {
+  CHECK(path_class(150) == "D");
+  CHECK(path_class(151) == "A");
+  CHECK(path_class(10'000) == "A");
+  CHECK(path_class(50'000) == "B");
+  CHECK(path_class(450'000) == "C");
+  CHECK(path_class(450'001) == "none");
+}
+
+TEST_CASE("failover as JSON, and back") {
+  FailoverView view{2, true, true, 12.5, 3, FailoverView::Last{1, 2, "failed", 0.5}};
+  CHECK(failover_from_json(to_json(view)) == view);
+  view.last.reset();
+  view.by_hand_left_s.reset();
+  CHECK(failover_from_json(to_json(view)) == view);
+  CHECK(failover_line(view).find("input 2 is on air by hand") == 0);
+  const FailoverInput input{7, true, false, "silent for 0.3 s"};
+  nlohmann::json object;
+  write_failover_input(object, input);
+  CHECK(failover_input_from_json(object) == input);
+  CHECK_FALSE(failover_input_from_json(nlohmann::json::object()));
+}
+
+TEST_CASE("what another daemon may say of legs") {
+  CHECK_FALSE(leg_from_json({}));
+  CHECK_FALSE(merge_from_json(3));
+  CHECK_FALSE(failover_from_json("no"));
+  CHECK(leg_from_json(nlohmann::json{{"skew_us", 1}, {"received", "x"}}) ==
+        MergedLeg{.received = 0,
+                  .unique = 0,
+                  .duplicates = 0,
+                  .late = 0,
+                  .standby = 0,
+                  .missing = {},
+                  .skew_p50_us = {},
+                  .skew_max_us = {},
+                  .path_class = "",
+                  .up = false,
+                  .copy = false});
+}
