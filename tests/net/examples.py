@@ -9,6 +9,7 @@
     bourse (b1) ---- (feed-b)  '
     office (n0) ---- (eth0) near (wg0) ==== (wg0) far (eth0) ---- (f0) branch
     gen (g0) ---- (r0) east (r1) ---- (s2) sink
+    house (h0) ---- (lan) relay (iot) ---- (t0) things
 
 VLANs and WireGuard are real where the kernel has them (the guest), else veth of the same names.
 (How east.toml becomes a service is shown by tests/package.)
@@ -21,6 +22,7 @@ import shutil
 from netlab.counters import Counters
 from netlab.daemon import Daemon
 from netlab.expect import Skip, check, equal, phase, scaled, until
+from netlab.frames import udp
 from netlab.kernel import needs_module
 from netlab.ledger import internal
 from netlab.traffic import FLAWLESS, Gen, Sink, faults
@@ -194,6 +196,25 @@ def instance(world):
     daemon.stop()
 
 
+def discovery(world):
+    world.namespace("house", "things")
+    world.link("house", "h0", "10.11.0.2/24", "relay", "lan", "10.11.0.1/24")
+    world.link("relay", "iot", "10.12.0.1/24", "things", "t0", "10.12.0.2/24")
+    daemon = example(world, "mdns.toml", "relay")
+    counters = {name: Counters(world, name, f"{name[0]}0") for name in ("house", "things")}
+    question, answer = bytes(12), b"\0\0\x84\0" + bytes(8)
+    for sender, message, reaches in (("house", question, "things"), ("things", question, None),
+                                     ("things", answer, "house")):
+        before = {name: each.read() for name, each in counters.items()}
+        net = {"house": "10.11.0.2", "things": "10.12.0.2"}[sender]
+        world.inject(sender, f"{sender[0]}0", [udp(net, "224.0.0.251", 5353, message, ttl=255,
+                                                   source_port=5353)])
+        if reaches:
+            until(lambda n=reaches, b=before: counters[n].read() != b[n], f"{sender} reaches {reaches}")
+    equal(daemon.rule("mdns/iot")["outputs"][0]["drops"]["filtered"], 1, "a question of iot")
+    daemon.stop()
+
+
 def sample(world):
     """tools/mcr.toml, too: idle as it is, valid with everything switched on that it comments out."""
     path = os.path.join(FOLDER, "..", "mcr.toml")
@@ -209,11 +230,11 @@ def story(world):
     world.namespace("relay")
     phase("mcr.toml")
     sample(world)
-    for part in (media, market, two_paths, a_and_b, wireguard, instance):
+    for part in (media, market, two_paths, a_and_b, wireguard, instance, discovery):
         phase(part.__name__)
         part(world)
     missed = {name for name in os.listdir(FOLDER) if name.endswith(".toml")} - tested
     check(not missed, f"examples that no test runs: {missed}")
 
 
-play(story, 80)
+play(story, 110)
