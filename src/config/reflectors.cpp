@@ -78,6 +78,7 @@ class Expansion {
   }
 
   void append(std::vector<PlacedRule>& rules) {
+    if (raw_.kind.present && !raw_.kind.value) return;  // the rest depends on it
     if (!raw_.name.present) refuse(raw_.at, "a reflector needs a `name`");
     if (!raw_.interfaces.present) refuse(raw_.at, "a reflector needs `interfaces`");
     check_interfaces();
@@ -194,6 +195,7 @@ class Expansion {
             }))
           refuse(raw_.sources.at,
                  fmt::format("sources: {} is of another IP family than the groups", source.str()));
+    if (refused_) return;
     for (const auto& group : groups)
       if (!raw_.sources.value->named.empty() &&
           of_family(raw_.sources.value->named, group.value).empty())

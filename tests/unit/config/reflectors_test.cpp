@@ -117,7 +117,7 @@ TEST_CASE("reflector: mistakes have their places") {
   CHECK(wrong("kind = \"mdns\"\nservices = [\"ipp\"]") ==
         "f:5:13: services: \"ipp\" is no service, such as \"_ipp._tcp\"");
   CHECK(wrong("kind = \"mdns\"\nallow = [ { from = \"a\", to = \"x\" } ]") ==
-        "f:5:29: allow: \"x\" is none of the reflector's `interfaces`");
+        "f:5:30: allow: \"x\" is none of the reflector's `interfaces`");
   CHECK(wrong("kind = \"mdns\"\nallow = [ { from = \"a\" } ]") ==
         "f:5:11: `allow` needs `from` and `to`");
   CHECK(wrong("kind = \"mdns\"\nallow = [ { from = \"a\", to = \"a\" } ]").find("same interface") !=
