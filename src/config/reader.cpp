@@ -36,6 +36,7 @@ struct RawDaemon {
   Field<std::chrono::microseconds> batch_wait;
   Field<Idle> idle;
   Field<Endpoint> metrics;
+  Field<std::vector<std::string>> metrics_hosts;
   Field<std::chrono::microseconds> rejoin;
   Field<std::string> state;
   Field<std::string> runtime;
@@ -143,6 +144,9 @@ constexpr Key<RawDaemon> daemon_keys[] = {
      shape::words(idle_choices)},
     {"metrics", [](const Value& v, RawDaemon& d) { d.metrics.set(v.at(), v.listener()); },
      shape::text(":[0-9]+$")},
+    {"metrics_hosts",
+     [](const Value& v, RawDaemon& d) { d.metrics_hosts.set(v.at(), v.host_names()); },
+     shape::list(shape::text("^[a-zA-Z0-9.-]+$"), Value::most_host_names)},
     {"rejoin",
      [](const Value& v, RawDaemon& d) {
        d.rejoin.set(v.at(), v.duration(limits::rejoin_max, limits::rejoin_min));
@@ -171,6 +175,7 @@ Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
   daemon.batch_wait = raw.batch_wait.value.value_or(daemon.batch_wait);
   daemon.idle = raw.idle.value.value_or(daemon.idle);
   daemon.metrics = raw.metrics.value;
+  daemon.metrics_hosts = raw.metrics_hosts.value.value_or(daemon.metrics_hosts);
   daemon.rejoin = raw.rejoin.value.value_or(daemon.rejoin);
   daemon.state = raw.state.value.value_or("");
   daemon.runtime = raw.runtime.value.value_or("");

@@ -334,6 +334,28 @@ std::optional<std::chrono::microseconds> Value::duration(std::chrono::microsecon
   return std::nullopt;
 }
 
+std::optional<std::vector<std::string>> Value::host_names() const {
+  constexpr std::size_t longest = 253;  // RFC 1035
+  constexpr std::string_view known =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+  const auto* names = array("names of hosts");
+  if (names == nullptr) return std::nullopt;
+  if (names->size() > most_host_names) {
+    refuse(fmt::format("has {} names, at most {} are allowed", names->size(), most_host_names));
+    return std::nullopt;
+  }
+  std::vector<std::string> result;
+  for (const auto& node : *names) {
+    const Value one = element(node);
+    auto name = one.string();
+    if (!name) continue;
+    if (name->empty() || name->size() > longest || name->find_first_not_of(known) < name->size())
+      one.refuse(fmt::format("{} is no name of a host; it has no port", quoted_excerpt(*name)));
+    result.push_back(*std::move(name));
+  }
+  return result;
+}
+
 std::optional<Endpoint> Value::listener() const {
   const auto text = string("an address and a port, such as \"127.0.0.1:9464\"");
   if (!text) return std::nullopt;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "diagnostics.hpp"
 #include "mcr/base/address.hpp"
@@ -72,6 +73,9 @@ class Value {
       std::chrono::microseconds longest, std::chrono::microseconds shortest = {}) const;
   /// An address of this host and a port: "127.0.0.1:9464", "[::1]:9464".
   [[nodiscard]] std::optional<Endpoint> listener() const;
+  /// Names of hosts, in letters, digits, dots and hyphens.
+  [[nodiscard]] std::optional<std::vector<std::string>> host_names() const;
+  static constexpr std::size_t most_host_names = 16;
   /// A multicast group. `hint` ends the message for an address that is not one.
   [[nodiscard]] std::optional<IpAddress> group(std::string_view hint = {}) const;
   /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.

@@ -133,7 +133,7 @@ std::optional<Response> refusal(const Request& request, const HttpRoute& route,
   const bool any_name = api.trusted || route.answer == metrics;
   if (!any_name && !http::is_trusted_host(request.host, api.host_names))
     return Response{http::Status::misdirected,
-                    "ask by an address, a local name, or the name that this host has\n"};
+                    "ask by an address, or by a name that metrics_hosts has\n"};
   if (request.method != "GET" && request.method != "HEAD")
     return Response{.status = http::Status::method_not_allowed,
                     .content = "only GET and HEAD\n",

@@ -125,7 +125,7 @@ Json operation_of(const HttpRoute& route, bool described) {
        {{"description", route.summary},
         {"content", {{std::string(route.type), {{"schema", std::move(schema)}}}}}}},
       {"403", refusal("A page of another site asks")},
-      {"421", refusal("Asked by a name that is neither local nor this host's own")}};
+      {"421", refusal("Asked by a name that is neither local nor one of metrics_hosts")}};
   if (route.path.find(name_mark) != std::string_view::npos)
     operation["responses"]["404"] = refusal("There is no such rule");
   return operation;

@@ -332,7 +332,8 @@ std::string Program::metrics() {
 }
 
 void Program::serve_metrics() {
-  const std::array names{host_name()};
+  auto names = relay_.config().daemon.metrics_hosts;
+  names.push_back(host_name());
   metrics_->serve({.status = [this]() -> const Status& { return recent_status(); },
                    .metrics = [this] { return metrics(); },
                    .host_names = names});

@@ -87,7 +87,7 @@ def tools_name_only_what_is_there(text):
 
 
 def text_of(address, *rules):
-    return config(*rules, extra=f'metrics = "{address}"' if address else "")
+    return config(*rules, extra=f'metrics = "{address}"\nmetrics_hosts = ["relay.example"]' if address else "")
 
 
 def story(world):
@@ -129,6 +129,8 @@ def story(world):
     equal(fetch(world, method="PUT", path="/v1/rules/two")[0], 405, "PUT of a rule")
     evil = ["Host: evil.example:9464"]
     equal(fetch(world, path="/v1/status", headers=evil)[0], 421, "a page under a name of its own")
+    equal(fetch(world, path="/v1/status", headers=["Host: Relay.example:9464"])[0], 200,
+          "one of metrics_hosts")
     equal(fetch(world, headers=evil)[0], 200, "Prometheus asks by any name")
     equal(fetch(world, path="/v1/status", headers=["Origin: http://evil.example"])[0], 403,
           "a page of another site")

@@ -28,7 +28,8 @@ struct Daemon {
   /// How long a worker waits for more frames before it forwards those it has; 0: it does not wait.
   std::chrono::microseconds batch_wait{0};
   Idle idle = Idle::sleep;
-  std::optional<Endpoint> metrics;  ///< where Prometheus asks (TCP); nothing: no endpoint
+  std::optional<Endpoint> metrics;         ///< where Prometheus asks (TCP); nothing: no endpoint
+  std::vector<std::string> metrics_hosts;  ///< names by which a browser may ask there
   /// Interval of membership reports that nobody asked for, for networks without a querier; 0:
   /// never.
   std::chrono::microseconds rejoin{0};

@@ -139,6 +139,7 @@ fanout = "qm"
 log_level = "debug"
 idle = "poll"
 metrics = "[::1]:9464"
+metrics_hosts = ["relay1.example.com"]
 [defaults]
 ttl = 9
 [interface.eth0]
@@ -163,7 +164,8 @@ outputs = [
                                 log::Level::debug,
                                 {},
                                 Idle::poll,
-                                mcr::Endpoint{ip("::1"), 9464}});
+                                mcr::Endpoint{ip("::1"), 9464},
+                                {"relay1.example.com"}});
   CHECK(config.interfaces ==
         std::map<std::string, InterfaceTuning>{{"eth0", {64U << 20U, 65536}},
                                                {"eth0.100", {1U << 30U, std::nullopt}}});
@@ -335,6 +337,7 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[daemon]\nmetrics = \"localhost:9464\"", "2:11",
        "\"localhost:9464\" is not an address and"},
       {"[daemon]\nmetrics = \"127.0.0.1\"", "2:11", "is not an address and a port"},
+      {"[daemon]\nmetrics_hosts = [\"a:1\"]", "2:18", "is no name of a host; it has no port"},
       {"[daemon]\nmetrics = \"239.1.1.1:80\"", "2:11", "is no address of a host"},
       {"daemon = 3", "1:10", "daemon: expected a table, found an integer"},
       {"[defaults]\nttl = 0", "2:7", "ttl: 0 is not from 1 to 255"},
