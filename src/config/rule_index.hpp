@@ -3,7 +3,7 @@
 //
 // Two rules can only contradict each other in two ways (check.cpp): by their names, or by an input
 // with the same match. So the rules to check one with are those that have a match of its inputs.
-// What all rules together may be too many of is counted on the way.
+// The sums that have a limit are counted on the way.
 #pragma once
 
 #include <cstddef>

@@ -59,23 +59,13 @@
 #include "mcr/status/digest.hpp"
 #include "mcr/status/event.hpp"
 #include "mcr/status/metrics.hpp"
+#include "program.hpp"
 
 namespace mcr {
 
 namespace {
 
 using nlohmann::json;
-
-/// Between two looks at the rings of captures, while there are any; and how often one of them is
-/// asked at each look, so that a torrent does not hold up the rest.
-constexpr std::chrono::milliseconds capture_pause{20};
-constexpr int capture_turns = 4;
-
-struct Options {
-  std::string config = "/etc/mcr/mcr.toml";
-  std::string socket{default_control_socket};
-  bool plain = false;
-};
 
 /// Asks at the start, also while every interface is missing: an operator who starts a relay reads
 /// its error, nobody does when the interface comes at night.
@@ -143,117 +133,30 @@ ConfigBook load_or_fail(const std::string& path) {
   throw Failure(ExitCode::config, text);
 }
 
-/// Packets flow whatever goes wrong here.
-template <typename Action>
-void survive(Action&& action) {
-  try {
-    action();
-  } catch (const std::exception& error) {
-    log::error("{}", error.what());
-  }
+}  // namespace
+
+Program::Program(const Options& options)
+    : options_(options),
+      book_(load_or_fail(options.config)),
+      config_(book_.config()),
+      signals_(block_signals()),
+      control_((require_packet_sockets(), options.socket)),
+      timer_(make_timer(std::chrono::seconds(1))),
+      input_timer_(make_timer({})),
+      relay_(config_.daemon, {.plain = options.plain}) {
+  log::set_level(config_.daemon.log_level);
+  start_metrics(config_.daemon.metrics);
+  watch_standby_file(config_.daemon.standby);
+  follow_standby_file();
+  relay_.begin(config_, netlink_.snapshot(), Clock::now());
 }
 
-class Program {
- public:
-  explicit Program(const Options& options)
-      : options_(options),
-        book_(load_or_fail(options.config)),
-        config_(book_.config()),
-        signals_(block_signals()),
-        control_((require_packet_sockets(), options.socket)),
-        timer_(make_timer(std::chrono::seconds(1))),
-        input_timer_(make_timer({})),
-        relay_(config_.daemon, {.plain = options.plain}) {
-    log::set_level(config_.daemon.log_level);
-    start_metrics(config_.daemon.metrics);
-    watch_standby_file(config_.daemon.standby);
-    follow_standby_file();
-    relay_.begin(config_, netlink_.snapshot(), Clock::now());
-  }
-
-  /// All that is for set-up alone.
-  void give_up_privileges() const {
-    if (relay_.fast_path().runs())
-      keep_only(fast_path_capabilities);
-    else
-      keep_only(relay_capabilities);
-  }
-  void run();
-
- private:
-  using Clock = std::chrono::steady_clock;
-
-  void serve();
-  void on_signal();
-  void on_network_change();
-  void on_timer();
-  ControlServer::Reply on_request(const json& request);
-  ControlServer::Reply stream_capture(const json& request);
-  void resume_captures();
-  ControlServer::Reply stream_events(const json& request);
-  void look_for_events();
-  void time_input_looks() noexcept;
-  void look_at_inputs();
-  void watch_standby_file(const std::string& path);
-  void follow_standby_file();
-  json stand_by(bool standby);
-  json reload();
-  json switch_input(const json& request);
-  json take_over_config();
-  json change_rules(const RuleAnswer& answer);
-  void take_over_changes();
-  [[nodiscard]] int poll_timeout() const;
-  void tell_reload(const json& answer);
-  void say_summary();
-  const std::vector<LinkStats>& links();
-  Status status();
-  const Status& recent_status();
-  std::string metrics();
-  status::Process about_process() const;
-  [[nodiscard]] std::unique_ptr<MetricsServer> new_metrics_server(
-      const std::optional<Endpoint>& wanted) const;
-  void start_metrics(const std::optional<Endpoint>& wanted);
-  void serve_metrics();
-  void follow_interfaces();
-  void report_external_drops();
-  std::string read_totals();
-
-  const Options options_;
-  ConfigBook book_;      ///< the files, as last read and changed
-  const Config config_;  ///< as it was at the start; the relay knows today's
-  UniqueFd signals_;
-  ControlServer control_;
-  Netlink netlink_;
-  UniqueFd timer_;
-  std::optional<StandbyFile> standby_file_;
-  UniqueFd input_timer_;  ///< expires only while has_failover_
-  bool has_failover_ = false;
-  Relay relay_;
-  std::unique_ptr<MetricsServer> metrics_;  ///< null: none
-  std::optional<Endpoint> metrics_due_;     ///< refused so far; then there are none
-  std::vector<LinkStats> links_;            ///< as last read
-  std::optional<Status> recent_status_;     ///< for pages that look on; let go after a while
-  Clock::time_point recent_status_at_;
-  ExternalDrops external_drops_;
-  Clock::time_point external_drops_reported_at_;
-  const Softnet softnet_before_ = read_softnet();
-  Clock::time_point started_ = Clock::now();
-  std::uint64_t generation_ = 1;  ///< of the configuration: grows with each successful reload
-  std::string said_;              ///< to the service manager
-  Clock::time_point captures_resumed_at_;
-  const MemoryLock memory_lock_ = lock_memory();  ///< of all that was made before
-  EventRing events_{
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                     std::chrono::system_clock::now().time_since_epoch())
-                                     .count())};
-  EventWatch event_watch_;
-  std::uint64_t told_events_ = 0;  ///< the last event that the streams were told of
-  std::uint64_t looked_at_ = 0;    ///< the relay's generation() when events were last looked for
-  std::optional<ConfigDifference> changes_due_;  ///< of rules, that the relay has not taken over
-  Clock::time_point changes_at_;                 ///< when it takes over the next ones
-  bool stopping_ = false;
-  bool interfaces_due_ = false;  ///< the last change could not be followed; try again
-};
+void Program::give_up_privileges() const {
+  if (relay_.fast_path().runs())
+    keep_only(fast_path_capabilities);
+  else
+    keep_only(relay_capabilities);
+}
 
 void Program::run() {
   relay_.start();
@@ -451,172 +354,6 @@ void Program::report_external_drops() {
     log::warning("{}", line);
 }
 
-ControlServer::Reply Program::on_request(const json& request) {
-  const auto command = request.value("command", json());
-  if (command == "rule") return line_of(change_rules(answer_rule_request(book_, request)));
-  if (command == "apply") return line_of(change_rules(answer_apply_request(book_, request)));
-  if (changes_due_)  // who asks now sees what was changed before
-    survive([this] { take_over_changes(); });
-  if (command == "status") return line_of(status::answer_request(status(), request));
-  if (command == "reload") return line_of(reload());
-  if (command == "switch") return line_of(switch_input(request));
-  if (command == "standby") return line_of(stand_by(request.value("on", false)));
-  if (command == "capture") return stream_capture(request);
-  if (command == "events") return stream_events(request);
-  return line_of({{"ok", false}, {"error", "unknown command"}});
-}
-
-/// A capture has payloads, which a group that may see the status may not.
-ControlServer::Reply Program::stream_capture(const json& request) {
-  const auto user = control_.asking_user();
-  if (user != 0 && user != ::geteuid())
-    throw Failure(ExitCode::permission,
-                  "only root and the user that the relay runs as may capture");
-  CaptureWish wish;
-  wish.in = request.value("in", false);
-  wish.out = request.value("out", false);
-  wish.drops = request.value("drops", false);
-  wish.snap = request.value("snap", CaptureWish::whole);
-  const auto reader = relay_.capture(request.value("rule", ""), std::move(wish));
-  const auto more = [this, reader, turns = 0]() mutable {
-    return ++turns % (capture_turns + 1) == 0 ? std::string() : relay_.read_capture(*reader);
-  };
-  return {line_of({{"ok", true}}), more};
-}
-
-void Program::resume_captures() {
-  if (Clock::now() - captures_resumed_at_ < capture_pause) return;
-  captures_resumed_at_ = Clock::now();
-  control_.resume();
-}
-
-/// The reader's place in the ring is all that is kept of it.
-ControlServer::Reply Program::stream_events(const json& request) {
-  constexpr std::size_t most_at_once = 64U << 10U;  // bytes
-  const auto more = [this, seen = request.value("since", events_.last_id())]() mutable {
-    std::string lines;
-    while (lines.size() < most_at_once) {
-      const auto event = events_.after(seen);
-      if (!event) break;
-      seen = event->id;
-      lines += line_of(status::to_json(*event));
-    }
-    return lines;
-  };
-  return {line_of({{"ok", true}, {"last", events_.last_id()}}), more};
-}
-
-/// After whatever may have changed a rule.
-void Program::look_for_events() {
-  looked_at_ = relay_.generation();
-  survive([this] { event_watch_.look(relay_, Clock::now(), events_); });
-  if (events_.last_id() != told_events_) control_.resume();
-  told_events_ = events_.last_id();
-}
-
-json Program::reload() {
-  service_manager::reloading();
-  auto answer = take_over_config();
-  tell_reload(answer);
-  say_summary();
-  service_manager::ready();
-  return answer;
-}
-
-void Program::tell_reload(const json& answer) {
-  const bool done = answer.value("ok", false);
-  std::string reason = answer.value("difference", "");
-  for (const auto& error : answer.value("errors", json::array()))
-    if (reason.empty()) reason = error.value("message", "");
-  events_.add({.time = std::chrono::system_clock::now(),
-               .kind = EventKind::reload,
-               .state = done ? "done" : "refused",
-               .reason = std::move(reason)});
-}
-
-/// {"rule": NAME, "input": N (from 1; 0: "auto"), "for_us": TIME (0: until somebody says
-/// otherwise)}
-json Program::switch_input(const json& request) {
-  const auto input = request.value("input", std::uint64_t{0});
-  const auto time = request.value("for_us", std::int64_t{0});
-  const auto error = relay_.put_on_air(
-      request.value("rule", ""), input == 0 ? std::nullopt : std::optional(input - 1),
-      time > 0 ? std::optional(std::chrono::microseconds(time)) : std::nullopt, Clock::now());
-  if (!error.empty()) return {{"ok", false}, {"error", error}};
-  return {{"ok", true}};
-}
-
-json Program::take_over_config() {
-  ConfigBook book;
-  if (const auto errors = book.read(options_.config); !errors.empty()) {
-    for (const auto& error : errors)
-      log::error("{}", error.str());
-    log::error("reload refused: the running rules stay");
-    return {{"ok", false}, {"errors", list_errors(errors)}};
-  }
-  const auto config = book.config();
-  const auto difference = compare_configs(relay_.config(), config);
-  const auto& wanted = config.daemon.metrics;
-  try {
-    const bool due = wanted && metrics_due_ == wanted;
-    auto metrics = due ? nullptr : new_metrics_server(wanted);
-    relay_.apply(config, netlink_.snapshot(), Clock::now());
-    if (metrics || !wanted) metrics_ = std::move(metrics);
-    if (!due) metrics_due_.reset();
-  } catch (const std::exception& error) {
-    log::error("reload refused: {}; the running rules stay", error.what());
-    return {{"ok", false}, {"errors", list_errors({{options_.config, 0, 0, error.what()}})}};
-  }
-  book_ = std::move(book);
-  changes_due_.reset();
-  log::set_level(config.daemon.log_level);
-  survive([&] {
-    watch_standby_file(config.daemon.standby);
-    follow_standby_file();
-  });
-  ++generation_;
-  log::notice("reloaded: difference={} config={}", log::value(difference.str()),
-              log::value(options_.config));
-  return {{"ok", true}, {"difference", difference.str()}};
-}
-
-/// The files have the change. The relay takes it over at once; of many in a row, several together,
-/// so that taking over takes a quarter of the time at most.
-json Program::change_rules(const RuleAnswer& answer) {
-  if (!answer.changed()) return answer.document;
-  auto& due = changes_due_ ? *changes_due_ : changes_due_.emplace();
-  due.added += answer.difference.added;
-  due.removed += answer.difference.removed;
-  due.changed += answer.difference.changed;
-  if (Clock::now() >= changes_at_) survive([this] { take_over_changes(); });
-  return answer.document;
-}
-
-/// Sockets that the kernel refuses wait, as at the start: the files are written, and the client has
-/// gone.
-void Program::take_over_changes() {
-  constexpr std::chrono::seconds pause_after_failure{1};
-  const auto began = Clock::now();
-  changes_at_ = began + pause_after_failure;
-  relay_.begin(book_.config(), relay_.interfaces(), began);
-  changes_at_ = Clock::now() + 3 * (Clock::now() - began);
-  auto difference = *std::exchange(changes_due_, std::nullopt);
-  difference.unchanged =
-      book_.rules() - std::min(book_.rules(), difference.added + difference.changed);
-  log::notice("rules changed: difference={}", log::value(difference.str()));
-  tell_reload({{"ok", true}, {"difference", difference.str()}});
-  ++generation_;
-}
-
-/// Milliseconds until changes are to be taken over, or captures read; -1: there are none.
-int Program::poll_timeout() const {
-  const auto capture = relay_.captures() ? static_cast<int>(capture_pause.count()) : -1;
-  if (!changes_due_) return capture;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(changes_at_ - Clock::now());
-  const auto change = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
-  return capture < 0 ? change : std::min(capture, change);
-}
-
 /// Tells the service manager, if there is something new.
 void Program::say_summary() {
   auto summary = relay_.summary();
@@ -658,7 +395,9 @@ status::Process Program::about_process() const {
           .softnet_squeezed = softnet.squeezed - softnet_before_.squeezed};
 }
 
-void run(const Options& options) try {
+namespace {
+
+void run(const Program::Options& options) try {
   raise_limits();
   keep_only(setup_capabilities);  // before all else: what starts can reload, too
   log::Background background;
@@ -675,7 +414,7 @@ void run(const Options& options) try {
 }  // namespace
 
 void add_run_command(CLI::App& app, int& exit_code) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<Program::Options>();
   CLI::App* command = app.add_subcommand("run", "Run the relay in the foreground, logs on stderr");
   command->add_option("-c,--config", options->config, "Main configuration file")
       ->capture_default_str();

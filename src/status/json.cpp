@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "expect_json.hpp"
+#include "header_json.hpp"
 #include "json_values.hpp"
 #include "mcr/config/sources.hpp"
 
@@ -135,53 +136,6 @@ Input read_input(const json& object) {
   input.vlan = read_small<std::uint16_t>(at(object, "vlan")).value_or(0);
   input.local = read_bool(at(object, "local"));
   return input;
-}
-
-/// A number, "preserve", "decrement", or null for the system's.
-json write_ttl(const Ttl& ttl) {
-  switch (ttl.mode) {
-    case Ttl::Mode::fixed:
-      return ttl.value;
-    case Ttl::Mode::preserve:
-      return "preserve";
-    case Ttl::Mode::decrement:
-      return "decrement";
-    case Ttl::Mode::system:
-      break;
-  }
-  return {};
-}
-Ttl read_ttl(const json& value) {
-  if (const auto fixed = read_small<std::uint8_t>(value)) return Ttl::of(*fixed);
-  if (value == "preserve") return {Ttl::Mode::preserve};
-  if (value == "decrement") return {Ttl::Mode::decrement};
-  return {};
-}
-
-json write_dscp(const Dscp& dscp) {
-  return dscp.preserve ? json("preserve") : json(dscp.value);
-}
-Dscp read_dscp(const json& value) {
-  return {value == "preserve", read_small<std::uint8_t>(value).value_or(0)};
-}
-
-/// "interface", "preserve", or an address.
-json write_source(const Source& source) {
-  switch (source.mode) {
-    case Source::Mode::preserve:
-      return "preserve";
-    case Source::Mode::address:
-      return source.address.str();
-    case Source::Mode::interface:
-      break;
-  }
-  return "interface";
-}
-Source read_source(const json& value) {
-  if (value == "preserve") return {Source::Mode::preserve};
-  if (const auto address = IpAddress::parse(read_text(value)))
-    return {Source::Mode::address, *address};
-  return {};
 }
 
 json write_output(const Output& output) {

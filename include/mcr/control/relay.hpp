@@ -130,7 +130,7 @@ class Relay {
 
   // Read-only views, for status. Rules and outputs are named by their place in config().
 
-  /// Of sampled frames, if the rule is inspected.
+  /// How long sampled frames stayed here, if the rule is inspected.
   [[nodiscard]] Latency latency_of(std::size_t rule) const;
   /// Its rates are as of the last tick().
   [[nodiscard]] RuleActivity activity_of(std::size_t rule) const;
