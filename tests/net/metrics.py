@@ -90,6 +90,13 @@ def text_of(address, *rules):
     return config(*rules, extra=f'metrics = "{address}"\nmetrics_hosts = ["relay.example"]' if address else "")
 
 
+def two_inputs(name, first, how):
+    inputs = ", ".join(f'{{ interface = "r0", group = "239.1.1.{n}", port = 5000 }}'
+                       for n in (first, first + 1))
+    return (f'[[rule]]\nname = "{name}"\ninputs = [{inputs}]\n'
+            f'outputs = [{{ interface = "r1", group = "239.2.1.{first}" }}]\n{how}\n\n')
+
+
 def story(world):
     world.line()
     world.sh("ip -n relay link set lo up")
@@ -98,6 +105,8 @@ def story(world):
         rule("two", "239.1.1.2", 5000, [("r1", "239.2.1.2"), ("nowhere0", "239.2.1.2")])
         + 'inspect = "auto"\n\n',
         rule("lost", "239.1.1.3", 5000, [("r1", "239.2.1.3")], interface="nowhere0"),
+        two_inputs("merged", 4, 'merge = { by = "rtp", order = "first" }'),
+        two_inputs("either", 6, "failover = {}"),
     )
     daemon = Daemon(world, text_of("127.0.0.1:9464", *rules)).start(active=False)
     until(lambda: daemon.rule("two")["state"] == "active", "the rule starts")
@@ -151,7 +160,7 @@ def story(world):
     equal(refused.returncode, 78, "exit code of a reload to an address that is taken")
     check("127.0.0.1:9466: Address already in use" in refused.stderr, refused.stderr)
     holder.kill()
-    equal(len(daemon.status()["rules"]), 3, "rules after the refused reload")
+    equal(len(daemon.status()["rules"]), len(rules), "rules after the refused reload")
     equal(fetch(world, 9465)[0], 200, "the endpoint stays")
     daemon.reload(text_of(None, *rules))
     equal(fetch(world, 9465)[0], 0, "no endpoint without the key")

@@ -12,11 +12,12 @@ from netlab.ledger import Ledger
 from netlab.traffic import Gen, exact
 from netlab.world import play
 
-RX_DROPS = "not_ip not_udp truncated bad_length bad_checksum fragment own_source source_denied loop"
+RX_DROPS = ("not_ip not_udp truncated bad_length bad_checksum fragment own_source source_denied loop standby"
+            " duplicate late")
 TX_DROPS = ("ttl_expired rate_limited send_queue_full egress_full no_memory too_big output_down"
             " send_error filtered")
 KEYS = {
-    "": "version pid uptime_s generation config shard rules_elsewhere memory_locked host workers"
+    "": "version pid uptime_s generation config shard rules_elsewhere memory_locked standby host workers"
         " interfaces rules reflectors membership totals fast_path",
     "workers": "id cpu last_cpu cpu_use idle state rx_datagrams tx_datagrams batches",
     "interfaces": "name altnames index state mtu gro receive_buffer receive_buffer_asked send_buffer"

@@ -5,7 +5,7 @@
 const MINUTE = 60;
 const HOLD = 5000; // ms between two orders by figures: rows should not dance
 
-const BAD = ["failed", "silent"];
+const BAD = ["failed", "silent", "looping"];
 const WARN = ["waiting", "degraded"];
 const stateClass = (state) => (BAD.includes(state) ? "bad" : WARN.includes(state) ? "warn" : "");
 

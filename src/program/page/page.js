@@ -183,7 +183,7 @@ const page = {
       return [(size - off === 1 ? "The rule runs" : `All ${all} run`) +
         (unheard ? `, ${grouped(unheard)} without a datagram yet` : ""), ""];
     }
-    return [`${wrong.join(", ")}, of ${all}`, some(BAD).length ? "bad" : "warn"];
+    return [`${wrong.join(", ")}, of ${plural(size, "rule")}`, some(BAD).length ? "bad" : "warn"];
   },
 
   draw() {
