@@ -93,20 +93,20 @@ TEST_CASE("what the traffic says of a rule stands behind what keeps it from runn
     if (state != RuleState::active) status.reason = {"why"};
     return with_findings(status, findings);
   };
-  const RuleFindings both{"no datagram", "lossy"};
+  const RuleFindings both{"no datagram", "lossy", ""};
   for (const auto state : {RuleState::waiting, RuleState::failed, RuleState::disabled}) {
     CHECK(shown(state, both).state == state);
     CHECK(shown(state, both).reason == "why");
   }
   CHECK(shown(RuleState::active, both).state == RuleState::silent);
   CHECK(shown(RuleState::active, both).reason == "no datagram");
-  CHECK(shown(RuleState::active, {"", "lossy"}).state == RuleState::degraded);
-  CHECK(shown(RuleState::active, {"", "lossy"}).reason == "lossy");
+  CHECK(shown(RuleState::active, {"", "lossy", ""}).state == RuleState::degraded);
+  CHECK(shown(RuleState::active, {"", "lossy", ""}).reason == "lossy");
   CHECK(shown(RuleState::active, {"no datagram", "lossy", "echoes"}).state == RuleState::silent);
   CHECK(shown(RuleState::active, {"", "lossy", "echoes"}).state == RuleState::looping);
   CHECK(shown(RuleState::active, {"", "lossy", "echoes"}).reason == "echoes");
   CHECK(shown(RuleState::active, {}).state == RuleState::active);
   RuleStatus in_part;
   in_part.reason = {"in part: x"};
-  CHECK(with_findings(in_part, {"", "lossy"}).reason == "lossy; in part: x");
+  CHECK(with_findings(in_part, {"", "lossy", ""}).reason == "lossy; in part: x");
 }
