@@ -7,7 +7,6 @@
 #include <map>
 
 #include "import_lines.hpp"
-#include "reader.hpp"
 
 namespace mcr {
 
@@ -33,13 +32,6 @@ std::vector<std::string> split(const std::string& text, char at) {
     begin = end + 1;
   }
   return parts;
-}
-
-bool merging_is_known() {
-  for (const auto& table : key_tables())
-    if (table.name == "rule")
-      return std::ranges::any_of(table.keys, [](const auto& key) { return key.first == "merge"; });
-  return false;
 }
 
 class Reader {
@@ -162,13 +154,9 @@ class Reader {
                             .substr(0, 60);
     if (inputs.size() == 1) {
       rule.keys["input"] = inputs[0];
-    } else if (merging_is_known()) {
-      rule.keys["inputs"] = std::move(inputs);
-      rule.keys["merge"] = {{"by", "rtp"}};
     } else {
-      rule.keys["input"] = inputs[0];
-      note(media_[twins.back()].line,
-           "a=group:DUP: this MCR merges nothing; only the first copy is taken");
+      rule.keys["inputs"] = std::move(inputs);
+      rule.keys["merge"] = {{"by", "rtp"}, {"order", "first"}};
     }
     for (auto output : options_.outputs) {
       if (twins.size() > 1 && !output.contains("port")) output["port"] = port_value(first.port);

@@ -110,7 +110,9 @@ TEST_CASE("import: SDP, also of a stream that is sent twice") {
   const auto config = config_of(imported);
   REQUIRE(config.rules.size() == 2);
   CHECK(config.rules[0].name == "Camera 1 primary");
+  REQUIRE(config.rules[0].inputs.size() == 2);
   CHECK(config.rules[0].inputs[0].sources.size() == 1);
+  CHECK(config.rules[0].merge.has_value());
   CHECK(config.rules[1].name == "Camera 1 audio");
   const auto notes = notes_of(imported);
   CHECK(std::ranges::count(notes, "14: of 2 groups only the first is taken") == 1);
