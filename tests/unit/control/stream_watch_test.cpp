@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 struct World {
   World() {
     rules.resize(1);
-    rules[0].name = "a";
+    rules[0].name = std::string("a");  // g++ 12 warns of a literal
     rules[0].inspect = Inspection{Inspection::Kind::sequence, {0, 1, false, 0, 0}};
     rules[0].inputs.resize(1);
     inspection = inspections.get(rules[0], rules[0].inputs[0]);

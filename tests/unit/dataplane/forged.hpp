@@ -163,7 +163,8 @@ struct Sender {
     buffers.received(buffer);
     // A worker does this when it has no way to hand anything over.
     const auto added = tx.add(output, packet, buffer);
-    if (added.datagrams != datagrams) tx.drop(output, added.lack, datagrams - added.datagrams);
+    if (added.datagrams != datagrams)
+      tx.drop(output, added.lack, packet.part(added.datagrams, datagrams - added.datagrams));
     buffers.release(buffer);
     return added;
   }

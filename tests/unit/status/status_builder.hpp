@@ -97,7 +97,13 @@ inline Status healthy() {
                     .memory_locked = "all",
                     .softnet_dropped = 0,
                     .softnet_squeezed = 0};
-  status.workers = {{.id = 0, .cpu = 2, .rx_datagrams = 5, .tx_datagrams = 6, .batches = 4}};
+  status.workers = {{.id = 0,
+                     .cpu = 2,
+                     .last_cpu = 2,
+                     .cpu_use = 0.25,
+                     .rx_datagrams = 5,
+                     .tx_datagrams = 6,
+                     .batches = 4}};
   status.interfaces = {healthy_interface("eth0"), healthy_interface("eth1")};
   status.rules = {healthy_rule("studio-a", "239.1.1.1"), healthy_rule("studio-b", "239.1.1.2")};
   status.joins = {.joins_attempted = 2,
@@ -112,7 +118,8 @@ inline Status healthy() {
                    .drops = {},
                    .kernel_drops = 0,
                    .tx_datagrams = 2'469'120,
-                   .tx_drops = {}};
+                   .tx_drops = {},
+                   .capture_missed = 0};
   return status;
 }
 
