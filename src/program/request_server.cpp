@@ -108,7 +108,7 @@ bool RequestServer::advance(Client& client, const Answer& answer) {
 
 /// False when the client sends nothing more, or has failed.
 bool RequestServer::read_request(Client& client) {
-  constexpr std::size_t piece = 65536;
+  constexpr std::size_t piece = 32768;
   auto& request = client.request;
   const auto had = request.size();
   request.resize(had + std::min(piece, longest_));

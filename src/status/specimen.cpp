@@ -60,7 +60,13 @@ Rule full_rule(RuleState state) {
     input.vlan = 7;
     input.sources = {*Prefix::parse("10.0.0.5")};
     rule.streams.emplace_back(full_stream());
+    rule.legs.emplace_back(MergedLeg());
+    rule.standing.emplace_back(FailoverInput());
   }
+  rule.latency.emplace();
+  rule.reflector = "reflector";
+  rule.merge.emplace();
+  rule.failover.emplace().last.emplace();
   rule.last_source = Endpoint{group(), 5000};
   rule.outputs = {plain_output(), kept_output()};
   return rule;
@@ -79,6 +85,10 @@ Status skeleton() {
     status.rules.push_back(full_rule(state));
   for (const auto state : membership_states)
     status.memberships.push_back({{"eth0", group(), group(), {group()}}, state, {}});
+  auto& reflector = status.reflectors.emplace_back();
+  reflector.state = RuleState::active;
+  reflector.interfaces = {"eth0", "eth1"};
+  reflector.ways.push_back({"eth0", "eth1", 1});
   status.joins.emplace();
   status.totals.emplace();
   status.fast_path.emplace();

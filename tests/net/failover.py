@@ -19,7 +19,7 @@ from netlab.world import play
 
 OUT = ("239.9.9.9", 6000)
 RATE = 200
-AFTER = 0.1
+AFTER = 0.3
 SLACK = 0.02 + 0.3 * PATIENCE * (3 if EMULATED else 1)  # the second: for a busy machine
 
 
@@ -31,7 +31,7 @@ inputs = [
   {{ interface = "ra", group = "239.1.1.1", port = 5000, priority = 1 }},
   {{ interface = "rb", group = "239.1.1.1", port = 5000, priority = 2 }},
 ]
-failover = {{ after = "100ms", hold = "{hold}", revert = "{revert}", min_stay = "100ms" }}
+failover = {{ after = "{1000 * AFTER:.0f}ms", hold = "{hold}", revert = "{revert}", min_stay = "100ms" }}
 outputs = [ {{ interface = "r1", group = "{OUT[0]}", port = {OUT[1]} }} ]
 """, workers=workers)
 

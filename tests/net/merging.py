@@ -151,9 +151,9 @@ def reloads(world, daemon):
 def foreign(world, daemon):
     phase("a leg that is another stream is found and not merged")
     quiet(daemon)
-    stream = Stream(world, A + ",0,0", first=100, ssrc=40, count=3600, rate=1500)
+    stream = Stream(world, A + ",0,0", first=100, ssrc=40, count=12000, rate=1500)
     until(lambda: len(stream.capture.out()) > 1000, "the stream runs")
-    world.start_program("leg_sender", 2, 3200, 1500, 100, 41, B + ",0,0", namespace="gen")
+    world.start_program("leg_sender", 2, 9000, 1500, 100, 41, B + ",0,0", namespace="gen")
     until(lambda: not merged(daemon)["inputs"][1]["leg"]["copy"], "it is no copy")
     stream.judge("the stream beside it")
     check("leg is no copy" in daemon.log(), "the log tells of it")

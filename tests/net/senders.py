@@ -218,7 +218,7 @@ def many(world, daemon):
 def circle(world, daemon):
     there = rule("there", "239.5.0.1", PORT, [to("239.5.0.2", source="preserve")])
     again = rule("again", "239.5.0.2", PORT, [("r0", "239.5.0.1")], interface="r1")
-    daemon.configure(config(*RULES, there, again))
+    daemon.configure(config(*RULES, there, again, workers=2))
     equal(daemon.try_reload().returncode, 0, "exit code of a reload with a circle")
 
 
