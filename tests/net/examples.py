@@ -203,7 +203,8 @@ def discovery(world):
     daemon = example(world, "mdns.toml", "relay")
     counters = {name: Counters(world, name, f"{name[0]}0") for name in ("house", "things")}
     question, answer = bytes(12), b"\0\0\x84\0" + bytes(8)
-    for sender, message, reaches in (("house", question, "things"), ("things", question, None),
+    other = b"\0\1" + bytes(10)  # the same bytes from elsewhere would be an echo
+    for sender, message, reaches in (("house", question, "things"), ("things", other, None),
                                      ("things", answer, "house")):
         before = {name: each.read() for name, each in counters.items()}
         net = {"house": "10.11.0.2", "things": "10.12.0.2"}[sender]

@@ -39,7 +39,7 @@ struct Receiver {
   void complete(int result, std::uint32_t flags = 0) {
     rx.complete(token, completion(token, result, flags));
   }
-  /// Of some descriptor: nothing is ever handed to the kernel.
+  /// Any descriptor will do: nothing is ever handed to the kernel.
   void use_table() {
     port().socket = Fd(0);
     rx.use_table(table);
