@@ -60,8 +60,8 @@ class ConfigBook::Pages {
 
   [[nodiscard]] Config config() const;
   [[nodiscard]] RuleHome home_of(const IndexedRule& rule) const;
-  [[nodiscard]] bool is_elsewhere(const IndexedRule& rule) const {
-    return tables_.daemon.shard && !tables_.daemon.shard->takes(rule.placed.rule.name);
+  [[nodiscard]] bool is_elsewhere(std::string_view rule) const {
+    return tables_.daemon.shard && !tables_.daemon.shard->takes(rule);
   }
   Outcome change(const std::vector<RuleChange>& changes, RuleHome home);
 
@@ -123,7 +123,7 @@ Config ConfigBook::Pages::config() const {
   number_circles(rules);
   config.rules.reserve(rules.size());
   for (auto& each : rules)
-    if (tables_.daemon.shard && !tables_.daemon.shard->takes(each.rule.name))
+    if (is_elsewhere(each.rule.name))
       ++config.elsewhere;
     else
       config.rules.push_back(std::move(each.rule));
@@ -255,7 +255,7 @@ std::optional<RuleEntry> ConfigBook::find(std::string_view name) const {
                   .file = rule->file,
                   .line = rule->placed.name_at.line,
                   .rule = read_rule(*rule),
-                  .elsewhere = pages_->is_elsewhere(*rule)};
+                  .elsewhere = pages_->is_elsewhere(name)};
   return entry.rule.is_object() ? std::optional(std::move(entry)) : std::nullopt;
 }
 

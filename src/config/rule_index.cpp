@@ -110,12 +110,11 @@ bool RuleIndex::may_be_too_many() const {
 RuleIndex::Rules RuleIndex::related_to(const IndexedRule& rule) const {
   std::set<const IndexedRule*> known{&rule};
   Rules related{&rule};
-  const auto add_all_with = [&](const InputMatch& match, Rules& to) {
+  each_match(rule, [&](const InputMatch& match) {
     const auto [begin, end] = matches_.equal_range(match);
     for (auto entry = begin; entry != end; ++entry)
-      if (known.insert(entry->second).second) to.push_back(entry->second);
-  };
-  each_match(rule, [&](const InputMatch& match) { add_all_with(match, related); });
+      if (known.insert(entry->second).second) related.push_back(entry->second);
+  });
   return related;
 }
 

@@ -92,7 +92,7 @@ std::int64_t ByNumber::distance(std::uint64_t from, std::uint64_t to) const noex
   return static_cast<std::int64_t>((to - from) << unused) >> unused;
 }
 
-/// Where its leg is, or where head_ is: by whichever is the better guide.
+/// Guesses by the place that the leg has reached, or by head_ if that is the better guide.
 std::uint64_t ByNumber::place_of(const LegState& from, std::uint64_t number,
                                  std::uint64_t now_ns) const noexcept {
   constexpr std::uint64_t most_ns = 100'000'000;
@@ -287,7 +287,7 @@ void ByNumber::set_aside(std::size_t leg) noexcept {
   counters_[leg].aside.set(1);
 }
 
-/// How far its leg has come, in numbers of the whole stream.
+/// Notes the place that the leg has reached, in numbers of the whole stream.
 void ByNumber::note_reached(std::size_t leg, std::uint64_t place, std::uint64_t end) noexcept {
   auto& from = legs_[leg];
   auto& counters = counters_[leg];

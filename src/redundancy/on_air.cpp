@@ -6,7 +6,7 @@
 //     +-------------------+-------------------------------+
 //         silent for `after`, or it cannot be used
 //
-// Which one is on air:
+// The input on air, by the first line that applies:
 //   by hand                    the chosen one, whatever becomes of it
 //   the one on air is failed   the best one that is good; else the best one that proves itself;
 //   else

@@ -5,7 +5,7 @@
 // through the memory of payloads (one that was full, an echo that took seconds) comes from a
 // suspect, so that the loop carries some datagrams a second and not some ten thousand.
 //
-// Where copies bear the sender's address, an echo seems to come from the original sender, which
+// If copies bear the sender's address, an echo seems to come from the original sender, which
 // must not suffer for it: there is no suspect then.
 #include "mcr/rules/loop_guard.hpp"
 

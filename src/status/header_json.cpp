@@ -1,6 +1,7 @@
 #include "header_json.hpp"
 
 #include "json_values.hpp"
+#include "text_values.hpp"
 
 namespace mcr::status {
 
@@ -32,15 +33,7 @@ Dscp read_dscp(const json& value) {
 }
 
 json write_source(const Source& source) {
-  switch (source.mode) {
-    case Source::Mode::preserve:
-      return "preserve";
-    case Source::Mode::address:
-      return source.address.str();
-    case Source::Mode::interface:
-      break;
-  }
-  return "interface";
+  return source_text(source);
 }
 Source read_source(const json& value) {
   if (value == "preserve") return {Source::Mode::preserve};

@@ -18,7 +18,7 @@ struct RuleVerdict {
   [[nodiscard]] bool needs_attention() const { return troubled || silent || drops; }
 };
 
-/// Where it listens, and where it sends: the first of each, and how many more there are. Escaped,
+/// The first input or output of a rule, and how many more there are. Escaped,
 /// like all texts of the pages.
 [[nodiscard]] std::string input_text(const Rule& rule);
 [[nodiscard]] std::string output_text(const Rule& rule);

@@ -156,18 +156,6 @@ std::string dscp_text(const Dscp& dscp) {
   return known.empty() ? fmt::format("{}", dscp.value) : std::string(known);
 }
 
-std::string source_text(const Source& source) {
-  switch (source.mode) {
-    case Source::Mode::preserve:
-      return "preserve";
-    case Source::Mode::address:
-      return source.address.str();
-    case Source::Mode::interface:
-      break;
-  }
-  return "interface";
-}
-
 /// How it is sent, besides where to.
 std::string sending_text(const mcr::Output& output) {
   std::string result;

@@ -16,7 +16,7 @@ namespace mcr {
 [[nodiscard]] std::string wrapped(std::string_view first, std::string_view text,
                                   std::size_t columns);
 
-/// How a cell is shown, if not as all text is (ECMA-48, SGR).
+/// The colour of a cell (ECMA-48, SGR).
 enum class Paint : std::uint8_t { none, red, yellow, dim };
 
 /// Rows of cells, with notes under a row where there is something to say.

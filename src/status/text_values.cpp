@@ -164,4 +164,16 @@ std::string silence(const Unjoined& unjoined, const Rule& rule) {
          (rule.inputs.empty() ? "" : ": " + silence_of(unjoined, rule.inputs.front()));
 }
 
+std::string source_text(const Source& source) {
+  switch (source.mode) {
+    case Source::Mode::preserve:
+      return "preserve";
+    case Source::Mode::address:
+      return source.address.str();
+    case Source::Mode::interface:
+      break;
+  }
+  return "interface";
+}
+
 }  // namespace mcr::status

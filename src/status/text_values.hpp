@@ -35,9 +35,11 @@ template <typename State>
 /// Those that happened, sorted by reason.
 template <typename AnyDrops>
 [[nodiscard]] std::vector<Drop> nonzero(const AnyDrops& drops);
-/// Where inputs are redundant, drops for this reason are no loss.
+/// "interface", "preserve", or the address: as the configuration says it.
+[[nodiscard]] std::string source_text(const mcr::Source& source);
+/// Drops for this reason are no loss: another input brought the datagram, or brings the stream.
 [[nodiscard]] bool is_usual(std::string_view reason);
-/// Without the usual ones.
+/// The drops that are not is_usual().
 [[nodiscard]] std::vector<Drop> unusual(std::vector<Drop> drops);
 /// "12 bad_checksum, 3 fragment"
 [[nodiscard]] std::string drops_text(const std::vector<Drop>& drops);

@@ -20,7 +20,7 @@
 
 namespace mcr {
 
-/// Where a rule stands.
+/// The kind of file that a rule stands in.
 enum class RuleHome : std::uint8_t {
   files,    ///< in the main file, conf.d, or a file that is not named after it: for people to edit
   state,    ///< in a file of its own below [daemon] state
@@ -58,7 +58,7 @@ class ConfigBook {
 
   /// Nothing if no rule has this name, or its file can no longer be read.
   [[nodiscard]] std::optional<RuleEntry> find(std::string_view name) const;
-  /// Where it stands, without reading a file.
+  /// The kind of file that the rule stands in, known without reading one. Nothing: no such rule.
   [[nodiscard]] std::optional<RuleHome> home_of(std::string_view name) const;
   /// The names of all rules that stand there, sorted.
   [[nodiscard]] std::vector<std::string> names(RuleHome home) const;

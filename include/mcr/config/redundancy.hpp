@@ -28,7 +28,7 @@ struct Merge {
 
 /// One input goes on, and another one takes over when it fails.
 struct Failover {
-  /// Who goes back to a better input that is well again.
+  /// Decides if a better input that is well again goes back on air.
   enum class Revert : std::uint8_t {
     automatic,  ///< the relay, once it was good for `hold`
     manual,     ///< `mcr switch RULE auto`

@@ -1,4 +1,4 @@
-// Which of several relays, all with the same files, takes a rule: rendezvous hashing (Thaler and
+// Shares rules among several relays that all have the same files: rendezvous hashing (Thaler and
 // Ravishankar, 1996). Each shard has a weight for each rule's name, and the largest takes it. So
 // one shard more takes over 1/N of the rules, and no other rule moves.
 #pragma once

@@ -134,7 +134,7 @@ class Relay {
   [[nodiscard]] Latency latency_of(std::size_t rule) const;
   /// Its rates are as of the last tick().
   [[nodiscard]] RuleActivity activity_of(std::size_t rule) const;
-  /// With its silence, and if it is looping.
+  /// The state to show: that of its sockets and joins, and what its traffic says (RuleFindings).
   [[nodiscard]] RuleStatus status_of(std::size_t rule, Clock::time_point now) const;
   [[nodiscard]] RuleTotals totals_of(std::size_t rule) const;
   [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;

@@ -62,7 +62,7 @@ class Searches {
   [[nodiscard]] Statistics statistics(const std::string& reflector) const;
 
  private:
-  /// Where a search goes on.
+  /// An interface to send a search by.
   struct Way {
     std::string interface;
     unsigned index = 0;

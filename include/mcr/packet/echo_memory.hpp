@@ -25,7 +25,7 @@ class EchoMemory {
   /// suspected, since echoes may come late.
   static constexpr std::chrono::milliseconds window{500};
   static constexpr std::chrono::milliseconds long_window{2000};
-  /// Where copies bear the sender's address, a repetition sooner than this is one of them.
+  /// With Caution::gap a repetition that comes sooner than this is taken for a relay's copy.
   static constexpr std::chrono::milliseconds gap{50};
   /// Payloads known at once. Of those that share a bucket the oldest is forgotten first.
   static constexpr std::size_t buckets = 8192;

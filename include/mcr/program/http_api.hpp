@@ -13,7 +13,7 @@
 
 namespace mcr {
 
-/// Who asks, and what the answers are made of.
+/// Gives a request what its answer is made of, and says how far its client is trusted.
 struct HttpApi {
   std::function<const Status&()> status{};    ///< of now, or of a moment ago
   std::function<std::string()> metrics{};     ///< for Prometheus

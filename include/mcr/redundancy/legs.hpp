@@ -1,8 +1,8 @@
 // The legs of one rule: its inputs, as `merge` or `failover` make one stream of them.
 //
-// Where legs meet. Fanout spreads flows over workers, and each leg is a flow of its own. The legs
-// of a rule have a lane: sockets outside of the fanout, read by one worker (config/redundancy.hpp,
-// InputKind::lane). So everything here has one writer, and
+// One worker has all legs of a rule. Fanout spreads flows over workers, and each leg is a flow of
+// its own. The legs of a rule have a lane: sockets outside of the fanout, read by one worker
+// (config/redundancy.hpp, InputKind::lane). So everything here has one writer, and
 //   - one worker and several give the same result, by construction;
 //   - what goes on leaves in the order in which it came, since one worker sends it: with a bitmap
 //     that all workers share, two of them would send parts of one stream, each at its own time;

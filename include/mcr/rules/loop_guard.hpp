@@ -18,7 +18,7 @@
 
 namespace mcr {
 
-/// Where a packet of a guarded rule arrived.
+/// The rule that a packet arrived for, and by which way it came.
 struct Arrival {
   std::uint32_t circle = 0;  ///< of the rule: what one circle relays is no echo to another
   std::uint32_t rule = 0;    ///< slot of its counters

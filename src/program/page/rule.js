@@ -91,7 +91,7 @@ function streamPart(input, number, alone) {
   return part;
 }
 
-// Of a rule's object: what is told elsewhere on its page.
+// Keys of a rule's object that have a place of their own on its page.
 const TOLD = ["name", "state", "reason", "errno", "comment", "input", "inputs", "outputs", "drops", "notes",
   "advice", "path", "path_reason", "expect", "allow_loop", "rate_pps", "rate_bps", "rx_datagrams",
   "rx_bytes", "last_seen_s", "last_source"];
