@@ -5,8 +5,9 @@
     trial     one rate for some seconds: what came, what left, what it cost, does it balance
     search    the highest rate without loss (NDR) and with at most 0.1 % (PDR), by bisection
     relay     MCR as the thing under test, in each of its modes
-    rivals    socat, and the kernel's multicast routing by smcroute
+    rivals    socat, the kernel's multicast routing by smcroute, another relay
     matrix    the cells of a run, and all that is measured of one
+    fixed     the same at rates that users have: CPU, the relay's core, latency
     aims      the figures that the project wants to reach, judged
     report    JSON, the table, Markdown
     plot      the same as SVG

@@ -108,6 +108,36 @@ def _latency(cells):
     return rows
 
 
+def _fixed(fixed, relay, streams, rate):
+    for cell in fixed:
+        if (cell["relay"], cell["streams"]) == (relay, streams):
+            good = (row for row in cell["rates"] if row["rate"] == rate and not row["void"])
+            return next(good, None)
+    return None
+
+
+KERNEL_SHARES = {10_000: 1 / 8, 50_000: 1 / 5, 100_000: 1 / 3, 400_000: 1 / 3}  # of the worker's
+
+
+def judge_fixed(fixed):
+    rows = []
+    for rate, aim in KERNEL_SHARES.items():
+        ours, worker = (_fixed(fixed, relay, 1, rate) for relay in ("kernel", "mcr"))
+        if ours and worker and worker["core_ns"]:
+            value = ours["core_ns"] / worker["core_ns"]
+            rows.append(_row(f"core at {rate / 1e3:.0f} k/s, kernel's way, of the worker's",
+                             f"<= {aim:.2f}", value, value <= aim))
+    for relay, rival, figure, aim in (("kernel", "smcroute-rps", "p50", 2),
+                                      ("kernel", "smcroute-rps", "p99", 2),
+                                      ("poll", "socat", "p50", 0.5), ("mcr", "socat", "p50", 1)):
+        ours, theirs = (_fixed(fixed, name, 1, 50_000) for name in (relay, rival))
+        if ours and theirs and theirs[figure]:
+            value = ours[figure] / theirs[figure]
+            rows.append(_row(f"latency {figure} at 50 k/s, {relay}, to {rival}'s", f"<= {aim:g}",
+                             value, value <= aim))
+    return rows
+
+
 def judge(cells):
     rows = _rates(cells) + _fanout(cells) + _cpu(cells) + _latency(cells)
     for cell in cells:

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 IN_PORT = 5000
 OUT_PORT = 6001
@@ -23,11 +24,11 @@ class Case:
 
 
 def in_group(stream):
-    return f"239.1.1.{1 + stream}"
+    return str(ip_address("239.1.1.1") + stream)
 
 
 def out_group(stream):
-    return f"239.2.1.{1 + stream}"
+    return str(ip_address("239.2.1.1") + stream)
 
 
 def idle_group(number):
@@ -39,6 +40,7 @@ CASES = {
     for case in (
         Case("one", "1 stream, 1 output"),
         Case("fifty", "50 streams interleaved, 1 output each", streams=50),
+        Case("fivehundred", "500 streams interleaved, 1 output each", streams=500),
         Case("fanout10", "1 stream, 10 outputs", outputs=10),
         Case("fanout50", "1 stream, 50 outputs", outputs=50),
         Case("rules10k", "1 stream, 10,000 rules loaded", idle_rules=9999),
@@ -47,9 +49,11 @@ CASES = {
 
 INPUTS = {
     "single": "one datagram a frame",
+    "frames": "the same, from a generator that writes frames (--tx-ring): it offers more",
     "superframe": "the sender's UDP_SEGMENT: many datagrams a frame, as GRO makes them",
     "gro": "one datagram a frame on the wire; the relay's interface merges them (GRO forwarding)",
 }
+SINGLES = ("single", "frames")
 PAYLOADS = (64, 512, 1400)
 
 

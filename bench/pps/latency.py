@@ -19,7 +19,7 @@ def latency(trials, rate, seconds):
     """What was sent, what came out, and p50, p99, p999, max in microseconds."""
     line, cell = trials.line, trials.cell
     line.watch(cell.case.ports(), sample=max(1, round(rate / SAMPLED)))
-    sink = _sink(trials)
+    sink = start_sink(trials)
     gso = "off" if cell.input != "superframe" and rate < SINGLES_BELOW else gso_of(cell)
     args = gen_args(cell, line, rate, gso) + ["--duration", seconds]
     gen = line.world.start("gen", args, "gen")
@@ -37,7 +37,8 @@ def latency(trials, rate, seconds):
             "corrupt": seen["corrupt"], **seen["latency_us"]}
 
 
-def _sink(trials):
+def start_sink(trials):
+    """A real receiver, ready, on the generator's core."""
     line, cell = trials.line, trials.cell
     group, port = trials.relay.out(0)
     sink = line.world.start(

@@ -67,6 +67,7 @@ def measure(line, cell, effort, say, receive_buffer=None, extra_latency=None):
         return {**result, "skipped": reason}
     try:
         line.set_input(cell.input)
+        line.count_at_ingress = relay.counted_at_ingress
         line.watch(cell.case.ports())
         relay.start(cell)
         result["start_s"] = round(time.monotonic() - began, 2)

@@ -189,10 +189,58 @@ def latency(cells):
     return drawing.svg()
 
 
+def over_rate(title, unit, curves):
+    """[(name, [(rate, value)])]: both axes logarithmic."""
+    curves = [(name, points) for name, points in curves if points]
+    if not curves:
+        return None
+    drawing = Drawing(title, height=_size(len(curves)))
+    rates = [x for _, points in curves for x, _ in points]
+    values = [y for _, points in curves for _, y in points]
+    x_span, y_span = (min(rates) * 0.8, max(rates) * 1.2), (min(values) * 0.8, max(values) * 1.2)
+    x = log_scale(*x_span, LEFT, drawing.width - RIGHT)
+    y = log_scale(*y_span, drawing.height - BOTTOM, TOP)
+    _axes(drawing, [(x(rate), short(rate)) for rate in sorted(set(rates))],
+          [(y(d * m), short(d * m)) for d in decades(*y_span) for m in (1, 2, 5)
+           if y_span[0] <= d * m <= y_span[1]], "datagrams a second", unit)
+    for index, (name, points) in enumerate(curves):
+        drawing.series(index, [(x(rate), y(value)) for rate, value in points], name)
+    return drawing.svg()
+
+
+NAMES = {"mcr": "MCR, worker", "kernel": "MCR, kernel's way", "poll": "MCR, idle = poll",
+         "smcroute-rps": "kernel routing", "mcrd": "acooks/mcr"}
+
+
+def _curves(fixed, figure, scale=1.0, streams=None):
+    for cell in fixed:
+        if streams and cell["streams"] != streams:
+            continue
+        points = [(row["rate"], row[figure] * scale) for row in cell["rates"]
+                  if not row["void"] and row["lost"] < 0.01 and row[figure] > 0]
+        name = NAMES.get(cell["relay"], cell["relay"])
+        yield name if streams else f"{name}, {cell['streams']} streams", points
+
+
+def fixed_core(fixed):
+    return over_rate("The relay's core, interrupts included, for a datagram of 1400 B",
+                     "microseconds", list(_curves(fixed, "core_ns", 1e-3)))
+
+
+def fixed_latency(fixed):
+    curves = [(f"{name}, {label}", points) for figure, label in (("p50", "median"), ("p99", "p99"))
+              for name, points in _curves(fixed, figure, streams=1)]
+    return over_rate("From sending to receiving, 1 stream of 1400 B", "microseconds", curves)
+
+
 def write(report, directory):
     written = []
-    for name, make in (("loss", loss), ("cpu", cpu), ("latency", latency), ("rivals", rivals)):
-        svg = make(report["cells"])
+    plots = [(name, make, report["cells"]) for name, make in
+             (("loss", loss), ("cpu", cpu), ("latency", latency), ("rivals", rivals))]
+    plots += [("fixed-core", fixed_core, report.get("fixed", [])),
+              ("fixed-latency", fixed_latency, report.get("fixed", []))]
+    for name, make, cells in plots:
+        svg = make(cells)
         if svg:
             path = os.path.join(directory, name + ".svg")
             with open(path, "w", encoding="utf-8") as file:

@@ -95,6 +95,39 @@ def _remarks(cell):
     return "; ".join(found)[:160]
 
 
+FIXED_COLUMNS = ("streams", "relay", "datagrams/s", "CPU us", "core us", "latency us p50/p99/p99.9",
+                 "remarks")
+
+
+def fixed_rows(cells):
+    """One row for each relay, number of streams and rate; times a datagram out."""
+    for cell in cells:
+        start = [str(cell["streams"]), cell["relay"]]
+        for row in cell["rates"]:
+            lost = f"{row['lost']:.2%} lost" if row["lost"] else ""
+            short = row["offered_pps"] < 0.97 * row["rate"]
+            void = row["void"] and "VOID: " + row["void"]
+            offered = f"{row['offered_pps'] / 1e3:,.0f} k offered" if short else ""
+            yield start + [
+                f"{row['rate'] / 1e3:,.0f} k", f"{row['cpu_ns'] / 1e3:.2f}",
+                f"{row['core_ns'] / 1e3:.2f}",
+                "/".join(f"{row[key]:.0f}" for key in ("p50", "p99", "p999")),
+                "; ".join(filter(None, (offered, lost, void)))[:160],
+            ]
+        said = [f"{kind}: {cell[kind]}" for kind in ("skipped", "failed") if kind in cell]
+        if said:
+            yield start + [""] * 4 + ["; ".join(said)[:160]]
+
+
+def tell_fixed(row):
+    """One line of progress."""
+    return (f"    {row['offered_pps'] / 1e3:8.1f} kpps, lost {row['lost']:9.4%},"
+            f" CPU {row['cpu_ns']:6.0f} ns, core {row['core_ns']:6.0f} ns,"
+            f" p50 {row['p50']:.0f} p99 {row['p99']:.0f} us"
+            + (f"  ({row['drops']})" if row["drops"] else "")
+            + (f"\n    VOID: {row['void']}" if row["void"] else ""))
+
+
 def rows(cells):
     for cell in cells:
         start = [str(cell["payload"]), cell["case"], cell["input"], str(cell["workers"]),
@@ -118,14 +151,19 @@ def _aligned(head, body):
     ]
 
 
-def table(report):
-    lines = _aligned(list(COLUMNS), list(rows(report["cells"])))
+def _tables(report):
+    """What there is to show: (head, rows) of each table."""
+    if report["cells"]:
+        yield list(COLUMNS), list(rows(report["cells"]))
+    if report.get("fixed"):
+        yield list(FIXED_COLUMNS), list(fixed_rows(report["fixed"]))
     if report["aims"]:
-        lines += ["", *_aligned(["figure", "aim", "measured", ""], [
-            [a["figure"], a["aim"], a["shown"], VERDICTS[a["met"]].upper()]
-            for a in report["aims"]
-        ])]
-    return "\n".join(lines)
+        yield ["figure", "aim", "measured", ""], [
+            [a["figure"], a["aim"], a["shown"], VERDICTS[a["met"]]] for a in report["aims"]]
+
+
+def table(report):
+    return "\n\n".join("\n".join(_aligned(head, body)) for head, body in _tables(report))
 
 
 def _markdown_table(head, body):
@@ -141,14 +179,10 @@ def markdown(report):
         f"{m['date']}; {m['cpus']} CPUs {m['cpu']}; Linux {m['kernel']}; {m['mcr']}"
         f" ({m['commit'] or 'no commit'}); {m['socat'] or 'no socat'};"
         f" {m['smcroute'] or 'no smcroute'}; {where}; load average at the start"
-        f" {m['load_average']:.1f}.", "",
-        *_markdown_table(COLUMNS, rows(report["cells"])),
+        f" {m['load_average']:.1f}.",
     ]
-    if report["aims"]:
-        lines += ["", *_markdown_table(("figure", "aim", "measured", ""), [
-            (a["figure"], a["aim"], a["shown"], VERDICTS[a["met"]])
-            for a in report["aims"]
-        ])]
+    for head, body in _tables(report):
+        lines += ["", *_markdown_table(head, body)]
     return "\n".join(lines)
 
 

@@ -7,14 +7,17 @@ smcroute: the kernel routes in the softirq that receives, here on the generator'
 therefore slows the generator. It cannot change group or port, nor make copies onto the same
 interface. smcroute-rps: the same with RPS, which moves that softirq to the relay's core; there
 frames that come and frames that go share one backlog (net.core.netdev_max_backlog).
+
+mcrd: another relay on AF_PACKET and io_uring, if whoever measures has put it into PATH.
 """
 
+import json
 import shutil
 
 from netlab.expect import Skip, until
 from netlab.process import Process
 
-from .cases import IN_PORT, OUT_PORT, in_group, out_group
+from .cases import IN_PORT, OUT_PORT, SINGLES, in_group, out_group
 from .topology import MOST_DATAGRAMS
 from .trial import explained
 
@@ -26,6 +29,7 @@ class Rival:
     package = ""
     program = ""
     compile_ms = None
+    counted_at_ingress = True
 
     def __init__(self, line):
         self.line, self.world = line, line.world
@@ -142,7 +146,7 @@ class Smcroute(Rival):
         directory = self.world.directory
         self.run("smcrouted", ["smcrouted", "-n", "-N", "-f", path, "-P", f"{directory}/smc.pid",
                                "-u", f"{directory}/smc.sock"])
-        self.world.sysctl("relay", "net.ipv4.igmp_max_memberships", 100)
+        self.world.sysctl("relay", "net.ipv4.igmp_max_memberships", 1000)
         until(lambda: self._routes() >= cell.case.streams, self._trouble, 10)
         if self.steered and not self.line.steer(True):
             raise Skip("RPS cannot be set here: it needs root outside of a user namespace")
@@ -160,7 +164,7 @@ class Smcroute(Rival):
     def audit(self, cell, delta, before, after):
         offered = delta.offered.payload // cell.payload
         out = delta.all_delivered().payload // cell.payload
-        most = MOST_DATAGRAMS if cell.input != "single" else 1
+        most = 1 if cell.input in SINGLES else MOST_DATAGRAMS
         if explained(offered - out, delta.lost_after, most):
             return [], ""
         return [f"r0 counted {offered}, s0 {out}, r1 dropped {delta.lost_after} frames"], ""
@@ -176,4 +180,49 @@ class SmcrouteRps(Smcroute):
     steered = True
 
 
-RIVALS = {rival.name: rival for rival in (Socat, Smcroute, SmcrouteRps)}
+class Mcrd(Rival):
+    """acooks/mcr, a relay in Rust, as it does best: one pinned worker, GRO off.
+
+    It joins no group itself: another program must hold the memberships.
+    """
+
+    name = program = package = "mcrd"
+    judged_from_ingress = True
+
+    def unavailable(self, cell):
+        if not shutil.which(self.program):
+            return "not in PATH (github.com/acooks/mcr)"
+        return super().unavailable(cell)
+
+    def out(self, stream):
+        return out_group(stream), OUT_PORT
+
+    def start(self, cell):
+        def hop(interface, group, port):
+            return {"interface": interface, "group": group, "port": port}
+
+        rules = [
+            {"name": f"busy-{s}", "input": hop("r0", in_group(s), IN_PORT),
+             "outputs": [hop("r1", out_group(s), p) for p in cell.case.ports()]}
+            for s in range(cell.case.streams)
+        ]
+        text = json.dumps({"pinning": {"r0": [self.line.relay_cpu]}, "rules": rules})
+        path = self.world.write("mcrd.json5", text)
+        self.world.sysctl("relay", "net.ipv4.igmp_max_memberships", 1000)
+        joins = ",".join(f"ip-add-membership={in_group(s)}:r0" for s in range(cell.case.streams))
+        self.run("joins", ["socat", "-u", f"UDP4-RECV:{IN_PORT + 1},{joins}", "OPEN:/dev/null"])
+        self.run("mcrd", ["mcrd", "supervisor", "--config", path])
+        until(lambda: self._listens(), "mcrd has its packet socket", 15)
+
+    def _listens(self):
+        self.require_running()
+        return len(self.world.sh("cat /proc/net/packet", "relay").splitlines()) > 1
+
+    def account(self):
+        return None
+
+    def audit(self, cell, delta, before, after):
+        return [], ""  # what it drops it does not say; nftables at both ends knows
+
+
+RIVALS = {rival.name: rival for rival in (Socat, Smcroute, SmcrouteRps, Mcrd)}

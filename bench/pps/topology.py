@@ -15,11 +15,12 @@ import os
 import sys
 from dataclasses import dataclass, field
 
-from netlab.counters import Count
+from netlab.counters import IPV4, Count
 from netlab.world import INSIDE
 
 from .cases import IN_NET
 
+ETHERNET = 14  # bytes of header
 MOST_DATAGRAMS = 128  # in one frame, of any kernel
 
 
@@ -29,6 +30,7 @@ class Reading:
     delivered: dict = field(default_factory=dict)  # {port: Count}
     lost_before: int = 0  # frames, between generator and relay
     lost_after: int = 0  # frames, between relay and sink
+    backlog: int = 0  # frames that the receive backlogs of this host dropped
 
     def __sub__(self, other):
         return Reading(
@@ -36,10 +38,17 @@ class Reading:
             {p: c - other.delivered.get(p, Count()) for p, c in self.delivered.items()},
             self.lost_before - other.lost_before,
             self.lost_after - other.lost_after,
+            self.backlog - other.backlog,
         )
 
     def all_delivered(self):
         return sum(self.delivered.values(), Count())
+
+
+def backlog_drops():
+    """The second column of softnet_stat, all CPUs."""
+    with open("/proc/net/softnet_stat", encoding="ascii") as file:
+        return sum(int(line.split()[1], 16) for line in file)
 
 
 def enter():
@@ -64,6 +73,7 @@ class Line:
         self.gen_cpu = gen_cpu
         self.relay_cpu = relay_cpu
         self._watched = False
+        self.count_at_ingress = True  # nftables at r0 counts; else the link itself
         world.line()
         for namespace in ("gen", "relay", "sink"):  # no frames but ours: they would be miscounted
             world.sysctl(namespace, "net.ipv6.conf.all.disable_ipv6", 1)
@@ -86,8 +96,9 @@ class Line:
     def watch(self, ports, sample=0):
         """Counts from now on; then drops, but for one frame in `sample` at random (0: none)."""
         self._unwatch()
-        self._load("relay", "pps_in", "r0", f"ip daddr {IN_NET} meta l4proto udp counter name in",
-                   ["in"])
+        if self.count_at_ingress:
+            self._load("relay", "pps_in", "r0",
+                       f"ip daddr {IN_NET} meta l4proto udp counter name in", ["in"])
         names = [f"out{port}" for port in ports]
         if len(ports) == 1:
             rules = f"ip daddr 224.0.0.0/4 meta l4proto udp counter name {names[0]}"
@@ -96,7 +107,7 @@ class Line:
             rules = f"ip daddr 224.0.0.0/4 counter name udp dport map {{ {pairs} }}"
         chosen = f" numgen random mod {sample} != 0" if sample else ""
         self._load("sink", "pps_out", "s0", f"{rules}{chosen} drop", names)
-        self._watched = True
+        self._watched, self._counted = True, self.count_at_ingress
 
     def _load(self, namespace, table, interface, rule, names):
         counters = "\n".join(f"  counter {name} {{ }}" for name in names)
@@ -109,16 +120,26 @@ class Line:
 
     def _unwatch(self):
         if self._watched:
-            self.world.sh("nft delete table netdev pps_in", "relay")
+            if self._counted:
+                self.world.sh("nft delete table netdev pps_in", "relay")
             self.world.sh("nft delete table netdev pps_out", "sink")
         self._watched = False
 
     def read(self):
-        inner, lost_after = self._counters("relay", "pps_in", "r1")
+        offered, lost_after = self._offered()
         outer, _ = self._counters("sink", "pps_out", "s0")
         lost_before = self.world.sh("cat /sys/class/net/g0/statistics/tx_dropped", "gen")
         delivered = {int(name[3:]): count for name, count in outer.items()}
-        return Reading(inner["in"], delivered, int(lost_before), lost_after)
+        return Reading(offered, delivered, int(lost_before), lost_after, backlog_drops())
+
+    def _offered(self):
+        if self._counted:
+            inner, lost_after = self._counters("relay", "pps_in", "r1")
+            return inner["in"], lost_after
+        files = ("r0/statistics/rx_packets", "r0/statistics/rx_bytes", "r1/statistics/tx_dropped")
+        text = self.world.sh("cat " + " ".join(f"/sys/class/net/{f}" for f in files), "relay")
+        frames, size, lost_after = map(int, text.split())
+        return Count(frames, size - (ETHERNET + IPV4) * frames), lost_after
 
     def _counters(self, namespace, table, interface):
         text = self.world.sh(
