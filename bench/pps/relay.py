@@ -127,6 +127,8 @@ class Mcr:
     def _skipped(self):
         log = self.daemon.log()
         if self.mode.kernel and not self.daemon.process.running and "fast_path" in log:
+            self.world.daemons.remove(self.daemon)
+            self.daemon = None
             raise Skip(log.strip().splitlines()[-1][-200:])
 
     def _launch(self, cell):
@@ -212,5 +214,7 @@ class Mcr:
                          f" r1 dropped {delta.lost_after} frames")
 
     def stop(self):
+        if not self.daemon:
+            return
         self.daemon.stop()
         self.world.daemons.remove(self.daemon)
