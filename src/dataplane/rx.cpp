@@ -40,6 +40,13 @@ constexpr unsigned fanout_flag_defrag = 0x8000;
 /// Unexpected errors in a row after which a slot waits for the next wake-up.
 constexpr std::uint32_t failures_in_a_row = 16;
 
+/// Calls `use` with the number of each bit that is set, word by word; `use` may change the bits.
+template <std::size_t size, typename Use>
+void for_each_set(const std::bitset<size>& bits, Use&& use) noexcept {
+  for (auto bit = bits._Find_first(); bit < size; bit = bits._Find_next(bit))
+    use(static_cast<std::uint16_t>(bit));
+}
+
 void attach(SocketOptions socket, std::span<const sock_filter> program,
             const std::string& interface) {
   if (!socket.attach_filter(program)) throw_errno("attach packet filter", "on " + interface);
@@ -322,16 +329,14 @@ void Rx::count_unreadable(std::uint16_t slot) noexcept {
 }
 
 void Rx::rearm() noexcept {
-  for (std::uint16_t slot = 0; uncancelled_.any() && slot < slots::rx; ++slot) {
-    if (!uncancelled_[slot]) continue;
+  for_each_set(uncancelled_, [this](std::uint16_t slot) {
     if (wanted_[slot] || !armed_[slot])
       uncancelled_.reset(slot);
     else
       cancel(slot);
-  }
-  if (starved_.none() || buffers_.available() < buffers_.count() / 8) return;
-  for (std::uint16_t slot = 0; slot < slots::rx; ++slot)
-    if (starved_[slot]) arm(slot);
+  });
+  if (buffers_.available() < buffers_.count() / 8) return;
+  for_each_set(starved_, [this](std::uint16_t slot) { arm(slot); });
 }
 
 }  // namespace mcr
