@@ -362,6 +362,15 @@ void Relay::watch_audience() noexcept {
              [this] { fast_path_.watch_audience(sockets_.inodes()); });
 }
 
+/// However often it is told, it looks 20 times a second at most; what comes in between is seen by
+/// the next tick.
+void Relay::look_who_listens(Clock::time_point now) noexcept {
+  fast_path_.take_news();
+  if (now - looked_who_listens_ < std::chrono::milliseconds(50)) return;
+  looked_who_listens_ = now;
+  watch_audience();
+}
+
 /// Whoever asks for status may have just begun to listen, too.
 void Relay::read_kernel_counters() noexcept {
   sockets_.count();

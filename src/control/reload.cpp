@@ -191,6 +191,7 @@ void Reload::adjust_host() noexcept {
   });
   parts_.sockets.resize_buffers(running.config.interfaces);
   parts_.fast_path.detach_unused();
+  parts_.fast_path.tell_others();
 }
 
 void Reload::narrow_filters() noexcept {

@@ -179,14 +179,15 @@ void Program::run() {
     const Fd metrics = metrics_ ? metrics_->fd() : Fd{};
     time_input_looks();
     const Fd standby = standby_file_ ? standby_file_->fd() : Fd{};
-    std::array<pollfd, 8> waits{{{signals_.get(), POLLIN, 0},
+    std::array<pollfd, 9> waits{{{signals_.get(), POLLIN, 0},
                                  {netlink_.fd().get(), POLLIN, 0},
                                  {control_.fd().get(), POLLIN, 0},
                                  {timer_.get(), POLLIN, 0},
                                  {metrics.get(), POLLIN, 0},
                                  {relay_.searches().fd().get(), POLLIN, 0},
                                  {input_timer_.get(), POLLIN, 0},
-                                 {standby.get(), POLLIN, 0}}};
+                                 {standby.get(), POLLIN, 0},
+                                 {relay_.listener_news().get(), POLLIN, 0}}};
     if (::poll(waits.data(), waits.size(), poll_timeout()) < 0 && errno != EINTR)
       throw_errno("poll");
     if (waits[0].revents != 0) survive([&] { on_signal(); });
@@ -198,6 +199,7 @@ void Program::run() {
     if (waits[5].revents != 0) survive([&] { relay_.searches().serve(Clock::now()); });
     if (waits[6].revents != 0) survive([&] { look_at_inputs(); });
     if (waits[7].revents != 0) survive([&] { follow_standby_file(); });
+    if (waits[8].revents != 0) relay_.look_who_listens(Clock::now());
     if (changes_due_ && Clock::now() >= changes_at_) survive([&] { take_over_changes(); });
     if (waits[1].revents != 0 || waits[3].revents != 0 || relay_.generation() != looked_at_ ||
         events_.last_id() != told_events_)

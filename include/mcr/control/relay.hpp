@@ -85,6 +85,11 @@ class Relay {
   /// close.
   void tick(Clock::time_point now);
 
+  /// Readable when another relay has begun to listen at an interface; the caller polls, and then
+  /// calls look_who_listens(). Not valid() without the kernel's way.
+  [[nodiscard]] Fd listener_news() const noexcept { return fast_path_.news(); }
+  void look_who_listens(Clock::time_point now) noexcept;
+
   /// Searches that reflectors send on; the caller polls and serves them.
   [[nodiscard]] Searches& searches() noexcept { return searches_; }
   /// Begins to capture a rule; `wish` says what, but for its slots. Ends within a second or two of
@@ -224,6 +229,7 @@ class Relay {
   NextHops next_hops_{[this](const Way& way) { return next_hop_lookup_.find(way); }};
   std::uint64_t next_hops_watched_ = 0;  ///< of that generation()
   Clock::time_point sampled_at_;
+  Clock::time_point looked_who_listens_{};
   JoinLimits join_limits_;    ///< as last read, while a join has failed
   std::uint64_t leaves_ = 0;  ///< until join_limits_ were read
   Clock::duration sockets_backoff_{};

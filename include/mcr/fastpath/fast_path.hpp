@@ -58,6 +58,14 @@ class FastPath {
   /// Looks who on this host can hear what is relayed, for `consume = "auto"`. `own`: sockets of
   /// this relay.
   void watch_audience(const SocketInodes& own) noexcept;
+  /// Readable when another relay has begun to listen: take_news(), then watch_audience(). Not
+  /// valid() where the program does not run.
+  [[nodiscard]] Fd news() const noexcept { return runs() ? instance_->news() : Fd{}; }
+  void take_news() const noexcept {
+    if (runs()) instance_->take_news();
+  }
+  /// Tells other relays that this one has begun to listen.
+  void tell_others() const noexcept { Instance::tell_others(runs() ? &*instance_ : nullptr); }
   /// Takes the program away everywhere. Until then what it takes is relayed.
   void stop() noexcept;
 

@@ -25,6 +25,14 @@ class Instance {
   [[nodiscard]] std::uint32_t priority() const noexcept { return first_priority + number_; }
   [[nodiscard]] std::uint32_t mark() const noexcept { return first_mark << number_; }
 
+  /// Readable when another relay has begun to listen somewhere.
+  [[nodiscard]] Fd news() const noexcept { return name_; }
+  /// Takes what has come of them.
+  void take_news() const noexcept;
+  /// Tells the relays that use the kernel's way, but for `own`, that this process has begun to
+  /// listen: what they relay must go on to it.
+  static void tell_others(const Instance* own) noexcept;
+
  private:
   Instance(unsigned number, UniqueFd name) : number_(number), name_(std::move(name)) {}
 
