@@ -14,6 +14,7 @@
 #include <bitstream/mpeg/ts.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "bytes.hpp"
 
@@ -234,9 +235,22 @@ void TsTracker::see_table(PidRecord& record, std::span<const std::byte> payload,
   const auto wanted = record.pid == pat_pid   ? pat_table
                       : record.pid == cat_pid ? cat_table
                                               : pmt_table;
+  if (record.pid == pat_pid && table == wanted) see_pat(payload.subspan(at));
   if (table == wanted) return record.unit_ns.set(now_ns);
   if (table == stuffing || record.is_pmt) return;
   indicators_.raise(record.pid == pat_pid ? Indicator::pat : Indicator::cat, now_ns);
+}
+
+/// A PAT of another version may name other PIDs. Which, its reader will tell; until then no PMT is
+/// awaited where there may be none any more.
+void TsTracker::see_pat(std::span<const std::byte> section) noexcept {
+  constexpr std::size_t version_at = 5;
+  constexpr std::uint8_t current = 1;
+  if (section.size() <= version_at) return;
+  const std::uint8_t version = read_u8(section.data() + version_at) & 0x3FU;
+  if ((version & current) == 0) return;
+  if (pat_version_ != 0 && version != pat_version_) set_pmt_pids({});
+  pat_version_ = version;
 }
 
 /// Video and audio have a PTS often enough to be missed; subtitles and data have not.
@@ -290,13 +304,14 @@ void TsTracker::check_tables(std::uint64_t now_ns) noexcept {
     check(Indicator::cat, known(cat_pid), cat_limit_ns, now_ns);
   scrambled_then_ = scrambled_.get();
   for (auto& record : std::span(records_).first(static_cast<std::size_t>(used_.get())))
-    record.is_pmt = false;
+    record.was_pmt = std::exchange(record.is_pmt, false);
   for (const auto& pmt : pmt_pids_) {
     const auto pid = pmt.load(std::memory_order_relaxed) % ts_pids;
     if (pid <= cat_pid) break;
     auto* record = record_of(static_cast<std::uint16_t>(pid));
     if (record == nullptr) continue;
     record->is_pmt = true;
+    if (!record->was_pmt) record->unit_ns.set(now_ns);  // whoever named it has only now been read
     check(Indicator::pmt, record, table_limit_ns, now_ns);
   }
   checked_ns_ = now_ns;
@@ -312,7 +327,7 @@ void TsTracker::reset() noexcept {
       counter->set(0);
     record.pcr = record.pcr_ns = 0;
     record.continuity = 0;
-    record.started = record.duplicated = record.has_pts = record.is_pmt = false;
+    record.started = record.duplicated = record.has_pts = record.is_pmt = record.was_pmt = false;
   }
   for (auto* counter :
        {&packets_, &null_packets_, &scrambled_, &untracked_, &stride_shown_, &pcr_gap_max_ns_})
@@ -322,6 +337,7 @@ void TsTracker::reset() noexcept {
   seen_ns_ = since_ns_ = checked_ns_ = scrambled_then_ = 0;
   stride_ = offset_ = carried_ = 0;
   good_ = bad_ = 0;
+  pat_version_ = 0;
   synchronous_ = false;
 }
 

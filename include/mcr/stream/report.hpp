@@ -32,7 +32,7 @@ struct TsReport {
   std::uint64_t untracked = 0;   ///< packets of more PIDs than are kept
   std::uint64_t psi_missed = 0;  ///< packets with tables that were not read
   std::uint64_t pat_ns = 0;      ///< when the last PAT came; 0: none
-  std::uint64_t pmt_ns = 0;      ///< the same of the PMT that is overdue most
+  std::uint64_t pmt_ns = 0;  ///< the PMT that is overdue most: when it came, or was first awaited
   std::uint64_t pcr_gap_max_ns = 0;
   std::optional<std::uint8_t> pat_version;
   std::uint64_t version_changes = 0;

@@ -37,7 +37,7 @@ struct alignas(64) PidRecord {
   Counter cc_errors;
   Counter scrambled;         ///< packets
   Counter last_ns;           ///< of its last packet
-  Counter unit_ns;           ///< where its last PTS came, or its last PAT, CAT or PMT began
+  Counter unit_ns;           ///< its last PTS, PAT, CAT or PMT; of a PMT at first: awaited since
   std::uint64_t pcr = 0;     ///< 27 MHz
   std::uint64_t pcr_ns = 0;  ///< when it came
   std::uint16_t pid = 0;
@@ -46,6 +46,7 @@ struct alignas(64) PidRecord {
   bool duplicated = false;  ///< the last packet has come twice
   bool has_pts = false;
   bool is_pmt = false;
+  bool was_pmt = false;  ///< at the check_tables() before
 };
 static_assert(sizeof(PidRecord) == 64);
 
@@ -106,6 +107,7 @@ class TsTracker {
   void see_payload(PidRecord& record, Packet packet, std::uint64_t now_ns) noexcept;
   void see_table(PidRecord& record, std::span<const std::byte> payload,
                  std::uint64_t now_ns) noexcept;
+  void see_pat(std::span<const std::byte> section) noexcept;
   void see_pes(PidRecord& record, std::span<const std::byte> payload) noexcept;
   PidRecord* record_of(std::uint16_t pid) noexcept;
   void check_tables(std::uint64_t now_ns) noexcept;
@@ -121,6 +123,7 @@ class TsTracker {
   std::size_t carried_ = 0;           ///< bytes of carry_
   unsigned good_ = 0;                 ///< right sync bytes in a row, until it is synchronous
   unsigned bad_ = 0;                  ///< wrong ones in a row
+  std::uint8_t pat_version_ = 0;      ///< with the bit of a current one; 0: none came yet
   bool synchronous_ = false;
   std::array<std::byte, 204> carry_;  ///< begin of a packet that goes on in the next datagram
   Counter packets_;

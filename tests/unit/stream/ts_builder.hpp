@@ -44,6 +44,7 @@ struct TsPacket {
   std::uint8_t scrambling = 0;
   std::optional<std::uint64_t> pcr{};  ///< 27 MHz
   Bytes payload{};                     ///< the rest is stuffing
+  std::uint8_t sync = 0x47;
 
   [[nodiscard]] Bytes build() const {
     Bytes adaptation;
@@ -53,7 +54,7 @@ struct TsPacket {
       if (!has_payload) adaptation.resize(183, std::byte{0xFF});
     }
     Bytes packet;
-    append(packet, 0x47, 1);
+    append(packet, sync, 1);
     append(packet, (error ? 0x8000U : 0U) | (begins ? 0x4000U : 0U) | pid, 2);
     append(packet,
            static_cast<unsigned>(scrambling) << 6U | (adaptation.empty() ? 0U : 0x20U) |

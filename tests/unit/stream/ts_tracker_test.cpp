@@ -29,8 +29,13 @@ class Stream {
   std::size_t stride = 188;
   Bytes before{};                     ///< of each datagram
   std::set<std::uint16_t> without{};  ///< PIDs that are not sent
+  std::uint16_t table_pid = pmt_pid;  ///< where the PMT is
+  std::uint8_t version = 0;           ///< of PAT and PMT
+  bool cat = false;                   ///< each tenth datagram has a CAT, too
   std::uint64_t pcr_every = 5;
   bool pts = true;
+  std::uint64_t read_every = 20;  ///< datagrams from look to look at the tables
+  std::uint64_t read_at = 0;      ///< of these, the one with the look
   Spoil spoil = [](auto, auto&) {};
 
   std::unique_ptr<TsTracker> tracker = std::make_unique<TsTracker>();
@@ -41,8 +46,13 @@ class Stream {
     for (std::uint64_t i = 0; i < datagrams; ++i, ++datagram_) {
       now_ns += 4 * ms;
       tracker->see(compose(), now_ns);
-      if (datagram_ % 20 == 0) reader.read(*tracker, now_ns);
+      if (datagram_ % read_every == read_at) reader.read(*tracker, now_ns);
     }
+  }
+  /// The stream goes on, and nobody hears it.
+  void go_on_unheard(std::uint64_t datagrams) {
+    for (std::uint64_t i = 0; i < datagrams; ++i, ++datagram_, now_ns += 4 * ms)
+      static_cast<void>(compose());
   }
 
   [[nodiscard]] std::string raised() const {
@@ -65,8 +75,10 @@ class Stream {
     Bytes bytes = before;
     std::size_t packets = 0;
     if (datagram_ % 10 == 0) {
-      packets += table(bytes, pat_pid, mcr::test::pat({{1, pmt_pid}}));
-      packets += table(bytes, pmt_pid, mcr::test::pmt(1, video_pid, {{0x1B, video_pid}}));
+      packets += table(bytes, pat_pid, mcr::test::pat({{1, table_pid}}, version));
+      packets +=
+          table(bytes, table_pid, mcr::test::pmt(1, video_pid, {{0x1B, video_pid}}, version));
+      if (cat) packets += table(bytes, cat_pid, mcr::test::section(1, 0xFFFF, 0, {}));
     }
     for (; packets < 6; ++packets)
       video(bytes, packets == 5);
@@ -110,6 +122,93 @@ class Stream {
   std::map<std::uint16_t, unsigned> continuity_;
 };
 
+struct Case {
+  std::string name;
+  std::string raised;
+  std::function<void(Stream&)> spoil;
+};
+
+/// Changes the packets of a PID in the datagrams from `first` to `end`.
+template <typename Change>
+auto at(std::uint16_t pid, std::uint64_t first, std::uint64_t end, Change change) {
+  return [=](Stream& stream) {
+    stream.spoil = [=](std::uint64_t datagram, TsPacket& packet) {
+      if (packet.pid == pid && datagram >= first && datagram < end) change(packet);
+    };
+  };
+}
+
+/// TR 101 290, first priority.
+std::vector<Case> first_priority() {
+  return {
+      {"two wrong sync bytes in a row", "1.1 1.2",
+       [](Stream& stream) {
+         stream.spoil = [n = 0](std::uint64_t datagram, TsPacket& packet) mutable {
+           if (datagram == 501 && ++n >= 3 && n <= 4) packet.sync = 0x48;
+         };
+       }},
+      {"a wrong sync byte", "1.2",
+       at(null_pid, 500, 501, [](auto& packet) { packet.sync = 0x48; })},
+      {"no PAT", "1.3.a", [](Stream& stream) { stream.without = {pat_pid}; }},
+      {"scrambled PAT", "1.3.a", at(0, 500, 510, [](auto& packet) { packet.scrambling = 2; })},
+      {"another table on PID 0", "1.3.a",
+       at(0, 500, 510,
+          [](auto& packet) {
+            packet.payload = mcr::test::section(0x42, 1, 0, {});
+            packet.payload.insert(packet.payload.begin(), std::byte{0});
+          })},
+      {"a lost packet", "1.4",
+       at(video_pid, 500, 501, [](auto& packet) { packet.pid = null_pid; })},
+      {"no PMT", "1.5.a", [](Stream& stream) { stream.without = {pmt_pid}; }},
+      {"scrambled PMT", "1.5.a",
+       at(pmt_pid, 500, 510, [](auto& packet) { packet.scrambling = 2; })},
+  };
+}
+
+/// Second priority.
+std::vector<Case> second_priority() {
+  return {
+      {"transport error", "2.1",
+       at(video_pid, 500, 501, [](auto& packet) { packet.error = true; })},
+      {"wrong CRC", "2.2",
+       at(0, 500, 501, [](auto& packet) { packet.payload[14] = std::byte{7}; })},
+      {"wrong CRC of a PMT", "2.2",
+       at(pmt_pid, 500, 501, [](auto& packet) { packet.payload[14] = std::byte{7}; })},
+      {"wrong CRC of a CAT", "2.2",
+       [](Stream& stream) {
+         stream.cat = true;
+         stream.spoil = [](std::uint64_t datagram, TsPacket& packet) {
+           if (packet.pid == cat_pid && datagram == 500) packet.payload[6] = std::byte{0xC3};
+         };
+       }},
+      {"the sender stands still for 150 ms", "2.3a",
+       [](Stream& stream) {
+         stream.spoil = [&stream](std::uint64_t datagram, const TsPacket& packet) {
+           if (packet.pid == null_pid && datagram == 500) stream.now_ns += 150 * ms;
+         };
+       }},
+      {"PCR goes ahead", "2.3b",
+       at(video_pid, 500, 5000,
+          [](auto& packet) {
+            if (packet.pcr) *packet.pcr += 27'000'000;
+          })},
+      {"PCR goes back", "2.3b",
+       at(video_pid, 500, 5000,
+          [](auto& packet) {
+            if (packet.pcr) *packet.pcr -= 27'000'000;
+          })},
+      {"PTS are rare", "2.5", at(video_pid, 500, 800, [](auto& packet) { packet.begins = false; })},
+      {"another table on PID 1", "2.6",
+       at(null_pid, 500, 501,
+          [](auto& packet) {
+            packet = TsPacket{cat_pid, 0, true, true};
+            packet.payload = {std::byte{0}, std::byte{0x40}};
+          })},
+      {"scrambled without a CAT", "2.6",
+       at(video_pid, 0, 9999, [](auto& packet) { packet.scrambling = 3; })},
+  };
+}
+
 }  // namespace
 
 TEST_CASE("a clean stream raises nothing") {
@@ -135,57 +234,62 @@ TEST_CASE("a clean stream raises nothing") {
 }
 
 TEST_CASE("each defect raises its indicator and no other") {
-  struct Case {
-    std::string name;
-    std::string raised;
-    std::function<void(Stream&)> spoil;
-  };
-  const auto at = [](std::uint16_t pid, std::uint64_t first, std::uint64_t end, auto change) {
-    return [=](Stream& stream) {
-      stream.spoil = [=](std::uint64_t datagram, TsPacket& packet) {
-        if (packet.pid == pid && datagram >= first && datagram < end) change(packet);
-      };
-    };
-  };
-  const std::vector<Case> cases{
-      {"no PAT", "1.3.a", [](Stream& stream) { stream.without = {pat_pid}; }},
-      {"scrambled PAT", "1.3.a", at(0, 500, 510, [](auto& packet) { packet.scrambling = 2; })},
-      {"another table on PID 0", "1.3.a",
-       at(0, 500, 510,
-          [](auto& packet) {
-            packet.payload = mcr::test::section(0x42, 1, 0, {});
-            packet.payload.insert(packet.payload.begin(), std::byte{0});
-          })},
-      {"a lost packet", "1.4",
-       at(video_pid, 500, 501, [](auto& packet) { packet.pid = null_pid; })},
-      {"no PMT", "1.5.a", [](Stream& stream) { stream.without = {pmt_pid}; }},
-      {"transport error", "2.1",
-       at(video_pid, 500, 501, [](auto& packet) { packet.error = true; })},
-      {"wrong CRC", "2.2",
-       at(0, 500, 501, [](auto& packet) { packet.payload[14] = std::byte{7}; })},
-      {"PCR goes back", "2.3b",
-       at(video_pid, 500, 5000,
-          [](auto& packet) {
-            if (packet.pcr) *packet.pcr -= 27'000'000;
-          })},
-      {"PTS are rare", "2.5", at(video_pid, 500, 800, [](auto& packet) { packet.begins = false; })},
-      {"another table on PID 1", "2.6",
-       at(null_pid, 500, 501,
-          [](auto& packet) {
-            packet = TsPacket{cat_pid, 0, true, true};
-            packet.payload = {std::byte{0}, std::byte{0x40}};
-          })},
-      {"scrambled without a CAT", "2.6",
-       at(video_pid, 0, 9999, [](auto& packet) { packet.scrambling = 3; })},
-  };
-  for (const auto& one : cases) {
-    DYNAMIC_SECTION(one.name) {
-      Stream stream;
-      one.spoil(stream);
-      stream.run(4000);
-      CHECK(stream.raised() == one.raised);
+  for (const auto& cases : {first_priority(), second_priority()})
+    for (const auto& one : cases) {
+      DYNAMIC_SECTION(one.name) {
+        Stream stream;
+        one.spoil(stream);
+        stream.run(4000);
+        CHECK(stream.raised() == one.raised);
+      }
     }
-  }
+}
+
+TEST_CASE("a PMT is awaited from when its PID is known") {
+  Stream stream;
+  stream.read_every = 1000;
+  stream.read_at = GENERATE(95U, 122U, 240U, 400U);  // at any time before a full half second
+  stream.run(2000);
+  CHECK(stream.raised().empty());
+  stream.without = {pmt_pid};
+  stream.run(500);
+  CHECK(stream.raised() == "1.5.a");
+}
+
+TEST_CASE("tables of another version, with the PMT on another PID, are no fault") {
+  Stream stream;
+  stream.read_every = 250;
+  stream.read_at = GENERATE(0U, 17U, 120U, 245U);
+  stream.run(1000);
+  stream.table_pid = pmt_pid + 1;
+  stream.version = 1;
+  stream.run(2000);
+  CHECK(stream.raised().empty());
+  CHECK(stream.reader.pat_version() == 1);
+  CHECK(stream.reader.version_changes() >= 1);
+  REQUIRE(stream.reader.programs().size() == 1);
+  CHECK(stream.reader.programs().front().pmt_pid == pmt_pid + 1);
+  CHECK(stream.reader.programs().front().streams.size() == 1);
+}
+
+TEST_CASE("a scrambled stream that has a CAT raises nothing") {
+  Stream stream;
+  stream.cat = true;
+  stream.spoil = [](std::uint64_t, TsPacket& packet) {
+    if (packet.pid == video_pid) packet.scrambling = 3;
+  };
+  stream.run(8000);
+  CHECK(stream.raised().empty());
+  CHECK(stream.tracker->scrambled() == stream.tracker->find(video_pid)->packets.get());
+  CHECK(stream.tracker->find(video_pid)->scrambled.get() > 40'000);
+}
+
+TEST_CASE("who joins a stream in its middle finds no fault") {
+  Stream stream;
+  stream.go_on_unheard(GENERATE(3U, 501U, 509U));
+  stream.run(2000);
+  CHECK(stream.raised().empty());
+  CHECK(stream.tracker->packets() == 14'000);
 }
 
 TEST_CASE("a PCR that is away for long raises both of its indicators") {
