@@ -21,13 +21,14 @@ struct Grammar {
   bool pid;
   bool every;
 };
-constexpr std::array<Grammar, 14> grammar{{{"loss", false, true},
+constexpr std::array<Grammar, 15> grammar{{{"loss", false, true},
                                            {"swap", false, true},
                                            {"dup", false, true},
                                            {"restart", false, true},
                                            {"cc", true, true},
                                            {"tei", true, true},
                                            {"sync", false, true},
+                                           {"sync-loss", false, true},
                                            {"crc", false, true},
                                            {"no-pat", false, false},
                                            {"no-pmt", false, false},

@@ -21,6 +21,7 @@ constexpr std::uint8_t ts_type = 33;              // RFC 3551
 constexpr std::uint8_t any_type = 96;
 constexpr std::uint64_t restart_step = 20'000;
 constexpr std::uint16_t null_pid = 0x1FFF;
+constexpr std::uint8_t wrong_sync = 0x48;
 constexpr std::uint64_t pcr_delay = 90'000 / 2;  // a PTS is half a second ahead of the PCR
 constexpr std::size_t pes_header = 14;
 
@@ -153,10 +154,13 @@ void MediaWriter::write_ts(std::span<std::uint8_t> to, std::uint64_t datagram) c
         break;
       case Slot::audio:
         write_media(packet, audio_pid, datagram, false, datagram);
+        if (defects_.at(Defect::Kind::sync_loss, datagram)) packet[0] = wrong_sync;
         break;
       case Slot::null:
         write_header(packet.data(), null_pid, 0);
-        if (defects_.at(Defect::Kind::sync, datagram)) packet[0] = 0x48;
+        if (defects_.at(Defect::Kind::sync, datagram) ||
+            defects_.at(Defect::Kind::sync_loss, datagram))
+          packet[0] = wrong_sync;
         break;
     }
   }

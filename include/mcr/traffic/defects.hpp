@@ -20,6 +20,7 @@ struct Defect {
     cc,         ///< the continuity counter of a PID skips one in each N packets
     tei,        ///< transport_error_indicator in one of each N packets of a PID
     sync,       ///< a wrong sync byte in one of each N datagrams, on a null packet
+    sync_loss,  ///< two wrong sync bytes in a row in one of each N datagrams
     crc,        ///< a wrong CRC in one of each N PATs
     no_pat,     ///< no PAT
     no_pmt,     ///< no PMT

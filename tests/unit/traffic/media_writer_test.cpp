@@ -84,6 +84,7 @@ TEST_CASE("each defect is seen as often as it was asked for") {
       {"cc:257:every=1000", "1.4 19"},
       {"tei:257:every=1000", "2.1 20"},
       {"sync:every=1000", "1.2 20"},
+      {"sync-loss:every=1000", "1.1 20, 1.2 40"},
       {"crc:every=100", "2.2 4"},
       {"pcr-step:every=5000", "2.3b 3"},
       {"no-pat", "1.3.a 79"},
