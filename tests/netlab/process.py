@@ -26,9 +26,9 @@ class Process:
     def __init__(self, directory, name, argv):
         self.name = name
         self.argv = argv
-        self._out_path = os.path.join(directory, name + ".out")
+        self.out_path = os.path.join(directory, name + ".out")
         self._err_path = os.path.join(directory, name + ".err")
-        with open(self._out_path, "wb") as out, open(self._err_path, "wb") as err:
+        with open(self.out_path, "wb") as out, open(self._err_path, "wb") as err:
             self.popen = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=_die_with_parent
             )
@@ -42,7 +42,7 @@ class Process:
         return self.popen.poll() is None
 
     def out(self):
-        with open(self._out_path, encoding="utf-8", errors="replace") as file:
+        with open(self.out_path, encoding="utf-8", errors="replace") as file:
             return file.read()
 
     def err(self):
