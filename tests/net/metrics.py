@@ -82,6 +82,7 @@ def tools_name_only_what_is_there(text):
     with open(os.path.join(TOOLS, "alerts.yml"), encoding="utf-8") as file:
         asked += "\n".join(line for line in file if "mcr_" in line)
     have = set(re.findall(r"^# TYPE (\w+)", text, re.M))
+    have |= {f"{name}_bucket" for name in re.findall(r"^# TYPE (\w+) histogram", text, re.M)}
     missing = set(re.findall(r"\bmcr_\w+", asked)) - have
     check(not missing, f"tools/metrics asks for what is not there: {missing}")
 

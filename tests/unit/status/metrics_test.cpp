@@ -1,5 +1,6 @@
 #include "mcr/status/metrics.hpp"
 
+#include <cmath>
 #include <set>
 #include <sstream>
 
@@ -84,6 +85,45 @@ TEST_CASE("metrics: what is not there is left out, and so are a rule's zero drop
   unheard.rules[0].last_seen_s.reset();
   CHECK(render_metrics(unheard).find("mcr_rule_last_seen_seconds{") == std::string::npos);
   CHECK_FALSE(render_metrics(Status()).empty());
+}
+
+TEST_CASE("metrics: a latency histogram as Prometheus reads one") {
+  auto status = one_rule();
+  CHECK(render_metrics(status).find("mcr_rule_latency_seconds") == std::string::npos);
+  mcr::LatencyCounters counters;
+  for (const std::uint64_t ns : {800U, 1000U, 1500U, 3000U, 1'000'000'000U})
+    counters.add(ns);
+  counters.add_to(status.rules[0].latency.emplace());
+  const auto text = render_metrics(status);
+  INFO(text);
+  CHECK(has_line(text, "# TYPE mcr_rule_latency_seconds histogram"));
+  // le is "less or equal": each bucket has what the smaller ones have, too.
+  for (const auto* line : {"mcr_rule_latency_seconds_bucket{rule=\"studio-a\",le=\"1e-06\"} 2",
+                           "mcr_rule_latency_seconds_bucket{rule=\"studio-a\",le=\"2e-06\"} 3",
+                           "mcr_rule_latency_seconds_bucket{rule=\"studio-a\",le=\"4e-06\"} 4",
+                           "mcr_rule_latency_seconds_bucket{rule=\"studio-a\",le=\"0.524288\"} 4",
+                           "mcr_rule_latency_seconds_bucket{rule=\"studio-a\",le=\"+Inf\"} 5",
+                           "mcr_rule_latency_seconds_sum{rule=\"studio-a\"} 1.0000063",
+                           "mcr_rule_latency_seconds_count{rule=\"studio-a\"} 5"})
+    CHECK(has_line(text, line));
+
+  std::istringstream lines(text);
+  std::size_t buckets = 0;
+  double bound = 0;
+  std::uint64_t below = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("mcr_rule_latency_seconds_bucket")) continue;
+    const auto le = line.find(",le=\"") + 5;
+    const auto next = std::stod(line.substr(le));  // reads "+Inf", too
+    const auto count = std::stoull(line.substr(line.rfind(' ')));
+    CHECK(next > bound);
+    CHECK(count >= below);
+    bound = next;
+    below = count;
+    ++buckets;
+  }
+  CHECK(buckets == mcr::Latency::buckets);
+  CHECK(std::isinf(bound));
 }
 
 TEST_CASE("metrics: label values are escaped") {
