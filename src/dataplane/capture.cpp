@@ -52,8 +52,7 @@ void Capture::keep_frame(std::size_t worker, CapturedDatagram datagram, const Fr
   datagram.ttl = packet.ttl;
   datagram.traffic_class = packet.traffic_class;
   datagram.fit = packet.datagrams > 1 || (frame.vnet.flags & VnetHeader::needs_checksum) != 0;
-  const auto header = static_cast<std::size_t>(packet.payload.data() - frame.bytes.data());
-  keep(worker, datagram, frame.bytes.first(header), packet.payload, packet.segment);
+  keep(worker, datagram, frame.bytes.first(packet.headers), packet.payload, packet.segment);
 }
 
 void Capture::received(std::size_t worker, std::uint32_t rule, const Frame& frame,

@@ -206,9 +206,12 @@ std::optional<InputDrop> parse_frame(std::span<const std::byte> frame, const Vne
                                      std::size_t link_header, Packet& packet) noexcept {
   if (frame.size() < link_header) return InputDrop::truncated;
   const auto ethertype = ethertype_of(frame, link_header);
-  if (ethertype == ethertype_ipv4) return read_ipv4(frame.subspan(link_header), vnet, packet);
-  if (ethertype == ethertype_ipv6) return read_ipv6(frame.subspan(link_header), vnet, packet);
-  return InputDrop::not_ip;
+  const auto ip = frame.subspan(link_header);
+  std::optional<InputDrop> drop = InputDrop::not_ip;
+  if (ethertype == ethertype_ipv4) drop = read_ipv4(ip, vnet, packet);
+  if (ethertype == ethertype_ipv6) drop = read_ipv6(ip, vnet, packet);
+  if (!drop) packet.headers = static_cast<std::uint16_t>(packet.payload.data() - frame.data());
+  return drop;
 }
 
 bool udp_checksum_holds(const Packet& packet) noexcept {

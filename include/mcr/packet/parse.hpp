@@ -37,6 +37,7 @@ struct Packet {
   Endpoint source;
   Endpoint destination;
   std::span<const std::byte> payload;  ///< of all datagrams, contiguous; borrowed from the frame
+  std::uint16_t headers = 0;           ///< bytes of the frame before its first datagram's payload
   std::uint32_t segment = 0;           ///< bytes of each datagram; the last one may be shorter
   std::uint32_t datagrams = 1;
   std::uint8_t ttl = 0;            ///< or IPv6 hop limit; equal in all datagrams of a superframe

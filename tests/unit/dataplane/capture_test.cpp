@@ -41,6 +41,7 @@ struct Received {
     packet.source = {IpAddress::v4(0x0A000001U), 4000};
     packet.destination = {IpAddress::v4(0xEF010101U), 5000};
     packet.payload = std::span(data).subspan(42);
+    packet.headers = 42;
     packet.segment = segment;
     packet.datagrams = static_cast<std::uint32_t>((payload + segment - 1) / segment);
   }
@@ -78,6 +79,16 @@ TEST_CASE("capture: a superframe is kept as its datagrams") {
   CHECK(kept[2].about.original == 50);
   CHECK(kept[2].header == bytes(42));
   CHECK(kept[1].payload == bytes(100, 142));
+}
+
+TEST_CASE("capture: a part of a superframe has the frame's headers, too, and no more") {
+  const Capture capture({.rule = 7, .drops = true}, 1);
+  const Received three(250, 100);
+  capture.dropped(0, 7, three.frame, three.packet.part(2, 1), InputDrop::standby);
+  const auto kept = take_all(capture.rings()[0]);
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0].header == bytes(42));
+  CHECK(kept[0].payload == bytes(50, 242));
 }
 
 TEST_CASE("capture: no more is kept than was asked for") {
