@@ -33,7 +33,10 @@ struct WorkerRound {
   }
   [[nodiscard]] const RuleTable& table() const { return worker.rules_.current(); }
   [[nodiscard]] std::byte* memory(std::uint16_t buffer) const { return worker.buffers_.at(buffer); }
-  void online() { worker.rules_.online(); }
+  void online() {
+    worker.rules_.online();
+    worker.look_for_captures();
+  }
 
   /// Sends and answers until nothing is left: an answer may let more go (a trial of segments goes
   /// alone). Returns how many sends that were.
@@ -85,16 +88,19 @@ struct Shape {
   std::size_t outputs;    ///< of each
   std::size_t datagrams;  ///< of a frame
   std::size_t frames;     ///< of a round
+  enum class Look : std::uint8_t { none, other_rule };
+  Look look = Look::none;  ///< of a capture, at another rule
 };
 
 RuleTable compiled(const Shape& shape) {
   auto config = bench::rules(shape.streams);
-  for (auto& rule : config.rules)
+  for (auto& rule : config.rules) {
     for (std::size_t n = 1; n < shape.outputs; ++n) {
       auto output = rule.outputs.front();
       output.port = static_cast<std::uint16_t>(output.port + n);
       rule.outputs.push_back(output);
     }
+  }
   auto in = up("in", 2, {});
   auto out = up("out", 3, {*IpAddress::parse("10.2.0.1")});
   out.segments = true;
@@ -111,6 +117,8 @@ void forward(benchmark::State& state, const Shape& shape) {
   for (auto& tx : worker.sockets().tx)
     tx.send_buffer.store(1U << 30U);
   worker.sockets().rx[0].link_header = 14;
+  if (shape.look == Shape::Look::other_rule)
+    worker.capture_for({std::make_shared<const Capture>(CaptureWish{.rule = 1000, .in = true}, 1)});
   WorkerRound round{worker};
   round.online();
   std::vector<std::vector<std::byte>> frames;
@@ -145,5 +153,8 @@ void forward(benchmark::State& state, const Shape& shape) {
 BENCHMARK_CAPTURE(forward, single_frames, Shape{1, 1, 1, 64});
 BENCHMARK_CAPTURE(forward, single_frames_of_50_streams, Shape{50, 1, 1, 50});
 BENCHMARK_CAPTURE(forward, single_frames_of_50_streams_deep, Shape{50, 1, 1, 500});
+// A capture that is off is one branch, the same that these take on the other side.
+BENCHMARK_CAPTURE(forward, while_another_rule_is_captured,
+                  Shape{1, 1, 1, 64, Shape::Look::other_rule});
 BENCHMARK_CAPTURE(forward, superframes, Shape{1, 1, 40, 32});
 BENCHMARK_CAPTURE(forward, superframes_to_10_outputs, Shape{1, 10, 40, 6});

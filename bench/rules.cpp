@@ -1,9 +1,10 @@
-// The rule table: looking a destination up, and compiling the table.
+// The rule table: looking a destination up, and compiling the table; a sample of latency.
 #include "mcr/rules/compiler.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include "build.hpp"
+#include "mcr/rules/latency.hpp"
 
 namespace {
 
@@ -68,5 +69,23 @@ void recompile_table(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(recompile_table)->Arg(10'000)->Unit(benchmark::kMillisecond);
+
+/// One in 64 frames of an inspected rule is timed, which is this.
+void latency_sample(benchmark::State& state) {
+  std::vector<std::uint64_t> times;
+  for (std::uint64_t i = 0; i < 1024; ++i)
+    times.push_back(1000 + i * 7919 % 500'000);  // ns, as they come from batch to batch
+  LatencyCounters counters;
+  std::size_t at = 0;
+  for (auto _ : state) {
+    counters.add(times[at]);
+    at = (at + 1) % times.size();
+  }
+  Latency sum;
+  counters.add_to(sum);
+  benchmark::DoNotOptimize(sum.samples());
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(latency_sample);
 
 }  // namespace

@@ -8,6 +8,7 @@
     rivals    socat, the kernel's multicast routing by smcroute, another relay
     matrix    the cells of a run, and all that is measured of one
     fixed     the same at rates that users have: CPU, the relay's core, latency
+    inspection  what inspection costs, with 1,000 rules
     aims      the figures that the project wants to reach, judged
     report    JSON, the table, Markdown
     plot      the same as SVG

@@ -18,6 +18,8 @@ class Case:
     streams: int = 1
     outputs: int = 1
     idle_rules: int = 0  # loaded beside the one that has traffic
+    media: tuple = ()  # options of `mcr gen`: what the datagrams are
+    inspect: str = "none"  # the key of the rules with traffic
 
     def ports(self):
         return [OUT_PORT + o for o in range(self.outputs)]

@@ -51,19 +51,20 @@ WORKER_KEY = 'fast_path = "off"\n'  # where this build has the key
 COMPILED = re.compile(r"rules?\b.* in ([0-9.]+) ms")  # in the log at start
 
 
-def rule_text(name, group, outputs):
+def rule_text(name, group, outputs, inspect="none"):
     text = ", ".join(f'{{ interface = "r1", group = "{g}", port = {p} }}' for g, p in outputs)
     return (
         f'[[rule]]\nname = "{name}"\n'
         f'input = {{ interface = "r0", group = "{group}", port = {IN_PORT} }}\n'
-        f"outputs = [ {text} ]\n\n"
+        f"outputs = [ {text} ]\n"
+        + (f'inspect = "{inspect}"\n' if inspect != "none" else "") + "\n"
     )
 
 
 def rules_text(case):
     """The rules with traffic stand in the middle of the idle ones."""
     busy = [
-        rule_text(f"busy-{s}", in_group(s), [(out_group(s), p) for p in case.ports()])
+        rule_text(f"busy-{s}", in_group(s), [(out_group(s), p) for p in case.ports()], case.inspect)
         for s in range(case.streams)
     ]
     idle = [

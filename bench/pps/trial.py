@@ -94,7 +94,8 @@ def gen_args(cell, line, rate, gso):
     way = ["--tx-ring", "--interleave"] if cell.input == "frames" else ["--gso", gso]
     return ["gen", "--interface", "g0", "--group", in_group(0), "--port", IN_PORT,
             "--streams", cell.case.streams, "--size", cell.payload, "--ttl", 16, *way,
-            "--cpu", line.gen_cpu, "--json", "--rate", "max" if not rate else f"{rate:.0f}"]
+            "--cpu", line.gen_cpu, "--json", *cell.case.media,
+            "--rate", "max" if not rate else f"{rate:.0f}"]
 
 
 def gso_of(cell):

@@ -12,7 +12,7 @@ import os
 from netlab.expect import Skip, check, equal, phase, scaled
 from netlab.kernel import superframes_are_described
 from netlab.world import play
-from pps import fixed
+from pps import fixed, inspection
 from pps.cases import CASES, Cell
 from pps.latency import latency
 from pps.relay import MODES, Mcr
@@ -67,6 +67,11 @@ def story(world):
     for kind in ("superframe", "gro") if superframes_are_described() else ():
         phase(f"mode mcr, {kind}")
         measure(line, "mcr", kind)
+    phase("what inspection costs")
+    figures = inspection.measure(line, SECONDS, lambda what, _: print(f"   {what}"),
+                                 rules=20, rate=scaled(RATE), rounds=1)
+    for kind, one in figures.items():
+        equal((one.get("void"), one.get("loss")), (None, 0), f"{kind}: what does not balance; lost")
 
 
 play(story, 120)
