@@ -15,19 +15,22 @@
 //
 // Two relays between the same segments hear each other's searches. A copy has the same bytes and
 // comes at once, so such a search is an echo if it is from another searcher. One that comes later
-// opens sessions, but no more than one address may have.
+// opens sessions, but no more than one address may have. One of the relays carries a search across,
+// and gives the searcher all answers (rules/carriers.cpp).
 #include "mcr/control/searches.hpp"
 
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
+#include <random>
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/config/rule.hpp"
-#include "mcr/host/group_join.hpp"
+#include "mcr/host/group_socket.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/packet/discovery.hpp"
 #include "mcr/packet/echo_memory.hpp"
@@ -37,44 +40,29 @@ namespace mcr {
 namespace {
 
 constexpr std::uint64_t session_bit = std::uint64_t{1} << 32U;
+constexpr std::uint64_t timer_token = std::uint64_t{1} << 33U;
+
+std::uint64_t ns(Searches::Time time) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(time.time_since_epoch()).count());
+}
+
+std::uint64_t random_key() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32U | device();
+}
+
+/// The number that Carriers know a way by. Ways that share one are only less quick.
+std::uint32_t carriers_way(std::uint32_t listener, std::size_t way) {
+  return static_cast<std::uint32_t>((listener * std::size_t{64} + way) % slots::outputs);
+}
 
 int level_of(Family family) {
   return family == Family::ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
 }
 
-/// Options of both kinds of sockets.
-void set_options(const Socket& socket, Family family, const std::string& interface) {
-  const auto whose = "for " + interface;
-  socket.bind_to_device(interface);
-  const bool v6 = family == Family::ipv6;
-  if (v6) socket.set(IPPROTO_IPV6, IPV6_V6ONLY, 1, "take IPv6 only", whose);
-  socket.set(level_of(family), v6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, 0, "set loopback",
-             whose);
-  socket.set(level_of(family), v6 ? IPV6_MULTICAST_ALL : IP_MULTICAST_ALL, 0,
-             "refuse foreign groups", whose);
-}
-
-Socket open_socket(Family family, const std::string& interface) {
-  Socket socket(static_cast<int>(family), SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP);
-  if (!socket.valid()) throw_errno("open UDP socket", "for " + interface);
-  set_options(socket, family, interface);
-  return socket;
-}
-
-UniqueFd open_listener(const Endpoint& group, const std::string& interface, unsigned index) {
-  auto socket = open_socket(group.address.family(), interface);
-  const auto whose = fmt::format("for {} on {}", group, interface);
-  // Others of this host may listen there, too.
-  socket.set(SOL_SOCKET, SO_REUSEADDR, 1, "share a port", whose);
-  if (!socket.bind(SocketAddress(group, index))) throw_errno("bind", whose);
-  if (const int error = join_group(socket, index, group.address, {}); error != 0)
-    throw OsError(error, "join", whose);
-  return std::move(socket).take();
-}
-
 UniqueFd open_session(const IpAddress& source, const std::string& interface, unsigned index,
                       int ttl) {
-  auto socket = open_socket(source.family(), interface);
+  auto socket = open_group_socket(source.family(), interface);
   const auto whose = "for " + interface;
   if (!socket.bind(SocketAddress({source, 0}, index))) throw_errno("bind", whose);
   const bool v6 = source.is_v6();
@@ -98,8 +86,13 @@ std::uint16_t port_of(Fd socket) {
 
 }  // namespace
 
-Searches::Searches() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+Searches::Searches()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
+      key_(random_key()) {
   if (!epoll_.valid()) throw_errno("create epoll", "of searches");
+  if (!timer_.valid()) throw_errno("create a timer", "of searches");
+  watch(timer_, timer_token);
 }
 
 void Searches::follow(std::span<const Rule> rules, const std::vector<RuleStatus>& statuses,
@@ -139,7 +132,7 @@ void Searches::open(Listener& listener) {
   if (listener.socket.valid()) return;
   const auto& wanted = listener.wanted;
   try {
-    listener.socket = open_listener(wanted.group, wanted.interface, wanted.index);
+    listener.socket = open_group_listener(wanted.group, wanted.interface, wanted.index);
     watch(listener.socket, listener.id);
     if (listener.told) log::notice("searches are heard after all: interface={}", wanted.interface);
     listener.told = false;
@@ -171,6 +164,10 @@ void Searches::serve(Time now) {
   for (int n = 0; n < count; ++n) {
     const auto token = events[static_cast<std::size_t>(n)].data.u64;
     const auto id = static_cast<std::uint32_t>(token);
+    if (token == timer_token) {
+      serve_waiting(now);
+      continue;
+    }
     if ((token & session_bit) == 0) {
       if (auto* found = listener(id); found != nullptr) read_search(*found, now);
       continue;
@@ -195,12 +192,76 @@ void Searches::on_search(Listener& listener, const Endpoint& searcher,
   const auto& wanted = listener.wanted;
   if (!wanted.sources.empty() && !contains(wanted.sources, searcher.address)) return;
   if (is_own(searcher)) return;
+  carriers_.heard(payload_hash(search, key_), wanted.index, ns(now));
   if (is_echo(searcher, search, now)) {
     ++count(listener).left_out;
     return;
   }
-  for (const auto& way : wanted.ways)
-    send_on(listener, way, searcher, search, now);
+  for (std::size_t way = 0; way < wanted.ways.size(); ++way)
+    send_or_wait(listener, way, searcher, search, now);
+}
+
+void Searches::send_or_wait(Listener& listener, std::size_t way, const Endpoint& searcher,
+                            std::span<const std::byte> search, Time now) {
+  const auto number = carriers_way(listener.id, way);
+  if (carriers_.carries(number)) return carry(listener, way, searcher, search, now);
+  if (waiting_.size() == most_waiting) {
+    end_wait(waiting_.front(), now);
+    waiting_.pop_front();
+  }
+  waiting_.push_back({listener.id,
+                      way,
+                      searcher,
+                      {search.begin(), search.end()},
+                      now,
+                      now + carriers_.wait(number, true)});
+  set_timer();
+}
+
+void Searches::serve_waiting(Time now) {
+  std::uint64_t expirations = 0;
+  (void)!::read(timer_.get(), &expirations, sizeof expirations);
+  for (auto each = waiting_.begin(); each != waiting_.end();) {
+    if (each->due > now) {
+      ++each;
+      continue;
+    }
+    end_wait(*each, now);
+    each = waiting_.erase(each);
+  }
+  set_timer();
+}
+
+void Searches::end_wait(const Waiting& waiting, Time now) {
+  auto* from = listener(waiting.listener);
+  if (from == nullptr) return;
+  const auto& to = from->wanted.ways[waiting.way];
+  if (carriers_.is_there(payload_hash(waiting.search, key_), to.index, ns(waiting.came))) {
+    carriers_.left(carriers_way(from->id, waiting.way));
+    ++count(*from).left_out;
+    return;
+  }
+  carry(*from, waiting.way, waiting.searcher, waiting.search, now);
+}
+
+/// Rings when the next one is due.
+void Searches::set_timer() {
+  const auto next = std::ranges::min_element(waiting_, {}, &Waiting::due);
+  itimerspec when{};
+  if (next != waiting_.end()) {
+    const auto due = static_cast<std::int64_t>(ns(next->due));
+    when.it_value = {due / 1'000'000'000, due % 1'000'000'000};
+  }
+  ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+}
+
+void Searches::carry(Listener& listener, std::size_t way, const Endpoint& searcher,
+                     std::span<const std::byte> search, Time now) {
+  const auto& to = listener.wanted.ways[way];
+  const auto number = carriers_way(listener.id, way);
+  if (carriers_.is_due(number, ns(now)))
+    carriers_.sent(number, payload_hash(search, key_), to.index, ns(now));
+  send_on(listener, to, searcher, search, now);
 }
 
 /// True for what a session of ours has sent, and a wire brings back.
@@ -214,7 +275,7 @@ bool Searches::is_own(const Endpoint& source) const {
 }
 
 bool Searches::is_echo(const Endpoint& searcher, std::span<const std::byte> search, Time now) {
-  const auto hash = payload_hash(search, 0);
+  const auto hash = payload_hash(search, key_);
   for (auto& each : heard_) {
     if (each.payload != hash || now - each.at >= echo_time) continue;
     if (each.searcher != searcher) return true;

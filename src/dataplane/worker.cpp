@@ -8,6 +8,7 @@
 //   use_table     if it is new, or control has woken this worker
 //   fill_batch    where configured, wait once for a fuller batch
 //   forward       parse, look up, add to each output's messages
+//   send_due      of rules in a circle: what has waited for another relay's copy (worker_held.cpp)
 //
 // Control talks to the worker by the rule table alone. It publishes a table and wakes the worker; a
 // wake-up counts until the worker has used the table, so it never sleeps on one. While the worker
@@ -22,11 +23,11 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <limits>
 #include <system_error>
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
-#include "mcr/packet/discovery.hpp"
 
 namespace mcr {
 
@@ -137,6 +138,8 @@ void Worker::loop() noexcept {
     standby_ = standby_wanted_.load(std::memory_order_relaxed);
     turns_ = most_turns;
     forward_batch(table);
+    if (!held_.empty()) [[unlikely]]
+      send_due(table, now_ns_);
     rx_.rearm();
     if (rx_.empty()) rx_.release_idle_sockets();
     rules_.quiescent();
@@ -154,7 +157,7 @@ void Worker::exchange() noexcept {
   if (polls_.load(std::memory_order_relaxed)) return ring_.submit();
   rules_.offline();
   captures_in_use_.offline();
-  ring_.submit_and_wait();
+  sleep();
   rules_.online();
   captures_in_use_.online();
   look_for_captures();
@@ -285,6 +288,7 @@ std::uint32_t Worker::deliver_guarded(const TableEntry& entry, const Frame& fram
   const bool surely_own = own && !entry.allow_loop && table.is_reserved(packet.source.port);
   const auto stopped = loop_guard_.judge({.circle = entry.circle,
                                           .rule = entry.rule,
+                                          .interface = entry.interface,
                                           .rx_slot = frame.slot,
                                           .own = own,
                                           .surely_own = surely_own,
@@ -379,12 +383,11 @@ std::uint32_t Worker::settle(const TableEntry& entry, const Frame& frame, Packet
 
 void Worker::send_all(const TableEntry& entry, const Frame& frame, const Packet& packet,
                       const RuleTable& table) noexcept {
-  for (const auto& output : table.outputs(entry)) {
-    if (output.limit == 0)
-      send(output, packet, frame.buffer);
-    else if (output.filter == 0 || let_pass(output, packet, table))
-      send_within_limit(output, packet, frame.buffer, table);
-  }
+  if (entry.circle != 0) [[unlikely]]
+    send_guarded(entry, frame, packet, table);
+  else
+    for (const auto& output : table.outputs(entry))
+      pass_on(output, packet, frame.buffer, table);
   if (entry.inspection != 0) tx_.time(0);
 }
 
@@ -397,22 +400,17 @@ void Worker::inspect(const TableEntry& entry, const Packet& packet,
     tx_.time(now_ns_, entry.rule);
 }
 
+void Worker::pass_on(const TableOutput& output, const Packet& packet, std::uint16_t buffer,
+                     const RuleTable& table) noexcept {
+  if (output.limit == 0) return send(output, packet, buffer);
+  send_within_limit(output, packet, buffer, table);
+}
+
 void Worker::send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept {
   const auto added = tx_.add(output, packet, buffer);
   if (added.datagrams != packet.datagrams) [[unlikely]]
     send_rest(output, packet, buffer, added);
   if (tx_.has_bulk()) send_bulk();
-}
-
-/// By what the packet's one datagram says. The control thread sends searches on
-/// (control/searches.hpp), so this way they are no loss.
-bool Worker::let_pass(const TableOutput& output, const Packet& packet,
-                      const RuleTable& table) noexcept {
-  const auto& filter = table.filter(output);
-  if (filter.kind != ReflectorKind::mdns) return !is_search(filter.kind, packet.payload);
-  if (passes(filter.mdns, packet.payload)) return true;
-  tx_.drop(output, OutputDrop::filtered, packet);
-  return false;
 }
 
 /// The packet's first datagrams, as many as the output's limit lets pass; the rest is counted.
@@ -472,8 +470,9 @@ void Worker::wind_down() noexcept {
   rx_.stop();
   const RuleTable& table = rules_.current();
   look_for_captures();
-  const auto busy = [this] { return rx_.busy() || !rx_.empty() || tx_.busy(); };
+  const auto busy = [this] { return rx_.busy() || !rx_.empty() || !held_.empty() || tx_.busy(); };
   while (busy() && std::chrono::steady_clock::now() < deadline) {
+    send_due(table, std::numeric_limits<std::uint64_t>::max());
     tx_.flush();
     ring_.submit_and_wait(1, std::chrono::milliseconds(10));
     reap();

@@ -114,6 +114,7 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
   auto& from = rx(input, interface);
   TableEntry entry;
   entry.rx_slot = from.slot;
+  entry.interface = input.vlan ? 0 : interface.index;
   entry.rule = slot;
   entry.allow_loop = rule.allow_loop;
   entry.circle = rule.circle.number;
@@ -190,6 +191,7 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   auto key = tx_key(output, interface);
   if (!key.raw && key.source_port == 0) key.source_port = source_port_;
   result.tx_slot = tx_slot_of(interface, key);
+  result.interface = interface.index;
   result.unfragmented = unfragmented_payload(interface, key.family);
   result.segmentation = output.segmentation && interface.segments && !interface.shaped;
   result.header = header(output, interface, key);

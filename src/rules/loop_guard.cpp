@@ -73,7 +73,9 @@ LoopGuard::Stopped LoopGuard::judge(const Arrival& arrival, const Packet& packet
   for (std::uint32_t n = 0; n < packet.datagrams; ++n) {
     const auto payload = rest.first(std::min<std::size_t>(rest.size(), packet.segment));
     rest = rest.subspan(payload.size());
-    stopped[n] = stops(arrival, payload_hash(payload, key_ + arrival.circle), sender, now_ns);
+    const auto known = hash(arrival.circle, payload);
+    if (!arrival.own) carriers_.heard(known, arrival.interface, now_ns);
+    stopped[n] = stops(arrival, known, sender, now_ns);
   }
   if (const auto echoes = stopped.count(); echoes != 0) {
     auto& record = records_[arrival.rule];

@@ -83,6 +83,7 @@ constexpr std::array<DropAdvice, output_drop_names.size()> output_advice{{
     {"refused by the kernel, by netfilter on this host, or by MCR itself",
      "the output's last refusal says by whom and why"},
     {"left out by the reflector's `questions` or `services`", "change them if it is welcome"},
+    {"another relay or a wire had brought it there already", "nothing is wrong: it came once"},
 }};
 
 }  // namespace

@@ -3,17 +3,23 @@
 
     h1 -- segment 1 -- one, two or three relays -- segment 2 -- h2      two, three
     h1 -- segment 1 -- relay -- segment 2 -- h2, and a wire beside it   wire
+    the same, and a wire beside several relays                          both
     segments 1, 2, 3 with a relay between each two of them              triangle
+    the same, each relay one way only: 1 to 2, 2 to 3, 3 to 1           ring
 
-In each topology hosts send numbered datagrams to the mDNS group. nftables counts at the hosts: each
-datagram comes at least once to the other segments, no more than once for each relay that is
-between, and a second after the last one sent nothing comes any more. The relays say `looping`, with
-the interface and the other relay's address. The same with plain rules in a circle that keep the
-TTL, and with `source = "preserve"`.
+In each topology hosts send numbered datagrams to the mDNS group. nftables counts at the hosts, and
+a capture there tells them apart: each datagram comes to the other segments once or twice, comes
+back at most once, and a second after the last one sent nothing comes any more. The relays say
+`looping`, with the interface and the other relay's address. The same with plain rules in a circle
+that keep the TTL, and with `source = "preserve"`. Searches of SSDP go across once or twice, too, and
+are answered. When the relay that carries everything is killed, another one does.
 """
 
+import collections
+import signal
 import time
 
+from netlab.capture import Capture
 from netlab.counters import Counters
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import check, phase, scaled, until
@@ -31,6 +37,15 @@ _number = [0]
 def reflector(interfaces):
     names = ", ".join(f'"{name}"' for name in interfaces)
     return f'[[reflector]]\nname = "mdns"\nkind = "mdns"\ninterfaces = [{names}]\n'
+
+
+def one_way(interfaces):
+    a, b = interfaces
+    return reflector(interfaces) + f'allow = [ {{ from = "{a}", to = "{b}" }} ]\n'
+
+
+def ssdp(interfaces):
+    return reflector(interfaces).replace("mdns", "ssdp")
 
 
 def circle(interfaces, more):
@@ -52,6 +67,7 @@ class Topology:
     def __init__(self, world, name, segments, relays, text, wires=()):
         self.world, self.name = world, name
         self.counters = {s: Counters(world, f"h{s}", "e0") for s in segments}
+        self.captures = {s: Capture(world, f"h{s}", "e0") for s in segments}
         for one, other in wires:
             world.segments.wire(one, other)
         self.daemons = []
@@ -87,15 +103,24 @@ class Topology:
             time.sleep(0.05)
         return {s: now[s] - before[s] for s in now}
 
+    def copies(self, segment):
+        """{payload: how often it was on the segment}; what its own host sent is one."""
+        pieces = (p.payload[at:at + SIZE] for p in self.captures[segment].packets(GROUP, PORT)
+                  for at in range(0, len(p.payload), SIZE))
+        return collections.Counter(pieces)
+
     def close(self):
         for daemon in self.daemons:
-            internal(daemon.status())
-            daemon.stop()
+            if daemon.process.running:
+                internal(daemon.status())
+                daemon.stop()
+        for capture in self.captures.values():
+            capture.close()
         for counter in self.counters.values():
             counter.close()
 
 
-def judge(world, name, segments, relays, text, most, wires=(), loops=True):
+def judge(world, name, segments, relays, text, most=2, wires=(), loops=True):
     phase(f"{name}: {len(relays)} relays, segments {segments}, wires {list(wires)}")
     topology = Topology(world, name, segments, relays, text, wires)
     count = scaled(COUNT, 15)
@@ -106,6 +131,9 @@ def judge(world, name, segments, relays, text, most, wires=(), loops=True):
             if other != segment:
                 check(datagrams >= count, f"each came to segment {other}: {datagrams} of {count}")
             check(datagrams <= most * count, f"segment {other}: {datagrams} for {count} sent")
+    for segment in segments:
+        often = [n for n in topology.copies(segment).values() if n > most]
+        check(not often, f"segment {segment}: datagrams came {often} times")
     if loops:
         def looping():
             rules = [r for d in topology.daemons for r in d.status()["rules"]]
@@ -117,6 +145,44 @@ def judge(world, name, segments, relays, text, most, wires=(), loops=True):
     topology.close()
 
 
+def takes_over(world):
+    phase("the relay that carries is killed, and another does")
+    topology = Topology(world, "heir", [1, 2], [(1, 2)] * 3, reflector)
+    alive = list(topology.daemons)
+
+    def sent(daemon):
+        return daemon.rule("mdns/s1")["outputs"][0]["tx_datagrams"]
+
+    while alive:
+        before = {id(d): sent(d) for d in alive}
+        topology.talk(1, scaled(COUNT, 15))
+        came = topology.talk(1, scaled(COUNT, 15))
+        check(came[2] >= scaled(COUNT, 15), f"all came by {len(alive)} relays: {came}")
+        carrier = max(alive, key=lambda d: sent(d) - before[id(d)])
+        carrier.process.signal(signal.SIGKILL)
+        carrier.process.wait(5)
+        alive.remove(carrier)
+    for segment in (1, 2):
+        often = [n for n in topology.copies(segment).values() if n > 2]
+        check(not often, f"segment {segment}: datagrams came {often} times")
+    topology.close()
+
+
+def searches(world):
+    phase("searches of SSDP, by three relays")
+    topology = Topology(world, "ssdp", [1, 2], [(1, 2)] * 3, ssdp)
+    device = world.start_program("ssdp_device", "ssdp", "e0", "10.2.0.100", namespace="h2")
+    for times in (1, 5):
+        before = len(device.out().split("\n")) - 1
+        answers = world.run_program("ssdp_searcher", "ssdp", "10.1.0.100", 1.5, times,
+                                    namespace="h1").split("\n")[:-1]
+        came = len(device.out().split("\n")) - 1 - before
+        check(times <= came <= 2 * times, f"{times} searches came {came} times")
+        check(times <= len(answers) <= 2 * times, f"{times} searches, answers: {answers}")
+    device.kill()
+    topology.close()
+
+
 def story(world):
     world.namespace("relay")
     world.segments = Segments(world, 3)
@@ -124,16 +190,20 @@ def story(world):
         world.namespace(f"h{segment}")
         world.segments.attach(f"h{segment}", "e0", segment, 100)
     keep = "ttl = \"preserve\""
+    kept = keep + ", source = \"preserve\""
     judge(world, "one", [1, 2], [(1, 2)], reflector, 1, loops=False)
-    judge(world, "two", [1, 2], [(1, 2)] * 2, reflector, 2)
-    judge(world, "three", [1, 2], [(1, 2)] * 3, reflector, 3)
-    judge(world, "triangle", [1, 2, 3], [(1, 2), (2, 3), (3, 1)], reflector, 2)
-    judge(world, "rules", [1, 2], [(1, 2)] * 2, lambda i: circle(i, keep), 2)
-    judge(world, "kept", [1, 2], [(1, 2)] * 2, lambda i: circle(i, keep + ", source = \"preserve\""), 2)
-    judge(world, "wire", [1, 2], [(1, 2)], reflector, 2, wires=[(1, 2)])
+    judge(world, "two", [1, 2], [(1, 2)] * 2, reflector)
+    judge(world, "three", [1, 2], [(1, 2)] * 3, reflector)
+    judge(world, "triangle", [1, 2, 3], [(1, 2), (2, 3), (3, 1)], reflector)
+    judge(world, "ring", [1, 2, 3], [(1, 2), (2, 3), (3, 1)], one_way)
+    judge(world, "rules", [1, 2], [(1, 2)] * 2, lambda i: circle(i, keep))
+    judge(world, "kept", [1, 2], [(1, 2)] * 2, lambda i: circle(i, kept))
+    takes_over(world)
+    searches(world)
+    judge(world, "wire", [1, 2], [(1, 2)], reflector, wires=[(1, 2)])
     # The wire stays.
-    judge(world, "wired", [1, 2], [(1, 2)], lambda i: circle(i, keep + ", source = \"preserve\""), 2)
-    judge(world, "both", [1, 2], [(1, 2)] * 2, reflector, 4)
+    judge(world, "wired", [1, 2], [(1, 2)], lambda i: circle(i, kept))
+    judge(world, "both", [1, 2], [(1, 2)] * 3, reflector)
 
 
 play(story, 220)

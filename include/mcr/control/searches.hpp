@@ -18,6 +18,7 @@
 #include "mcr/config/reflector.hpp"
 #include "mcr/config/sources.hpp"
 #include "mcr/host/interfaces.hpp"
+#include "mcr/rules/carriers.hpp"
 #include "mcr/rules/rule_state.hpp"
 
 namespace mcr {
@@ -35,13 +36,15 @@ class Searches {
   static constexpr std::uint32_t most_answers = 256;
   /// Datagrams read in one serve(); the rest has to wait.
   static constexpr std::size_t most_at_once = 64;
+  /// Searches that wait for another relay's copy; of more the oldest is sent at once.
+  static constexpr std::size_t most_waiting = 64;
   /// A search with the same bytes from another searcher, so soon, is another relay's copy.
   static constexpr std::chrono::milliseconds echo_time{100};
 
   struct Statistics {
     std::uint64_t searches = 0;  ///< sent on, once for each interface
     std::uint64_t answers = 0;   ///< given to searchers
-    std::uint64_t left_out = 0;  ///< echoes, and what one of the limits forbids
+    std::uint64_t left_out = 0;  ///< echoes, what is there already or one of the limits forbids
   };
 
   /// Throws OsError.
@@ -99,6 +102,15 @@ class Searches {
     std::uint32_t answers_left = most_answers;
     Time until;
   };
+  /// A search that waits before it goes one way.
+  struct Waiting {
+    std::uint32_t listener = 0;  ///< id
+    std::size_t way = 0;
+    Endpoint searcher;
+    std::vector<std::byte> search;
+    Time came;
+    Time due;
+  };
   struct Heard {
     std::uint64_t payload = 0;
     Endpoint searcher;
@@ -112,6 +124,13 @@ class Searches {
                  Time now);
   [[nodiscard]] bool is_echo(const Endpoint& searcher, std::span<const std::byte> search, Time now);
   [[nodiscard]] bool is_own(const Endpoint& source) const;
+  void send_or_wait(Listener& listener, std::size_t way, const Endpoint& searcher,
+                    std::span<const std::byte> search, Time now);
+  void serve_waiting(Time now);
+  void end_wait(const Waiting& waiting, Time now);
+  void set_timer();
+  void carry(Listener& listener, std::size_t way, const Endpoint& searcher,
+             std::span<const std::byte> search, Time now);
   void send_on(Listener& listener, const Way& way, const Endpoint& searcher,
                std::span<const std::byte> search, Time now);
   [[nodiscard]] Session* session(const Listener& listener, const Way& way,
@@ -125,6 +144,10 @@ class Searches {
   }
 
   UniqueFd epoll_;
+  UniqueFd timer_;           ///< of what waits
+  const std::uint64_t key_;  ///< of hashes
+  Carriers carriers_{key_};
+  std::list<Waiting> waiting_;  ///< in the order in which they came
   std::list<Listener> listeners_;
   std::list<Session> sessions_;
   std::uint32_t next_id_ = 1;

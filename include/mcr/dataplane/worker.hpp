@@ -15,6 +15,7 @@
 #include "mcr/base/rcu.hpp"
 #include "mcr/dataplane/buffers.hpp"
 #include "mcr/dataplane/capture.hpp"
+#include "mcr/dataplane/held.hpp"
 #include "mcr/dataplane/ring.hpp"
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/dataplane/tx.hpp"
@@ -109,12 +110,21 @@ class Worker {
                        std::optional<InputDrop> fate, const RuleTable& table) noexcept;
   void send_all(const TableEntry& entry, const Frame& frame, const Packet& packet,
                 const RuleTable& table) noexcept;
+  void send_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                    const RuleTable& table) noexcept;
+  void hold(const TableEntry& entry, const TableOutput& output, const Frame& frame,
+            const Packet& packet, const RuleTable& table) noexcept;
+  void send_held(const HeldDatagram& held, const RuleTable& table) noexcept;
+  void send_due(const RuleTable& table, std::uint64_t now_ns) noexcept;
+  void sleep() noexcept;
   void inspect(const TableEntry& entry, const Packet& packet, const RuleTable& table) noexcept;
   void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
   [[nodiscard]] bool let_pass(const TableOutput& output, const Packet& packet,
                               const RuleTable& table) noexcept;
   void send_within_limit(const TableOutput& output, const Packet& packet, std::uint16_t buffer,
                          const RuleTable& table) noexcept;
+  void pass_on(const TableOutput& output, const Packet& packet, std::uint16_t buffer,
+               const RuleTable& table) noexcept;
   void send_bulk() noexcept;
   void send_rest(const TableOutput& output, Packet packet, std::uint16_t buffer,
                  Tx::Added added) noexcept;
@@ -137,6 +147,7 @@ class Worker {
   const Captures* capturing_ = nullptr;  ///< in this round; null: there are none
   Mapping<RateLimiter>& limiters_;
   LoopGuard& loop_guard_;
+  Held held_;
   std::uint64_t table_in_use_ = ~std::uint64_t{0};  ///< generation
   std::uint32_t turns_ = 0;                         ///< that this round may still give away
   std::uint32_t inspected_ = 0;                     ///< frames

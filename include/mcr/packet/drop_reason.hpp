@@ -39,9 +39,10 @@ enum class OutputDrop : std::uint8_t {
   output_down,      ///< the egress interface is missing, down, or without a source or a route
   send_error,       ///< refused for another reason: rules/send_refusal.hpp
   filtered,         ///< a reflector lets no such message pass this way
+  loop,             ///< another relay or a wire had brought it there already
 };
-inline constexpr std::array<std::string_view, 9> output_drop_names{
+inline constexpr std::array<std::string_view, 10> output_drop_names{
     "ttl_expired", "rate_limited", "send_queue_full", "egress_full", "no_memory",
-    "too_big",     "output_down",  "send_error",      "filtered"};
+    "too_big",     "output_down",  "send_error",      "filtered",    "loop"};
 
 }  // namespace mcr

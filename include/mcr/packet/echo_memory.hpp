@@ -26,7 +26,7 @@ class EchoMemory {
   static constexpr std::chrono::milliseconds window{500};
   static constexpr std::chrono::milliseconds long_window{2000};
   /// With Caution::gap a repetition that comes sooner than this is taken for a relay's copy.
-  static constexpr std::chrono::milliseconds gap{50};
+  static constexpr std::chrono::milliseconds gap{100};
   /// Payloads known at once. Of those that share a bucket the oldest is forgotten first.
   static constexpr std::size_t buckets = 8192;
   static constexpr std::size_t ways = 8;

@@ -8,12 +8,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "mcr/base/address.hpp"
 #include "mcr/base/last_source.hpp"
 #include "mcr/base/mapping.hpp"
 #include "mcr/packet/echo_memory.hpp"
 #include "mcr/packet/parse.hpp"
+#include "mcr/rules/carriers.hpp"
 #include "mcr/rules/counters.hpp"
 
 namespace mcr {
@@ -22,6 +24,7 @@ namespace mcr {
 struct Arrival {
   std::uint32_t circle = 0;  ///< of the rule: what one circle relays is no echo to another
   std::uint32_t rule = 0;    ///< slot of its counters
+  unsigned interface = 0;    ///< index
   std::uint16_t rx_slot = 0;
   bool own = false;         ///< it has a source from which this relay sends, too
   bool surely_own = false;  ///< and nobody else does
@@ -54,6 +57,14 @@ class LoopGuard {
   [[nodiscard]] Stopped judge(const Arrival& arrival, const Packet& packet,
                               std::uint64_t now_ns) noexcept;
 
+  /// For workers. A hash of a payload as judge() makes it, for carriers().
+  [[nodiscard]] std::uint64_t hash(std::uint32_t circle,
+                                   std::span<const std::byte> payload) const noexcept {
+    return payload_hash(payload, key_ + circle);
+  }
+  /// judge() tells them what is heard.
+  [[nodiscard]] Carriers& carriers() noexcept { return carriers_; }
+
   /// For the control thread; all since clear().
   [[nodiscard]] Echoes echoes(std::uint32_t rule) const noexcept;
   /// For the next rule that gets this slot, while no worker uses it.
@@ -76,6 +87,7 @@ class LoopGuard {
 
   std::uint64_t key_;
   EchoMemory memory_;
+  Carriers carriers_{key_};
   /// By a hash of the sender: a part of it, how many echoes it sent, and when the last one. Of two
   /// that share a place the later one stays.
   std::array<std::atomic<std::uint64_t>, suspects> suspects_{};

@@ -37,6 +37,7 @@ struct TableOutput {
 
   std::uint32_t slot = 0;              ///< of its counters
   std::uint16_t tx_slot = no_tx_slot;  ///< no_tx_slot: count output_down
+  unsigned interface = 0;              ///< index
   std::uint16_t unfragmented = 0;      ///< largest UDP payload that fits the egress MTU, bytes
   bool segmentation = false;           ///< several datagrams may leave as one message
   std::uint8_t per_packet_fields =
@@ -66,6 +67,7 @@ struct TableEntry {
   std::uint32_t first_source = 0;
   std::uint32_t sources = 0;     ///< 0: any
   std::uint32_t inspection = 0;  ///< 0: none; else RuleTable::inspection() knows it
+  unsigned interface = 0;        ///< index; 0: a VLAN on it, where no output sends
   std::uint32_t circle = 0;      ///< not 0: rules of this number may hear their own output again
   bool allow_loop = false;       ///< takes also what is_own()
   bool filtered = false;         ///< an output has a filter; then it has a circle, too

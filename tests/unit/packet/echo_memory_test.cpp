@@ -71,7 +71,7 @@ TEST_CASE("echo memory: caution") {
   CHECK(ear.hear("a", 2, {.long_window = true}) == Sight::echo);
   ear.now += 1100ms;
   CHECK(ear.hear("a", 2, {.long_window = true}) == Sight::first);
-  ear.now += 20ms;
+  ear.now += 80ms;
   CHECK(ear.hear("a", 2, {.gap = true}) == Sight::echo);
   ear.now += 40ms;
   CHECK(ear.hear("a", 2, {.gap = true}) == Sight::repeat);

@@ -1,0 +1,70 @@
+// Where several relays join the same networks, one of them carries a datagram across and the others
+// let it. One for all workers. Theory in carriers.cpp.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "mcr/base/mapping.hpp"
+#include "mcr/rules/counters.hpp"
+
+namespace mcr {
+
+/// For any worker, without a lock. A way is an output, named by its slot. `payload`: a hash of it
+/// (payload_hash()). `interface`: an index. Times: CLOCK_MONOTONIC, ns.
+class Carriers {
+ public:
+  /// A datagram waits as long as this at most, and at least.
+  static constexpr std::chrono::milliseconds longest_wait{100};
+  static constexpr std::chrono::milliseconds shortest_wait{4};
+  /// Where two relays have sent the same, each hears the other within this time.
+  static constexpr std::chrono::milliseconds rival_time{150};
+  /// After a rival was heard so many datagrams of ours must stay alone before the next one is not
+  /// kept waiting; they count if they are so far apart.
+  static constexpr std::uint32_t proofs = 3;
+  static constexpr std::chrono::milliseconds pace{20};
+  /// Another's copy may overtake the original by so much.
+  static constexpr std::chrono::milliseconds slack{5};
+
+  explicit Carriers(std::uint64_t key) noexcept : key_(key) {}
+
+  /// Somebody else has sent this payload on this interface's network.
+  void heard(std::uint64_t payload, unsigned interface, std::uint64_t now_ns) noexcept;
+  /// True if somebody else has, since then.
+  [[nodiscard]] bool is_there(std::uint64_t payload, unsigned interface,
+                              std::uint64_t since_ns) const noexcept;
+
+  /// True: this relay carries what goes this way. Else a datagram waits for wait(), and is sent
+  /// only if it is not there then.
+  [[nodiscard]] bool carries(std::uint32_t way) const noexcept;
+  /// `brief`: a quarter, for copies whose echoes are known as such for a tenth of a second only,
+  /// and may have waited at three relays.
+  [[nodiscard]] std::chrono::nanoseconds wait(std::uint32_t way, bool brief) const noexcept;
+
+  /// True if sent() wants to know of the next datagram this way.
+  [[nodiscard]] bool is_due(std::uint32_t way, std::uint64_t now_ns) const noexcept;
+  /// This relay sends it this way.
+  void sent(std::uint32_t way, std::uint64_t payload, unsigned interface,
+            std::uint64_t now_ns) noexcept;
+  /// This relay does not, since it is there.
+  void left(std::uint32_t way) noexcept;
+
+ private:
+  struct Way {
+    std::atomic<std::uint32_t> proofs_missing{0};  ///< and one; 0: nothing is known yet
+    std::atomic<std::uint32_t> rivals{0};          ///< heard so far; each changes wait()
+    std::atomic<std::uint64_t> sent_ns{0};
+  };
+  static constexpr std::size_t places = 16384;
+  static constexpr std::size_t probes = 1024;
+
+  /// If two payloads share a place the later one stays.
+  Mapping<std::atomic<std::uint64_t>> heard_{places};
+  Mapping<std::atomic<std::uint64_t>> probes_{probes};
+  Mapping<Way> ways_{slots::outputs};
+  const std::uint64_t key_;
+};
+
+}  // namespace mcr

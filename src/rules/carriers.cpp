@@ -1,0 +1,144 @@
+// Two relays and more between the same networks would bring as many copies of each datagram. The
+// memory of echoes (packet/echo_memory.hpp) ends loops, but it learns too late to keep a copy
+// back: all relays hear the original at once. So of the relays that could carry a datagram one does
+// so at once, and each other waits a little, hears that copy, and sends none:
+//
+//                    +--- sent and nobody else's copy was heard ---+
+//                    v                                             |
+//   carries: sends at once                waits: sends after wait(), if it is not there
+//                    |                                             ^
+//                    +--- somebody else's copy was heard ----------+
+//
+// It is decided for each output apart. There is no message between relays: all that counts is
+// heard on the wire anyway. So it works beside other programs, and a wire between the networks is
+// one more that carries.
+//
+// At first nobody knows of anybody. The first datagram waits, and a relay that is alone carries
+// from the second one on. The wait is drawn by lot and stays, so that what waits keeps its order,
+// and so that of several that wait the same one is always first. Two that sent the same at
+// the same time hear each other; then both draw anew. Who has once heard another takes over only
+// after three datagrams that nobody else carried, for one may be lost.
+//
+// Thus if the one that carries falls silent, the next datagram is carried by the first of those
+// that wait. A datagram comes once; twice where two waits ended together, or a copy was lost on the
+// way to one that waits.
+//
+// RFC 6762 lets mDNS answers wait for 20 to 120 ms for the same reason, and PIM's Assert
+// (RFC 7761, section 4.6) chooses one of several routers by the copies that they hear.
+#include "mcr/rules/carriers.hpp"
+
+namespace mcr {
+
+namespace {
+
+constexpr std::uint64_t tick_ns = 1'000'000;
+constexpr unsigned time_bits = 24;
+constexpr std::uint64_t time_mask = (std::uint64_t{1} << time_bits) - 1;
+constexpr unsigned way_bits = 18;
+static_assert(slots::outputs <= std::size_t{1} << way_bits);
+
+constexpr std::uint64_t ticks(std::chrono::milliseconds time) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count()) / tick_ns;
+}
+
+/// Bijective, and each bit of the result depends on each of the argument (Stafford's variant 13 of
+/// the finalizer of MurmurHash3).
+constexpr std::uint64_t scatter(std::uint64_t value) {
+  value = (value ^ value >> 30U) * 0xBF58476D1CE4E5B9;
+  value = (value ^ value >> 27U) * 0x94D049BB133111EB;
+  return value ^ value >> 31U;
+}
+
+constexpr std::uint64_t place_of(std::uint64_t payload, unsigned interface) {
+  return scatter(payload + interface * 0x9E3779B97F4A7C15);
+}
+
+/// How long ago a tick of this number was; another worker's time may be a little ahead.
+constexpr std::uint64_t age(std::uint64_t tick, std::uint64_t now_ns) {
+  const auto age = (now_ns / tick_ns - tick) & time_mask;
+  return age > time_mask / 2 ? 0 : age;
+}
+
+/// A payload that was heard: 40 bits of its place's hash, and when. Never 0: that is an empty
+/// place.
+struct Heard {
+  static std::uint64_t bits(std::uint64_t hash, std::uint64_t now_ns) {
+    return (hash & ~time_mask) | (now_ns / tick_ns & time_mask);
+  }
+  static bool is(std::uint64_t bits, std::uint64_t hash) {
+    return bits != 0 && ((bits ^ hash) & ~time_mask) == 0;
+  }
+};
+
+/// A payload that was sent: 22 bits of its place's hash, the way, and when.
+struct Probe {
+  static constexpr unsigned below_tag = way_bits + time_bits;
+
+  static std::uint64_t bits(std::uint64_t hash, std::uint32_t way, std::uint64_t now_ns) {
+    return hash >> below_tag << below_tag | std::uint64_t{way} << time_bits |
+           (now_ns / tick_ns & time_mask);
+  }
+  static bool is(std::uint64_t bits, std::uint64_t hash) {
+    return bits != 0 && (bits ^ hash) >> below_tag == 0;
+  }
+  static std::uint32_t way(std::uint64_t bits) {
+    return static_cast<std::uint32_t>(bits >> time_bits & ((1U << way_bits) - 1));
+  }
+};
+
+}  // namespace
+
+void Carriers::heard(std::uint64_t payload, unsigned interface, std::uint64_t now_ns) noexcept {
+  const auto hash = place_of(payload, interface);
+  heard_[hash % places].store(Heard::bits(hash, now_ns), std::memory_order_relaxed);
+  auto& place = probes_[hash % probes];
+  const auto probe = place.load(std::memory_order_relaxed);
+  if (!Probe::is(probe, hash) || age(probe & time_mask, now_ns) > ticks(rival_time)) return;
+  place.store(0, std::memory_order_relaxed);
+  auto& way = ways_[Probe::way(probe)];
+  way.proofs_missing.store(proofs + 1, std::memory_order_relaxed);
+  way.rivals.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool Carriers::is_there(std::uint64_t payload, unsigned interface,
+                        std::uint64_t since_ns) const noexcept {
+  const auto hash = place_of(payload, interface);
+  const auto heard = heard_[hash % places].load(std::memory_order_relaxed);
+  const auto earliest = since_ns / tick_ns - ticks(slack);
+  return Heard::is(heard, hash) && ((heard - earliest) & time_mask) <= time_mask / 2;
+}
+
+bool Carriers::carries(std::uint32_t way) const noexcept {
+  return ways_[way].proofs_missing.load(std::memory_order_relaxed) == 1;
+}
+
+std::chrono::nanoseconds Carriers::wait(std::uint32_t way, bool brief) const noexcept {
+  const auto lot =
+      scatter(key_ ^ std::uint64_t{way} << 32U ^ ways_[way].rivals.load(std::memory_order_relaxed));
+  constexpr std::chrono::nanoseconds span = longest_wait - shortest_wait;
+  const auto wait =
+      shortest_wait + std::chrono::nanoseconds(lot % static_cast<std::uint64_t>(span.count() + 1));
+  return brief ? wait / 4 : wait;
+}
+
+bool Carriers::is_due(std::uint32_t way, std::uint64_t now_ns) const noexcept {
+  const auto sent = ways_[way].sent_ns.load(std::memory_order_relaxed);
+  return sent == 0 || now_ns - sent >= ticks(pace) * tick_ns;
+}
+
+void Carriers::sent(std::uint32_t way, std::uint64_t payload, unsigned interface,
+                    std::uint64_t now_ns) noexcept {
+  auto& known = ways_[way];
+  known.sent_ns.store(now_ns, std::memory_order_relaxed);
+  const auto missing = known.proofs_missing.load(std::memory_order_relaxed);
+  if (missing != 1)
+    known.proofs_missing.store(missing == 0 ? 1 : missing - 1, std::memory_order_relaxed);
+  const auto hash = place_of(payload, interface);
+  probes_[hash % probes].store(Probe::bits(hash, way, now_ns), std::memory_order_relaxed);
+}
+
+void Carriers::left(std::uint32_t way) noexcept {
+  ways_[way].proofs_missing.store(proofs + 1, std::memory_order_relaxed);
+}
+
+}  // namespace mcr
