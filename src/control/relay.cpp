@@ -178,6 +178,9 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   try_or_log("hear searches", "", [this] {
     searches_.follow(running_->config.rules, running_->statuses, running_->interfaces);
   });
+  try_or_log("hear services", "", [this] {
+    heard_services_.follow(running_->config.rules, running_->statuses, running_->interfaces);
+  });
   reload.adjust_host();
   reload.narrow_filters();
   reload.leave_groups();
@@ -328,6 +331,7 @@ void Relay::tick(Clock::time_point now) {
   update_silence_alarms(now);
   update_loop_alarms(now);
   try_or_log("end searches", "", [&] { searches_.tick(now); });
+  try_or_log("hear services", "", [&] { heard_services_.tick(now); });
   igmp_refresh_.tick(running_->config.daemon.rejoin, memberships_, running_->interfaces, now);
   sockets_.count();
   try_or_log("read what inspection has seen", "",

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t question_tail = 4;  // type and class
 constexpr std::size_t record_tail = 10;   // type, class, time to live, length of the data
+constexpr std::size_t ttl_in_tail = 4;
 constexpr std::size_t length_in_tail = 8;
 constexpr std::uint8_t pointer_bits = 0xC0;
 constexpr std::uint16_t response_bit = 0x8000;
@@ -21,12 +22,12 @@ char shown(std::byte byte) noexcept {
 
 }  // namespace
 
-bool DnsName::append(std::span<const std::byte> label) noexcept {
+bool DnsName::append(std::span<const std::byte> label, bool as_written) noexcept {
   const std::size_t dot = length_ == 0 ? 0 : 1;
   if (length_ + dot + label.size() > text_.size()) return false;
   if (dot != 0) text_[length_++] = '.';
   for (const auto byte : label)
-    text_[length_++] = shown(byte);
+    text_[length_++] = as_written ? static_cast<char>(byte) : shown(byte);
   return true;
 }
 
@@ -55,7 +56,8 @@ std::optional<DnsName> DnsMessage::next() noexcept {
   if (malformed_) return std::nullopt;
   std::optional<DnsName> found;
   bool good = true;
-  if (record_end_ != 0) {
+  is_pointed_to_ = record_end_ != 0;
+  if (is_pointed_to_) {
     found = name();
     at_ = record_end_;
     record_end_ = 0;
@@ -87,6 +89,7 @@ bool DnsMessage::read_record() noexcept {
   const auto data = at_;
   if (!skip(number_at(tail + length_in_tail))) return false;
   if (number_at(tail) != type_ptr) return true;
+  ttl_s_ = std::uint32_t{number_at(tail + ttl_in_tail)} << 16U | number_at(tail + ttl_in_tail + 2);
   record_end_ = at_;
   at_ = data;
   return true;
@@ -114,7 +117,8 @@ std::optional<DnsName> DnsMessage::name() noexcept {
       return result;
     }
     if ((length & pointer_bits) != 0 || length > bytes_.size() - at) return std::nullopt;
-    if (!result.append(bytes_.subspan(at, length))) return std::nullopt;
+    if (!result.append(bytes_.subspan(at, length), letters_ == Letters::as_written))
+      return std::nullopt;
     at += length;
   }
   return std::nullopt;

@@ -30,6 +30,7 @@
 #include "mcr/status/digest.hpp"
 #include "mcr/status/json.hpp"
 #include "mcr/status/text.hpp"
+#include "mcr/status/text_services.hpp"
 #include "mcr/status/text_stream.hpp"
 #include "mcr/status/text_watch.hpp"
 
@@ -101,6 +102,21 @@ const status::Rule* find_rule(const Status& status, const std::string& name) {
   return found == status.rules.end() ? nullptr : &*found;
 }
 
+/// Null: no reflector has this name.
+const json* find_reflector(const json& status, const std::string& name) {
+  const auto reflectors = status.find("reflectors");
+  if (reflectors == status.end()) return nullptr;
+  const auto found = std::ranges::find_if(*reflectors, [&](const json& each) {
+    return each.is_object() && each.value("name", "") == name;
+  });
+  return found == reflectors->end() ? nullptr : &*found;
+}
+
+std::string show_services(const Status& status, const std::string& name) {
+  const auto found = std::ranges::find(status.reflectors, name, &status::Reflector::name);
+  return found == status.reflectors.end() ? "" : status::render_services(*found);
+}
+
 std::string show_streams(const Status& status, const std::string& name,
                          const Histories& histories) {
   const auto* rule = find_rule(status, name);
@@ -131,6 +147,10 @@ std::string show(const Answer& answer, const StatusOptions& options,
     return options.as_json ? document.dump(2) + '\n'
                            : status::render_status(status, terminal_columns());
   const auto* rule = find_rule(document, options.rule);
+  const auto* const reflector =
+      rule == nullptr && options.streams ? find_reflector(document, options.rule) : nullptr;
+  if (reflector != nullptr)
+    return options.as_json ? reflector->dump(2) + '\n' : show_services(status, options.rule);
   if (rule == nullptr)
     throw Failure(ExitCode::usage, fmt::format("there is no rule {}", options.rule));
   if (options.as_json)
@@ -470,9 +490,15 @@ void add_inspect_command(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<StatusOptions>();
   options->streams = true;
   CLI::App* command = app.add_subcommand(
-      "inspect", "Show what flows in a rule's inputs, and what is wrong with it");
-  command->add_option("RULE", options->rule, "The rule; it needs the key inspect")->required();
-  command->add_flag("--json", options->as_json, "The rule's inputs with their streams, as JSON");
+      "inspect",
+      "Show what flows in a rule's inputs, and what is wrong with it; or what services a reflector "
+      "hears");
+  command
+      ->add_option("RULE", options->rule,
+                   "The rule, which needs the key inspect; or a reflector of mDNS")
+      ->required();
+  command->add_flag("--json", options->as_json,
+                    "The rule's inputs with their streams, or the reflector, as JSON");
   add_watch_option(*command, options->watch,
                    "Show it every SEC seconds (1 if none are given); q quits");
   add_timeout_option(*command, options->timeout);

@@ -230,7 +230,16 @@ void add_rule(Reflector& reflector, const Rule& rule) {
   }
 }
 
-std::vector<Reflector> collect_reflectors(const Relay& relay, const std::vector<Rule>& rules) {
+void add_services(Reflector& reflector, const HeardServices& heard, Clock::time_point now) {
+  for (const auto& service : heard.of(reflector.name, now))
+    reflector.services.push_back(
+        {service.interface, service.type, service.instance, fmt::format("{}", service.from),
+         static_cast<double>(service.age.count()), static_cast<double>(service.lives.count())});
+  reflector.services_forgotten = heard.forgotten(reflector.name);
+}
+
+std::vector<Reflector> collect_reflectors(const Relay& relay, const std::vector<Rule>& rules,
+                                          Clock::time_point now) {
   std::vector<Reflector> reflectors;
   for (const auto& config : relay.config().reflectors) {
     Reflector reflector;
@@ -242,6 +251,7 @@ std::vector<Reflector> collect_reflectors(const Relay& relay, const std::vector<
     reflector.searches = searches.searches;
     reflector.answers = searches.answers;
     reflector.left_out = searches.left_out;
+    add_services(reflector, relay.heard_services(), now);
     for (const auto& rule : rules)
       if (rule.reflector == config.name) add_rule(reflector, rule);
     reflectors.push_back(std::move(reflector));
@@ -305,7 +315,7 @@ Status collect(Relay& relay, Process process, const std::vector<LinkStats>& link
   status.rules.reserve(relay.config().rules.size());
   for (std::size_t i = 0; i < relay.config().rules.size(); ++i)
     status.rules.push_back(collect_rule(relay, i, now));
-  status.reflectors = collect_reflectors(relay, status.rules);
+  status.reflectors = collect_reflectors(relay, status.rules, now);
   return status;
 }
 

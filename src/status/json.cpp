@@ -56,9 +56,11 @@ constexpr std::array output_counts{CountKey<Output>{"matched", &Output::matched}
                                    CountKey<Output>{"unreachable", &Output::unreachable}};
 constexpr std::array rule_counts{CountKey<Rule>{"rx_datagrams", &Rule::rx_datagrams},
                                  CountKey<Rule>{"rx_bytes", &Rule::rx_bytes}};
-constexpr std::array reflector_counts{CountKey<Reflector>{"searches", &Reflector::searches},
-                                      CountKey<Reflector>{"answers", &Reflector::answers},
-                                      CountKey<Reflector>{"left_out", &Reflector::left_out}};
+constexpr std::array reflector_counts{
+    CountKey<Reflector>{"searches", &Reflector::searches},
+    CountKey<Reflector>{"answers", &Reflector::answers},
+    CountKey<Reflector>{"left_out", &Reflector::left_out},
+    CountKey<Reflector>{"services_forgotten", &Reflector::services_forgotten}};
 constexpr std::array fast_path_counts{CountKey<FastPath>{"rx_datagrams", &FastPath::rx_datagrams},
                                       CountKey<FastPath>{"tx_datagrams", &FastPath::tx_datagrams}};
 constexpr std::array join_counts{CountKey<Joins>{"joins_attempted", &Joins::joins_attempted},
@@ -296,6 +298,18 @@ Rule read_rule(const json& object) {
   return rule;
 }
 
+json write_services(const Reflector& reflector) {
+  json services = json::array();
+  for (const auto& service : reflector.services)
+    services.push_back({{"interface", service.interface},
+                        {"type", service.type},
+                        {"name", service.name},
+                        {"from", service.from},
+                        {"age_s", service.age_s ? json(*service.age_s) : json()},
+                        {"lives_s", service.lives_s ? json(*service.lives_s) : json()}});
+  return services;
+}
+
 json write_reflector(const Reflector& reflector) {
   json ways = json::array();
   for (const auto& way : reflector.ways)
@@ -307,7 +321,8 @@ json write_reflector(const Reflector& reflector) {
               {"comment", reflector.comment},
               {"state", write_state(reflector.state)},
               {"interfaces", reflector.interfaces},
-              {"ways", std::move(ways)}};
+              {"ways", std::move(ways)},
+              {"services", write_services(reflector)}};
   write_reason(object, "reason", reflector.reason);
   write_counts(object, reflector_counts, reflector);
   return object;
@@ -324,6 +339,11 @@ Reflector read_reflector(const json& object) {
   for (const auto& way : list(object, "ways"))
     reflector.ways.push_back(
         {read_text(at(way, "from")), read_text(at(way, "to")), read_count(at(way, "datagrams"))});
+  for (const auto& service : list(object, "services"))
+    reflector.services.push_back({read_text(at(service, "interface")),
+                                  read_text(at(service, "type")), read_text(at(service, "name")),
+                                  read_text(at(service, "from")), read_number(at(service, "age_s")),
+                                  read_number(at(service, "lives_s"))});
   read_counts(object, reflector_counts, reflector);
   return reflector;
 }

@@ -89,6 +89,7 @@ Status skeleton() {
   reflector.state = RuleState::active;
   reflector.interfaces = {"eth0", "eth1"};
   reflector.ways.push_back({"eth0", "eth1", 1});
+  reflector.services.push_back({"eth0", "_ipp._tcp", "Printer", "10.0.0.5", 1, 1});
   status.joins.emplace();
   status.totals.emplace();
   status.fast_path.emplace();

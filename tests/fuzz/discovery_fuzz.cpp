@@ -6,6 +6,7 @@
 
 #include "mcr/packet/discovery.hpp"
 #include "mcr/packet/dns_message.hpp"
+#include "mcr/packet/mdns_services.hpp"
 
 using namespace mcr;
 
@@ -17,6 +18,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (name->text().size() > DnsName::most_bytes) std::abort();
     // Each takes five bytes at least, or points to what another has.
     if (++names > 2 * size) std::abort();
+  }
+  MdnsServices services(bytes);
+  while (const auto service = services.next()) {
+    const auto together = service->instance().size() + 1 + service->type().size();
+    if (service->instance().empty() || together > DnsName::most_bytes) std::abort();
+    if (--names > 2 * size) std::abort();  // each has a name of its own
   }
   static const MdnsFilter filter{false, {"_ipp._tcp", "_Http._tcp"}};
   (void)passes(filter, bytes);

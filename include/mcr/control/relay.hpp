@@ -15,6 +15,7 @@
 #include "mcr/control/capture_reader.hpp"
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/gro.hpp"
+#include "mcr/control/heard_services.hpp"
 #include "mcr/control/igmp_refresh.hpp"
 #include "mcr/control/leg_watch.hpp"
 #include "mcr/control/loop_alarm.hpp"
@@ -160,6 +161,7 @@ class Relay {
   [[nodiscard]] Searches::Statistics searches_of(const std::string& reflector) const {
     return searches_.statistics(reflector);
   }
+  [[nodiscard]] const HeardServices& heard_services() const noexcept { return heard_services_; }
   [[nodiscard]] const Memberships& memberships() const noexcept { return memberships_; }
   [[nodiscard]] const SocketPool::Workers& workers() const noexcept { return workers_; }
   /// As of the last tick().
@@ -209,6 +211,7 @@ class Relay {
   SenderSockets sender_sockets_;
   GroSwitch gro_;
   Searches searches_;
+  HeardServices heard_services_;
   IgmpRefresh igmp_refresh_;
   StreamWatch stream_watch_;
   LegWatch leg_watch_;

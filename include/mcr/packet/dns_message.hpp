@@ -11,8 +11,7 @@
 
 namespace mcr {
 
-/// A name as text: "printer._ipp._tcp.local", in lower case, without the root's dot. A dot or a
-/// byte that is not printable ASCII within a label is a '?'.
+/// A name as text: "printer._ipp._tcp.local", without the root's dot.
 class DnsName {
  public:
   static constexpr std::size_t most_bytes = 255;  ///< RFC 1035, section 3.1
@@ -21,7 +20,7 @@ class DnsName {
 
  private:
   friend class DnsMessage;
-  [[nodiscard]] bool append(std::span<const std::byte> label) noexcept;
+  [[nodiscard]] bool append(std::span<const std::byte> label, bool as_written) noexcept;
 
   std::array<char, most_bytes> text_{};
   std::size_t length_ = 0;
@@ -30,8 +29,14 @@ class DnsName {
 /// Reads a message from its begin to its end.
 class DnsMessage {
  public:
+  /// The text of names: to compare, where it is in lower case and a dot or a byte that is not
+  /// printable ASCII within a label is a '?'; or byte for byte.
+  enum class Letters : std::uint8_t { to_compare, as_written };
+
   /// Borrows the bytes.
-  explicit DnsMessage(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
+  explicit DnsMessage(std::span<const std::byte> bytes,
+                      Letters letters = Letters::to_compare) noexcept
+      : bytes_(bytes), letters_(letters) {}
 
   /// False: shorter than a header. Nothing else may be asked then.
   [[nodiscard]] bool has_header() const noexcept { return bytes_.size() >= header_bytes; }
@@ -42,6 +47,10 @@ class DnsMessage {
   /// no more, or the message is malformed from here on.
   [[nodiscard]] std::optional<DnsName> next() noexcept;
   [[nodiscard]] bool malformed() const noexcept { return malformed_; }
+  /// A PTR record points to the last name. The name before it is the record's.
+  [[nodiscard]] bool is_pointed_to() const noexcept { return is_pointed_to_; }
+  /// Then: for how long the record may be believed, in seconds.
+  [[nodiscard]] std::uint32_t ttl_s() const noexcept { return ttl_s_; }
 
  private:
   static constexpr std::size_t header_bytes = 12;
@@ -54,9 +63,12 @@ class DnsMessage {
   void begin() noexcept;
 
   std::span<const std::byte> bytes_;
+  Letters letters_;
   std::size_t at_ = 0;
   bool begun_ = false;
   bool malformed_ = false;
+  bool is_pointed_to_ = false;
+  std::uint32_t ttl_s_ = 0;
   std::uint32_t questions_ = 0;  ///< still to be read
   std::uint32_t records_ = 0;    ///< likewise
   std::size_t record_end_ = 0;   ///< not 0: the data of a PTR record comes next, and ends there

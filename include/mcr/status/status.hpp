@@ -192,6 +192,18 @@ struct Reflector {
     friend bool operator==(const Way&, const Way&) = default;
   };
 
+  /// An instance of a service of mDNS, heard on an interface; see control/heard_services.hpp.
+  struct Service {
+    std::string interface;
+    std::string type;  ///< "_ipp._tcp"
+    std::string name;
+    std::string from;  ///< address
+    std::optional<double> age_s;
+    std::optional<double> lives_s;
+
+    friend bool operator==(const Service&, const Service&) = default;
+  };
+
   std::string name;
   std::string kind;  ///< "mdns", "ssdp", "ws-discovery", "udp"
   std::string comment;
@@ -202,6 +214,8 @@ struct Reflector {
   Count searches;         ///< sent on; see control/searches.hpp
   Count answers;          ///< given to searchers
   Count left_out;         ///< searches and answers
+  std::vector<Service> services{};
+  Count services_forgotten{};  ///< since there were too many
 
   friend bool operator==(const Reflector&, const Reflector&) = default;
 };

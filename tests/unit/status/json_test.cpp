@@ -80,7 +80,9 @@ TEST_CASE("json: a Status that was written is read as it was") {
                         {{"eth0", "eth1", 7}, {"eth1", "eth0", 0}},
                         1,
                         2,
-                        3}};
+                        3,
+                        {{"eth0", "_ipp._tcp", "Printer", "10.0.0.5", 3, 117}},
+                        4}};
   status.interfaces[0].alt_names = {"enp1s0", "uplink"};
   status.rules[1].outputs[0].config.segmentation = false;
   rule.expect = mcr::Expectation{.min_pps = 100,

@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 #include "mcr/status/json.hpp"
+#include "mcr/status/text_services.hpp"
 #include "status_builder.hpp"
 
 using namespace mcr::status;
@@ -396,4 +397,27 @@ TEST_CASE("status: whatever is missing or of another type, it is rendered") {
     REQUIRE_FALSE(render_rule(*status, "studio-a").empty());
     REQUIRE(from_json(to_json(*status)) == status);
   }
+}
+
+TEST_CASE("text: the services that a reflector hears, in 80 columns") {
+  Reflector reflector;
+  reflector.name = "all";
+  reflector.kind = "mdns";
+  reflector.state = RuleState::active;
+  reflector.interfaces = {"lan", "iot"};
+  const std::string long_name(100, 'n');
+  reflector.services = {{"lan", "_ipp._tcp", "Printer in the hall", "10.1.0.5", 3, 4497},
+                        {"lan", "_ipp._tcp", long_name, "fe80::1234:5678:9abc:def0", 3, {}}};
+  auto text = render_services(reflector);
+  CHECK(has(text, "reflector all (mdns): active"));
+  CHECK(has(text, "lan: 2 services heard"));
+  CHECK(has(text, "Printer in the hall  10.1.0.5"));
+  CHECK(has(text, "iot: no services heard"));
+  CHECK_FALSE(has(text, "forgotten"));
+  for (const auto& line : lines(text))
+    CHECK(mcr::text_width(line) <= 80);
+  reflector.services_forgotten = 5;
+  CHECK(has(render_services(reflector), "5 more were heard and forgotten"));
+  reflector.kind = "ssdp";
+  CHECK(has(render_services(reflector), "Only services of mDNS are listed"));
 }
