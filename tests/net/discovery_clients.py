@@ -2,14 +2,22 @@
 """Real programs of discovery find each other through a reflector.
 
     lan (l0 10.1.0.2) ---- (r0 10.1.0.1) relay (r1 10.2.0.1) ---- (i0 10.2.0.2) iot
+                                         relay (r2 10.3.0.1) ---- (g0 10.3.0.2) guest
 
-- Avahi publishes on one segment, and is browsed and resolved on the other.
-- python-zeroconf publishes, and Avahi finds it.
-- wsdd finds a host of wsdd; gssdp-discover, where it is installed, finds a device.
+- Avahi publishes on each segment, and is browsed and resolved on the others. `mcr inspect` lists
+  what it publishes by segment.
+- python-zeroconf publishes on each segment, and is found and resolved on the others.
+- The same while each segment loses a tenth of what comes, which nftables sees to.
+- GSSDP (the library of GNOME) is a device of UPnP; GSSDP and upnpc of MiniUPnP find it, each on
+  another segment than the device.
+- wsdd finds a host of wsdd, in both directions.
 A program that is not installed is skipped, and said so.
 """
 
+import contextlib
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,9 +28,11 @@ from netlab.ledger import internal
 from netlab.world import play
 
 HOSTS = {"lan": ("l0", "10.1.0.2/24", "r0", "10.1.0.1/24"),
-         "iot": ("i0", "10.2.0.2/24", "r1", "10.2.0.1/24")}
+         "iot": ("i0", "10.2.0.2/24", "r1", "10.2.0.1/24"),
+         "guest": ("g0", "10.3.0.2/24", "r2", "10.3.0.1/24")}
+WAYS = [(here, there) for here in HOSTS for there in HOSTS if here != there]
 KINDS = ("mdns", "ssdp", "ws-discovery")
-REFLECTORS = "".join(f'[[reflector]]\nname = "{kind}"\nkind = "{kind}"\ninterfaces = ["r0", "r1"]\n'
+REFLECTORS = "".join(f'[[reflector]]\nname = "{kind}"\nkind = "{kind}"\ninterfaces = ["r0", "r1", "r2"]\n'
                      for kind in KINDS)
 
 
@@ -81,111 +91,230 @@ def bus(host):
           lambda: f"the bus runs: {host.logs()}")
 
 
-def avahi(world):
+def address_of(place):
+    return HOSTS[place][1].split("/")[0]
+
+
+@contextlib.contextmanager
+def loss(world):
+    """Each host, and the relay from it, loses a tenth of all UDP that comes."""
+    ends = [end for place, (interface, _, ours, _) in HOSTS.items()
+            for end in ((place, interface), ("relay", ours))]
+    for namespace, device in ends:
+        script = f"""
+table netdev loss_{device} {{
+  chain ingress {{
+    type filter hook ingress device {device} priority -500;
+    meta l4proto udp numgen random mod 10 0 counter drop
+  }}
+}}
+"""
+        world.sh(f"nft -f {world.write(f'loss-{device}.nft', script)}", namespace)
+    yield
+    lost = 0
+    for namespace, device in ends:
+        table = world.sh(f"nft list table netdev loss_{device}", namespace)
+        lost += int(re.search(r"packets (\d+)", table)[1])
+        world.sh(f"nft delete table netdev loss_{device}", namespace)
+    print(f"lost: {lost} datagrams")
+    check(lost > 0, "some were lost")
+
+
+class Avahi:
+    """A daemon of Avahi on each host."""
+
+    def __init__(self, world):
+        self.hosts = {name: Host(world, name) for name in HOSTS}
+        for name, host in self.hosts.items():
+            bus(host)
+            text = (f"[server]\nhost-name={name}\nuse-ipv6=no\nallow-interfaces={HOSTS[name][0]}\n"
+                    "enable-dbus=yes\n[publish]\npublish-workstation=no\n[reflector]\n[rlimits]\n")
+            path = world.write(f"avahi-{name}.conf", text)
+            host.start("avahi-daemon", "--no-drop-root", "--no-chroot", "-f", path)
+            until(lambda h=host: "Server startup complete" in h.logs(),
+                  lambda h=host: f"avahi: {h.logs()}", 20)
+
+    def inside(self, place):
+        return ["nsenter", "-t", str(self.hosts[place].processes[1].pid), "-m", "-n"]
+
+    def publish(self, place, name):
+        return subprocess.Popen([*self.inside(place), "avahi-publish", "-s", name, "_ipp._tcp", "631"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def browse(self, place):
+        return subprocess.run([*self.inside(place), "avahi-browse", "-rtp", "_ipp._tcp"],
+                              capture_output=True, text=True, timeout=20, check=False).stdout
+
+    def resolves(self, place, name, published_at):
+        """True if the browser at one place finds what the other one publishes, with its address."""
+        return any(line.startswith("=") and name.replace(" ", "\\032") in line and
+                   address_of(published_at) in line for line in self.browse(place).split("\n"))
+
+    def close(self):
+        for host in self.hosts.values():
+            host.close()
+
+
+def avahi(world, daemon):
     if not all(shutil.which(p) for p in ("avahi-daemon", "avahi-browse", "dbus-daemon")):
         print("skipped: no Avahi here (avahi-daemon, avahi-utils, dbus)")
         return 0
-    hosts = [Host(world, name) for name in HOSTS]
-    for host in hosts:
-        interface = HOSTS[host.name][0]
-        bus(host)
-        text = (f"[server]\nhost-name={host.name}\nuse-ipv6=no\nallow-interfaces={interface}\n"
-                "enable-dbus=yes\n[publish]\npublish-workstation=no\n[reflector]\n"
-                "[rlimits]\n")
-        path = world.write(f"avahi-{host.name}.conf", text)
-        host.start("avahi-daemon", "--no-drop-root", "--no-chroot", "-f", path)
-        until(lambda h=host: "Server startup complete" in h.logs(), lambda h=host: f"avahi: {h.logs()}", 20)
-
-    def ask(host, *argv):
-        inside = ["nsenter", "-t", str(host.processes[1].pid), "-m", "-n", *argv]
-        return subprocess.run(inside, capture_output=True, text=True, timeout=20, check=False).stdout
-
-    for here, there in (hosts, reversed(hosts)):
-        phase(f"Avahi: published on {here.name}, browsed and resolved on {there.name}")
-        name = f"printer of {here.name}"
-        inside = ["nsenter", "-t", str(here.processes[1].pid), "-m", "-n"]
-        publisher = subprocess.Popen([*inside, "avahi-publish", "-s", name, "_ipp._tcp", "631"],
-                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        address = HOSTS[here.name][1].split("/")[0]
-
-        def resolved(host=there, wanted=address):
-            found = ask(host, "avahi-browse", "-rtp", "_ipp._tcp")
-            return any(line.startswith("=") and wanted in line for line in found.split("\n"))
-
-        until(resolved, lambda h=there: f"{name} is resolved to {address}: {ask(h, 'avahi-browse', '-rtp', '_ipp._tcp')}\n{h.logs()[-1500:]}", 30)
+    there_is = Avahi(world)
+    phase("Avahi: published on each segment, browsed and resolved on the others")
+    publishers = [there_is.publish(place, f"printer of {place}") for place in HOSTS]
+    for here, there in WAYS:
+        until(lambda h=here, t=there: there_is.resolves(t, f"printer of {h}", h),
+              lambda h=here, t=there: f"printer of {h} is resolved on {t}: {there_is.browse(t)}", 30)
+    inspected(world, daemon)
+    for publisher in publishers:
         publisher.kill()
         publisher.wait()
-    for host in hosts:
-        host.close()
+    phase("Avahi, where a tenth is lost")
+    with loss(world):
+        name = "hardy printer of lan"
+        publisher = there_is.publish("lan", name)
+        for place in ("iot", "guest"):
+            until(lambda p=place: there_is.resolves(p, name, "lan"),
+                  lambda p=place: f"{name} is resolved on {p}: {there_is.browse(p)}", 40)
+        publisher.kill()
+        publisher.wait()
+    there_is.close()
     return 1
 
 
-def zeroconf(world):
+def inspected(world, daemon):
+    """`mcr inspect` lists what is published where: text of 80 columns, and JSON."""
+    def heard():
+        listed = json.loads(world.call("inspect", "mdns", "--json", "--socket", daemon.socket).stdout)
+        return {(s["interface"], s["type"], s["name"], s["from"]) for s in listed["services"]}
+    wanted = {(ours, "_ipp._tcp", f"printer of {place}", address_of(place))
+              for place, (_, _, ours, _) in HOSTS.items()}
+    until(lambda: wanted <= heard(), lambda: f"services by segment: {heard()}")
+    text = world.call("inspect", "mdns", "--socket", daemon.socket).stdout
+    check(all(len(line) <= 80 for line in text.split("\n")), f"80 columns: {text}")
+    check("printer of iot" in text and "r1: 1 service heard" in text, f"the list: {text}")
+
+
+def zeroconf(world, _):
     program = shutil.which("python3", path="/usr/bin") or "python3"
     have = subprocess.run([program, "-c", "import zeroconf"], capture_output=True, check=False)
     if have.returncode != 0:
         print("skipped: no python3-zeroconf here")
         return 0
-    phase("python-zeroconf: published on iot, found and resolved on lan")
     publish = world.write("publish.py", """
-import socket, time
+import socket, sys, time
 from zeroconf import IPVersion, ServiceInfo, Zeroconf
-zeroconf = Zeroconf(interfaces=["10.2.0.2"], ip_version=IPVersion.V4Only)
-zeroconf.register_service(ServiceInfo("_http._tcp.local.", "lamp._http._tcp.local.", 80,
-    addresses=[socket.inet_aton("10.2.0.2")], server="lamp.local."))
-time.sleep(60)
+address, name = sys.argv[1:]
+zeroconf = Zeroconf(interfaces=[address], ip_version=IPVersion.V4Only)
+zeroconf.register_service(ServiceInfo("_http._tcp.local.", f"{name}._http._tcp.local.", 80,
+    addresses=[socket.inet_aton(address)], server=f"{name}.local."))
+print("ready", flush=True)
+time.sleep(120)
 """)
     find = world.write("find.py", """
-import os
-import socket
+import os, socket, sys
 from zeroconf import IPVersion, Zeroconf
-zeroconf = Zeroconf(interfaces=["10.1.0.2"], ip_version=IPVersion.V4Only)
-info = zeroconf.get_service_info("_http._tcp.local.", "lamp._http._tcp.local.", 10000)
+address, name = sys.argv[1:]
+zeroconf = Zeroconf(interfaces=[address], ip_version=IPVersion.V4Only)
+info = zeroconf.get_service_info("_http._tcp.local.", f"{name}._http._tcp.local.", 15000)
 print(socket.inet_ntoa(info.addresses[0]) if info else "nothing", flush=True)
 os._exit(0)
 """)
-    publisher = subprocess.Popen(["ip", "netns", "exec", "iot", program, publish])
-    found = world.sh(f"{program} {find}", "lan", seconds=30)
-    publisher.kill()
-    publisher.wait()
-    check(found.strip() == "10.2.0.2", f"lamp is resolved: {found}")
+    def published(place, name):
+        process = subprocess.Popen(["ip", "netns", "exec", place, program, publish, address_of(place), name],
+                                   stdout=subprocess.PIPE)
+        process.stdout.readline()
+        return process
+
+    def resolved(place, name, published_at):
+        found = world.sh(f"{program} {find} {address_of(place)} {name}", place, seconds=30)
+        check(found.strip() == address_of(published_at), f"{name} is resolved on {place}: {found}")
+
+    phase("python-zeroconf: published on each segment, resolved on the others")
+    publishers = [published(place, f"lamp-of-{place}") for place in HOSTS]
+    for here, there in WAYS:
+        resolved(there, f"lamp-of-{here}", here)
+    phase("python-zeroconf, where a tenth is lost")
+    with loss(world):
+        publishers.append(published("iot", "hardy-lamp"))
+        for place in ("lan", "guest"):
+            resolved(place, "hardy-lamp", "iot")
+    for publisher in publishers:
+        publisher.kill()
+        publisher.wait()
     return 1
 
 
-def wsdd(world):
-    if shutil.which("wsdd") is None:
-        print("skipped: no wsdd here")
+def gssdp(world, _):
+    program = shutil.which("python3", path="/usr/bin") or "python3"
+    have = subprocess.run([program, "-c", "import gi; gi.require_version('GSSDP', '1.6')"],
+                          capture_output=True, check=False)
+    if have.returncode != 0:
+        print("skipped: no GSSDP here (gir1.2-gssdp-1.6, python3-gi)")
         return 0
-    phase("wsdd: a host of iot is discovered on lan")
-    host = subprocess.Popen(["ip", "netns", "exec", "iot", "wsdd", "-4", "-i", "i0", "-n", "lamp", "-s"],
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: ":3702" in world.sh("ss -uanH", "iot"), "wsdd listens")
-    log = world.path("wsdd.log")
-    seeker = None
-    with open(log, "wb") as file:
-        seeker = subprocess.Popen(["ip", "netns", "exec", "lan", "wsdd", "-4", "-i", "l0", "-D", "-o",
-                                   "-v", "-v", "-v"], stdout=file, stderr=file)
-
-    def found():
-        with open(log, errors="replace", encoding="utf-8") as file:
-            return "ProbeMatches" in file.read()
-
-    until(found, lambda: "the probe is answered: " + open(log, errors="replace", encoding="utf-8").read()[-2000:], 30)
-    for process in (seeker, host):
+    head = """
+import sys, gi
+gi.require_version("GSSDP", "1.6")
+from gi.repository import GLib, GSSDP
+interface, address = sys.argv[1:]
+client = GSSDP.Client.new_full(interface, None, 0, GSSDP.UDAVersion.VERSION_1_0)
+"""
+    device = world.write("device.py", head + """
+group = GSSDP.ResourceGroup.new(client)
+group.set_available(False)
+kind = "upnp:rootdevice"
+group.add_resource_simple(kind, f"uuid:{address}::{kind}", f"http://{address}:80/device.xml")
+group.set_available(True)
+print("ready", flush=True)
+GLib.MainLoop().run()
+""")
+    seeker = world.write("seeker.py", head + """
+browser = GSSDP.ResourceBrowser.new(client, "ssdp:all")
+browser.connect("resource-available", lambda _, usn, places: print(usn, *places, flush=True))
+browser.set_active(True)
+loop = GLib.MainLoop()
+GLib.timeout_add_seconds(10, loop.quit)
+loop.run()
+""")
+    for here, there, other in (("iot", "lan", "guest"), ("lan", "guest", "iot")):
+        phase(f"SSDP: a device of GSSDP on {here}, found on {there} and {other}")
+        process = subprocess.Popen(["ip", "netns", "exec", here, program, device, HOSTS[here][0],
+                                    address_of(here)], stdout=subprocess.PIPE)
+        check(process.stdout.readline() == b"ready\n", "the device is there")
+        found = world.sh(f"timeout 15 {program} {seeker} {HOSTS[there][0]} {address_of(there)}", there)
+        check(f"http://{address_of(here)}:80/device.xml" in found, f"GSSDP finds it: {found}")
+        if shutil.which("upnpc"):
+            found = world.sh(f"upnpc -m {HOSTS[other][0]} -l || true", other)
+            check(f"http://{address_of(here)}:80/device.xml" in found, f"upnpc finds it: {found}")
+        else:
+            print("skipped: no upnpc here (miniupnpc)")
         process.kill()
         process.wait()
     return 1
 
 
-def gssdp(world):
-    if shutil.which("gssdp-discover") is None:
-        print("skipped: no gssdp-discover here")
+def wsdd(world, _):
+    if shutil.which("wsdd") is None:
+        print("skipped: no wsdd here")
         return 0
-    phase("gssdp-discover on lan finds a device of iot")
-    world.start_program("ssdp_device", "ssdp", "i0", "10.2.0.2", namespace="iot")
-    found = world.sh("timeout 8 gssdp-discover -i l0 --timeout=5 --target=ssdp:all || true", "lan",
-                     seconds=20)
-    check("10.2.0.2" in found, f"the device is found: {found}")
+    for here, there in (("iot", "lan"), ("lan", "guest")):
+        phase(f"wsdd: a host of {here} is discovered on {there}")
+        host = subprocess.Popen(["ip", "netns", "exec", here, "wsdd", "-4", "-i", HOSTS[here][0], "-n",
+                                 "lamp", "-s"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda h=here: ":3702" in world.sh("ss -uanH", h), "wsdd listens")
+        log = world.path(f"wsdd-{there}.log")
+        with open(log, "wb") as file:
+            seeker = subprocess.Popen(["ip", "netns", "exec", there, "wsdd", "-4", "-i", HOSTS[there][0],
+                                       "-D", "-o", "-v", "-v", "-v"], stdout=file, stderr=file)
+
+        def logged(path=log):
+            with open(path, errors="replace", encoding="utf-8") as file:
+                return file.read()
+
+        until(lambda: "ProbeMatches" in logged(), lambda: "the probe is answered: " + logged()[-2000:], 30)
+        for process in (seeker, host):
+            process.kill()
+            process.wait()
     return 1
 
 
@@ -194,7 +323,7 @@ def story(world):
     for name, (interface, address, near, ours) in HOSTS.items():
         world.link(name, interface, address, "relay", near, ours)
     daemon = Daemon(world, config(REFLECTORS)).start()
-    judged = sum(judge(world) for judge in (avahi, zeroconf, wsdd, gssdp))
+    judged = sum(judge(world, daemon) for judge in (avahi, zeroconf, gssdp, wsdd))
     internal(daemon.status())
     if judged == 0:
         raise Skip("none of the programs is installed")
