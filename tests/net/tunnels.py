@@ -4,9 +4,11 @@
     gen (t0 10.8.0.2) ==== (t0 10.8.0.1) relay (t1 10.9.0.1) ==== (t1 10.9.0.2) sink
            over g0-r0                              over r1-s0
 
-Multicast and unicast come in by a tunnel without link headers and leave by another.
+Multicast and unicast come in by a tunnel without link headers and leave by another. A reflector of
+mDNS between the tunnels passes questions and answers, in both directions.
 """
 
+from netlab.capture import Capture
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import equal, phase, scaled, until
 from netlab.kernel import needs_module
@@ -14,6 +16,7 @@ from netlab.ledger import internal
 from netlab.traffic import FLAWLESS, GSO, Gen, Sink, faults
 from netlab.world import play
 
+MDNS = "224.0.0.251"
 UNICAST = (
     '[[rule]]\nname = "unicast"\ninput = { interface = "t0", address = "10.8.0.1", port = 5001 }\n'
     'outputs = [ { interface = "t1", address = "10.9.0.2", port = 5001 } ]\n\n'
@@ -79,6 +82,23 @@ def relayed(world, name):
     daemon.stop()
 
 
+def reflected(world, name):
+    """Each end sends a datagram to the mDNS group, and it comes to the other end once."""
+    text = '[[reflector]]\nname = "mdns"\nkind = "mdns"\ninterfaces = ["t0", "t1"]\n'
+    daemon = Daemon(world, config(text), name=f"mdns-{name}").start()
+    for here, device, address, there, other in (("gen", "t0", "10.8.0.2", "sink", "t1"),
+                                                ("sink", "t1", "10.9.0.2", "gen", "t0")):
+        capture = Capture(world, there, other)
+        payload = f"discovery from {here} by {name}".encode()
+        world.run_program("group_sender", device, address, MDNS, 5353, payload.decode(),
+                          namespace=here)
+        packet = capture.take(1, MDNS, 5353, f"{name} to {there}")[0]
+        equal((packet.payload, packet.ttl, packet.source_port), (payload, 255, 5353), "what comes")
+        capture.close()
+    internal(daemon.status())
+    daemon.stop()
+
+
 def story(world):
     needs_module("ip_gre", "ipip", "wireguard")
     world.line()
@@ -86,6 +106,7 @@ def story(world):
         phase(kind)
         make(world, kind)
         relayed(world, kind)
+        reflected(world, kind)
         for namespace, device, *_ in ENDS:
             world.sh(f"ip link del {device}", namespace)
 
