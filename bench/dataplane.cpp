@@ -90,7 +90,23 @@ struct Shape {
   std::size_t frames;     ///< of a round
   enum class Look : std::uint8_t { none, other_rule };
   Look look = Look::none;  ///< of a capture, at another rule
+  bool reflector = false;  ///< beside the rules, without traffic
 };
+
+/// A reflector's rule from one interface to the other.
+Rule reflected(const std::string& from, const std::string& to) {
+  auto result = rule("mdns/" + from, *IpAddress::parse("224.0.0.251"), 5353);
+  result.reflector = "mdns";
+  result.kind = ReflectorKind::mdns;
+  result.circle.number = 1;
+  result.inputs.front().interface = from;
+  auto& output = result.outputs.front();
+  output.interface = to;
+  output.source_port = 5353;
+  output.limit.pps = 1000;
+  output.mdns.questions = false;
+  return result;
+}
 
 RuleTable compiled(const Shape& shape) {
   auto config = bench::rules(shape.streams);
@@ -101,7 +117,11 @@ RuleTable compiled(const Shape& shape) {
       rule.outputs.push_back(output);
     }
   }
+  if (shape.reflector)
+    for (const auto& [from, to] : {std::pair("in", "out"), std::pair("out", "in")})
+      config.rules.push_back(reflected(from, to));
   auto in = up("in", 2, {});
+  if (shape.reflector) in.addresses = {*IpAddress::parse("10.1.0.1")};
   auto out = up("out", 3, {*IpAddress::parse("10.2.0.1")});
   out.segments = true;
   const Interfaces interfaces({in, out});
@@ -151,6 +171,8 @@ void forward(benchmark::State& state, const Shape& shape) {
 }  // namespace
 
 BENCHMARK_CAPTURE(forward, single_frames, Shape{1, 1, 1, 64});
+BENCHMARK_CAPTURE(forward, single_frames_beside_a_reflector,
+                  Shape{1, 1, 1, 64, Shape::Look::none, true});
 BENCHMARK_CAPTURE(forward, single_frames_of_50_streams, Shape{50, 1, 1, 50});
 BENCHMARK_CAPTURE(forward, single_frames_of_50_streams_deep, Shape{50, 1, 1, 500});
 // A capture that is off is one branch, the same that these take on the other side.

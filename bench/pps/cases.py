@@ -20,6 +20,7 @@ class Case:
     idle_rules: int = 0  # loaded beside the one that has traffic
     media: tuple = ()  # options of `mcr gen`: what the datagrams are
     inspect: str = "none"  # the key of the rules with traffic
+    reflector: bool = False  # one of mDNS stands beside it, between the same interfaces
 
     def ports(self):
         return [OUT_PORT + o for o in range(self.outputs)]
@@ -46,6 +47,7 @@ CASES = {
         Case("fanout10", "1 stream, 10 outputs", outputs=10),
         Case("fanout50", "1 stream, 50 outputs", outputs=50),
         Case("rules10k", "1 stream, 10,000 rules loaded", idle_rules=9999),
+        Case("reflector", "1 stream, 1 output, a reflector of mDNS beside it", reflector=True),
     )
 }
 

@@ -72,7 +72,8 @@ def rules_text(case):
         for n in range(case.idle_rules)
     ]
     half = len(idle) // 2
-    return "".join(idle[:half] + busy + idle[half:])
+    reflector = '[[reflector]]\nname = "mdns"\nkind = "mdns"\ninterfaces = ["r0", "r1"]\n'
+    return "".join(idle[:half] + busy + idle[half:]) + (reflector if case.reflector else "")
 
 
 class Mcr:
