@@ -120,4 +120,4 @@ def story(world):
           "interface t0 is of a type that cannot be an input (ARPHRD 778)", "the reason")
 
 
-play(story, 60)
+play(story, 90)

@@ -8,9 +8,11 @@
 #include <net/if_arp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -103,6 +105,7 @@ class World {
   Sink sink;
   Wire wires[2];
   RateLimit limit;
+  std::uint32_t circle = 0;
 
   /// False: not here.
   bool start(std::size_t rules) {
@@ -140,6 +143,13 @@ class World {
   [[nodiscard]] const WorkerCounters& counters() const { return worker_->counters().worker; }
   /// True if the worker receives by the last rule's socket.
   [[nodiscard]] bool receives() const { return worker_->sockets().rx[newest_rx_].busy.load(); }
+  /// Another relay's copy of this frame's payload comes to the network of the outputs.
+  void hear_copy(const test::FrameBuilder& frame) {
+    const auto hash = loop_guard_.hash(circle, std::as_bytes(std::span(frame.payload)));
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    loop_guard_.carriers().heard(hash, ::if_nametoindex("lo"),
+                                 static_cast<std::uint64_t>(now.count()));
+  }
   [[nodiscard]] std::uint64_t dropped(OutputDrop reason) const {
     return counters().tx_drops.values()[static_cast<std::size_t>(reason)].get();
   }
@@ -156,6 +166,7 @@ class World {
       rule.inputs = {{name, *IpAddress::parse("239.1.1." + std::to_string(n)), 5000, {}}};
       rule.outputs = {{"lo", *IpAddress::parse("127.0.0.1"), sink.port(), Ttl::of(16)}};
       rule.outputs.front().limit = limit;
+      rule.circle.number = circle;
       config.rules.push_back(rule);
     }
     const Interfaces interfaces(links);
@@ -288,4 +299,43 @@ TEST_CASE("a worker that stops forwards what it has received") {
   }));
   world.worker().stop();
   CHECK(world.counters().rx_datagrams.get() == world.counters().tx_datagrams.get());
+}
+
+TEST_CASE("a worker holds the first datagrams of a circle, and sends them in their order") {
+  World world;
+  world.circle = 1;
+  if (!world.start(1)) return;
+  for (std::size_t bytes = 100; bytes < 200; ++bytes)
+    world.wires[0].put(frame(bytes));  // more than are held at once
+  const auto sizes = world.sink.sizes(100);
+  REQUIRE(sizes.size() == 100);
+  CHECK(std::ranges::is_sorted(sizes));
+  world.wires[0].put(frame(200));
+  CHECK(world.sink.sizes(1) == std::vector<std::size_t>{200});
+  CHECK(world.dropped(OutputDrop::loop) == 0);
+}
+
+TEST_CASE("a worker does not send what another relay brings while it is held") {
+  World world;
+  world.circle = 1;
+  if (!world.start(1)) return;
+  world.wires[0].put(frame(100));
+  world.wires[0].put(frame(101));
+  CHECK(comes_true([&] {
+    world.hear_copy(frame(100));
+    world.hear_copy(frame(101));
+    return world.dropped(OutputDrop::loop) == 2;
+  }));
+  world.worker().stop();
+  CHECK(world.counters().tx_datagrams.get() == 0);
+}
+
+TEST_CASE("a worker that stops sends what it holds") {
+  World world;
+  world.circle = 1;
+  if (!world.start(1)) return;
+  world.wires[0].put(frame());
+  REQUIRE(comes_true([&] { return world.counters().rx_datagrams.get() == 1; }));
+  world.worker().stop();
+  CHECK(world.counters().tx_datagrams.get() == 1);
 }
