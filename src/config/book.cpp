@@ -1,12 +1,13 @@
-// A change is checked as the text that its file will have: what is written is what a reload reads.
-// Only the new rules are parsed; the others are here already (rule_index.hpp).
+// A rule comes as an object, and is checked as the text that its file will have; or it comes as
+// text, and its file gets what was checked, written anew. Only the new rules are parsed, once; the
+// others are here already (rule_index.hpp).
 #include "mcr/config/book.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include "check.hpp"
@@ -26,10 +27,48 @@ namespace {
 constexpr std::size_t state_rank = 1U << 30U;
 constexpr std::size_t runtime_rank = state_rank + 1;
 
+std::size_t rank_of(RuleHome home) {
+  return home == RuleHome::state ? state_rank : runtime_rank;
+}
+
 /// The place of its name among them.
 std::string place_of(const IndexedRule& rule) {
   const auto& at = rule.placed.name_at;
   return at.line == 0 ? rule.file : fmt::format("{}:{}:{}", rule.file, at.line, at.column);
+}
+
+/// From now on its place is the file that was written.
+void settle(IndexedRule& rule, std::string file) {
+  if (rule.file == file) return;
+  rule.file = std::move(file);
+  rule.placed.name_at = name_in_rule_text;
+  for (auto* list : {&rule.placed.inputs_at, &rule.placed.outputs_at})
+    std::ranges::fill(*list, name_in_rule_text);
+}
+
+/// The text has one rule, and that is named so.
+void require_name(const std::string& name, Position file, RawConfig& raw,
+                  Diagnostics& diagnostics) {
+  if (name.empty()) return;
+  if (raw.rules.size() != 1) return diagnostics.add(file, "there must be one [[rule]]");
+  auto& known = raw.rules.front().name;
+  if (!known.present)
+    known.set(raw.rules.front().at, name);
+  else if (known.value && *known.value != name)
+    diagnostics.add(known.at, fmt::format("the rule's name must be {}", quoted_excerpt(name)));
+}
+
+/// A name that stands twice in one text.
+void refuse_twins(const std::vector<PlacedRule>& rules, Diagnostics& diagnostics) {
+  std::unordered_map<std::string_view, Position> names;
+  for (const auto& placed : rules) {
+    if (placed.rule.name.empty()) continue;
+    const auto [first, is_new] = names.try_emplace(placed.rule.name, placed.name_at);
+    if (!is_new)
+      diagnostics.add(placed.name_at, fmt::format("a rule named {} is already at {}",
+                                                  quoted_excerpt(placed.rule.name),
+                                                  diagnostics.where(first->second)));
+  }
 }
 
 /// The rule of that name in the file's text; null if it is not there any more.
@@ -64,13 +103,14 @@ class ConfigBook::Pages {
     return tables_.daemon.shard && !tables_.daemon.shard->takes(rule);
   }
   Outcome change(const std::vector<RuleChange>& changes, RuleHome home);
+  Outcome apply(const RuleText& text, RuleHome home);
 
   RuleIndex index;
 
  private:
   /// The files and rules that a change comes to.
   struct Plan {
-    std::vector<IndexedRule> fresh;
+    std::vector<IndexedRule> fresh;           ///< where the user's mistakes are to be told
     std::set<std::string, std::less<>> gone;  ///< with those that have changed
     RuleFolder::Changes files;
     Outcome outcome;
@@ -79,10 +119,17 @@ class ConfigBook::Pages {
   [[nodiscard]] const RuleFolder& folder(RuleHome home) const {
     return home == RuleHome::state ? state_ : runtime_;
   }
+  [[nodiscard]] bool may_write(RuleHome home, Plan& plan) const;
+  [[nodiscard]] bool may_change(const std::string& name, const ConfigError& at, RuleHome home,
+                                Plan& plan) const;
   void plan(const RuleChange& change, RuleHome home, Plan& plan) const;
-  [[nodiscard]] bool may_change(const RuleChange& change, RuleHome home, Plan& plan) const;
+  void plan(const RuleText& source, RuleHome home, Plan& plan) const;
+  void plan_rest(std::vector<std::string> kept, RuleHome home, Plan& plan) const;
+  void put(IndexedRule rule, std::string text, Plan& plan) const;
+  void remove(const std::string& name, Plan& plan) const;
   [[nodiscard]] std::optional<IndexedRule> read(const RuleChange& change, const std::string& text,
                                                 RuleHome home, Plan& plan) const;
+  Outcome carry_out(Plan plan, RuleHome home);
 
   RawConfig tables_;  ///< without rules and reflectors
   std::vector<Reflector> reflectors_;
@@ -137,14 +184,25 @@ RuleHome ConfigBook::Pages::home_of(const IndexedRule& rule) const {
   return RuleHome::files;
 }
 
-/// False, after adding an error, if the rule stands elsewhere.
-bool ConfigBook::Pages::may_change(const RuleChange& change, RuleHome home, Plan& plan) const {
-  const auto* known = index.find(change.name);
-  if (known == nullptr || home_of(*known) == home) return true;
+/// False, after adding an error, if there is no folder for rules.
+bool ConfigBook::Pages::may_write(RuleHome home, Plan& plan) const {
+  if (home != RuleHome::files && folder(home).exists()) return true;
   plan.outcome.errors.push_back(
-      {folder(home).file_of(change.name), 0, 0,
-       fmt::format("a rule named {} is already at {}; it is changed there",
-                   quoted_excerpt(change.name), place_of(*known))});
+      {"", 0, 0,
+       fmt::format("there is no folder for rules: name one as `{}` in [daemon]",
+                   home == RuleHome::runtime ? "runtime" : "state")});
+  return false;
+}
+
+/// False, after adding an error at that place, if the rule stands elsewhere.
+bool ConfigBook::Pages::may_change(const std::string& name, const ConfigError& at, RuleHome home,
+                                   Plan& plan) const {
+  const auto* known = index.find(name);
+  if (known == nullptr || home_of(*known) == home) return true;
+  plan.outcome.errors.push_back(at);
+  plan.outcome.errors.back().message =
+      fmt::format("a rule named {} is already at {}; it is changed there", quoted_excerpt(name),
+                  place_of(*known));
   return false;
 }
 
@@ -160,8 +218,7 @@ std::optional<IndexedRule> ConfigBook::Pages::read(const RuleChange& change,
   if (const auto root = parse_toml(text, file, diagnostics))
     read_config_tables(*root, file, main_file, diagnostics, raw);
   auto placed = resolve_rules(raw, diagnostics);
-  IndexedRule rule{.file = diagnostics.file_name(file),
-                   .rank = home == RuleHome::state ? state_rank : runtime_rank};
+  IndexedRule rule{.file = diagnostics.file_name(file), .rank = rank_of(home)};
   auto errors = std::move(diagnostics).sorted();
   if (errors.empty() && (placed.size() != 1 || placed[0].rule.name != change.name))
     errors.push_back(
@@ -175,38 +232,69 @@ std::optional<IndexedRule> ConfigBook::Pages::read(const RuleChange& change,
   return rule;
 }
 
-void ConfigBook::Pages::plan(const RuleChange& change, RuleHome home, Plan& plan) const {
-  if (!may_change(change, home, plan)) return;
-  const auto* known = index.find(change.name);
-  const auto file = folder(home).file_of(change.name);
-  if (!change.rule) {
-    if (known == nullptr) return;
-    plan.gone.insert(change.name);
-    plan.files[file] = std::nullopt;
-    ++plan.outcome.difference.removed;
-    return;
-  }
-  const auto text = rule_text(*change.rule);
-  auto rule = read(change, text, home, plan);
-  if (!rule || (known != nullptr && known->placed.rule == rule->placed.rule)) return;
-  if (known != nullptr) plan.gone.insert(change.name);
+void ConfigBook::Pages::put(IndexedRule rule, std::string text, Plan& plan) const {
+  const auto& name = rule.placed.rule.name;
+  const auto* known = index.find(name);
+  if (known != nullptr && known->placed.rule == rule.placed.rule) return;
+  if (known != nullptr) plan.gone.insert(name);
   ++(known != nullptr ? plan.outcome.difference.changed : plan.outcome.difference.added);
-  plan.files[file] = text;
-  plan.fresh.push_back(std::move(*rule));
+  plan.files[name] = std::move(text);
+  plan.fresh.push_back(std::move(rule));
 }
 
-ConfigBook::Outcome ConfigBook::Pages::change(const std::vector<RuleChange>& changes,
-                                              RuleHome home) {
-  Plan plan;
-  if (home == RuleHome::files || !folder(home).exists()) {
-    plan.outcome.errors.push_back(
-        {"", 0, 0,
-         fmt::format("there is no folder for rules: name one as `{}` in [daemon]",
-                     home == RuleHome::runtime ? "runtime" : "state")});
-    return std::move(plan.outcome);
+void ConfigBook::Pages::remove(const std::string& name, Plan& plan) const {
+  if (index.find(name) == nullptr) return;
+  plan.gone.insert(name);
+  plan.files[name] = std::nullopt;
+  ++plan.outcome.difference.removed;
+}
+
+void ConfigBook::Pages::plan(const RuleChange& change, RuleHome home, Plan& plan) const {
+  const ConfigError at{folder(home).file_of(change.name), 0, 0, ""};
+  if (!may_change(change.name, at, home, plan)) return;
+  if (!change.rule) return remove(change.name, plan);
+  auto text = rule_text(*change.rule);
+  if (auto rule = read(change, text, home, plan)) put(*std::move(rule), std::move(text), plan);
+}
+
+void ConfigBook::Pages::plan(const RuleText& source, RuleHome home, Plan& plan) const {
+  Diagnostics diagnostics;
+  const auto file = diagnostics.add_file(source.file);
+  const auto main_file = diagnostics.add_file("mcr.toml");
+  RawConfig raw = tables_;
+  const auto root = parse_toml(source.text, file, diagnostics);
+  if (root) read_config_tables(*root, file, main_file, diagnostics, raw);
+  if (!raw.reflectors.empty())
+    diagnostics.add(raw.reflectors.front().at,
+                    "a reflector stands in the main file or in conf.d, for people to edit");
+  if (root) require_name(source.name, file, raw, diagnostics);
+  auto placed = resolve_rules(raw, diagnostics);
+  refuse_twins(placed, diagnostics);
+  plan.outcome.errors = std::move(diagnostics).sorted();
+  if (!plan.outcome.errors.empty()) return;
+  const auto* const tables = root->get_as<toml::array>("rule");
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < placed.size(); ++i) {
+    const auto& name = names.emplace_back(placed[i].rule.name);
+    const auto& at = placed[i].name_at;
+    if (!may_change(name, {source.file, at.line, at.column, ""}, home, plan)) continue;
+    auto object = rule_object(*tables->get_as<toml::table>(i));
+    object["name"] = name;
+    put({.placed = std::move(placed[i]), .file = source.file, .rank = rank_of(home)},
+        rule_text(object), plan);
   }
-  for (const auto& each : changes)
-    this->plan(each, home, plan);
+  if (source.prune) plan_rest(std::move(names), home, plan);
+}
+
+/// The rules of that home that are not kept go.
+void ConfigBook::Pages::plan_rest(std::vector<std::string> kept, RuleHome home, Plan& plan) const {
+  std::ranges::sort(kept);
+  for (const auto* rule : index.sorted())
+    if (home_of(*rule) == home && !std::ranges::binary_search(kept, rule->placed.rule.name))
+      remove(rule->placed.rule.name, plan);
+}
+
+ConfigBook::Outcome ConfigBook::Pages::carry_out(Plan plan, RuleHome home) {
   auto& [difference, errors] = plan.outcome;
   const auto total = index.size() + difference.added - difference.removed;
   difference.unchanged = total - difference.added - difference.changed;
@@ -217,9 +305,27 @@ ConfigBook::Outcome ConfigBook::Pages::change(const std::vector<RuleChange>& cha
   folder(home).change(plan.files);
   for (const auto& name : plan.gone)
     index.remove(name);
-  for (auto& rule : plan.fresh)
+  for (auto& rule : plan.fresh) {
+    settle(rule, folder(home).file_of(rule.placed.rule.name));
     index.add(std::move(rule));
+  }
   return std::move(plan.outcome);
+}
+
+ConfigBook::Outcome ConfigBook::Pages::change(const std::vector<RuleChange>& changes,
+                                              RuleHome home) {
+  Plan plan;
+  if (!may_write(home, plan)) return std::move(plan.outcome);
+  for (const auto& each : changes)
+    this->plan(each, home, plan);
+  return carry_out(std::move(plan), home);
+}
+
+ConfigBook::Outcome ConfigBook::Pages::apply(const RuleText& text, RuleHome home) {
+  Plan plan;
+  if (!may_write(home, plan)) return std::move(plan.outcome);
+  this->plan(text, home, plan);
+  return carry_out(std::move(plan), home);
 }
 
 ConfigBook::ConfigBook() : pages_(std::make_unique<Pages>()) {}
@@ -259,47 +365,12 @@ std::optional<RuleEntry> ConfigBook::find(std::string_view name) const {
   return entry.rule.is_object() ? std::optional(std::move(entry)) : std::nullopt;
 }
 
-std::vector<std::string> ConfigBook::names(RuleHome home) const {
-  std::vector<std::string> names;
-  for (const auto* rule : pages_->index.sorted())
-    if (pages_->home_of(*rule) == home) names.push_back(rule->placed.rule.name);
-  std::ranges::sort(names);
-  return names;
-}
-
 ConfigBook::Outcome ConfigBook::change(const std::vector<RuleChange>& changes, RuleHome home) {
   return pages_->change(changes, home);
 }
 
-std::vector<RuleChange> rules_in(std::string_view text, const std::string& file,
-                                 std::vector<ConfigError>& errors) {
-  Diagnostics diagnostics;
-  const auto at = diagnostics.add_file(file);
-  const auto main_file = diagnostics.add_file("mcr.toml");
-  RawConfig raw;
-  std::vector<RuleChange> changes;
-  const auto root = parse_toml(text, at, diagnostics);
-  if (root) read_config_tables(*root, at, main_file, diagnostics, raw);
-  if (!raw.reflectors.empty())
-    diagnostics.add(raw.reflectors.front().at,
-                    "a reflector stands in the main file or in conf.d, for people to edit");
-  std::map<std::string, Position> names;
-  const auto* tables = root ? root->get_as<toml::array>("rule") : nullptr;
-  const auto placed = resolve_rules(raw, diagnostics);
-  for (std::size_t i = 0; i < placed.size() && tables != nullptr; ++i) {
-    const auto& name = placed[i].rule.name;
-    if (const auto [first, is_new] = names.try_emplace(name, placed[i].name_at); !is_new)
-      diagnostics.add(placed[i].name_at,
-                      fmt::format("a rule named {} is already at {}", quoted_excerpt(name),
-                                  diagnostics.where(first->second)));
-    const auto* table = tables->get_as<toml::table>(i);
-    if (table == nullptr) break;
-    auto rule = rule_object(*table);
-    rule["name"] = name;
-    changes.push_back({name, std::move(rule)});
-  }
-  errors = std::move(diagnostics).sorted();
-  return changes;
+ConfigBook::Outcome ConfigBook::apply(const RuleText& text, RuleHome home) {
+  return pages_->apply(text, home);
 }
 
 std::string write_rule(const nlohmann::json& rule) {

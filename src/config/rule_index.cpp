@@ -1,6 +1,6 @@
-// A change is checked as if it were made already: the index exchanges the rules, finds what belongs
-// together, and exchanges them back. So there is one way to find related rules, and check_rules()
-// stays the only judge.
+// A change of a few rules is checked as if it were made already: the index exchanges the rules,
+// finds what belongs together, and exchanges them back. So there is one way to find related rules,
+// and check_rules() stays the only judge.
 #include "rule_index.hpp"
 
 #include <algorithm>
@@ -118,9 +118,20 @@ RuleIndex::Rules RuleIndex::related_to(const IndexedRule& rule) const {
   return related;
 }
 
+RuleIndex::Rules RuleIndex::all_with(const std::vector<IndexedRule>& fresh,
+                                     const std::set<std::string, std::less<>>& without) const {
+  Rules all;
+  all.reserve(rules_.size() + fresh.size());
+  for (const auto& [name, rule] : rules_)
+    if (!without.contains(name)) all.push_back(rule.get());
+  for (const auto& rule : fresh)
+    all.push_back(&rule);
+  return all;
+}
+
 std::vector<ConfigError> RuleIndex::check(const std::vector<IndexedRule>& fresh,
                                           const std::set<std::string, std::less<>>& without) {
-  // As if it were so already, and then back again: the index finds what belongs together.
+  if (fresh.size() > few) return check_indexed(all_with(fresh, without));
   std::vector<IndexedRule> before;
   const auto exchange = [this](const std::vector<IndexedRule>& rules, const auto& names) {
     for (const auto& name : names)
@@ -136,7 +147,7 @@ std::vector<ConfigError> RuleIndex::check(const std::vector<IndexedRule>& fresh,
   exchange(fresh, without);
 
   std::vector<ConfigError> errors;
-  if (fresh.size() > few || may_be_too_many())
+  if (may_be_too_many())
     errors = check_indexed(sorted());
   else
     for (const auto& name : names)

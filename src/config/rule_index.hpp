@@ -63,6 +63,8 @@ class RuleIndex {
 
   void count(const Rule& rule, bool more);
   [[nodiscard]] bool may_be_too_many() const;
+  [[nodiscard]] Rules all_with(const std::vector<IndexedRule>& fresh,
+                               const std::set<std::string, std::less<>>& without) const;
   [[nodiscard]] Rules related_to(const IndexedRule& rule) const;
   template <typename Visit>
   void each_match(const IndexedRule& rule, Visit visit) const;

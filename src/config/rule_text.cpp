@@ -35,8 +35,15 @@ bool is_bare(std::string_view key) {
   });
 }
 
+bool is_plain(std::string_view value) {
+  return std::ranges::all_of(value, [](unsigned char byte) {
+    return byte >= ' ' && byte < '\x7f' && byte != '"' && byte != '\\';
+  });
+}
+
 /// JSON's escapes are TOML's, but for DEL, which TOML wants escaped.
 std::string text_of(const std::string& value) {
+  if (is_plain(value)) return '"' + value + '"';
   std::string text;
   for (const char byte : json(value).dump(-1, ' ', false, json::error_handler_t::replace))
     text += byte == '\x7f' ? std::string("\\u007F") : std::string(1, byte);

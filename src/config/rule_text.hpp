@@ -14,6 +14,9 @@ namespace mcr {
 /// (config) for a value that TOML has not: null, and numbers beyond 64 bits.
 [[nodiscard]] std::string rule_text(const nlohmann::json& rule);
 
+/// The place of the name in it.
+inline constexpr Position name_in_rule_text{.line = 2, .column = 8};
+
 /// The other way round, for one table of the array `rule`. Dates become text.
 [[nodiscard]] nlohmann::json rule_object(const toml::table& rule);
 

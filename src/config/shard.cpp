@@ -1,16 +1,10 @@
 #include "mcr/config/shard.hpp"
 
+#include "mcr/base/hash.hpp"
+
 namespace mcr {
 
 namespace {
-
-/// FNV-1a, 64 bits.
-std::uint64_t hash_of(std::string_view text) noexcept {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char byte : text)
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  return hash;
-}
 
 /// The finalizer of SplitMix64: each bit of the result depends on all bits of `value`.
 std::uint64_t mix(std::uint64_t value) noexcept {

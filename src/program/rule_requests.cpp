@@ -1,6 +1,8 @@
 // The verbs of a rule. Each may be repeated: a second time it changes nothing, and succeeds.
 //
 //   add      "rule": its keys and values. A rule of that name that is another one is a mistake
+//   put      "rule": the whole rule; or "text": the same as TOML, and "file", what messages about
+//            mistakes call it
 //   set      the same; keys that are not named stay as they were. The rule is made if there is none
 //   remove   it need not be there
 //   enable   the same as set with "enabled"
@@ -83,10 +85,14 @@ json changed_rule(json rule, const json& request) {
   return rule;
 }
 
-RuleAnswer outcome_of(ConfigBook& book, const std::vector<RuleChange>& changes, RuleHome home) {
-  auto [difference, errors] = book.change(changes, home);
+RuleAnswer answer_of(const ConfigBook::Outcome& outcome) {
+  const auto& [difference, errors] = outcome;
   if (!errors.empty()) return {{{"ok", false}, {"errors", list_errors(errors)}}};
   return {{{"ok", true}, {"difference", difference.str()}}, difference};
+}
+
+RuleAnswer outcome_of(ConfigBook& book, const std::vector<RuleChange>& changes, RuleHome home) {
+  return answer_of(book.change(changes, home));
 }
 
 RuleAnswer unchanged(const ConfigBook& book) {
@@ -126,6 +132,21 @@ RuleAnswer set(ConfigBook& book, const json& request, const std::string& name, R
       book, {{name, changed_rule(known ? std::move(known->rule) : json::object(), request)}}, home);
 }
 
+RuleAnswer put_whole(ConfigBook& book, const json& request, const std::string& name,
+                     RuleHome home) {
+  if (const auto text = request.find("text"); text != request.end())
+    return answer_of(book.apply({.text = text->get_ref<const std::string&>(),
+                                 .file = request.value("file", ""),
+                                 .name = name},
+                                home));
+  auto rule = request.at("rule");
+  if (!rule.is_object()) throw Failure(ExitCode::config, "a rule has keys and values");
+  if (rule.value("name", json(name)) != name)
+    return {refuse(fmt::format("the rule's name must be {}", printable(name)))};
+  rule["name"] = name;
+  return outcome_of(book, {{name, std::move(rule)}}, home);
+}
+
 RuleAnswer enable(ConfigBook& book, const std::string& name, RuleHome home, bool on) {
   auto known = book.find(name);
   if (!known) return {refuse(fmt::format("there is no rule {}", printable(name)))};
@@ -153,6 +174,7 @@ RuleAnswer answer_rule_request(ConfigBook& book, const json& request) {
   const auto home = home_for(book, request);
   if (verb == "show") return show(book, name);
   if (verb == "add") return add(book, request, name, home);
+  if (verb == "put") return put_whole(book, request, name, home);
   if (verb == "set") return set(book, request, name, home);
   if (verb == "remove") return outcome_of(book, {{name, std::nullopt}}, home);
   if (verb == "enable" || verb == "disable") return enable(book, name, home, verb == "enable");
@@ -162,18 +184,10 @@ RuleAnswer answer_rule_request(ConfigBook& book, const json& request) {
 /// With "prune" the rules of that home that the text does not have are removed.
 RuleAnswer answer_apply_request(ConfigBook& book, const json& request) {
   const auto home = request.value("runtime", false) ? RuleHome::runtime : RuleHome::state;
-  std::vector<ConfigError> errors;
-  auto changes = rules_in(request.at("text").get<std::string>(), request.value("file", ""), errors);
-  if (!errors.empty()) return {{{"ok", false}, {"errors", list_errors(errors)}}};
-  if (request.value("prune", false)) {
-    std::vector<std::string> kept;
-    for (const auto& change : changes)
-      kept.push_back(change.name);
-    std::ranges::sort(kept);
-    for (auto& name : book.names(home))
-      if (!std::ranges::binary_search(kept, name)) changes.push_back({std::move(name), {}});
-  }
-  return outcome_of(book, changes, home);
+  return answer_of(book.apply({.text = request.at("text").get_ref<const std::string&>(),
+                               .file = request.value("file", ""),
+                               .prune = request.value("prune", false)},
+                              home));
 }
 
 }  // namespace mcr

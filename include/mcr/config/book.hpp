@@ -42,6 +42,14 @@ struct RuleChange {
   std::optional<nlohmann::json> rule;  ///< its keys and values; nothing: it goes
 };
 
+/// Rules as TOML, and nothing else.
+struct RuleText {
+  std::string_view text;
+  std::string file{};  ///< in messages about mistakes
+  std::string name{};  ///< not "": there is one rule, and it has this name or none
+  bool prune = false;  ///< rules of the same home that are not in it go
+};
+
 class ConfigBook {
  public:
   ConfigBook();
@@ -60,8 +68,6 @@ class ConfigBook {
   [[nodiscard]] std::optional<RuleEntry> find(std::string_view name) const;
   /// The kind of file that the rule stands in, known without reading one. Nothing: no such rule.
   [[nodiscard]] std::optional<RuleHome> home_of(std::string_view name) const;
-  /// The names of all rules that stand there, sorted.
-  [[nodiscard]] std::vector<std::string> names(RuleHome home) const;
 
   /// Makes all of the changes, in rules.d of `home` (not `files`), or none: then the errors say
   /// why. A rule that is removed may be absent. Throws OsError if the files cannot be written:
@@ -71,15 +77,13 @@ class ConfigBook {
     std::vector<ConfigError> errors;
   };
   [[nodiscard]] Outcome change(const std::vector<RuleChange>& changes, RuleHome home);
+  /// The same for a text. Mistakes are told at their place in it.
+  [[nodiscard]] Outcome apply(const RuleText& text, RuleHome home);
 
  private:
   class Pages;
   std::unique_ptr<Pages> pages_;
 };
-
-/// The rules in this text, which may have nothing else, each with its name. Adds to `errors`.
-[[nodiscard]] std::vector<RuleChange> rules_in(std::string_view text, const std::string& file,
-                                               std::vector<ConfigError>& errors);
 
 /// A rule as TOML, as its file has it.
 [[nodiscard]] std::string write_rule(const nlohmann::json& rule);

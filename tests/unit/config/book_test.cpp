@@ -311,34 +311,79 @@ TEST_CASE("book: rules of other shards are kept, and left out") {
   check_files(files, book);
 }
 
-TEST_CASE("book: the rules in a text have names, and one each") {
-  std::vector<ConfigError> errors;
-  auto changes = rules_in(toml_rule("a", 1) + toml_rule("b", 2), "f", errors);
-  CHECK(errors.empty());
-  REQUIRE(changes.size() == 2);
-  CHECK(changes[1].rule == rule("b", 2));
-  changes = rules_in(toml_rule("a", 1) + toml_rule("a", 2), "f", errors);
-  REQUIRE(errors.size() == 1);
-  CHECK(contains(errors[0].str(), "is already at f:2:8"));
-  (void)rules_in("[daemon]\nworkers = 1\n", "f", errors);
-  REQUIRE(errors.size() == 1);
-  CHECK(contains(errors[0].str(), "f:1:2: [daemon] belongs in the main file"));
-  (void)rules_in("rule = 5\n", "f", errors);
-  CHECK(errors.size() == 1);
-  (void)rules_in("[[rule]]\n", "f", errors);
-  CHECK(errors.size() == 2);
-  CHECK(rules_in("", "f", errors).empty());
-  CHECK(errors.empty());
+TEST_CASE("book: a text is applied as a whole, and its mistakes have their place") {
+  const Files files(toml_rule("main", 0));
+  auto book = files.read();
+  const auto apply = [&](const std::string& text, const std::string& name = "") {
+    return book.apply({.text = text, .file = "f", .name = name}, RuleHome::state);
+  };
+  CHECK(apply(toml_rule("a", 1) + toml_rule("b", 2)).difference.str() == "+2 -0 ~0 =1");
+  CHECK(apply(toml_rule("a", 1) + toml_rule("b", 3)).difference.str() == "+0 -0 ~1 =2");
+  check_files(files, book);
+  CHECK(book.find("b")->rule == rule("b", 3));
+  CHECK(book.find("b")->line == 2);
+  CHECK(apply("").difference.str() == "+0 -0 ~0 =3");
+  for (const auto& [text, mistake] :
+       {std::pair(toml_rule("c", 4) + toml_rule("c", 5),
+                  "f:8:8: a rule named \"c\" is already at f:2:8"),
+        std::pair(std::string("[daemon]\nworkers = 1\n"),
+                  "f:1:2: [daemon] belongs in the main file"),
+        std::pair(std::string("rule = 5\n"), "f:1:"),
+        std::pair(std::string("[[rule]]\n"), "f:1:1: "), std::pair(std::string("x\n"), "f:1:2: "),
+        std::pair("\n\n" + toml_rule("main", 4), "f:4:8: a rule named \"main\" is already at "),
+        std::pair("\n" + toml_rule("c", 0), "f:4:9: rule \"main\" takes")}) {
+    INFO(text);
+    CHECK(contains(first_error(apply(text)), mistake));
+  }
+  CHECK(files.names() == std::vector<std::string>{"a.toml", "b.toml"});
+  CHECK(contains(first_error(put(book, rule("c", 3))), "/state/rules.d/b.toml:2:8"));
+}
+
+TEST_CASE("book: many rules in a text are written as the files will be read") {
+  const Files files(toml_rule("main", 0));
+  auto book = files.read();
+  std::string text;
+  for (int i = 1; i <= 100; ++i)
+    text += toml_rule(fmt::format("r{}", i), i);
+  CHECK(book.apply({.text = text, .file = "f"}, RuleHome::state).difference.str() ==
+        "+100 -0 ~0 =1");
+  check_files(files, book);
+  text += toml_rule("twin", 50);
+  CHECK(contains(first_error(book.apply({.text = text, .file = "f"}, RuleHome::state)),
+                 "takes 239.0.0.51:5 on e0 too"));
+  CHECK(book.apply({.text = toml_rule("r7", 7), .file = "f", .prune = true}, RuleHome::state)
+            .difference.str() == "+0 -99 ~0 =2");
+  check_files(files, book);
+}
+
+TEST_CASE("book: a text for one rule has that rule") {
+  const Files files;
+  auto book = files.read();
+  const auto apply = [&](const std::string& text) {
+    return book.apply({.text = text, .file = "f", .name = "a"}, RuleHome::state);
+  };
+  auto unnamed = toml_rule("a", 1);
+  unnamed.erase(unnamed.find("name"), 11);
+  CHECK(apply(unnamed).difference.str() == "+1 -0 ~0 =0");
+  CHECK(book.find("a")->rule == rule("a", 1));
+  CHECK(apply(toml_rule("a", 1)).difference.str() == "+0 -0 ~0 =1");
+  CHECK(contains(first_error(apply(toml_rule("b", 1))), "f:2:8: the rule's name must be \"a\""));
+  CHECK(contains(first_error(apply(toml_rule("a", 1) + toml_rule("b", 2))), "there must be one"));
+  CHECK(contains(first_error(apply("")), "there must be one"));
+  CHECK(first_error(apply("x")).find("there must be one") == std::string::npos);
 }
 
 TEST_CASE("book: a rule survives the way to text and back") {
+  const Files files;
+  auto book = files.read();
   json odd = rule("o\"d\\d ä", 1);
-  odd["comment"] = "'quotes' # and = [all]";
   odd["expect"] = {{"min_pps", 5}, {"silent_after", "2s"}};
   odd["input"]["local"] = false;
-  std::vector<ConfigError> errors;
   odd["input"]["sources"] = json::array({"10.0.0.0/24", "!10.0.0.6"});
-  const auto back = rules_in(write_rule(odd), "f", errors);
-  REQUIRE(back.size() == 1);
-  CHECK(back[0].rule == odd);
+  odd["comment"] = "'quotes' # and = [all]";
+  const auto outcome = book.apply({.text = write_rule(odd), .file = "f"}, RuleHome::state);
+  CHECK(first_error(outcome).empty());
+  REQUIRE(book.find("o\"d\\d ä"));
+  CHECK(book.find("o\"d\\d ä")->rule == odd);
+  check_files(files, book);
 }

@@ -127,6 +127,32 @@ TEST_CASE("rule requests: refusals say why, and change nothing") {
   CHECK(relay.ask("add", with_group("239.0.0.2")) == "+0 -0 ~0 =2");
 }
 
+TEST_CASE("rule requests: put says the whole rule, as an object or as text") {
+  Relay relay;
+  auto whole = Relay::rule("239.0.0.2");
+  whole["name"] = "a";
+  CHECK(relay.ask("put", {{"rule", whole}}) == "+1 -0 ~0 =1");
+  CHECK(relay.ask("put", {{"rule", whole}}) == "+0 -0 ~0 =2");
+  CHECK(relay.ask("put", {{"text", write_rule(whole)}, {"file", "f"}}) == "+0 -0 ~0 =2");
+  whole["comment"] = "c";
+  CHECK(relay.ask("put", {{"text", write_rule(whole)}, {"file", "f"}}) == "+0 -0 ~1 =1");
+  CHECK(relay.shown()["rule"] == whole);
+  CHECK(relay.ask("put", with_group("239.0.0.2")) == "+0 -0 ~1 =1");
+  CHECK_FALSE(relay.shown()["rule"].contains("comment"));
+  whole["name"] = "b";
+  CHECK(contains(relay.ask("put", {{"rule", whole}}), "the rule's name must be a"));
+  CHECK(contains(relay.ask("put", {{"text", write_rule(whole)}}), "the rule's name must be"));
+  CHECK(contains(relay.ask("put", {{"name", "main"}, {"rule", Relay::rule("239.0.0.7")}}),
+                 "is already at"));
+  CHECK_THROWS(relay.ask("put", {{"rule", 5}}));
+  CHECK_THROWS(relay.ask("put"));
+  CHECK(relay.ask("remove") == "+0 -1 ~0 =1");
+  whole["name"] = "a";
+  CHECK(relay.ask("put", {{"rule", whole}, {"runtime", true}}) == "+1 -0 ~0 =1");
+  CHECK(relay.ask("put", with_group("239.0.0.3")) == "+0 -0 ~1 =1");
+  CHECK(relay.shown()["home"] == "runtime");
+}
+
 TEST_CASE("rule requests: apply takes all rules of a text, or none") {
   Relay relay;
   auto b = Relay::rule("239.0.0.4");
