@@ -18,6 +18,7 @@
 #include "mcr/base/error.hpp"
 #include "mcr/config/limits.hpp"
 #include "mcr/host/socket.hpp"
+#include "mcr/program/request_json.hpp"
 
 namespace mcr {
 
@@ -117,28 +118,11 @@ int read_all(Fd socket, std::string& text) {
   }
 }
 
-/// JSON is copied and written by recursion: what is nested deeper than any request is not read.
-bool is_too_deep(std::string_view text) {
-  constexpr int deepest = 64;
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size() && depth <= deepest; ++i) {
-    const char byte = text[i];
-    if (byte == '"') quoted = !quoted;
-    if (quoted && byte == '\\') ++i;
-    if (quoted) continue;
-    if (byte == '[' || byte == '{') ++depth;
-    if (byte == ']' || byte == '}') --depth;
-  }
-  return depth > deepest;
-}
-
-ControlServer::Reply answer(std::string_view line, const ControlServer::Handler& handler) {
-  if (is_too_deep(line))
-    return line_of({{"ok", false}, {"error", "the request is nested too deeply"}});
-  const auto request = nlohmann::json::parse(line, nullptr, false);
-  if (request.is_object()) return handler(request);
+ControlServer::Reply answer(std::string_view line, const ControlServer::Handler& handler) try {
+  if (const auto request = read_request(line)) return handler(*request);
   return line_of({{"ok", false}, {"error", "the request is not a JSON object"}});
+} catch (const Failure& failure) {
+  return line_of({{"ok", false}, {"error", failure.what()}});
 }
 
 /// Connected, and asked. Throws as ask_daemon() does.
@@ -198,6 +182,11 @@ uid_t ControlServer::asking_user() const {
 std::string line_of(const nlohmann::json& document) {
   constexpr auto replace = nlohmann::json::error_handler_t::replace;
   return document.dump(-1, ' ', false, replace) + '\n';
+}
+
+bool is_abandoned(const std::string& path) {
+  const int error = connect_to(new_socket(SOCK_NONBLOCK), path);
+  return error == ENOENT || error == ECONNREFUSED;
 }
 
 nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,

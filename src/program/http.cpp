@@ -83,6 +83,7 @@ struct Head {
   std::size_t hosts = 0;
   std::optional<std::string_view> length;
   bool coded = false;
+  bool expects = false;  ///< waits for our leave before it sends its content
 };
 
 std::optional<Response> read_request_line(std::string_view line, Head& head) {
@@ -101,6 +102,15 @@ std::optional<Response> read_request_line(std::string_view line, Head& head) {
   return std::nullopt;
 }
 
+/// Null: it may stand more than once, or means nothing here.
+std::optional<std::string_view>* field_named(std::string_view name, Head& head) {
+  if (same_word(name, "content-length")) return &head.length;
+  if (same_word(name, "origin")) return &head.request.origin;
+  if (same_word(name, "if-match")) return &head.request.if_match;
+  if (same_word(name, "if-none-match")) return &head.request.if_none_match;
+  return nullptr;
+}
+
 std::optional<Response> read_field(std::string_view line, Head& head) {
   const bool named = line.find(':') != std::string_view::npos;
   const auto name = take_until(line, ":");
@@ -110,13 +120,15 @@ std::optional<Response> read_field(std::string_view line, Head& head) {
   if (same_word(name, "host")) {
     if (head.request.host.empty()) head.request.host = value;
     ++head.hosts;
-  } else if (same_word(name, "origin")) {
-    head.request.origin = value;
+  } else if (same_word(name, "last-event-id")) {
+    head.request.last_event_id = value;
   } else if (same_word(name, "transfer-encoding")) {
     head.coded = true;
-  } else if (same_word(name, "content-length")) {
-    if (head.length) return refuse(Status::bad_request, "two lengths of the content");
-    head.length = value;
+  } else if (same_word(name, "expect")) {
+    head.expects = true;
+  } else if (auto* const once = field_named(name, head)) {
+    if (*once) return refuse(Status::bad_request, fmt::format("a second header line {}", name));
+    *once = value;
   }
   return std::nullopt;
 }
@@ -149,6 +161,12 @@ std::string_view phrase(Status status) {
   switch (status) {
     case Status::ok:
       return "OK";
+    case Status::created:
+      return "Created";
+    case Status::no_content:
+      return "No Content";
+    case Status::not_modified:
+      return "Not Modified";
     case Status::bad_request:
       return "Bad Request";
     case Status::forbidden:
@@ -157,10 +175,20 @@ std::string_view phrase(Status status) {
       return "Not Found";
     case Status::method_not_allowed:
       return "Method Not Allowed";
+    case Status::conflict:
+      return "Conflict";
+    case Status::precondition_failed:
+      return "Precondition Failed";
     case Status::content_too_large:
       return "Content Too Large";
+    case Status::expectation_failed:
+      return "Expectation Failed";
     case Status::misdirected:
       return "Misdirected Request";
+    case Status::unprocessable:
+      return "Unprocessable Content";
+    case Status::head_too_large:
+      return "Request Header Fields Too Large";
     case Status::failed:
       return "Internal Server Error";
     case Status::not_implemented:
@@ -171,10 +199,21 @@ std::string_view phrase(Status status) {
   return "";
 }
 
+/// The lines about the content. What has none (RFC 9110, 15.3.5 and 15.4.5) says nothing of it.
+std::string about_content(const Response& response) {
+  if (response.status == Status::no_content || response.status == Status::not_modified) return "";
+  const auto length = response.stream != nullptr
+                          ? std::string()
+                          : fmt::format("Content-Length: {}\r\n", response.content.size());
+  return fmt::format("{}Content-Type: {}\r\n", length, response.type);
+}
+
 }  // namespace
 
 Parsed parse(std::string_view received) {
-  const auto end = received.find(end_of_head);
+  const auto end = received.substr(0, longest_head).find(end_of_head);
+  if (end == std::string_view::npos && received.size() >= longest_head)
+    return refuse(Status::head_too_large, "the head of a request has at most 8 KiB");
   if (end == std::string_view::npos) return {};
   Head head;
   if (auto refusal = read_head(received.substr(0, end), head)) return *std::move(refusal);
@@ -183,6 +222,8 @@ Parsed parse(std::string_view received) {
   if (*length > longest_content)
     return refuse(Status::content_too_large, "a request has at most 64 KiB of content");
   const auto content = received.substr(end + end_of_head.size());
+  if (content.size() < *length && head.expects)
+    return refuse(Status::expectation_failed, "send the content without waiting");
   if (content.size() < *length) return {};
   head.request.content = content.substr(0, *length);
   return head.request;
@@ -191,13 +232,50 @@ Parsed parse(std::string_view received) {
 std::string to_text(const Response& response, bool with_content) {
   const bool guarded = response.more.find("Content-Security-Policy:") != std::string::npos;
   return fmt::format(
-      "HTTP/1.1 {} {}\r\nContent-Length: {}\r\nContent-Type: {}\r\nConnection: close\r\n"
+      "HTTP/1.1 {} {}\r\n{}Connection: close\r\n"
       "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
       "Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n{}{}\r\n{}",
-      static_cast<unsigned>(response.status), phrase(response.status), response.content.size(),
-      response.type,
+      static_cast<unsigned>(response.status), phrase(response.status), about_content(response),
       guarded ? "" : "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n",
       response.more, with_content ? std::string_view(response.content) : "");
+}
+
+bool has_tag(std::string_view list, std::string_view tag, bool weakly) {
+  constexpr std::string_view weak = "W/";
+  if (tag.empty()) return false;
+  if (trimmed(list) == "*") return true;
+  for (;;) {
+    list.remove_prefix(std::min(list.find_first_not_of(" \t,"), list.size()));
+    const bool is_weak = list.starts_with(weak);
+    if (is_weak) list.remove_prefix(weak.size());
+    const auto end = list.find('"', 1);
+    if (!list.starts_with('"') || end == std::string_view::npos) return false;
+    if (list.substr(0, end + 1) == tag && (weakly || !is_weak)) return true;
+    list.remove_prefix(end + 1);
+  }
+}
+
+std::optional<Answer> parse_answer(std::string_view received) {
+  const auto end = received.find(end_of_head);
+  if (end == std::string_view::npos) return std::nullopt;
+  auto head = received.substr(0, end);
+  Answer answer{.content = received.substr(end + end_of_head.size())};
+  auto line = take_until(head, end_of_line);
+  const auto version = take_until(line, " ");
+  const auto status = read_length(take_until(line, " "));
+  if (!version.starts_with("HTTP/1.") || !status || *status < 100 || *status > 999)
+    return std::nullopt;
+  answer.status = static_cast<unsigned>(*status);
+  while (!head.empty()) {
+    auto value = take_until(head, end_of_line);
+    const auto name = take_until(value, ":");
+    if (same_word(name, "transfer-encoding")) return std::nullopt;
+    if (!same_word(name, "content-length")) continue;
+    const auto length = read_length(trimmed(value));
+    if (!length || *length > answer.content.size()) return std::nullopt;
+    answer.content = answer.content.substr(0, *length);
+  }
+  return answer;
 }
 
 std::optional<std::string> unescape(std::string_view text) {

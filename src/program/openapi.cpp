@@ -2,16 +2,23 @@
 // that has everything, and one of which nothing is known (status/specimen.hpp). So it cannot tell
 // anything else than the code that answers.
 //   type        all that were seen at a place; null: unknown, or none
+//   properties  the keys; none: it may have any (a rule, as its file has it)
 //   required    the keys that every example has
 //   enum        the words of a "state", of which the examples have each
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "http_routes.hpp"
 #include "mcr/program/http_api.hpp"
+#include "mcr/program/rule_requests.hpp"
 #include "mcr/status/specimen.hpp"
 
 namespace mcr {
@@ -77,17 +84,45 @@ Json schema_of(const Seen& seen, std::string_view key) {
     schema["enum"] = seen.words;
     if (types.contains("null")) schema["enum"].push_back(nullptr);
   }
-  if (seen.objects != 0) add_keys(schema, seen);
+  if (!seen.keys.empty()) add_keys(schema, seen);
   if (seen.items) schema["items"] = schema_of(*seen.items, "");
   return schema;
 }
 
+/// The control socket's answer about a rule that it knows (rule_requests.hpp).
+json specimen_definition() {
+  return {{"ok", true},
+          {"file", "/var/lib/mcr/rules.d/rule.toml"},
+          {"line", 2},
+          {"home", "state"},
+          {"text", "..."},
+          {"elsewhere", false},
+          {"rule", json::object()}};
+}
+
 Json answer_schema(const HttpRoute& route) {
   Seen seen;
-  for (const auto& status : {status::full_specimen(), status::empty_specimen()}) {
-    const HttpApi api{.status = [&]() -> const Status& { return status; }};
-    const http::Request request{.method = "GET", .path = route.path};
+  const auto events = status::specimen_events();
+  const auto since = fmt::format("since={}", status::first_specimen_event);
+  const auto look_at = [&](const Status& status, bool may_write) {
+    HttpApi api{.status = [&]() -> const Status& { return status; }, .events = &events};
+    if (may_write) api.rule = [](const json& /*request*/) { return specimen_definition(); };
+    const http::Request request{.method = "GET", .path = route.path, .query = since};
     look(seen, json::parse(route.answer(request, status.rules.front().name, api).content));
+  };
+  look_at(status::full_specimen(), true);
+  look_at(status::empty_specimen(), false);
+  return schema_of(seen, "");
+}
+
+/// Answers to requests that change something.
+Json change_schema(bool refused) {
+  Seen seen;
+  if (!refused) {
+    look(seen, {{"ok", true}, {"difference", "+1 -0 ~0 =96"}});
+  } else {
+    look(seen, {{"ok", false}, {"error", "..."}});
+    look(seen, {{"ok", false}, {"errors", list_errors({{"content", 2, 8, "..."}})}});
   }
   return schema_of(seen, "");
 }
@@ -113,22 +148,64 @@ Json refusal(std::string_view why) {
   return {{"description", why}, {"content", {{"text/plain", {{"schema", {{"type", "string"}}}}}}}};
 }
 
-/// `described`: this one; its answer is any object, for it would hold itself.
-Json operation_of(const HttpRoute& route, bool described) {
-  Json schema{{"type", route.type == json_type ? "object" : "string"}};
-  if (route.type == json_type && !described) schema = answer_schema(route);
+Json answer(std::string_view what, std::string_view type, Json schema) {
+  return {{"description", what}, {"content", {{std::string(type), {{"schema", schema}}}}}};
+}
+
+/// The description itself is any object, for it would hold itself.
+Json success(const HttpRoute& route) {
+  if (route.writes()) return answer(route.summary, route.type, change_schema(false));
+  if (route.type != json_type) return answer(route.summary, route.type, {{"type", "string"}});
+  if (route.path.ends_with("/openapi.json"))
+    return answer(route.summary, route.type, {{"type", "object"}});
+  return answer(route.summary, route.type, answer_schema(route));
+}
+
+Json outcome_of(const HttpOutcome& outcome) {
+  switch (outcome.status) {
+    case http::Status::created:
+      return answer(outcome.meaning, json_type, change_schema(false));
+    case http::Status::conflict:
+    case http::Status::unprocessable:
+      return answer(outcome.meaning, json_type, change_schema(true));
+    case http::Status::no_content:
+    case http::Status::not_modified:
+      return {{"description", outcome.meaning}};
+    default:
+      return refusal(outcome.meaning);
+  }
+}
+
+/// The content that PUT sends.
+Json content_of_rule() {
+  return {{"required", true},
+          {"description", "The whole rule: an object of its keys, or one [[rule]] of TOML"},
+          {"content",
+           {{std::string(json_type), {{"schema", {{"type", "object"}}}}},
+            {"application/toml", {{"schema", {{"type", "string"}}}}}}}};
+}
+
+Json operation_of(const HttpRoute& route) {
   Json operation{{"summary", route.summary}};
+  if (route.writes()) operation["description"] = "On the control socket only.";
   if (auto parameters = parameters_of(route); !parameters.empty())
     operation["parameters"] = std::move(parameters);
-  operation["responses"] = {
-      {"200",
-       {{"description", route.summary},
-        {"content", {{std::string(route.type), {{"schema", std::move(schema)}}}}}}},
-      {"403", refusal("A page of another site asks")},
-      {"421", refusal("Asked by a name that is neither local nor one of metrics_hosts")}};
-  if (route.path.find(name_mark) != std::string_view::npos)
-    operation["responses"]["404"] = refusal("There is no such rule");
+  if (route.method == "PUT") operation["requestBody"] = content_of_rule();
+  auto& responses = operation["responses"] = Json::object();
+  if (route.method != "DELETE") responses["200"] = success(route);
+  for (const auto& outcome : route.outcomes)
+    if (!outcome.meaning.empty())
+      responses[std::to_string(static_cast<unsigned>(outcome.status))] = outcome_of(outcome);
+  responses["403"] = refusal("A page of another site asks");
+  if (!route.writes())
+    responses["421"] = refusal("Asked by a name that is neither local nor one of metrics_hosts");
   return operation;
+}
+
+std::string lower(std::string_view method) {
+  std::string text(method);
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
 }
 
 }  // namespace
@@ -136,15 +213,14 @@ Json operation_of(const HttpRoute& route, bool described) {
 std::string openapi() {
   Json paths = Json::object();
   for (const auto& route : http_routes())
-    paths[std::string(route.path)]["get"] =
-        operation_of(route, route.path.ends_with("/openapi.json"));
+    paths[std::string(route.path)][lower(route.method)] = operation_of(route);
   const Json document{
       {"openapi", "3.1.0"},
       {"info",
        {{"title", "mcr, the multicast relay"},
         {"version", MCR_VERSION},
         {"description",
-         "Read-only. By TCP at the address of the key `metrics`, and on the control socket. Keys "
+         "By TCP at the address of the key `metrics`, read-only, and on the control socket. Keys "
          "are added from version to version, never renamed or removed."},
         {"license", {{"name", "Apache-2.0 OR MIT"}}}}},
       {"paths", std::move(paths)}};

@@ -65,6 +65,7 @@ class Program {
   nlohmann::json take_over_config();
   nlohmann::json change_rules(const RuleAnswer& answer);
   void take_over_changes();
+  void take_over_due_changes();
   [[nodiscard]] int poll_timeout() const;
   void tell_reload(const nlohmann::json& answer);
   void say_summary();

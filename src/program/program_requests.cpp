@@ -28,8 +28,7 @@ ControlServer::Reply Program::on_request(const json& request) {
   const auto command = request.value("command", json());
   if (command == "rule") return line_of(change_rules(answer_rule_request(book_, request)));
   if (command == "apply") return line_of(change_rules(answer_apply_request(book_, request)));
-  if (changes_due_)  // who asks now sees what was changed before
-    survive([this] { take_over_changes(); });
+  take_over_due_changes();
   if (command == "status") return line_of(status::answer_request(status(), request));
   if (command == "reload") return line_of(reload());
   if (command == "switch") return line_of(switch_input(request));
@@ -55,6 +54,11 @@ ControlServer::Reply Program::stream_capture(const json& request) {
     return ++turns % (capture_turns + 1) == 0 ? std::string() : relay_.read_capture(*reader);
   };
   return {line_of({{"ok", true}}), more};
+}
+
+/// Who asks now sees what was changed before.
+void Program::take_over_due_changes() {
+  if (changes_due_) survive([this] { take_over_changes(); });
 }
 
 void Program::resume_captures() {
@@ -83,7 +87,10 @@ ControlServer::Reply Program::stream_events(const json& request) {
 void Program::look_for_events() {
   looked_at_ = relay_.generation();
   survive([this] { event_watch_.look(relay_, Clock::now(), events_); });
-  if (events_.last_id() != told_events_) control_.resume();
+  if (events_.last_id() != told_events_) {
+    control_.resume();
+    if (metrics_) metrics_->resume();
+  }
   told_events_ = events_.last_id();
 }
 

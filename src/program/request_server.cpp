@@ -6,8 +6,8 @@
 //   answered    wait for EPOLLOUT, send the rest of `reply`, then close
 //   waiting     a stream that has sent all there is: wait for resume(); what it sends is not read
 // It ends when the reply is sent and is no stream, the request is too long, the peer has closed or
-// failed, its time is over (expire(); not a stream's), or it is the oldest of too many, streams or
-// others.
+// failed, its time is over (expire(); a stream's, if it has a sign of life, while it takes
+// nothing), or it is the oldest of too many, streams or others.
 //
 // Without free descriptors accept4(2) fails and the listener stays readable: epoll would wake us
 // without end. The listener is then ignored until the next expire().
@@ -101,6 +101,8 @@ bool RequestServer::advance(Client& client, const Answer& answer) {
     if (reply->more != nullptr) cut_off_oldest(true, most_streams);
     client.reply = std::move(reply->text);
     client.more = std::move(reply->more);
+    client.beat = std::move(reply->beat);
+    client.moved = client.due = Clock::now();
     watch(client.socket, EPOLLOUT, EPOLL_CTL_MOD);
   }
   return write_reply(client);
@@ -134,25 +136,43 @@ bool RequestServer::write_reply(Client& client) {
                                 client.reply.size() - client.sent, MSG_NOSIGNAL);
       if (count < 0) return errno == EAGAIN || errno == EINTR;
       client.sent += static_cast<std::size_t>(count);
+      client.moved = Clock::now();
     }
     if (client.more == nullptr) return false;
     client.reply = client.more();
     client.sent = 0;
+    client.due = client.moved;
   } while (!client.reply.empty());
   client.waits = true;
   watch(client.socket, 0, EPOLL_CTL_MOD);
   return true;
 }
 
+void RequestServer::go_on(Client& client, Clock::time_point now) {
+  client.waits = false;
+  client.due = now;
+  watch(client.socket, EPOLLOUT, EPOLL_CTL_MOD);
+}
+
 void RequestServer::resume() {
+  const auto now = Clock::now();
   for (auto& [socket, client] : clients_)
-    if (std::exchange(client.waits, false)) watch(client.socket, EPOLLOUT, EPOLL_CTL_MOD);
+    if (client.waits) go_on(client, now);
 }
 
 void RequestServer::expire(Clock::time_point now) {
   std::erase_if(clients_, [&](const auto& entry) {
-    return entry.second.more == nullptr && now - entry.second.since > patience;
+    const auto& client = entry.second;
+    if (client.more == nullptr) return now - client.since > patience;
+    return !client.beat.empty() && !client.waits &&
+           now - std::max(client.due, client.moved) > patience;
   });
+  for (auto& [socket, client] : clients_) {
+    if (!client.waits || client.beat.empty() || now - client.moved <= beat_pause) continue;
+    client.reply = client.beat;
+    client.sent = 0;
+    go_on(client, now);
+  }
   if (!listening_) listen(true);
 }
 

@@ -226,8 +226,16 @@ void Program::serve() {
     }
   };
   std::optional<Status> now;
-  control_.serve(handle, {.status = [&]() -> const Status& { return now.emplace(status()); },
+  control_.serve(handle, {.status = [&]() -> const Status& {
+                            take_over_due_changes();
+                            return now.emplace(status());
+                          },
                           .metrics = [this] { return metrics(); },
+                          .events = &events_,
+                          .rule =
+                              [this](const json& request) {
+                                return change_rules(answer_rule_request(book_, request));
+                              },
                           .host_names = {},
                           .trusted = true});
 }
@@ -241,6 +249,7 @@ void Program::serve_metrics() {
   names.push_back(host_name());
   metrics_->serve({.status = [this]() -> const Status& { return recent_status(); },
                    .metrics = [this] { return metrics(); },
+                   .events = &events_,
                    .host_names = names});
 }
 

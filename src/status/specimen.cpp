@@ -1,6 +1,12 @@
+// The full specimen is a skeleton whose unknown values are filled in by way of its JSON: so a key
+// that is added to the JSON is in it without a line here.
 #include "mcr/status/specimen.hpp"
 
+#include <cerrno>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "mcr/status/json.hpp"
 
@@ -125,6 +131,29 @@ Status empty_specimen() {
   status.fast_path.emplace();
   status.memberships.emplace_back();
   return status;
+}
+
+EventRing specimen_events() {
+  constexpr std::size_t plain = 2;  // lost to the first reader
+  std::vector<std::string> states{"removed", "joined", "done", "refused", "begun", "ended"};
+  for (const auto state : rule_states)
+    states.emplace_back(to_string(state));
+  EventRing ring(first_specimen_event, states.size() + 1);
+  const std::chrono::system_clock::time_point time;
+  for (std::size_t i = 0; i <= plain; ++i)
+    ring.add({.time = time, .kind = EventKind::start});
+  for (const auto& state : states)
+    ring.add({.time = time,
+              .kind = state == "joined" ? EventKind::join : EventKind::loss,
+              .rule = "rule",
+              .interface = "eth0",
+              .subject = "239.1.1.1",
+              .state = state,
+              .before = "active",
+              .reason = "No buffer space available",
+              .error = ENOBUFS,
+              .count = 1});
+  return ring;
 }
 
 }  // namespace mcr::status

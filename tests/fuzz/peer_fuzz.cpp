@@ -1,4 +1,5 @@
-// Input that strangers send beside the packets: a request of HTTP, and datagrams to a sink.
+// Input that strangers send beside the packets: a request of HTTP, or the answer to one, and
+// datagrams to a sink.
 // The first byte tells which.
 #include <algorithm>
 #include <cstring>
@@ -41,6 +42,27 @@ void check_inside(std::string_view received, std::string_view part) {
                            part.data() + part.size() <= received.data() + received.size()));
 }
 
+/// A list has the tags that stand in it, and what it has strongly, it has weakly.
+void check_tags(std::string_view list) {
+  constexpr std::string_view tag = "\"5\"";
+  require(!mcr::http::has_tag(list, "", true));
+  if (mcr::http::has_tag(list, tag, false)) require(mcr::http::has_tag(list, tag, true));
+  require(mcr::http::has_tag("\"5\", " + std::string(list), tag, false));
+  require(mcr::http::has_tag("W/\"5\"," + std::string(list), tag, true));
+}
+
+/// An answer of a server; and what we answer can be read.
+void check_answer(std::string_view received) {
+  if (const auto answer = mcr::http::parse_answer(received)) {
+    check_inside(received, answer->content);
+    require(answer->status >= 100 && answer->status <= 999);
+  }
+  const auto ours =
+      to_text({.status = mcr::http::Status::conflict, .content = std::string(received)}, true);
+  const auto again = mcr::http::parse_answer(ours);
+  require(again && again->status == 409 && again->content == received);
+}
+
 void check_request(std::string_view received) {
   const auto parsed = mcr::http::parse(received);
   if (const auto* refused = std::get_if<mcr::http::Response>(&parsed)) {
@@ -49,11 +71,15 @@ void check_request(std::string_view received) {
   }
   const auto* request = std::get_if<mcr::http::Request>(&parsed);
   if (request == nullptr) return;
-  for (const auto part : {request->method, request->path, request->query, request->host,
-                          request->origin.value_or(""), request->content})
+  for (const auto part :
+       {request->method, request->path, request->query, request->host, request->origin.value_or(""),
+        request->if_match.value_or(""), request->if_none_match.value_or(""), request->last_event_id,
+        request->content})
     check_inside(received, part);
   require(request->path.starts_with('/') && !request->method.empty());
   require(request->content.size() <= mcr::http::longest_content);
+  for (const auto list : {request->if_match, request->if_none_match})
+    if (list) check_tags(*list);
   if (const auto text = mcr::http::unescape(request->path))
     require(text->size() <= request->path.size());
   static_cast<void>(mcr::http::query_value(request->query, "known"));
@@ -142,9 +168,14 @@ void check_judge(Bytes bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Bytes bytes({data, size});
+  const auto text = [&] {
+    return std::string_view(reinterpret_cast<const char*>(bytes.rest().data()),
+                            bytes.rest().size());
+  };
   switch (bytes.take<std::uint8_t>() % 4) {
     case 0:
-      check_request({reinterpret_cast<const char*>(bytes.rest().data()), bytes.rest().size()});
+      check_request(text());
+      check_answer(text());
       break;
     case 1:
       check_sequence(bytes);

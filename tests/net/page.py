@@ -48,15 +48,16 @@ def every_key_is_described(world, daemon):
     paths = json.loads(over_the_socket(world, daemon, "/v1/openapi.json")[1])["paths"]
 
     def compare(value, schema, place):
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "properties" in schema:
             for key, each in value.items():
-                check(key in schema.get("properties", {}), f"{place}.{key} is described")
+                check(key in schema["properties"], f"{place}.{key} is described")
                 compare(each, schema["properties"][key], f"{place}.{key}")
         for each in value if isinstance(value, list) else ():
             compare(each, schema["items"], f"{place}[]")
 
     for path, target in (("/v1/status", "/v1/status"), ("/v1/overview", "/v1/overview"),
-                         ("/v1/rules/{name}", "/v1/rules/camera%202")):
+                         ("/v1/rules/{name}", "/v1/rules/camera%202"),
+                         ("/v1/recent-events", "/v1/recent-events")):
         content = paths[path]["get"]["responses"]["200"]["content"]["application/json"]
         compare(json.loads(over_the_socket(world, daemon, target)[1]), content["schema"], path)
 
@@ -168,6 +169,33 @@ def the_relay(browser):
     keep(browser, "relay")
 
 
+def the_events(world, browser, daemon):
+    browser.open(PAGE + "#/events")
+    until(lambda: "no interface" in text_of(browser, "#events") or "nowhere0" in text_of(browser, "#events"),
+          lambda: text_of(browser, "#events"))
+    check(browser.run("eventsPage.source !== null"), "the page reads the stream")
+    world.sh("ip link set r1 down", "relay")
+    until(lambda: "interface r1 is down" in text_of(browser, "#events"), lambda: text_of(browser, "#events"))
+    world.sh("ip link set r1 up", "relay")
+    until(lambda: "was waiting" in text_of(browser, "#events"), lambda: text_of(browser, "#events"))
+    for width in (1280, 390):
+        browser.shape(width, 900, mobile=width < 600)
+        readable(browser, "events")
+    browser.shape(1280, 900)
+    keep(browser, "events")
+    browser.run("(eventsPage.refused = true, eventsPage.follow())")
+    until(lambda: browser.run("eventsPage.source === null"), "the page asks instead")
+    before = browser.run("eventsPage.events.length")
+    daemon.reload()
+    until(lambda: browser.run("eventsPage.events.length") > before, "an event, without the stream")
+    browser.run("(eventsPage.refused = false, eventsPage.follow())")
+    until(lambda: browser.run("eventsPage.source !== null"), "the page reads the stream again")
+    ids = browser.run("eventsPage.events.map((event) => event.id)")
+    equal(ids, list(range(ids[0], ids[0] - len(ids), -1)), "each event once, the newest first")
+    browser.open(PAGE + "#/rule/camera%201")
+    until(lambda: "was waiting" in text_of(browser, "#rule"), lambda: text_of(browser, "#rule"))
+
+
 def calm(browser):
     """Nothing on the console, no question to anybody else."""
     browser.take_in()
@@ -245,6 +273,8 @@ def story(world):
     a_rule(browser)
     phase("the relay")
     the_relay(browser)
+    phase("events")
+    the_events(world, browser, daemon)
     calm(browser)
 
     phase("the relay goes, and comes back")
@@ -265,4 +295,4 @@ def story(world):
     browser.close()
 
 
-play(story, 180)
+play(story, 300)

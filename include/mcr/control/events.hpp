@@ -67,6 +67,8 @@ class EventRing {
   /// goes on from the id of what it got.
   [[nodiscard]] std::optional<Event> after(std::uint64_t seen) const;
 
+  /// The id of the first event that is kept; one more than the last id if there was none.
+  [[nodiscard]] std::uint64_t first_id() const noexcept { return next_ - events_.size(); }
   /// The id of the last event; one less than the first id if there was none.
   [[nodiscard]] std::uint64_t last_id() const noexcept { return next_ - 1; }
 

@@ -78,6 +78,9 @@ class ControlServer {
 /// A JSON document as a line; what is no UTF-8 in it is replaced.
 [[nodiscard]] std::string line_of(const nlohmann::json& document);
 
+/// True if there is no socket at `path`, or one that a daemon has left behind.
+[[nodiscard]] bool is_abandoned(const std::string& path);
+
 /// Asks the daemon at `path` and waits for its answer. Throws Failure (unavailable) if none
 /// answers, or if the daemon says nothing for `patience` (more than 0), Failure (permission) if it
 /// may not be asked, OsError.

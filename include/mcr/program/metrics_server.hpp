@@ -20,6 +20,8 @@ class MetricsServer {
   /// Readable when there is something to serve().
   [[nodiscard]] Fd fd() const noexcept { return server_.fd(); }
   void serve(const HttpApi& api);
+  /// Streams have more to say.
+  void resume() { server_.resume(); }
   void expire(Clock::time_point now) { server_.expire(now); }
 
  private:

@@ -29,16 +29,21 @@ class RequestServer {
     /// Not null: the reply is a stream. Asked when all before is sent, for what comes next; "" if
     /// there is nothing now (see resume()).
     std::function<std::string()> more{};
+    /// Not "": the stream says it when it has said nothing for `beat_pause`, so that both sides
+    /// notice when the other has gone. Who takes nothing of such a stream for `patience` is cut
+    /// off.
+    std::string beat{};
 
     // NOLINTNEXTLINE(google-explicit-constructor): most replies are a text
-    Reply(std::string whole, std::function<std::string()> next = {})
-        : text(std::move(whole)), more(std::move(next)) {}
+    Reply(std::string whole, std::function<std::string()> next = {}, std::string sign = {})
+        : text(std::move(whole)), more(std::move(next)), beat(std::move(sign)) {}
   };
   using Answer = std::function<std::optional<Reply>(std::string_view received)>;
 
   static constexpr std::size_t longest_request = 8192;  ///< bytes, if the owner says nothing else
   static constexpr std::chrono::seconds patience{10};  ///< with one client, until its stream begins
-  static constexpr std::size_t most_streams = 16;      ///< at once; one more ends the oldest
+  static constexpr std::chrono::seconds beat_pause{15};
+  static constexpr std::size_t most_streams = 16;  ///< at once; one more ends the oldest
 
   /// `listener`: listening and non-blocking. `most_clients` at once: an answer is kept in memory
   /// until it is taken. Throws OsError.
@@ -57,7 +62,8 @@ class RequestServer {
   /// Asks the streams that wait for more. Call it when there may be some.
   void resume();
 
-  /// Cuts off clients that have been here longer than `patience`. Call it every few seconds.
+  /// Cuts off clients that have been here longer than `patience`, and lets silent streams give a
+  /// sign of life. Call it every few seconds.
   void expire(Clock::time_point now);
 
  private:
@@ -69,6 +75,9 @@ class RequestServer {
     Clock::time_point since;
     std::function<std::string()> more{};  ///< null: no stream
     bool waits = false;                   ///< a stream that has nothing to send
+    std::string beat{};                   ///< of a stream: Reply::beat
+    Clock::time_point moved{};            ///< of a stream: when something was sent
+    Clock::time_point due{};              ///< of a stream that does not wait: when it had something
   };
 
   void accept_clients();
@@ -77,6 +86,7 @@ class RequestServer {
   bool read_request(Client& client);
   [[nodiscard]] bool too_long(const Client& client) const;
   bool write_reply(Client& client);
+  void go_on(Client& client, Clock::time_point now);
   void watch(Fd socket, std::uint32_t events, int operation);
   void listen(bool on);
 

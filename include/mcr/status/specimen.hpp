@@ -1,7 +1,10 @@
-// A Status that has everything a Status can have, and one that has as little: from what is written
-// of them the description of the JSON is made (program/openapi.cpp).
+// A Status that has everything a Status can have, and one that has as little, and events of every
+// kind: from what is written of them the description of the JSON is made (program/openapi.cpp).
 #pragma once
 
+#include <cstdint>
+
+#include "mcr/control/events.hpp"
 #include "mcr/status/status.hpp"
 
 namespace mcr::status {
@@ -12,5 +15,10 @@ namespace mcr::status {
 
 /// One of each thing, of which nothing is known.
 [[nodiscard]] Status empty_specimen();
+
+inline constexpr std::uint64_t first_specimen_event = 1000;
+/// Events with all that an event can have, and all states. The first ones are lost: a reader who
+/// has seen `first_specimen_event` finds a gap.
+[[nodiscard]] EventRing specimen_events();
 
 }  // namespace mcr::status

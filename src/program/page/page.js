@@ -1,9 +1,11 @@
 
 // The page asks once a second, and draws what is looked at. Its address tells which part that is:
-//   #/   #/rule/NAME   #/relay
+//   #/   #/rule/NAME   #/relay   #/events
 
 const PAUSE = 1000;   // ms between two questions
 const PATIENCE = 8000; // ms for an answer
+
+const PARTS = ["rules", "rule", "relay", "events"];
 
 const FIGURES = [
   ["received", "packets/s", (answer) => rules.sum(rules.columns.rate_pps)],
@@ -36,6 +38,7 @@ const page = {
       this.figures.push({ box, value, unit: unitBox, canvas });
     }
     list.start();
+    eventsPage.start();
     addEventListener("hashchange", () => this.route());
     addEventListener("keydown", (event) => this.key(event));
     this.route();
@@ -46,11 +49,11 @@ const page = {
 
   route() {
     const [, part = "", name = ""] = location.hash.split("/");
-    const open = { "": "rules", rule: "rule", relay: "relay" }[part] || "rules";
-    const was = ["rules", "rule", "relay"].find((each) => !byId(each).hidden);
+    const open = { "": "rules", rule: "rule", relay: "relay", events: "events" }[part] || "rules";
+    const was = PARTS.find((each) => !byId(each).hidden);
     if (was === "rules" && open !== "rules") this.scrolled = scrollY;
-    for (const each of ["rules", "rule", "relay"]) byId(each).hidden = each !== open;
-    for (const each of ["rules", "relay"]) {
+    for (const each of PARTS) byId(each).hidden = each !== open;
+    for (const each of ["rules", "relay", "events"]) {
       const link = byId(`to-${each}`);
       if (each === open || (each === "rules" && open === "rule")) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
@@ -65,7 +68,7 @@ const page = {
     }
     this.draw();
     if (open === "rules" && was !== "rules") scrollTo(0, this.scrolled || 0);
-    if (open === "relay" && was !== "relay") scrollTo(0, 0);
+    if (open !== "rules" && was !== open) scrollTo(0, 0);
     document.title = open === "rule" ? `${rulePage.name} – mcr` : "mcr";
   },
 
@@ -192,6 +195,7 @@ const page = {
     list.draw();
     rulePage.drawPlots();
     relayPage.draw(this.answer, this.seconds);
+    eventsPage.draw();
     this.tell();
   },
 

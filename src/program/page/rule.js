@@ -192,6 +192,7 @@ const rulePage = {
       make("h3", "", rule.outputs.length === 1 ? "Output" : "Outputs"), outputsTable(rule.outputs),
       ...more.flatMap(([key, value]) => [make("h3", "", keyText(key).replace(/^./, (c) => c.toUpperCase())), factsOf(value)]),
       ...rule.inputs.map((input, i) => (input.stream ? streamPart(input, i + 1, streams.length === 1) : null)).filter(Boolean),
+      ...eventsPage.part(this.name),
       make("h3", "", "Since it began"),
       facts([
         ["received", plural(rule.rx_datagrams, "datagram")],

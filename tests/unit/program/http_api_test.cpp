@@ -18,11 +18,15 @@ const mcr::Status& specimen() {
 
 std::string answer(std::string_view request, bool trusted = false) {
   static const std::array names{std::string("relay.example")};
+  static const auto events = mcr::status::specimen_events();
   const mcr::HttpApi api{.status = []() -> const mcr::Status& { return specimen(); },
                          .metrics = [] { return std::string("x 1\n"); },
+                         .events = &events,
                          .host_names = names,
                          .trusted = trusted};
-  return answer_http(request, api).value_or("more");
+  auto reply = answer_http(request, api);
+  if (!reply) return "more";
+  return reply->text + (reply->more ? reply->more() + reply->beat : "");
 }
 
 std::string get(const std::string& target, const std::string& more = "") {
@@ -80,6 +84,10 @@ TEST_CASE("http api: the page names the hashes of its own style and script") {
   CHECK(text.find("Content-Type: text/html") != std::string::npos);
   CHECK(text.find("default-src 'none'; script-src 'sha256-") != std::string::npos);
   CHECK(text.find("href=\"/metrics\"") != std::string::npos);
+  for (const auto kind : mcr::event_kind_names) {
+    INFO(kind);  // EVENT_KINDS: the browser hears only of those that it names
+    CHECK(text.find('"' + std::string(kind) + '"') != std::string::npos);
+  }
   for (const auto* outside : {"http://", "https://", "src=\"", "@import", "url("}) {
     auto page = content_of(text);
     const std::string icon = "xmlns='http://www.w3.org/2000/svg'";
@@ -124,15 +132,64 @@ TEST_CASE("http api: what drop reasons mean") {
   CHECK_FALSE(reasons["output"]["egress_full"]["remedy"].get<std::string>().empty());
 }
 
+TEST_CASE("http api: events as they come, each with its id, its kind and its data") {
+  const auto first = mcr::status::first_specimen_event;
+  const auto all = get("/v1/events?since=0");
+  CHECK(all.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"));
+  CHECK(content_of(all).starts_with(
+      "retry: 2000\n\nid: 1001\nevent: gap\ndata: {\"event\":\"gap\",\"id\":1001,"));
+  CHECK(all.find("\n\nid: 1002\nevent: start\ndata: {") != std::string::npos);
+  CHECK(all.ends_with("\n\n:\n\n"));
+  const auto last = get_json("/v1/recent-events")["last"].get<std::uint64_t>();
+  const auto one_left = get("/v1/events?since=" + std::to_string(last - 1));
+  CHECK(one_left.find("id: " + std::to_string(last)) != std::string::npos);
+  CHECK(get("/v1/events", "Last-Event-ID: " + std::to_string(last - 1) + "\r\n") == one_left);
+  CHECK(get("/v1/events?since=0", "Last-Event-ID: " + std::to_string(last - 1) + "\r\n") ==
+        one_left);
+  for (const auto& nothing :
+       {std::string(), std::string("?since=x"), "?since=" + std::to_string(last)})
+    CHECK(content_of(get("/v1/events" + nothing)) == "retry: 2000\n\n:\n\n");
+  CHECK(answer("HEAD /v1/events HTTP/1.1\r\nHost: a\r\n\r\n").ends_with("\r\n\r\n"));
+  CHECK(get_json("/v1/recent-events")["events"][0]["id"] == first + 2);
+  CHECK(get_json("/v1/recent-events?since=1000")["events"][0]["missed"] == 1);
+  const auto none = get_json("/v1/recent-events?since=" + std::to_string(last));
+  CHECK(none["events"].empty());
+  CHECK(none["last"] == last);
+}
+
+TEST_CASE("http api: of many events the last ones, or those behind the last one seen") {
+  mcr::EventRing ring(5, 1000);
+  mcr::HttpApi api{.events = &ring};
+  const auto recent = [&](const std::string& query) {
+    const auto text =
+        answer_http("GET /v1/recent-events" + query + " HTTP/1.1\r\nHost: a\r\n\r\n", api)->text;
+    return json::parse(content_of(text));
+  };
+  CHECK(recent("") == json({{"last", 4}, {"events", json::array()}}));
+  for (int i = 0; i < 500; ++i)
+    ring.add({.kind = mcr::EventKind::reload});
+  CHECK(recent("")["events"].size() == 200);
+  CHECK(recent("")["last"] == 504);
+  CHECK(recent("?since=10")["events"][0]["id"] == 11);
+  CHECK(recent("?since=10")["last"] == 210);
+  CHECK(recent("?since=500")["events"].size() == 4);
+}
+
 TEST_CASE("http api: every answer is as the description says") {
   const auto paths = get_json("/v1/openapi.json")["paths"];
   const auto schema_at = [&](const char* path) {
     return paths[path]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
   };
-  CHECK(paths.size() == 7);
+  CHECK(paths.size() == 9);
   check_described(get_json("/v1/status"), schema_at("/v1/status"), "status");
   check_described(get_json("/v1/overview"), schema_at("/v1/overview"), "overview");
   check_described(get_json("/v1/rules/rule"), schema_at("/v1/rules/{name}"), "rule");
+  check_described(get_json("/v1/recent-events"), schema_at("/v1/recent-events"), "events");
+  check_described(get_json("/v1/recent-events?since=1000"), schema_at("/v1/recent-events"), "gap");
+  CHECK(paths["/v1/rules/{name}"].size() == 3);
+  for (const auto* status : {"200", "201", "403", "409", "412", "422"})
+    CHECK(paths["/v1/rules/{name}"]["put"]["responses"].contains(status));
+  CHECK(schema_at("/v1/rules/{name}")["properties"].contains("definition"));
   const auto rule = schema_at("/v1/status")["properties"]["rules"]["items"];
   CHECK(rule["properties"]["state"]["enum"].size() == mcr::status::rule_states.size() + 1);
   CHECK(rule["properties"]["rx_datagrams"]["type"] == json{"integer", "null"});

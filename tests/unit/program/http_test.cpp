@@ -111,3 +111,67 @@ TEST_CASE("http: an address or a local name is right, a public one only if it is
                            "127.0.0.1.evil.example", "999.0.0.1"})
     CHECK_FALSE(is_trusted_host(host, ours));
 }
+
+TEST_CASE("http: the conditions of a request, and where a stream goes on") {
+  const auto found = request(
+      "PUT /x HTTP/1.1\r\nHost: a\r\nIf-Match: \"1\"\r\nif-none-match: *\r\n"
+      "Last-Event-ID: 77\r\n\r\n");
+  REQUIRE(found);
+  CHECK(found->if_match == "\"1\"");
+  CHECK(found->if_none_match == "*");
+  CHECK(found->last_event_id == "77");
+  for (const auto* line : {"If-Match: \"1\"\r\n", "If-None-Match: *\r\n", "Origin: null\r\n"})
+    CHECK(refusal(std::string("PUT /x HTTP/1.1\r\nHost: a\r\n") + line + line + "\r\n") == 400);
+}
+
+TEST_CASE("http: entity tags, strongly and weakly compared") {
+  const std::string tag = "\"a,b\"";
+  for (const auto* list : {"\"a,b\"", "*", " * ", "\"x\", \"a,b\"", "W/\"x\",, \"a,b\" "})
+    CHECK(has_tag(list, tag, false));
+  for (const auto* list : {"", "\"a\"", "a,b", "\"a,b", "W/\"a,b\"", "\"x\" * \"a,b\"", "W/"})
+    CHECK_FALSE(has_tag(list, tag, false));
+  CHECK(has_tag("W/\"a,b\"", tag, true));
+  CHECK_FALSE(has_tag("*", "", true));
+}
+
+TEST_CASE("http: a head has an end, and content comes without being asked for") {
+  const std::string long_head = "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(longest_head, 'x');
+  CHECK(refusal(long_head) == 431);
+  CHECK(refusal(long_head + "\r\n\r\n") == 431);
+  const std::string expects =
+      "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+  CHECK(refusal(expects) == 417);
+  CHECK(request(expects + "abc"));
+}
+
+TEST_CASE("http: what has no content, and what has no end, tells no length") {
+  for (const auto status : {Status::no_content, Status::not_modified}) {
+    const auto text = to_text({.status = status, .content = ""}, true);
+    CHECK(text.find("\r\nContent-") == text.find("\r\nContent-Security-Policy"));
+    CHECK(text.ends_with("\r\n\r\n"));
+  }
+  const auto stream = to_text(
+      {.content = "a\n", .type = "text/event-stream", .stream = [] { return std::string(); }},
+      true);
+  CHECK(stream.find("Content-Length") == std::string::npos);
+  CHECK(stream.find("Content-Type: text/event-stream\r\n") != std::string::npos);
+  CHECK(stream.ends_with("\r\n\r\na\n"));
+}
+
+TEST_CASE("http: the answer of a server is whole, or none") {
+  const auto status = [](std::string_view text) {
+    const auto answer = parse_answer(text);
+    return answer ? answer->status : 0;
+  };
+  const auto answer = parse_answer("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcd");
+  REQUIRE(answer);
+  CHECK(answer->content == "abc");
+  CHECK(parse_answer("HTTP/1.0 404\r\n\r\nall of it")->content == "all of it");
+  CHECK(status(to_text({.status = Status::forbidden, .content = "no\n"}, true)) == 403);
+  for (const auto* text :
+       {"", "HTTP/1.1 200 OK\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 OK\r\n\r\n",
+        "HTTP/1.1 99 x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "{\"ok\":false}\n"})
+    CHECK(status(text) == 0);
+}

@@ -48,6 +48,7 @@ struct Server {
   Address address;
   std::string reply = "pong\n";
   std::function<std::string()> more{};  ///< null: no stream
+  std::string beat{};
   std::size_t asked = 0;
   RequestServer server{listen_at(address), most_clients};
 
@@ -60,7 +61,7 @@ struct Server {
     server.serve([this](std::string_view received) -> std::optional<RequestServer::Reply> {
       if (!received.ends_with('\n')) return std::nullopt;
       ++asked;
-      return RequestServer::Reply(reply, more);
+      return RequestServer::Reply(reply, more, beat);
     });
   }
   /// Until there is nothing to do any more.
@@ -318,4 +319,56 @@ TEST_CASE("request server: too many streams end the oldest of them, and no other
   send(asking, "ping\n");
   server.serve_all();
   CHECK(receive(asking).text == "pong\n");
+}
+
+TEST_CASE("request server: a silent stream gives a sign of life, if it has one") {
+  for (const std::string beat : {":\n\n", ""}) {
+    Server server;
+    server.more = [] { return std::string(); };
+    server.beat = beat;
+    const auto client = server.connect();
+    send(client, "ping\n");
+    server.serve_all();
+    CHECK(receive(client).text == "pong\n");
+    const auto now = RequestServer::Clock::now();
+    server.server.expire(now + RequestServer::beat_pause / 2);
+    server.serve_all();
+    CHECK(receive(client).text.empty());
+    server.server.expire(now + RequestServer::beat_pause + 1s);
+    server.serve_all();
+    const auto received = receive(client);
+    CHECK(received.text == beat);
+    CHECK(received.end == End::open);
+  }
+}
+
+TEST_CASE("request server: who takes nothing of a stream with a sign of life is cut off") {
+  for (const std::string beat : {":\n\n", ""}) {
+    Server server;
+    server.more = [] { return std::string(std::size_t{1} << 20U, 'm'); };
+    server.beat = beat;
+    const auto deaf = server.connect();
+    send(deaf, "ping\n");
+    server.serve_all();
+    const auto now = RequestServer::Clock::now();
+    server.server.expire(now + RequestServer::patience / 2);
+    CHECK(::send(deaf.get(), "x", 1, MSG_NOSIGNAL) == 1);
+    server.server.expire(now + RequestServer::patience + 1s);
+    CHECK((::send(deaf.get(), "x", 1, MSG_NOSIGNAL) == 1) == beat.empty());
+  }
+}
+
+TEST_CASE("request server: a stream that waited long is not cut off as it goes on") {
+  Server server;
+  std::string waiting;
+  server.more = [&] { return std::exchange(waiting, ""); };
+  server.beat = ":\n\n";
+  const auto client = server.connect();
+  send(client, "ping\n");
+  server.serve_all();
+  waiting = "one\n";
+  server.server.resume();
+  server.server.expire(RequestServer::Clock::now() + RequestServer::patience / 2);
+  server.serve_all();
+  CHECK(receive(client).text == "pong\none\n");
 }
