@@ -1,11 +1,19 @@
 // The daemon writes the files, not this client: it alone knows the rest of the rules without
 // reading them all, is one writer where several would race, and takes the same requests from others
 // (HTTP). So who may write to the control socket may change rules.
+//
+// While no daemon runs, this client does what the daemon would do, with the same code, and the next
+// start reads it. Several such clients take turns by a lock (flock(2)) on the main configuration
+// file. With --socket alone nobody knows which configuration belongs to it: then -c must name it.
 #include "mcr/program/rule_commands.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -18,12 +26,15 @@
 #include <vector>
 
 #include "mcr/base/error.hpp"
+#include "mcr/base/fd.hpp"
 #include "mcr/base/output.hpp"
 #include "mcr/base/printable.hpp"
+#include "mcr/config/book.hpp"
 #include "mcr/config/config_error.hpp"
 #include "mcr/config/limits.hpp"
 #include "mcr/config/rule_words.hpp"
 #include "mcr/program/control_socket.hpp"
+#include "mcr/program/rule_requests.hpp"
 
 namespace mcr {
 
@@ -34,9 +45,12 @@ using nlohmann::json;
 /// As for a reload.
 constexpr std::chrono::seconds patience{30};
 
+constexpr std::string_view default_config = "/etc/mcr/mcr.toml";
+
 struct Options {
   std::string socket{default_control_socket};
-  std::string name;  ///< of the rule; with apply: of the file
+  std::string config;  ///< "": the one that belongs to the default socket
+  std::string name;    ///< of the rule; with apply: of the file
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   std::vector<std::string> settings;
@@ -73,6 +87,45 @@ json request_of(const Options& options, const std::string& verb) {
   for (const auto& key : options.unset)
     request["unset"].push_back(read_key_path(key));
   return request;
+}
+
+/// The configuration whose files to change while no daemon runs; "": nobody knows.
+std::string config_of(const Options& options) {
+  if (!options.config.empty()) return options.config;
+  const bool usual = options.socket == default_control_socket &&
+                     ::access(std::string(default_config).c_str(), F_OK) == 0;
+  return usual ? std::string(default_config) : "";
+}
+
+/// Until it is closed, other clients wait. Throws OsError.
+UniqueFd lock(const std::string& config) {
+  UniqueFd file(::open(config.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) throw_errno("open", config);
+  while (::flock(file.get(), LOCK_EX) != 0)
+    if (errno != EINTR) throw_errno("lock", config);
+  return file;
+}
+
+/// The daemon's answer, given without a daemon.
+json answer_from_files(const std::string& config, const json& request) {
+  const auto held = lock(config);
+  ConfigBook book;
+  if (const auto errors = book.read(config); !errors.empty())
+    return {{"ok", false}, {"errors", list_errors(errors)}};
+  return (request.value("command", "") == "apply" ? answer_apply_request(book, request)
+                                                  : answer_rule_request(book, request))
+      .document;
+}
+
+json ask(const Options& options, const json& request) {
+  const auto config = is_abandoned(options.socket) ? config_of(options) : "";
+  if (config.empty()) return ask_daemon(options.socket, request, patience);
+  auto answer = answer_from_files(config, request);
+  if (answer.value("ok", false))
+    fmt::print(stderr, "mcr: no daemon runs at {}: this is what the files of {} say{}\n",
+               options.socket, config,
+               request.value("verb", "") == "show" ? "" : " now, for the next start");
+  return answer;
 }
 
 ExitCode print_refusal(const json& answer) {
@@ -119,13 +172,22 @@ std::string read_file(const std::string& name) {
   return text;
 }
 
+void add_place(CLI::App& command, const std::shared_ptr<Options>& options) {
+  command.add_option("--socket", options->socket, "Control socket")->capture_default_str();
+  command
+      .add_option("-c,--config", options->config,
+                  "While no daemon runs at the socket: the main configuration file whose rules to "
+                  "change")
+      ->type_name("FILE");
+}
+
 CLI::App* add_verb(CLI::App& rule, const std::string& verb, const std::string& help,
                    const std::shared_ptr<Options>& options, int& exit_code) {
   CLI::App* command = rule.add_subcommand(verb, help);
   command->add_option("NAME", options->name, "The rule's name")->required();
-  command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
+  add_place(*command, options);
   command->callback([options, verb, &exit_code] {
-    const auto answer = ask_daemon(options->socket, request_of(*options, verb), patience);
+    const auto answer = ask(*options, request_of(*options, verb));
     exit_code =
         static_cast<int>(verb == "show" ? print_rule(answer, *options) : print_difference(answer));
   });
@@ -188,14 +250,14 @@ void add_apply_command(CLI::App& app, int& exit_code) {
   command->add_flag("--prune", options->prune,
                     "Remove the rules that were added and are not in it");
   command->add_flag("--runtime", options->runtime, "Until the next boot only");
-  command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
+  add_place(*command, options);
   command->callback([options, &exit_code] {
     const json request = {{"command", "apply"},
                           {"file", options->name},
                           {"text", read_file(options->name)},
                           {"prune", options->prune},
                           {"runtime", options->runtime}};
-    exit_code = static_cast<int>(print_difference(ask_daemon(options->socket, request, patience)));
+    exit_code = static_cast<int>(print_difference(ask(*options, request)));
   });
 }
 

@@ -147,10 +147,7 @@ def trace(daemon, call, number):
          "-e", f"inject={call}:signal=KILL:when={number}", "-p", str(daemon.process.pid)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def holds():
-        with open(f"/proc/{daemon.process.pid}/status", encoding="utf-8") as file:
-            return f"TracerPid:\t{tracer.pid}\n" in file.read()
-    until(holds, "strace holds the daemon")
+    until(lambda: held_by(daemon, tracer), "strace holds the daemon")
     return tracer
 
 
@@ -166,14 +163,14 @@ def killed(world):
     daemon = relay.daemon
     relay.add("k1", "239.1.4.1")
     seen, kills = set(), 0
-    for call in ("mkdir", "chmod", "openat", "flock", "link", "fchmod", "write", "renameat2",
-                 "unlinkat", "close", "rename", "unlink"):
+    for call, single in (("mkdir", False), ("openat", False), ("flock", False), ("link", False), ("write", False),
+                         ("fsync", False), ("renameat2", False), ("unlinkat", False), ("close", False),
+                         ("fsync", True), ("renameat", True), ("unlinkat", True)):
         for number in range(1, 9):
-            single = call in ("rename", "unlink")
             tracer = trace(daemon, call, number)
             if single:
                 args = ("rule", "set", "k1", "--input", "interface=r0,group=239.1.4.9,port=5000") \
-                    if call == "rename" else ("rule", "remove", "k1")
+                    if call != "unlinkat" else ("rule", "remove", "k1")
             else:
                 args = ("apply", batch)
             done = world.call(*args, "--socket", daemon.socket)
@@ -210,6 +207,98 @@ def killed(world):
     daemon.stop()
 
 
+def on_the_disk(world):
+    """What gets its name is on the disk before, and the name is on the disk when the client hears of it."""
+    if not shutil.which("strace"):
+        return
+    relay = Relay(world, "disk", STAYS)
+    trace_file = world.path("disk.trace")
+    relay.add("d1", "239.1.5.1")
+    batch = world.write("disk-batch.toml", "".join(
+        rule(f"d{i}", f"239.1.5.{i}", 5001, [("r1", f"239.2.5.{i}")]) for i in range(1, 31)))
+    for args, calls in (
+            (("rule", "set", "d1", "--set", "comment=x"), ["fsync", "renameat", "fsync", "sendto"]),
+            (("rule", "remove", "d1"), ["unlinkat", "fsync", "sendto"]),
+            (("apply", batch), ["syncfs", "fsync", "renameat2", "fsync", "sendto"])):
+        tracer = subprocess.Popen(
+            ["strace", "-qq", "-o", trace_file, "-e", "trace=fsync,syncfs,rename,renameat,renameat2,unlinkat,sendto",
+             "-p", str(relay.daemon.process.pid)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: held_by(relay.daemon, tracer), "strace holds the daemon")
+        relay.call(*args)
+        tracer.terminate()
+        tracer.wait(10)
+        with open(trace_file, encoding="utf-8") as file:
+            seen = [line.split("(")[0] for line in file if "nlmsg" not in line]
+        # A new folder is synced in its parent; and the old one goes at last, file by file.
+        seen = seen[seen.index(calls[0]):seen.index("sendto") + 1]
+        if calls[0] == "syncfs":
+            seen = [call for call in seen if call != "unlinkat"]
+        equal(seen, calls, f"system calls of mcr {args[0]}")
+    relay.daemon.stop()
+
+
+def held_by(daemon, tracer):
+    with open(f"/proc/{daemon.process.pid}/status", encoding="utf-8") as file:
+        return f"TracerPid:\t{tracer.pid}\n" in file.read()
+
+
+def without_a_daemon(world):
+    """The files are changed by the client then, after the same check; writers wait for each other."""
+    relay = Relay(world, "later", STAYS)
+    relay.add("before", "239.1.6.1")
+    relay.daemon.stop()
+    socket_only = world.call("rule", "add", "x", "--socket", relay.daemon.socket)
+    equal(socket_only.returncode, 69, "exit code where nobody knows the configuration")
+    place = ("-c", relay.daemon.file)
+    done = world.call("rule", "add", "x", "--socket", relay.daemon.socket, *place, "--input",
+                      "interface=r0,group=239.1.6.2,port=5000", "--output", "interface=r1")
+    equal((done.returncode, done.stdout), (0, "+1 -0 ~0 =2\n"), f"add ({done.stderr})")
+    check(f"no daemon runs at {relay.daemon.socket}" in done.stderr, done.stderr)
+    said = relay.call("rule", "add", "y", *place, "--input", "interface=r0,group=239.1.1.1,port=5000",
+                      "--output", "interface=r1", code=78)
+    check('rule "stays" takes' in said and "nothing has changed" in said, said)
+    equal(json.loads(relay.call("rule", "show", "before", "--json", *place))["name"], "before", "show")
+    equal(relay.call("rule", "disable", "before", *place), "+0 -0 ~1 =2", "disable")
+    batch = world.write("later-batch.toml", "".join(
+        rule(f"l{i}", f"239.1.6.{i}", 5001, [("r1", f"239.2.6.{i}")]) for i in range(1, 41)))
+    equal(relay.call("apply", batch, *place), "+40 -0 ~0 =3", "apply")
+
+    def add(i):
+        return relay.add(f"race{i % 10}", f"239.1.7.{i % 10 + 1}", *place)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(add, range(20)))
+    equal(sum(s.startswith("+1") for s in said), 10, "adds that added")
+    world.write("later.toml", "nonsense = 1\n")
+    said = relay.call("rule", "remove", "x", *place, code=78)
+    check("later.toml:1:1: " in said, said)
+    equal(world.call("rule", "remove", "x", "--socket", relay.daemon.socket, "-c", "/nowhere").returncode,
+          71, "exit code of a configuration that is not there")
+    relay.daemon.configure(config(STAYS, extra=FOLDERS.format(world.path("later"))))
+    relay.daemon.start(active=False)
+    equal(sorted(relay.names()), sorted(["stays", "before", "x"] + [f"l{i}" for i in range(1, 41)]
+                                        + [f"race{i}" for i in range(10)]), "what the start has read")
+    relay.daemon.stop()
+
+
+class Effort:
+    """How long something takes from here on, and how long the daemon runs for it: a busy machine does not matter."""
+
+    def __init__(self, daemon):
+        self.pid = daemon.process.pid
+        self.began = time.monotonic()
+        self.before = self.cpu()
+
+    def cpu(self):
+        with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
+            return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    def seconds(self):
+        return time.monotonic() - self.began
+
+    def __str__(self):
+        return f"{self.seconds():.2f} s, of which the daemon ran {self.cpu() - self.before:.2f} s"
+
+
 def many(world):
     """As many rules as there can be, one by one by a client that keeps no connection, and as one."""
     count = scaled(10_000)
@@ -232,9 +321,15 @@ def many(world):
     text = "".join(rule(f"m{i}", f"239.1.{i // 250}.{i % 250 + 1}", 5001, [("r1", "239.9.9.9")],
                         interface="nowhere0") for i in range(count))
     file = world.write("all.toml", text)
-    began = time.monotonic()
+    batch = Effort(relay.daemon)
     equal(relay.call("apply", file), f"+0 -0 ~{count} =0", "apply of all")
-    print(f"{count} rules: {one_by_one:.1f} s one by one, {time.monotonic() - began:.2f} s as a batch")
+    print(f"{count} rules: {one_by_one:.1f} s one by one; as a batch {batch}")
+    relay.call("rule", "disable", "m7")
+    status = Effort(relay.daemon)
+    told = relay.call("status")
+    print(f"mcr status of {count} rules: {status}")
+    check(status.seconds() < 2, f"mcr status took {status}")
+    check(len(told.splitlines()) < 60 and told.index("nowhere0") < 2000, f"what matters stands first: {told[:2000]}")
     relay.nothing_to_reload(count)
     relay.daemon.stop()
 
@@ -258,10 +353,14 @@ def story(world):
     relay.daemon.stop()
     phase("kills at each step")
     killed(world)
+    phase("on the disk, for a host that loses its power")
+    on_the_disk(world)
+    phase("without a daemon")
+    without_a_daemon(world)
     phase("many rules")
     many(world)
     phase("no daemon")
     equal(world.call("rule", "add", "x", "--socket", "/nowhere/at.all").returncode, 69, "exit code")
 
 
-play(story, 200)
+play(story, 300)
