@@ -19,12 +19,14 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/output.hpp"
 #include "mcr/base/printable.hpp"
 #include "mcr/config/config_error.hpp"
 #include "mcr/program/control_socket.hpp"
+#include "mcr/program/fleet.hpp"
 #include "mcr/program/http_api.hpp"
 #include "mcr/program/terminal.hpp"
 #include "mcr/status/digest.hpp"
@@ -66,8 +68,9 @@ void add_watch_option(CLI::App& command, double& seconds, const std::string& hel
 
 struct StatusOptions {
   std::string socket{default_control_socket};
-  std::string rule;   ///< or a pattern for several
-  std::string state;  ///< "": of any
+  std::string rule;              ///< or a pattern for several
+  std::string state;             ///< "": of any
+  std::vector<std::string> all;  ///< hosts to ask by HTTP, instead of the relay at `socket`
   bool as_json = false;
   bool health = false;
   bool openapi = false;             ///< asks no relay
@@ -470,6 +473,13 @@ void add_status_command(CLI::App& app, int& exit_code) {
                  "Exit 0 only if every rule is active or disabled, else 69 with a line for each "
                  "that is not")
       ->excludes("RULE", "--json", "--watch", "--state");
+  command
+      ->add_option("--all", options->all,
+                   "Ask these relays by HTTP, all in one view: HOST or HOST:PORT of [daemon] "
+                   "metrics (9464); exit 0 or 69 as with --health")
+      ->expected(1, 256)
+      ->type_name("HOST...")
+      ->excludes("RULE", "--watch", "--state", "--health");
   command->add_flag("--openapi", options->openapi,
                     "Ask no relay; print the description (OpenAPI) of what it tells by HTTP");
   add_timeout_option(*command, options->timeout);
@@ -478,6 +488,10 @@ void add_status_command(CLI::App& app, int& exit_code) {
     auto code = ExitCode::ok;
     if (options->openapi)
       write_output(openapi());
+    else if (!options->all.empty())
+      code = print_fleet(options->all,
+                         std::chrono::milliseconds(static_cast<int>(options->timeout * 1000)),
+                         options->as_json);
     else if (options->health)
       code = print_health(*options);
     else

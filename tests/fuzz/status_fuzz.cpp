@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "mcr/status/fleet.hpp"
 #include "mcr/status/json.hpp"
 #include "mcr/status/metrics.hpp"
 #include "mcr/status/text.hpp"
@@ -28,6 +29,7 @@ void check_text(const std::string& text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto document = nlohmann::json::parse(data, data + size, nullptr, false);
+  check_text(mcr::status::render_fleet({mcr::status::read_overview("host", document)}, size % 200));
   const auto status = mcr::status::from_json(document);
   if (!status) return 0;
   const unsigned columns = size % 200;
