@@ -339,6 +339,7 @@ void Relay::tick(Clock::time_point now) {
   update_quality_alarms(now);
   leg_watch_.tick(now);
   tell_send_refusals(now);
+  slots_.legs.sweep();
   look_at_next_hops();
   try_or_log("end captures", "", [this] { end_captures(); });
   if (!all_retired_) retire();

@@ -1,24 +1,38 @@
-// Places. Numbers wrap and begin anew; places only grow. head_ is the place after the highest
-// number so far, and a number's place is the one nearest to it, or to where its own leg is, which
-// knows better where a leg lags by more than half of all numbers. A run of the sender that begins
-// anew begins at a place far above, so a cell, found by place modulo memory, is never mistaken for
-// one of another run or another lap: its tag tells.
+// Places. Numbers wrap and begin anew; places only grow. A run's head is the
+// place after its highest number so far, and a number's place is the one
+// nearest to it, or to where its own leg is, which knows better where a leg
+// lags by more than half of all numbers. A run of the sender that begins anew
+// begins at a place far above, so a cell, found by place modulo memory, is
+// never mistaken for one of another run or another lap: its tag tells.
 //
-// Fitting. A datagram fits if it has the stream's id (SSRC, session), and its place is less than
-// ahead_ above head_ and not more than behind_ below. If another content is known at its place, it
-// fits only when its own leg has come to that place step by step: then the leg is no copy. A leg
-// that has leapt there, or to before all that is known, has found its sender anew.
+// Fitting. A datagram fits if it has the stream's id (SSRC, session), and its
+// place is less than ahead_ above the head and not more than behind_ below. If
+// another content is known at its place, it fits only when its own leg has come
+// to that place step by step: then the leg is no copy. A leg that has leapt
+// there, or to before all that is known, has found its sender anew.
 //
-// Whom to follow. What does not fit is a candidate. Its leg stands by until more legs agree on the
-// new run than bring the old one, those that were quiet for a second not counted. So:
+// Whom to follow. A leg of the stream that brings what does not fit begins a
+// new run, and both runs go on side by side: the other legs are still in the
+// old one, and may bring what this leg lost of it. After `overlap` the run with
+// more legs stays, the old one if both have as many. What other legs bring that
+// fits no run is a candidate: such a leg stands by until more legs agree on its
+// run than bring another one, those that were quiet for a second not counted.
+// So:
 //   one leg alone           is followed at once
-//   restart of the sender   the first leg stands by, the second one is followed at once; from then
-//                           on the first one fits, too. Nothing is lost: the second leg brings all
-//   a foreign stream        stands by for good; it takes over when the others fall quiet
+//   restart of the sender   the first leg goes on at once, and the others as
+//   they come to it; nothing
+//                           is lost, neither of the old run nor of the new one
+//   a leg that turns to     goes on beside the others for `overlap`, and stands
+//   by then another stream a foreign stream        stands by for good; it takes
+//   over when the others fall quiet
 //
-// No copies. Legs whose content differs under the same numbers would be mixed. From 100 such
-// datagrams on (those that agree are subtracted) the leg that has brought less is only compared,
-// and merged again after as many that agree.
+// In positions (Place) a run follows the one before. While that one may still
+// grow there is a gap between them, so that in sequence the new run waits for
+// it.
+//
+// No copies. Legs whose content differs under the same numbers would be mixed.
+// From 100 such datagrams on (those that agree are subtracted) the leg that has
+// brought less is only compared, and merged again after as many that agree.
 #include "mcr/redundancy/by_number.hpp"
 
 #include <algorithm>
@@ -28,6 +42,8 @@ namespace mcr::redundancy {
 
 namespace {
 
+/// Numbers that a run may still grow by beside the next one.
+constexpr std::uint64_t most_left = 4096;
 constexpr unsigned time_shift = 15;
 constexpr unsigned time_bits = 20;
 constexpr unsigned digest_bits = 20;
@@ -56,34 +72,52 @@ ByNumber::ByNumber(const Merge& merge, std::span<Leg, limits::legs> legs, MergeC
       counters_(legs),
       counts_(counts) {}
 
-std::optional<InputDrop> ByNumber::judge(std::size_t leg, Datagram datagram,
-                                         std::uint64_t now_ns) noexcept {
+std::optional<InputDrop> ByNumber::judge(std::size_t leg, Datagram datagram, std::uint64_t now_ns,
+                                         std::uint64_t settled) noexcept {
+  settled_ = settled;
   const auto bearing = read_bearing(merge_, datagram);
   if (!bearing || bearing->step == 0 || bearing->step > memory / 4) return unnumbered(leg, now_ns);
-  auto place = place_of(legs_[leg], bearing->number, now_ns);
-  if (!fits(leg, *bearing, place, now_ns)) {
-    if (is_late(leg, *bearing, place, now_ns)) return InputDrop::late;
+  if (ending_.epoch != 0) [[unlikely]]
+    end_overlap(now_ns);
+  auto* run = run_of(leg, *bearing, now_ns);
+  if (run == nullptr) {
+    if (is_late(run_, leg, *bearing, now_ns)) return InputDrop::late;
     if (!follow(leg, *bearing, now_ns)) return InputDrop::standby;
-    place = place_of(legs_[leg], bearing->number, now_ns);
+    run = &run_;
   }
-  return take(leg, *bearing, place, now_ns);
+  return take(*run, leg, *bearing, now_ns);
+}
+
+/// The one that the datagram fits, first its leg's own one; null: none.
+ByNumber::Run* ByNumber::run_of(std::size_t leg, const Bearing& bearing,
+                                std::uint64_t now_ns) noexcept {
+  if (ending_.epoch == 0) [[likely]]
+    return fits(run_, leg, bearing, now_ns) ? &run_ : nullptr;
+  const bool ends = legs_[leg].epoch == ending_.epoch;
+  for (auto* run : {ends ? &ending_ : &run_, ends ? &run_ : &ending_})
+    if (fits(*run, leg, bearing, now_ns)) return run;
+  return nullptr;
 }
 
 /// It is not forgotten where the leg is: its numbers may be half a lap behind.
-bool ByNumber::is_late(std::size_t leg, const Bearing& bearing, std::uint64_t place,
+bool ByNumber::is_late(const Run& run, std::size_t leg, const Bearing& bearing,
                        std::uint64_t now_ns) noexcept {
   auto& from = legs_[leg];
-  if (bearing.id != id_ || !goes_on(from, place) || live_but(leg, now_ns) == 0) return false;
+  const auto place = place_of(run, from, bearing.number, now_ns);
+  if (bearing.id != run.id || !goes_on(run, from, place) || live_in(run, now_ns, leg) == 0)
+    return false;
   from.next = std::max(from.next, place + bearing.step);
   from.steady_ns = now_ns;
   return true;
 }
 
-/// Heartbeats, RTCP, what is damaged: from the leg that leads, so that it goes on once.
+/// Heartbeats, RTCP, what is damaged: from the leg that leads, so that it goes
+/// on once.
 std::optional<InputDrop> ByNumber::unnumbered(std::size_t leg, std::uint64_t now_ns) noexcept {
   if (leg != leader_ && now_ns - led_ns_ < 3 * quiet_ns) return InputDrop::duplicate;
   leader_ = leg;
   led_ns_ = now_ns;
+  last_ = {};
   return {};
 }
 
@@ -92,45 +126,49 @@ std::int64_t ByNumber::distance(std::uint64_t from, std::uint64_t to) const noex
   return static_cast<std::int64_t>((to - from) << unused) >> unused;
 }
 
-/// Guesses by the place that the leg has reached, or by head_ if that is the better guide.
-std::uint64_t ByNumber::place_of(const LegState& from, std::uint64_t number,
+/// Guesses by the place that the leg has reached, or by the run's head if that
+/// is the better guide.
+std::uint64_t ByNumber::place_of(const Run& run, const LegState& from, std::uint64_t number,
                                  std::uint64_t now_ns) const noexcept {
   constexpr std::uint64_t most_ns = 100'000'000;
-  auto base = head_;
-  const bool known = from.epoch == epoch_ && epoch_ != 0;
+  auto base = run.head;
+  const bool known = from.epoch == run.epoch && run.epoch != 0;
   if (known && now_ns - from.steady_ns < most_ns) base = from.next;
-  const auto base_number = head_number_ - (head_ - base);
+  const auto base_number = run.head_number - (run.head - base);
   return base + static_cast<std::uint64_t>(distance(base_number, number));
 }
 
 /// The leg has come to this place step by step.
-bool ByNumber::goes_on(const LegState& from, std::uint64_t place) const noexcept {
-  if (from.epoch != epoch_ || epoch_ == 0) return false;
+bool ByNumber::goes_on(const Run& run, const LegState& from, std::uint64_t place) const noexcept {
+  if (from.epoch != run.epoch || run.epoch == 0) return false;
   const auto step = static_cast<std::int64_t>(place - from.next);
   return step < ahead_ && step >= -static_cast<std::int64_t>(space_.max_misorder);
 }
 
-bool ByNumber::fits(std::size_t leg, const Bearing& bearing, std::uint64_t place,
+bool ByNumber::fits(const Run& run, std::size_t leg, const Bearing& bearing,
                     std::uint64_t now_ns) const noexcept {
   const auto& from = legs_[leg];
-  if (epoch_ == 0 || bearing.id != id_) return false;
-  if (from.out && live_but(leg, now_ns) == 0) return false;
-  const auto ahead = static_cast<std::int64_t>(place - head_);
+  if (run.epoch == 0 || bearing.id != run.id) return false;
+  if (from.out && live_in(run, now_ns, leg) == 0) return false;
+  const auto place = place_of(run, from, bearing.number, now_ns);
+  const auto ahead = static_cast<std::int64_t>(place - run.head);
   if (ahead >= ahead_ || -ahead > behind_) return false;
-  if (ahead >= 0 || goes_on(from, place)) return true;
+  if (ahead >= 0 || goes_on(run, from, place)) return true;
   if (seen(place)) return cell_at(place).digest == digest_of(bearing);
-  return place >= first_ || from.epoch != epoch_;
+  return place >= run.first || from.epoch != run.epoch;
 }
 
-bool ByNumber::is_live(std::size_t leg, std::uint64_t now_ns) const noexcept {
+bool ByNumber::is_live(const Run& run, std::size_t leg, std::uint64_t now_ns) const noexcept {
   const auto& state = legs_[leg];
-  return state.epoch == epoch_ && epoch_ != 0 && !state.out && now_ns - state.last_ns < quiet_ns;
+  return state.epoch == run.epoch && run.epoch != 0 && !state.out &&
+         now_ns - state.last_ns < quiet_ns;
 }
 
-std::size_t ByNumber::live_but(std::size_t leg, std::uint64_t now_ns) const noexcept {
+std::size_t ByNumber::live_in(const Run& run, std::uint64_t now_ns,
+                              std::size_t but) const noexcept {
   std::size_t live = 0;
-  for (std::size_t other = 0; other < limits::legs; ++other)
-    if (other != leg && is_live(other, now_ns)) ++live;
+  for (std::size_t leg = 0; leg < limits::legs; ++leg)
+    if (leg != but && is_live(run, leg, now_ns)) ++live;
   return live;
 }
 
@@ -141,7 +179,7 @@ bool ByNumber::same_run(const Candidate& candidate, const Bearing& bearing,
          now_ns - candidate.last_ns < quiet_ns;
 }
 
-/// True: from now on it fits.
+/// True: from now on it fits run_.
 bool ByNumber::follow(std::size_t leg, const Bearing& bearing, std::uint64_t now_ns) noexcept {
   auto& own = legs_[leg].candidate;
   const bool again = same_run(own, bearing, now_ns);
@@ -153,11 +191,12 @@ bool ByNumber::follow(std::size_t leg, const Bearing& bearing, std::uint64_t now
     if (other == leg) continue;
     if (same_run(legs_[other].candidate, bearing, now_ns))
       ++agree;
-    else if (is_live(other, now_ns))
+    else if (is_live(run_, other, now_ns) || is_live(ending_, other, now_ns))
       ++against;
   }
-  if (agree > against) {
-    begin(bearing);
+  const bool member = ending_.epoch == 0 && is_live(run_, leg, now_ns);
+  if (agree > against || member) {
+    begin(bearing, against != 0, now_ns);
     return true;
   }
   if (own.count >= most_mismatches && now_ns - own.since_ns >= quiet_ns) {
@@ -167,19 +206,23 @@ bool ByNumber::follow(std::size_t leg, const Bearing& bearing, std::uint64_t now
   return false;
 }
 
-void ByNumber::begin(const Bearing& bearing) noexcept {
-  const auto leap = distance(head_number_, bearing.number);
-  const bool outage = epoch_ != 0 && bearing.id == id_ && leap > 0 &&
+/// `beside`: other legs may still bring the run before.
+void ByNumber::begin(const Bearing& bearing, bool beside, std::uint64_t now_ns) noexcept {
+  const auto leap = distance(run_.head_number, bearing.number);
+  const bool outage = !beside && run_.epoch != 0 && bearing.id == run_.id && leap > 0 &&
                       static_cast<std::uint64_t>(leap) < space_.max_dropout;
   if (outage) {
-    advance(head_ + static_cast<std::uint64_t>(leap));
+    advance(run_, run_.head + static_cast<std::uint64_t>(leap));
   } else {
-    if (epoch_ != 0) counts_.resets.add(1);
-    ++epoch_;
-    id_ = bearing.id;
-    head_ += 2 * memory;
-    first_ = head_;
-    head_number_ = bearing.number;
+    if (run_.epoch != 0) counts_.resets.add(1);
+    ending_ = beside ? run_ : Run{};
+    begun_ns_ = now_ns;
+    run_.epoch = ++epochs_;
+    run_.id = bearing.id;
+    run_.skipped += epochs_ == 1 ? 0 : 2 * memory;
+    run_.head += 2 * memory + (beside ? most_left : 0);
+    run_.first = run_.head;
+    run_.head_number = bearing.number;
   }
   for (auto& state : legs_) {
     state.candidate = {};
@@ -190,6 +233,21 @@ void ByNumber::begin(const Bearing& bearing) noexcept {
     counters.aside.set(0);
 }
 
+/// When both runs have gone on side by side for long enough the one with more
+/// legs stays. The position of what follows is above all that has gone on.
+void ByNumber::end_overlap(std::uint64_t now_ns) noexcept {
+  const auto old = live_in(ending_, now_ns);
+  if (old != 0 && now_ns - begun_ns_ < overlap_ns_.load(std::memory_order_relaxed)) return;
+  if (old != 0 && old >= live_in(run_, now_ns)) {
+    const auto position = run_.head - run_.skipped + most_left;
+    const auto count = run_.count;
+    run_ = ending_;
+    run_.skipped = run_.head - position;
+    run_.count = count;
+  }
+  ending_ = {};
+}
+
 std::uint64_t ByNumber::tag_of(std::uint64_t place) noexcept {
   return 1 + place / memory % 0xFFFFU;
 }
@@ -198,8 +256,9 @@ bool ByNumber::seen(std::uint64_t place) const noexcept {
   return cell_at(place).tag == tag_of(place);
 }
 
-std::optional<InputDrop> ByNumber::take(std::size_t leg, const Bearing& bearing,
-                                        std::uint64_t place, std::uint64_t now_ns) noexcept {
+std::optional<InputDrop> ByNumber::take(Run& run, std::size_t leg, const Bearing& bearing,
+                                        std::uint64_t now_ns) noexcept {
+  const auto place = place_of(run, legs_[leg], bearing.number, now_ns);
   auto& from = legs_[leg];
   from.last_ns = from.steady_ns = now_ns;
   from.candidate.count = 0;
@@ -208,13 +267,15 @@ std::optional<InputDrop> ByNumber::take(std::size_t leg, const Bearing& bearing,
     drop = take_copy(leg, bearing, cell_at(place), now_ns);
   else if (from.out)
     drop = InputDrop::standby;
+  else if (place - run.skipped < settled_)
+    drop = InputDrop::late;
   else
-    take_new(leg, bearing, place, now_ns);
-  note_reached(leg, place, place + bearing.step);
+    take_new(run, leg, bearing, place, now_ns);
+  note_reached(run, leg, place, place + bearing.step);
   return drop;
 }
 
-void ByNumber::take_new(std::size_t leg, const Bearing& bearing, std::uint64_t place,
+void ByNumber::take_new(Run& run, std::size_t leg, const Bearing& bearing, std::uint64_t place,
                         std::uint64_t now_ns) noexcept {
   const auto own = std::uint64_t{1} << leg;
   std::uint64_t fresh = 0;
@@ -232,18 +293,27 @@ void ByNumber::take_new(std::size_t leg, const Bearing& bearing, std::uint64_t p
   counters_[leg].skew.add(0, now_ns);
   leader_ = leg;
   led_ns_ = now_ns;
-  if (place < first_) {
-    counts_.span.add(first_ - place);
-    first_ = place;
+  const auto position = place - run.skipped;
+  last_ = {position, position + bearing.step};
+  if (place < run.first) {
+    grow(run, run.first - place);
+    run.first = place;
   }
-  if (const auto end = place + bearing.step; static_cast<std::int64_t>(end - head_) > 0)
-    advance(end);
+  if (const auto end = place + bearing.step; static_cast<std::int64_t>(end - run.head) > 0)
+    advance(run, end);
 }
 
-void ByNumber::advance(std::uint64_t end) noexcept {
-  counts_.span.add(end - head_);
-  head_number_ += end - head_;
-  head_ = end;
+/// The run that follows counts on from it.
+void ByNumber::grow(Run& run, std::uint64_t numbers) noexcept {
+  counts_.span.add(numbers);
+  run.count += numbers;
+  if (&run == &ending_) run_.count += numbers;
+}
+
+void ByNumber::advance(Run& run, std::uint64_t end) noexcept {
+  grow(run, end - run.head);
+  run.head_number += end - run.head;
+  run.head = end;
 }
 
 InputDrop ByNumber::take_copy(std::size_t leg, const Bearing& bearing, Cell& cell,
@@ -288,14 +358,15 @@ void ByNumber::set_aside(std::size_t leg) noexcept {
 }
 
 /// Notes the place that the leg has reached, in numbers of the whole stream.
-void ByNumber::note_reached(std::size_t leg, std::uint64_t place, std::uint64_t end) noexcept {
+void ByNumber::note_reached(const Run& run, std::size_t leg, std::uint64_t place,
+                            std::uint64_t end) noexcept {
   auto& from = legs_[leg];
   auto& counters = counters_[leg];
-  const auto count_to = [this](std::uint64_t at) { return counts_.span.get() - (head_ - at); };
-  if (from.epoch == 0) counters.before.set(count_to(std::max(place, first_)));
-  if (from.epoch != epoch_ || end > from.next) from.next = end;
-  from.epoch = epoch_;
-  counters.reached.set(count_to(std::min(from.next, head_)));
+  const auto count_to = [&run](std::uint64_t at) { return run.count - (run.head - at); };
+  if (from.epoch == 0) counters.before.set(count_to(std::max(place, run.first)));
+  if (from.epoch != run.epoch || end > from.next) from.next = end;
+  from.epoch = run.epoch;
+  counters.reached.set(count_to(std::min(from.next, run.head)));
 }
 
 }  // namespace mcr::redundancy

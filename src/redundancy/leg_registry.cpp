@@ -25,17 +25,30 @@ std::shared_ptr<Legs> LegRegistry::find(const Rule& rule) const {
   return known == known_.end() ? nullptr : known->second.legs.lock();
 }
 
+void LegRegistry::sweep() {
+  std::erase_if(given_,
+                [](const auto& legs) { return legs.use_count() == 1 && !legs->expected(); });
+  std::erase_if(known_, [](const auto& one) { return one.second.legs.expired(); });
+}
+
+bool LegRegistry::same_legs(const Known& known, const Rule& rule) {
+  return known.merge.has_value() == rule.merge.has_value() &&
+         (!rule.merge || known.merge->same_but_for_waiting(*rule.merge));
+}
+
 std::shared_ptr<Legs> LegRegistry::get(const Rule& rule) {
   if (!rule.merge && !rule.failover) return nullptr;
-  std::erase_if(known_, [](const auto& one) { return one.second.legs.expired(); });
   if (const auto before = known_.find(rule.name); before != known_.end()) {
     auto next = before->second;
-    if (next.merge == rule.merge && add_inputs(next, rule)) {
+    auto legs = next.legs.lock();
+    if (legs && same_legs(next, rule) && add_inputs(next, rule)) {
+      if (rule.merge) legs->set_waiting(*rule.merge);
       before->second.inputs = next.inputs;
-      return next.legs.lock();
+      return legs;
     }
   }
   auto legs = std::make_shared<Legs>(rule.merge);
+  given_.push_back(legs);
   Known known{rule.merge, {}, legs};
   static_cast<void>(add_inputs(known, rule));
   const auto best = std::ranges::min_element(rule.inputs, {}, &Input::priority);

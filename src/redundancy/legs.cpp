@@ -1,5 +1,7 @@
 #include "mcr/redundancy/legs.hpp"
 
+#include <chrono>
+
 namespace mcr::redundancy {
 
 Legs::Legs(const std::optional<Merge>& merge) {
@@ -8,11 +10,23 @@ Legs::Legs(const std::optional<Merge>& merge) {
     by_content_.emplace(shared_->legs);
   else
     by_number_.emplace(*merge, shared_->legs, shared_->counts);
+  if (merge->order != Merge::Order::sequence) return;
+  sequencer_.emplace(*merge, shared_->counts);
+  set_waiting(*merge);
+}
+
+/// In sequence, what begins anew waits for the end of what was before for no longer.
+void Legs::set_waiting(const Merge& merge) noexcept {
+  if (!sequencer_) return;
+  sequencer_->set(merge);
+  by_number_->set_overlap(
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(merge.window).count()));
 }
 
 std::optional<InputDrop> Legs::decide(std::size_t leg, std::span<const std::byte> datagram,
                                       std::uint64_t now_ns) noexcept {
-  if (by_number_) return by_number_->judge(leg, datagram, now_ns);
+  if (by_number_)
+    return by_number_->judge(leg, datagram, now_ns, sequencer_ ? sequencer_->next() : 0);
   if (by_content_) return by_content_->judge(leg, datagram, now_ns);
   return leg == on_air() ? std::nullopt : std::optional(InputDrop::standby);
 }

@@ -310,6 +310,7 @@ RuleTable compile_table(const Config& config, const Interfaces& interfaces,
     compiler.add(config.rules[i], statuses[i]);
   compiler.add_senders(senders);
   return std::move(compiler).finish(generation);
+  allocators.legs.sweep();
 }
 
 }  // namespace mcr

@@ -10,7 +10,7 @@
 
 namespace mcr {
 
-/// Each datagram goes on once, from whichever input brings it first.
+/// Each datagram goes on once, whichever inputs bring it.
 struct Merge {
   /// How copies of one datagram are known.
   enum class By : std::uint8_t {
@@ -20,8 +20,23 @@ struct Merge {
     content,    ///< by all of its bytes
   };
 
+  /// When a datagram goes on.
+  enum class Order : std::uint8_t {
+    first,     ///< at once, when its first copy comes
+    sequence,  ///< by number: after the ones before it have come, or `window` has passed
+  };
+
   By by = By::rtp;
-  NumberField numbers{};  ///< of `sequence`
+  NumberField numbers{};  ///< of By::sequence
+  Order order = Order::first;
+  // These are for Order::sequence.
+  std::chrono::microseconds window = std::chrono::milliseconds(50);  ///< that a datagram may wait
+  bool pace = false;  ///< each one waits for all of `window`
+
+  /// The same stream in the same order: only the waiting may differ.
+  [[nodiscard]] bool same_but_for_waiting(const Merge& other) const noexcept {
+    return by == other.by && numbers == other.numbers && order == other.order;
+  }
 
   friend bool operator==(const Merge&, const Merge&) = default;
 };

@@ -1,8 +1,10 @@
-// Merging by number, "first": of each number the first datagram goes on, whichever leg brings it.
-// Theory in by_number.cpp.
+// Merging by number: of each number the first datagram goes on, whichever leg
+// brings it. When it goes on is not decided here (sequencer.hpp). Theory in
+// by_number.cpp.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,19 +16,21 @@
 #include "mcr/redundancy/leg.hpp"
 #include "mcr/redundancy/merge_counts.hpp"
 #include "mcr/redundancy/numbers.hpp"
+#include "mcr/redundancy/sequencer.hpp"
 
 namespace mcr::redundancy {
 
-/// One rule's. The worker of the rule's lane calls judge(). 256 KiB, of which a stream touches what
-/// its numbers reach. No allocation after construction.
+/// One rule's. The worker of the rule's lane calls judge(). 256 KiB, of which a
+/// stream touches what its numbers reach. No allocation after construction.
 class ByNumber {
  public:
   using Datagram = std::span<const std::byte>;
 
-  /// So many numbers are remembered: copies may come so much later. Of 16-bit numbers half of all.
+  /// So many numbers are remembered: copies may come so much later. Of 16-bit
+  /// numbers half of all.
   static constexpr std::uint64_t memory = 32'768;
-  /// Datagrams of a leg that differ from what another leg brought under their numbers, less those
-  /// that agree: then the leg is no copy.
+  /// Datagrams of a leg that differ from what another leg brought under their
+  /// numbers, less those that agree: then the leg is no copy.
   static constexpr std::uint32_t most_mismatches = 100;
   /// A leg that was not heard for so long has no say in what the stream is.
   static constexpr std::uint64_t quiet_ns = 1'000'000'000;
@@ -34,9 +38,18 @@ class ByNumber {
   /// `legs` and `counts` outlive it. Throws OsError.
   ByNumber(const Merge& merge, std::span<Leg, limits::legs> legs, MergeCounts& counts);
 
-  /// Nothing: it goes on. `leg` is less than limits::legs; `now_ns`: CLOCK_MONOTONIC.
+  /// For so long two runs of the sender go on side by side.
+  void set_overlap(std::uint64_t ns) noexcept { overlap_ns_.store(ns, std::memory_order_relaxed); }
+
+  /// Nothing: it goes on. `leg` is less than limits::legs; `now_ns`:
+  /// CLOCK_MONOTONIC. What is new but before `settled` (a position, see Place)
+  /// is late.
   [[nodiscard]] std::optional<InputDrop> judge(std::size_t leg, Datagram datagram,
-                                               std::uint64_t now_ns) noexcept;
+                                               std::uint64_t now_ns,
+                                               std::uint64_t settled = 0) noexcept;
+
+  /// Where the last datagram that judge() let go on stands.
+  [[nodiscard]] const Place& last() const noexcept { return last_; }
 
  private:
   /// A number that is remembered. Valid as all zeroes.
@@ -48,7 +61,19 @@ class ByNumber {
   };
   static_assert(sizeof(Cell) == 8);
 
-  /// A datagram that does not fit what goes on: perhaps the sender has begun anew.
+  /// From one beginning of the sender to the next one.
+  struct Run {
+    std::uint32_t epoch = 0;  ///< grows with each; 0: there is none
+    std::uint32_t id = 0;
+    std::uint64_t first = 0;        ///< its lowest place
+    std::uint64_t head = 0;         ///< the place after its highest one
+    std::uint64_t head_number = 0;  ///< of head
+    std::uint64_t count = 0;        ///< numbers of the stream up to head
+    std::uint64_t skipped = 0;      ///< a position is a place less these
+  };
+
+  /// A datagram that does not fit what goes on: perhaps the sender has begun
+  /// anew.
   struct Candidate {
     std::uint32_t id = 0;
     std::uint32_t count = 0;  ///< in a row; 0: none
@@ -68,29 +93,35 @@ class ByNumber {
   };
 
   [[nodiscard]] std::optional<InputDrop> unnumbered(std::size_t leg, std::uint64_t now_ns) noexcept;
-  [[nodiscard]] bool is_late(std::size_t leg, const Bearing& bearing, std::uint64_t place,
+  [[nodiscard]] bool is_late(const Run& run, std::size_t leg, const Bearing& bearing,
                              std::uint64_t now_ns) noexcept;
-  [[nodiscard]] std::uint64_t place_of(const LegState& from, std::uint64_t number,
+  [[nodiscard]] std::uint64_t place_of(const Run& run, const LegState& from, std::uint64_t number,
                                        std::uint64_t now_ns) const noexcept;
-  [[nodiscard]] bool fits(std::size_t leg, const Bearing& bearing, std::uint64_t place,
+  [[nodiscard]] bool fits(const Run& run, std::size_t leg, const Bearing& bearing,
                           std::uint64_t now_ns) const noexcept;
-  [[nodiscard]] bool goes_on(const LegState& from, std::uint64_t place) const noexcept;
-  [[nodiscard]] bool is_live(std::size_t leg, std::uint64_t now_ns) const noexcept;
-  [[nodiscard]] std::size_t live_but(std::size_t leg, std::uint64_t now_ns) const noexcept;
+  [[nodiscard]] Run* run_of(std::size_t leg, const Bearing& bearing, std::uint64_t now_ns) noexcept;
+  [[nodiscard]] bool goes_on(const Run& run, const LegState& from,
+                             std::uint64_t place) const noexcept;
+  [[nodiscard]] bool is_live(const Run& run, std::size_t leg, std::uint64_t now_ns) const noexcept;
+  [[nodiscard]] std::size_t live_in(const Run& run, std::uint64_t now_ns,
+                                    std::size_t but = limits::legs) const noexcept;
   [[nodiscard]] bool follow(std::size_t leg, const Bearing& bearing, std::uint64_t now_ns) noexcept;
+  void end_overlap(std::uint64_t now_ns) noexcept;
   [[nodiscard]] bool same_run(const Candidate& candidate, const Bearing& bearing,
                               std::uint64_t now_ns) const noexcept;
-  void begin(const Bearing& bearing) noexcept;
-  [[nodiscard]] std::optional<InputDrop> take(std::size_t leg, const Bearing& bearing,
-                                              std::uint64_t place, std::uint64_t now_ns) noexcept;
-  void take_new(std::size_t leg, const Bearing& bearing, std::uint64_t place,
+  void begin(const Bearing& bearing, bool beside, std::uint64_t now_ns) noexcept;
+  [[nodiscard]] std::optional<InputDrop> take(Run& run, std::size_t leg, const Bearing& bearing,
+                                              std::uint64_t now_ns) noexcept;
+  void take_new(Run& run, std::size_t leg, const Bearing& bearing, std::uint64_t place,
                 std::uint64_t now_ns) noexcept;
   [[nodiscard]] InputDrop take_copy(std::size_t leg, const Bearing& bearing, Cell& cell,
                                     std::uint64_t now_ns) noexcept;
   [[nodiscard]] InputDrop mismatch(std::size_t leg, const Cell& cell) noexcept;
   void set_aside(std::size_t leg) noexcept;
-  void advance(std::uint64_t end) noexcept;
-  void note_reached(std::size_t leg, std::uint64_t place, std::uint64_t end) noexcept;
+  void grow(Run& run, std::uint64_t numbers) noexcept;
+  void advance(Run& run, std::uint64_t end) noexcept;
+  void note_reached(const Run& run, std::size_t leg, std::uint64_t place,
+                    std::uint64_t end) noexcept;
   [[nodiscard]] std::int64_t distance(std::uint64_t from, std::uint64_t to) const noexcept;
   [[nodiscard]] Cell& cell_at(std::uint64_t place) const noexcept { return cells_[place % memory]; }
   [[nodiscard]] static std::uint64_t tag_of(std::uint64_t place) noexcept;
@@ -104,13 +135,15 @@ class ByNumber {
   MergeCounts& counts_;
   Mapping<Cell> cells_{memory};
   std::array<LegState, limits::legs> legs_{};
-  std::uint32_t epoch_ = 0;  ///< grows when the sender begins anew; 0: nothing came yet
-  std::uint32_t id_ = 0;
-  std::uint64_t first_ = 0;        ///< the lowest place of this epoch
-  std::uint64_t head_ = 0;         ///< the place after the highest one
-  std::uint64_t head_number_ = 0;  ///< of head_
-  std::size_t leader_ = 0;         ///< the leg that brought the last new one
-  std::uint64_t led_ns_ = 0;       ///< when
+  Run run_;                     ///< that goes on
+  Run ending_;                  ///< the one before, while some leg may still be in it
+  std::uint64_t begun_ns_ = 0;  ///< when `ending_` began to end
+  std::uint32_t epochs_ = 0;    ///< so far
+  std::size_t leader_ = 0;      ///< the leg that brought the last new one
+  std::uint64_t led_ns_ = 0;    ///< when
+  std::uint64_t settled_ = 0;   ///< as judge() was told
+  std::atomic<std::uint64_t> overlap_ns_{quiet_ns};
+  Place last_;
 };
 
 }  // namespace mcr::redundancy

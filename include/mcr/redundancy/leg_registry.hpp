@@ -17,12 +17,16 @@ namespace mcr::redundancy {
 
 class LegRegistry {
  public:
-  /// The rule's: the same ones as before, unless `merge` has changed, or more inputs have come and
-  /// gone than there are numbers. Null: the rule has no legs. Throws OsError.
+  /// The rule's: the same ones as before, unless `merge` has changed (but for `window` and `pace`),
+  /// or more inputs have come and gone than there are numbers. Null: the rule has no legs. Throws
+  /// OsError.
   std::shared_ptr<Legs> get(const Rule& rule);
 
   /// Those that get() gave, while something holds them; else null.
   [[nodiscard]] std::shared_ptr<Legs> find(const Rule& rule) const;
+
+  /// Forgets legs that nothing else holds and no worker will come back to.
+  void sweep();
 
   /// The number of an input among the legs that get() gave.
   [[nodiscard]] std::size_t number_of(const Rule& rule, const Input& input) const;
@@ -35,9 +39,11 @@ class LegRegistry {
   };
 
   [[nodiscard]] static Input identity_of(const Input& input);
+  [[nodiscard]] static bool same_legs(const Known& known, const Rule& rule);
   [[nodiscard]] static bool add_inputs(Known& known, const Rule& rule);
 
   std::map<std::string, Known> known_;
+  std::vector<std::shared_ptr<Legs>> given_;  ///< a worker may come back to some after their table
 };
 
 }  // namespace mcr::redundancy

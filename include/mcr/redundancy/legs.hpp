@@ -28,6 +28,7 @@
 #include "mcr/redundancy/by_number.hpp"
 #include "mcr/redundancy/leg.hpp"
 #include "mcr/redundancy/merge_counts.hpp"
+#include "mcr/redundancy/sequencer.hpp"
 
 namespace mcr::redundancy {
 
@@ -41,6 +42,18 @@ class Legs {
   [[nodiscard]] std::optional<InputDrop> judge(std::size_t leg, std::span<const std::byte> datagram,
                                                std::uint64_t now_ns) noexcept;
 
+  /// Null: order is not "sequence", and nothing waits. Its worker asks it after judge()
+  /// has let a datagram go on, which stands at place().
+  [[nodiscard]] Sequencer* sequencer() noexcept { return sequencer_ ? &*sequencer_ : nullptr; }
+  [[nodiscard]] const Place& place() const noexcept { return by_number_->last(); }
+  /// Its worker will come back for what waits: until then these legs may not be freed.
+  void set_expected(bool expected) noexcept {
+    expected_.store(expected, std::memory_order_release);
+  }
+  [[nodiscard]] bool expected() const noexcept { return expected_.load(std::memory_order_acquire); }
+
+  /// Control: another `window` or `pace`.
+  void set_waiting(const Merge& merge) noexcept;
   /// Control: this leg goes on, from the worker's next datagram on.
   void put_on_air(std::size_t leg) noexcept { on_air_.store(leg, std::memory_order_relaxed); }
   [[nodiscard]] std::size_t on_air() const noexcept {
@@ -63,6 +76,8 @@ class Legs {
   Mapping<Shared> shared_{1};
   std::optional<ByNumber> by_number_;
   std::optional<ByContent> by_content_;
+  std::optional<Sequencer> sequencer_;
+  std::atomic<bool> expected_{false};
   std::atomic<std::size_t> on_air_{0};
 };
 

@@ -11,6 +11,9 @@ struct MergeCounts {
   Counter numbers;     ///< of these, those that went on
   Counter resets;      ///< the sender has begun anew
   Counter mismatches;  ///< datagrams of one number that are no copies
+  // With order = "sequence".
+  Counter waiting;  ///< datagrams that wait now
+  Counter early;    ///< that went on before their time, since there was no room for more
 };
 
 }  // namespace mcr::redundancy

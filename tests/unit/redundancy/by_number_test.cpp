@@ -111,13 +111,45 @@ TEST_CASE("one leg alone is followed at once") {
   CHECK(merged.resets() == 3);
 }
 
-TEST_CASE("the leg that is left is followed when the others fall quiet") {
+TEST_CASE(
+    "the sender begins anew: what only the first leg brings goes on, and what only the last one") {
+  Merged merged;
+  merged.run(100, 400);
+  CHECK(merged.bring(1, rtp(402)).empty());
+  CHECK(merged.bring(1, rtp(7, 2)).empty());
+  CHECK(merged.bring(1, rtp(8, 2)).empty());
+  CHECK(merged.bring(0, rtp(401)).empty());  // leg 1 has lost it
+  CHECK(merged.bring(0, rtp(402)) == "duplicate");
+  CHECK(merged.bring(0, rtp(7, 2)) == "duplicate");
+  CHECK(merged.bring(0, rtp(9, 2)).empty());  // it has lost 8
+  CHECK(merged.bring(1, rtp(9, 2)) == "duplicate");
+  CHECK(merged.lost() == 0);
+  CHECK(merged.resets() == 1);
+  CHECK(merged.legs.leg(0).standby.get() + merged.legs.leg(1).standby.get() == 0);
+}
+
+TEST_CASE("a leg that turns to another stream goes on beside the others for a second at most") {
   Merged merged;
   merged.run(0, 100);
-  CHECK(merged.bring(1, rtp(7, 9)) == "standby");
-  merged.now += 1'000 * ms;
-  CHECK(merged.bring(1, rtp(8, 9)).empty());
-  CHECK(merged.resets() == 1);
+  std::uint16_t n = 0;
+  for (; n < 500; ++n) {
+    CHECK(merged.bring(1, rtp(n, 9, 5)).empty());
+    CHECK(merged.bring(0, rtp(static_cast<std::uint16_t>(101 + n))).empty());
+  }
+  for (; n < 3'000; ++n) {
+    CHECK(merged.bring(1, rtp(n, 9, 5)) == "standby");
+    CHECK(merged.bring(0, rtp(static_cast<std::uint16_t>(101 + n))).empty());
+  }
+  CHECK(merged.legs.leg(1).aside.get() == 1);
+  SECTION("and is followed when the others fall quiet") {
+    merged.now += 1'000 * ms;
+    CHECK(merged.bring(1, rtp(n, 9, 5)).empty());
+    CHECK(merged.resets() == 2);
+  }
+  SECTION("and is merged again when it comes back") {
+    CHECK(merged.bring(1, rtp(static_cast<std::uint16_t>(100 + n))) == "duplicate");
+    CHECK(merged.bring(1, rtp(static_cast<std::uint16_t>(101 + n))).empty());
+  }
 }
 
 TEST_CASE("a foreign leg stands by, is told, and does not harm") {

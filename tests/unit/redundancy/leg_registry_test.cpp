@@ -44,6 +44,14 @@ TEST_CASE("a rule keeps its legs, and an input its number") {
     CHECK(registry.get(rule) == legs);
     CHECK(registry.number_of(rule, rule.inputs[0]) == 0);
   }
+  SECTION("also with another window") {
+    rule.merge->order = Merge::Order::sequence;
+    const auto sequence = registry.get(rule);
+    CHECK(sequence != legs);
+    rule.merge->window = std::chrono::milliseconds(7);
+    rule.merge->pace = true;
+    CHECK(registry.get(rule) == sequence);
+  }
   SECTION("not when it is merged by something else") {
     rule.merge = by_content;
     CHECK(registry.get(rule) != legs);
@@ -63,7 +71,16 @@ TEST_CASE("what nothing holds is forgotten; a plain rule has no legs") {
   LegRegistry registry;
   auto rule = two_legs();
   static_cast<void>(registry.get(rule));
+  registry.sweep();
   CHECK_FALSE(registry.find(rule));
+  SECTION("but not before its worker has come back for what waits") {
+    registry.get(rule)->set_expected(true);
+    registry.sweep();
+    REQUIRE(registry.find(rule));
+    registry.find(rule)->set_expected(false);
+    registry.sweep();
+    CHECK_FALSE(registry.find(rule));
+  }
   rule.merge.reset();
   CHECK_FALSE(registry.get(rule));
 }

@@ -1,0 +1,98 @@
+// Merging by number, "sequence": what goes on does so in the order of its numbers, and waits for
+// what is missing before it. Theory in sequencer.cpp.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "mcr/base/mapping.hpp"
+#include "mcr/config/redundancy.hpp"
+#include "mcr/packet/parse.hpp"
+#include "mcr/redundancy/merge_counts.hpp"
+
+namespace mcr::redundancy {
+
+/// Where a datagram stands in its stream. Positions only grow, also where numbers wrap or the
+/// sender begins anew.
+struct Place {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;  ///< of the one that follows it; begin: it has no number
+};
+
+/// A datagram that waits. It lies in the worker's memory, its payload behind it.
+struct Waiting {
+  Packet packet;  ///< of one datagram
+  Place place;
+  std::uint64_t came_ns = 0;
+  std::uint16_t buffer = 0;  ///< that it lies in, with a reference
+  bool leads = false;        ///< nothing before it came with a higher number
+};
+
+/// One rule's. The worker of the rule's lane calls all but set(). No allocation after construction.
+class Sequencer {
+ public:
+  /// No datagram waits for one that is so many numbers before it.
+  static constexpr std::uint64_t most = 16'384;
+
+  /// `counts` outlives it. Throws OsError.
+  Sequencer(const Merge& merge, MergeCounts& counts);
+
+  /// Control: `window` and `pace`, for what waits already, too.
+  void set(const Merge& merge) noexcept;
+
+  /// All before this position has gone on, or will not.
+  [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
+
+  /// True if a first copy goes on at once; then pass() it. Else hold() it, if has_room_for().
+  [[nodiscard]] bool is_next(const Place& place) noexcept;
+  void pass(const Place& place) noexcept;
+  /// False: it is too far ahead. Then take_before() it, go_early() and pass() it.
+  [[nodiscard]] bool has_room_for(const Place& place) const noexcept {
+    return place.begin - next_ < most && slot(place.begin) == nullptr;
+  }
+  /// `waiting` is the caller's, until a take gives it back. Its place is set.
+  void hold(Waiting& waiting, std::uint64_t now_ns) noexcept;
+
+  /// True if what waits goes on, since all before it has.
+  [[nodiscard]] bool has_ready() const noexcept {
+    return waiting_ != 0 && lowest_ <= next_ && !paced();
+  }
+  // Waiting ones, lowest number first. Null: there is none of that kind.
+  [[nodiscard]] Waiting* take_ready() noexcept { return has_ready() ? take() : nullptr; }
+  /// It may wait no longer.
+  [[nodiscard]] Waiting* take_due(std::uint64_t now_ns) noexcept;
+  void go_early() noexcept { counts_.early.add(1); }
+  /// It is before this place, and goes early, too.
+  [[nodiscard]] Waiting* take_before(const Place& place) noexcept;
+  [[nodiscard]] Waiting* take_any() noexcept { return waiting_ != 0 ? take() : nullptr; }
+
+  /// When take_due() gives something, CLOCK_MONOTONIC. Something waits.
+  [[nodiscard]] std::uint64_t due_ns() const noexcept;
+  [[nodiscard]] bool empty() const noexcept { return waiting_ == 0; }
+
+ private:
+  static constexpr unsigned word_bits = 64;
+
+  [[nodiscard]] bool paced() const noexcept { return pace_.load(std::memory_order_relaxed); }
+  [[nodiscard]] Waiting*& slot(std::uint64_t position) const noexcept {
+    return slots_[position % most];
+  }
+  [[nodiscard]] std::uint64_t next_waiting(std::uint64_t position) const noexcept;
+  [[nodiscard]] Waiting* take() noexcept;
+  void reach(const Place& place) noexcept;
+
+  std::atomic<std::uint64_t> window_ns_;
+  std::atomic<bool> pace_;
+  MergeCounts& counts_;
+  Mapping<Waiting*> slots_{most};                        ///< by position
+  std::array<std::uint64_t, most / word_bits> taken_{};  ///< a bit for each slot
+  std::uint64_t waiting_ = 0;                            ///< datagrams
+  std::uint64_t next_ = 0;                               ///< 0: nothing came yet
+  std::uint64_t highest_ = 0;                            ///< that came
+  std::uint64_t lowest_ = 0;                             ///< that waits
+  Waiting* leader_ = nullptr;  ///< the lowest that waits and leads; null: nothing waits
+};
+
+}  // namespace mcr::redundancy
