@@ -1,8 +1,13 @@
-// merge = { by = "rtp", order = "first" }, failover = { after = "300ms", hold = "10s", ... }
+// merge = { by = "rtp", order = "first" }, merge = { by = "rtp", order = "sequence", window =
+// "50ms", pace = true }, failover = { after = "300ms", hold = "10s", ... }
+#include <fmt/format.h>
+
 #include <array>
 #include <chrono>
+#include <string_view>
 
 #include "choice.hpp"
+#include "diagnostics.hpp"
 #include "mcr/config/limits.hpp"
 #include "reader.hpp"
 
@@ -12,22 +17,24 @@ namespace {
 constexpr Choices<Merge::By, 3> merge_keys_by_word{{{"rtp", Merge::By::rtp},
                                                     {"moldudp64", Merge::By::moldudp64},
                                                     {"content", Merge::By::content}}};
-/// In which order what is merged goes on.
-enum class Order : std::uint8_t { first };
-constexpr Choices<Order, 1> orders{{{"first", Order::first}}};
+constexpr Choices<Merge::Order, 2> orders{
+    {{"first", Merge::Order::first}, {"sequence", Merge::Order::sequence}}};
 constexpr Choices<Failover::Revert, 3> reverts{{{"auto", Failover::Revert::automatic},
                                                 {"manual", Failover::Revert::manual},
                                                 {"never", Failover::Revert::never}}};
 
 struct RawMerge {
   Field<Merge> by;
-  Field<Order> order;
+  Field<Merge::Order> order;
+  Field<std::chrono::microseconds> window;
+  Field<bool> pace;
 };
 
 constexpr Key<Merge> by_keys[] = {
     {"sequence",
      [](const Value& v, Merge& m) {
-       m = {Merge::By::sequence, read_sequence(v)};
+       m.by = Merge::By::sequence;
+       m.numbers = read_sequence(v);
      },
      shape::table("sequence")},
 };
@@ -52,7 +59,25 @@ constexpr Key<RawMerge> merge_keys[] = {
      shape::words({"rtp", "moldudp64", "content"}, shape::table("by"))},
     {"order", [](const Value& v, RawMerge& m) { m.order.set(v.at(), read_choice(v, orders)); },
      shape::words(orders)},
+    {"window",
+     [](const Value& v, RawMerge& m) {
+       m.window.set(v.at(), v.duration(limits::merge_window_max, limits::merge_window_min));
+     },
+     shape::duration},
+    {"pace", [](const Value& v, RawMerge& m) { m.pace.set(v.at(), v.boolean()); }, shape::boolean},
 };
+
+void refuse_contradictions(const RawMerge& raw, const Merge& merge, Diagnostics& diagnostics) {
+  constexpr auto sequence = Merge::Order::sequence;
+  if (merge.order == sequence && merge.by == Merge::By::content)
+    diagnostics.add(raw.order.at, "order: by = \"content\" has no numbers; \"first\" is wanted");
+  const auto refuse = [&](const auto& field, std::string_view key) {
+    if (field.present && merge.order != sequence)
+      diagnostics.add(field.at, fmt::format("{}: only for order = \"sequence\"", key));
+  };
+  refuse(raw.window, "window");
+  refuse(raw.pace, "pace");
+}
 
 constexpr Key<Failover> failover_keys[] = {
     {"after",
@@ -84,8 +109,13 @@ std::optional<Merge> read_merge(const Value& value) {
   RawMerge raw;
   read_keys<RawMerge>(*table, "`merge`", merge_keys, raw, value.at(), value.diagnostics());
   if (!raw.by.present || !raw.order.present) value.refuse("needs `by` and `order`");
-  if (!raw.order.value) return std::nullopt;
-  return raw.by.value;
+  if (!raw.order.value || !raw.by.value) return std::nullopt;
+  auto merge = *raw.by.value;
+  merge.order = *raw.order.value;
+  merge.window = raw.window.value.value_or(merge.window);
+  merge.pace = raw.pace.value.value_or(false);
+  refuse_contradictions(raw, merge, value.diagnostics());
+  return merge;
 }
 
 std::optional<Failover> read_failover(const Value& value) {

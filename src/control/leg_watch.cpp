@@ -29,6 +29,23 @@ std::string leg_text(const Rule& rule, std::size_t input) {
                      log::value(place_of(rule.inputs[input])));
 }
 
+/// "63 ms"
+std::string time_text(std::chrono::microseconds time) {
+  return fmt::format("{} ms", std::chrono::round<std::chrono::milliseconds>(time).count());
+}
+
+/// Most of its datagrams come later than any other would wait for them.
+bool is_behind(const Rule& rule, const redundancy::Leg& leg) {
+  return rule.merge->order == Merge::Order::sequence &&
+         leg.skew.median_us() > static_cast<std::uint64_t>(rule.merge->window.count());
+}
+
+std::string behind_text(const Rule& rule, const redundancy::Leg& leg) {
+  return fmt::format("behind=\"{}\" window=\"{}\"",
+                     time_text(std::chrono::microseconds(leg.skew.most_us())),
+                     time_text(rule.merge->window));
+}
+
 void tell(const Rule& rule, const redundancy::OnAir::Switch& change, const std::string& reason) {
   const auto line = fmt::format("input switched: {} instead_of={} reason={}",
                                 leg_text(rule, change.to), change.from + 1, log::value(reason));
@@ -39,6 +56,14 @@ void tell(const Rule& rule, const redundancy::OnAir::Switch& change, const std::
 }
 
 }  // namespace
+
+std::string LegWatch::trouble_of(const Watched& watched, std::size_t input) {
+  if (watched.lost[input]) return "is lost";
+  if (watched.aside[input]) return "is no copy of the others: not merged";
+  if (!watched.behind[input]) return "";
+  return fmt::format("is up to {} behind: window too small",
+                     time_text(std::chrono::microseconds(watched.leg(input).skew.most_us())));
+}
 
 std::string place_of(const Input& input) {
   return fmt::format("{} on {}", input.destinations().str(), input.interface);
@@ -58,13 +83,14 @@ void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> s
     if (!rule.merge && !rule.failover) continue;
     auto legs = registry.find(rule);
     if (!legs) continue;
-    Watched watched{rule, std::move(legs), {}, {}, {}, {}, {}};
+    Watched watched{rule, std::move(legs), {}, {}, {}, {}, {}, {}};
     watched.lost.resize(rule.inputs.size());
     watched.aside.resize(rule.inputs.size());
     for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
       watched.numbers.push_back(registry.number_of(rule, rule.inputs[i]));
       watched.looks.push_back({statuses[r].input_reasons[i].empty(), last_seen(watched.leg(i)),
                                rule.inputs[i].priority});
+    watched.behind.resize(rule.inputs.size());
     }
     watched.on_air.begin(watched.looks, now);
     if (const auto before = watched_.find(rule.name);
@@ -88,6 +114,7 @@ void LegWatch::keep(Watched& now, const Watched& before, Clock::time_point time)
   for (const auto number : now.numbers) {
     const auto same = std::ranges::find(before.numbers, number);
     places.push_back(same == before.numbers.end()
+    now.behind = before.behind;
                          ? std::nullopt
                          : std::optional(static_cast<std::size_t>(same - before.numbers.begin())));
   }
@@ -125,6 +152,17 @@ void LegWatch::tick(Watched& watched, Clock::time_point now) {
       if (lost)
         log::warning("leg lost: {}", leg_text(watched.rule, i));
       else
+void LegWatch::look_behind(Watched& watched, std::size_t input) {
+  const bool behind = is_behind(watched.rule, watched.leg(input));
+  if (behind == watched.behind[input]) return;
+  watched.behind[input] = behind;
+  if (behind)
+    log::warning("leg is behind by more than window: {} {}", leg_text(watched.rule, input),
+                 behind_text(watched.rule, watched.leg(input)));
+  else
+    log::notice("leg is within window again: {}", leg_text(watched.rule, input));
+}
+
         log::notice("leg back: {}", leg_text(watched.rule, i));
     }
     const bool aside = watched.leg(i).aside.get() != 0;
@@ -140,6 +178,7 @@ void LegWatch::tick(Watched& watched, Clock::time_point now) {
 void LegWatch::tick(Clock::time_point now) {
   for (auto& [name, watched] : watched_)
     if (watched.rule.merge) tick(watched, now);
+    look_behind(watched, i);
 }
 
 std::string LegWatch::put_on_air(const std::string& rule, std::optional<std::size_t> input,
@@ -173,10 +212,11 @@ std::string LegWatch::trouble(const std::string& rule) const {
     return watched->on_backup() ? fmt::format("on backup: input {} is on air", on_air) : "";
   }
   std::string text;
-  for (std::size_t i = 0; i < watched->lost.size(); ++i)
-    if (watched->aside[i] || watched->lost[i])
-      text += fmt::format("{}input {} {}", text.empty() ? "" : "; ", i + 1,
-                          watched->lost[i] ? "is lost" : "is no copy of the others: not merged");
+  for (std::size_t i = 0; i < watched->lost.size(); ++i) {
+    const auto trouble = trouble_of(*watched, i);
+    if (!trouble.empty())
+      text += fmt::format("{}input {} {}", text.empty() ? "" : "; ", i + 1, trouble);
+  }
   return text;
 }
 

@@ -16,6 +16,7 @@
 // so and the caller asks again in its next round.
 #include "mcr/dataplane/ring.hpp"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -120,26 +121,33 @@ void Ring::submit() noexcept {
   io_uring_submit_and_get_events(&ring_);
 }
 
-void Ring::submit_and_wait() noexcept {
-  if (bell_.valid()) return await_bell();
-  if (!no_iowait_) {
-    io_uring_submit_and_wait(&ring_, 1);
-    return;
+void Ring::submit_and_wait(std::optional<std::chrono::nanoseconds> limit) noexcept {
+  constexpr std::int64_t second = 1'000'000'000;
+  const auto ns = limit.value_or(std::chrono::nanoseconds(0)).count();
+  __kernel_timespec time{ns / second, ns % second};
+  if (bell_.valid()) {
+    const timespec until{time.tv_sec, static_cast<long>(time.tv_nsec)};
+    return await_bell(limit ? &until : nullptr);
   }
   if (!all_submitted()) submit();
-  ::syscall(SYS_io_uring_enter, ring_.ring_fd, 0, 1, IORING_ENTER_GETEVENTS | enter_no_iowait,
-            nullptr, 0);
+  io_uring_getevents_arg wait{};
+  wait.ts = limit ? reinterpret_cast<std::uint64_t>(&time) : 0;
+  ::syscall(SYS_io_uring_enter, ring_.ring_fd, 0, 1,
+            IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | (no_iowait_ ? enter_no_iowait : 0U),
+            &wait, sizeof wait);
 }
 
 /// The submission after the bell is audible takes all work that came before: the kernel adds work
 /// first and looks then whether the bell is silent. What comes later rings.
-void Ring::await_bell() noexcept {
+void Ring::await_bell(const timespec* limit) noexcept {
   io_uring_cq_eventfd_toggle(&ring_, true);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   submit();
   if (io_uring_cq_ready(&ring_) == 0) {
     eventfd_t rings = 0;
-    ::eventfd_read(bell_.get(), &rings);
+    pollfd bell{bell_.get(), POLLIN, 0};
+    if (limit == nullptr || ::ppoll(&bell, 1, limit, nullptr) > 0)
+      ::eventfd_read(bell_.get(), &rings);
     submit();
   }
   io_uring_cq_eventfd_toggle(&ring_, false);

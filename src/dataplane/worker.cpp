@@ -9,6 +9,7 @@
 //   fill_batch    where configured, wait once for a fuller batch
 //   forward       parse, look up, add to each output's messages
 //   send_due      of rules in a circle: what has waited for another relay's copy (worker_held.cpp)
+//   release_due   of merged rules: what has waited for its turn long enough (worker_waiting.cpp)
 //
 // Control talks to the worker by the rule table alone. It publishes a table and wakes the worker; a
 // wake-up counts until the worker has used the table, so it never sleeps on one. While the worker
@@ -71,11 +72,13 @@ Worker::Worker(RcuPointer<RuleTable>& rules, Mapping<RateLimiter>& limiters, Loo
       buffers_(ring_),
       rx_(ring_, buffers_, sockets_, *counters_),
       tx_(ring_, buffers_, sockets_, *counters_, mode),
+      waiting_room_(buffers_),
       rules_(rules, id),
       limiters_(limiters),
       loop_guard_(loop_guard),
       wake_(::eventfd(0, EFD_CLOEXEC)) {
   if (!wake_.valid()) throw_errno("create eventfd", "of a worker");
+  expected_.reserve(limits::rules);
 }
 
 Worker::~Worker() {
@@ -140,6 +143,7 @@ void Worker::loop() noexcept {
     forward_batch(table);
     if (!held_.empty()) [[unlikely]]
       send_due(table, now_ns_);
+    release_due(table);
     rx_.rearm();
     if (rx_.empty()) rx_.release_idle_sockets();
     rules_.quiescent();
@@ -155,12 +159,25 @@ void Worker::exchange() noexcept {
   if (tx_.flush() || !rx_.empty() || woken_) return ring_.submit();
   if (rx_.has_rings()) leave_blocks();
   if (polls_.load(std::memory_order_relaxed)) return ring_.submit();
+  std::optional<std::chrono::nanoseconds> limit;
+  if (const auto due_ns = next_due()) {
+    const auto now_ns = monotonic_ns();
+    if (*due_ns <= now_ns) return ring_.submit();
+    limit = std::chrono::nanoseconds(*due_ns - now_ns);
+  }
   rules_.offline();
   captures_in_use_.offline();
-  sleep();
+  ring_.submit_and_wait(limit);
   rules_.online();
   captures_in_use_.online();
   look_for_captures();
+}
+
+/// When something that waits must go on: CLOCK_MONOTONIC, ns.
+std::optional<std::uint64_t> Worker::next_due() const noexcept {
+  if (held_.empty() && expected_.empty()) return std::nullopt;
+  const auto due_ns = held_.next_due();
+  return expected_.empty() ? due_ns : std::min(due_ns, expected_.front().due_ns);
 }
 
 void Worker::capture_for(const Captures& captures) {
@@ -193,6 +210,7 @@ void Worker::use_table(const RuleTable& table) noexcept {
   table_in_use_ = table.generation();
   rx_.use_table(table);
   tx_.use_table(table);
+  find_expected(table);
 }
 
 void Worker::reap() noexcept {
@@ -337,6 +355,8 @@ std::uint32_t Worker::deliver(const TableEntry& entry, const Frame& frame, const
 /// The datagrams of a superframe that go on do so in runs, whole where all of them do.
 std::uint32_t Worker::deliver_in_part(const TableEntry& entry, const Frame& frame,
                                       const Packet& packet, const RuleTable& table) noexcept {
+  if (entry.legs != 0 && table.legs(entry).sequencer() != nullptr)
+    return deliver_in_order(entry, frame, packet, table);
   std::uint32_t passed = 0;
   Packet run = packet;
   run.datagrams = 0;
@@ -354,7 +374,9 @@ std::uint32_t Worker::deliver_in_part(const TableEntry& entry, const Frame& fram
     ++run.datagrams;
     rest = rest.subspan(datagram.size());
   }
-  return passed + settle(entry, frame, run, fate, table);
+  passed += settle(entry, frame, run, fate, table);
+  if (entry.inspection != 0) tx_.time(0);
+  return passed;
 }
 
 std::optional<InputDrop> Worker::fate_of(const TableEntry& entry,
@@ -470,13 +492,16 @@ void Worker::wind_down() noexcept {
   rx_.stop();
   const RuleTable& table = rules_.current();
   look_for_captures();
+  find_expected(table);
   const auto busy = [this] { return rx_.busy() || !rx_.empty() || !held_.empty() || tx_.busy(); };
+  release_all(table);
   while (busy() && std::chrono::steady_clock::now() < deadline) {
     send_due(table, std::numeric_limits<std::uint64_t>::max());
     tx_.flush();
     ring_.submit_and_wait(1, std::chrono::milliseconds(10));
     reap();
     forward_batch(table);
+    release_all(table);
   }
   tx_.abandon();
   rules_.offline();

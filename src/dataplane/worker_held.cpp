@@ -88,14 +88,4 @@ void Worker::send_held(const HeldDatagram& held, const RuleTable& table) noexcep
   buffers_.release(held.buffer);
 }
 
-/// Until there is something to do: a completion, or a held datagram that is due.
-void Worker::sleep() noexcept {
-  if (held_.empty()) return ring_.submit_and_wait();
-  const auto now =
-      static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-  const auto due = held_.next_due();
-  if (due <= now) return ring_.submit();
-  ring_.submit_and_wait(1, std::chrono::microseconds((due - now) / 1000 + 1));
-}
-
 }  // namespace mcr

@@ -102,7 +102,10 @@ void TableCompiler::add(const Rule& rule, const RuleStatus& status) {
     add_output(rule, i, rule.enabled && status.output_reasons[i].empty(), layout);
   // So does one with legs; what it knows of its stream.
   legs_ = rule.enabled ? slots_.legs.get(rule) : nullptr;
-  if (legs_ != nullptr) table_.legs_.push_back(legs_);
+  if (legs_ != nullptr) {
+    table_.legs_.push_back(legs_);
+    table_.leg_entries_.emplace_back();
+  }
   if (status.state != RuleState::active) return;
   for (std::size_t i = 0; i < rule.inputs.size(); ++i)
     if (status.input_reasons[i].empty()) add_input(rule, rule.inputs[i], slot, layout);
@@ -135,6 +138,8 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
     entry.legs = static_cast<std::uint32_t>(table_.legs_.size());
     entry.leg = static_cast<std::uint8_t>(slots_.legs.number_of(rule, input));
   }
+  entry.first_output = static_cast<std::uint32_t>(layout.first);
+  if (legs_ != nullptr) table_.leg_entries_.back() = entry;
   const auto& mapped = layout.mapped;
   for (std::uint32_t address = 0; address < input.addresses; ++address)
     for (std::uint32_t port = 0; port < input.ports; ++port) {
@@ -305,12 +310,12 @@ RuleTable compile_table(const Config& config, const Interfaces& interfaces,
                         const std::vector<RuleStatus>& statuses, SlotAllocators& allocators,
                         std::uint64_t generation, std::uint16_t source_port,
                         std::span<const TxKey> senders) {
+  allocators.legs.sweep();
   TableCompiler compiler(interfaces, allocators, source_port);
   for (std::size_t i = 0; i < config.rules.size(); ++i)
     compiler.add(config.rules[i], statuses[i]);
   compiler.add_senders(senders);
   return std::move(compiler).finish(generation);
-  allocators.legs.sweep();
 }
 
 }  // namespace mcr

@@ -72,6 +72,15 @@ MergeView make_merge(const LegWatch::Watched& watched, WatchTime now) {
   view.by = name_of(watched.rule.merge->by);
   view.resets = counts.resets.get();
   view.mismatches = counts.mismatches.get();
+  const auto& merge = *watched.rule.merge;
+  view.order = merge.order == Merge::Order::first ? "first" : "sequence";
+  if (merge.order == Merge::Order::sequence) {
+    view.window_s = seconds(merge.window);
+    view.pace = merge.pace;
+    view.waiting = counts.waiting.get();
+    view.waiting_most = redundancy::Sequencer::most;
+    view.early = counts.early.get();
+  }
   if (!has_numbers(watched)) return view;
   view.lost = less(counts.span.get(), counts.numbers.get());
   view.recovered = less(missing_of(watched, 0, now), *view.lost);

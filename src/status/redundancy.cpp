@@ -82,17 +82,28 @@ json to_json(const MergeView& merge) {
           {"lost", write(merge.lost)},
           {"waiting", merge.waiting},
           {"resets", merge.resets},
-          {"mismatches", merge.mismatches}};
+          {"mismatches", merge.mismatches},
+          {"order", merge.order},
+          {"window_s", write(merge.window_s)},
+          {"pace", merge.pace},
+          {"waiting_most", merge.waiting_most},
+          {"early", merge.early}};
 }
 
 std::optional<MergeView> merge_from_json(const json& object) {
   if (!object.is_object()) return std::nullopt;
+  const auto count = [&](const char* key) { return read_count(at(object, key)).value_or(0); };
   return MergeView{read_text(at(object, "by")),
                    read_count(at(object, "recovered")),
                    read_count(at(object, "lost")),
-                   read_count(at(object, "waiting")).value_or(0),
-                   read_count(at(object, "resets")).value_or(0),
-                   read_count(at(object, "mismatches")).value_or(0)};
+                   count("waiting"),
+                   count("resets"),
+                   count("mismatches"),
+                   read_text(at(object, "order")),
+                   read_number(at(object, "window_s")),
+                   read_bool(at(object, "pace")),
+                   count("waiting_most"),
+                   count("early")};
 }
 
 json to_json(const FailoverView& failover) {
@@ -142,9 +153,17 @@ std::string failover_line(const FailoverInput& input) {
 }
 
 std::string merge_line(const MergeView& merge) {
-  return fmt::format("merged by {}{}{}, {} times anew, {} no copies", shown(merge.by),
-                     count_text(merge.recovered, "recovered"), count_text(merge.lost, "lost"),
-                     grouped(merge.resets), grouped(merge.mismatches));
+  auto text = fmt::format("merged by {}{}{}, {} times anew, {} no copies", shown(merge.by),
+                          count_text(merge.recovered, "recovered"), count_text(merge.lost, "lost"),
+                          grouped(merge.resets), grouped(merge.mismatches));
+  if (!merge.window_s) return text;
+  text += fmt::format("; in sequence, {} {}: {} of at most {} datagrams wait",
+                      merge.pace ? "all wait for" : "waits for at most",
+                      time_text(*merge.window_s * 1e6), grouped(merge.waiting),
+                      grouped(merge.waiting_most));
+  if (merge.early != 0)
+    text += fmt::format(", {} went early for want of room", grouped(merge.early));
+  return text;
 }
 
 std::string failover_line(const FailoverView& failover) {

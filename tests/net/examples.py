@@ -134,6 +134,10 @@ def two_paths(world):
           lambda: f"each of {sent['distinct']} leaves once: {rule('camera')}")
     equal(rule("camera")["merge"]["lost"], sent["lost"], "merge.lost")
     check(rule("camera")["merge"]["recovered"] > 10, "merge.recovered")
+    sent = sent_twice(world, "encoder", "239.10.3.1,5004,e0,3,0", "239.20.3.1,5004,e1,3,10", seed=4)
+    until(lambda: rule("decoder")["outputs"][0]["tx_datagrams"] == sent["distinct"],
+          lambda: f"each of {sent['distinct']} leaves once: {rule('decoder')}", 20)
+    equal(rule("decoder")["merge"]["lost"], sent["lost"], "merge.lost, in sequence")
     # The spare encoder alone: it takes over.
     sent_twice(world, "encoder", "239.20.2.1,5004,e1,0,0", seed=4)
     equal(rule("return")["failover"]["on_air"], 2, "on air")

@@ -64,6 +64,8 @@ inline constexpr std::size_t legs = 8;
 /// Sets of sockets for such rules on an interface, each read by one worker alone.
 inline constexpr std::size_t lanes = 4;
 inline constexpr std::uint64_t priority = 255;
+inline constexpr std::chrono::microseconds merge_window_min = std::chrono::milliseconds(1);
+inline constexpr std::chrono::microseconds merge_window_max = std::chrono::seconds(2);
 inline constexpr std::chrono::microseconds failover_after_min = std::chrono::milliseconds(100);
 inline constexpr std::chrono::microseconds failover_after_max = std::chrono::seconds(60);
 inline constexpr std::chrono::microseconds failover_hold_max = std::chrono::hours(24);

@@ -34,8 +34,9 @@ class LegWatch {
     std::shared_ptr<redundancy::Legs> legs;
     std::vector<std::size_t> numbers;  ///< of the inputs among `legs`
     std::vector<redundancy::InputLook> looks;
-    std::vector<bool> lost;   ///< of merged ones, as of the last tick()
-    std::vector<bool> aside;  ///< likewise
+    std::vector<bool> lost;    ///< of merged ones, as of the last tick()
+    std::vector<bool> aside;   ///< likewise
+    std::vector<bool> behind;  ///< likewise: by more than `window`
     redundancy::OnAir on_air;
 
     [[nodiscard]] const redundancy::Leg& leg(std::size_t input) const {
@@ -75,6 +76,9 @@ class LegWatch {
 };
 
 /// "239.1.1.1:5000 on eth0"
+  static void look_behind(Watched& watched, std::size_t input);
+  /// The input is a merged one; "": it has none.
+  [[nodiscard]] static std::string trouble_of(const Watched& watched, std::size_t input);
 [[nodiscard]] std::string place_of(const Input& input);
 
 }  // namespace mcr

@@ -6,6 +6,8 @@
 #include <bit>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
+#include <optional>
 
 #include "mcr/base/fd.hpp"
 
@@ -55,9 +57,10 @@ class Ring {
 
   /// Hands all requests to the kernel and takes its completions, without waiting.
   void submit() noexcept;
-  /// The same, and sleeps until there is at least one completion, or for no reason. A completion
-  /// that a write to an eventfd brings about may not wake it: knock(), too.
-  void submit_and_wait() noexcept;
+  /// The same, and sleeps until there is at least one completion, or for no reason, but not longer
+  /// than `limit`. A completion that a write to an eventfd brings about may not wake it: knock(),
+  /// too.
+  void submit_and_wait(std::optional<std::chrono::nanoseconds> limit = std::nullopt) noexcept;
   /// Ends a sleep. Any thread.
   void knock() const noexcept;
 
@@ -83,7 +86,7 @@ class Ring {
 
  private:
   void hang_bell() noexcept;
-  void await_bell() noexcept;
+  void await_bell(const timespec* limit) noexcept;
 
   io_uring ring_{};
   bool no_iowait_ = false;  ///< IORING_ENTER_NO_IOWAIT is there

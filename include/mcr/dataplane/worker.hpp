@@ -19,6 +19,7 @@
 #include "mcr/dataplane/ring.hpp"
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/dataplane/tx.hpp"
+#include "mcr/dataplane/waiting_room.hpp"
 #include "mcr/dataplane/worker_sockets.hpp"
 #include "mcr/packet/rate_limiter.hpp"
 #include "mcr/rules/counters.hpp"
@@ -106,6 +107,8 @@ class Worker {
   [[nodiscard]] std::optional<InputDrop> fate_of(const TableEntry& entry,
                                                  std::span<const std::byte> datagram,
                                                  const RuleTable& table) noexcept;
+  std::uint32_t deliver_in_order(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                                 const RuleTable& table) noexcept;
   std::uint32_t settle(const TableEntry& entry, const Frame& frame, Packet run,
                        std::optional<InputDrop> fate, const RuleTable& table) noexcept;
   void send_all(const TableEntry& entry, const Frame& frame, const Packet& packet,
@@ -116,7 +119,7 @@ class Worker {
             const Packet& packet, const RuleTable& table) noexcept;
   void send_held(const HeldDatagram& held, const RuleTable& table) noexcept;
   void send_due(const RuleTable& table, std::uint64_t now_ns) noexcept;
-  void sleep() noexcept;
+  [[nodiscard]] std::optional<std::uint64_t> next_due() const noexcept;
   void inspect(const TableEntry& entry, const Packet& packet, const RuleTable& table) noexcept;
   void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
   [[nodiscard]] bool let_pass(const TableOutput& output, const Packet& packet,
@@ -128,9 +131,27 @@ class Worker {
   void send_bulk() noexcept;
   void send_rest(const TableOutput& output, Packet packet, std::uint16_t buffer,
                  Tx::Added added) noexcept;
+  // Datagrams that wait for their turn (worker_waiting.cpp).
+  [[nodiscard]] bool wait_for_turn(const TableEntry& entry, const Packet& datagram,
+                                   const RuleTable& table) noexcept;
+  void release(const TableEntry& entry, redundancy::Waiting& waiting,
+               const RuleTable& table) noexcept;
+  void release_due(const RuleTable& table) noexcept;
+  void release_all(const RuleTable& table) noexcept;
+  void expect(std::uint32_t legs, redundancy::Legs& of) noexcept;
+  void find_expected(const RuleTable& table) noexcept;
+  void forget(redundancy::Legs& legs) noexcept;
+
   [[nodiscard]] bool give_way() noexcept;
   void await_wake() noexcept;
   void wind_down() noexcept;
+
+  /// Legs of which something waits, or did lately, and when to look at them.
+  struct Expected {
+    std::uint64_t due_ns = 0;
+    std::uint32_t number = 0;  ///< in the table in use; 0: not there
+    redundancy::Legs* legs = nullptr;
+  };
 
   const unsigned id_;
   std::optional<unsigned> cpu_;
@@ -141,6 +162,8 @@ class Worker {
   Buffers buffers_;
   Rx rx_;
   Tx tx_;
+  WaitingRoom waiting_room_;
+  std::vector<Expected> expected_;  ///< a heap: the first one is due first
   RcuPointer<RuleTable>::Reader rules_;
   RcuPointer<Captures> captures_{std::make_unique<const Captures>(), 1};
   RcuPointer<Captures>::Reader captures_in_use_{captures_, 0};

@@ -147,6 +147,16 @@ class RuleTable {
     return *legs_[entry.legs - 1];
   }
 
+  /// How many rules have legs; of legs number 1 and up: which ones, and an entry of their rule. One
+  /// without outputs: the rule does not run.
+  [[nodiscard]] std::size_t legs_count() const noexcept { return legs_.size(); }
+  [[nodiscard]] const redundancy::Legs* legs_at(std::size_t number) const noexcept {
+    return legs_[number - 1].get();
+  }
+  [[nodiscard]] const TableEntry& entry_of_legs(std::size_t number) const noexcept {
+    return leg_entries_[number - 1];
+  }
+
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   [[nodiscard]] const std::vector<TableRx>& rx() const noexcept { return rx_; }
   [[nodiscard]] const std::vector<TableTx>& tx() const noexcept { return tx_; }
@@ -175,9 +185,10 @@ class RuleTable {
   std::vector<std::shared_ptr<const StreamInspection>> inspections_;
   std::uint16_t reserved_port_ = 0;  ///< the one of this run
   std::vector<std::shared_ptr<redundancy::Legs>> legs_;
-  std::uint64_t own_ports_ = 0;        ///< bit N: one of own_sources_ has a port of N modulo 64
-  std::vector<Endpoint> own_sources_;  ///< sorted, unique
-  std::vector<SourceRange> sources_;   ///< of each entry sorted and disjoint
+  std::vector<TableEntry> leg_entries_;  ///< by legs
+  std::uint64_t own_ports_ = 0;          ///< bit N: one of own_sources_ has a port of N modulo 64
+  std::vector<Endpoint> own_sources_;    ///< sorted, unique
+  std::vector<SourceRange> sources_;     ///< of each entry sorted and disjoint
   std::vector<TableRx> rx_;
   std::vector<TableTx> tx_;
 };

@@ -41,9 +41,14 @@ struct MergeView {
   std::optional<std::uint64_t>
       recovered;                      ///< numbers that the first input missed, and that went on
   std::optional<std::uint64_t> lost;  ///< numbers that no input brought
-  std::uint64_t waiting = 0;          ///< for a hole: never, with order = "first"
+  std::uint64_t waiting = 0;          ///< for what is missing before them: 0 with order = "first"
   std::uint64_t resets = 0;
   std::uint64_t mismatches = 0;
+  std::string order;               ///< "first"
+  std::optional<double> window_s;  ///< with order = "sequence", as are these
+  bool pace = false;
+  std::uint64_t waiting_most = 0;  ///< so many may wait
+  std::uint64_t early = 0;         ///< went on before their time, for want of room
 
   friend bool operator==(const MergeView&, const MergeView&) = default;
 };

@@ -51,6 +51,23 @@ TEST_CASE("merge") {
       Merge{Merge::By::sequence, {2, 4, false, 0, 0}});
 }
 
+TEST_CASE("merge in sequence") {
+  using namespace std::chrono_literals;
+  const auto merge = good("merge = { by = \"rtp\", order = \"sequence\" }").merge;
+  REQUIRE(merge);
+  CHECK(merge->order == Merge::Order::sequence);
+  CHECK(merge->window == 50ms);
+  CHECK_FALSE(merge->pace);
+  const auto other =
+      good("merge = { by = \"rtp\", order = \"sequence\", window = \"450ms\", pace = true }").merge;
+  CHECK(other->window == 450ms);
+  CHECK(other->pace);
+  CHECK(merge->same_but_for_waiting(*other));
+  CHECK_FALSE(merge == other);
+  CHECK_FALSE(
+      merge->same_but_for_waiting(*good("merge = { by = \"rtp\", order = \"first\" }").merge));
+}
+
 TEST_CASE("failover, and the priorities of inputs") {
   const auto rule = good("failover = { after = \"100ms\", hold = \"5s\", revert = \"manual\" }");
   REQUIRE(rule.failover);
@@ -76,14 +93,22 @@ TEST_CASE("all inputs of a rule with legs have one lane, other rules have none")
 TEST_CASE("mistakes, each with its position and only once") {
   const std::string first = "merge = { by = \"rtp\", order = \"first\" }\n";
   CHECK(mistake("merge = { by = \"rtp\" }") == "f:5:9: merge: needs `by` and `order`");
-  CHECK(mistake("merge = { by = \"rtp\", order = \"sequence\" }") ==
-        "f:5:31: order: \"sequence\" is none of first");
+  CHECK(mistake("merge = { by = \"rtp\", order = \"last\" }") ==
+        "f:5:31: order: \"last\" is none of first, sequence");
+  CHECK(mistake("merge = { by = \"content\", order = \"sequence\" }") ==
+        "f:5:35: order: by = \"content\" has no numbers; \"first\" is wanted");
+  CHECK(mistake("merge = { by = \"rtp\", order = \"sequence\", window = \"0ms\" }") ==
+        "f:5:52: window: \"0ms\" is less than 1ms");
+  CHECK(mistake("merge = { by = \"rtp\", order = \"sequence\", window = \"3s\" }") ==
+        "f:5:52: window: \"3s\" is more than 2s");
+  CHECK(mistake("merge = { by = \"rtp\", order = \"first\", pace = true }") ==
+        "f:5:47: pace: only for order = \"sequence\"");
   CHECK(mistake("merge = { by = \"ts\", order = \"first\" }") ==
         "f:5:16: by: \"ts\" is none of rtp, moldudp64, content");
   CHECK(mistake("merge = { by = {}, order = \"first\" }") == "f:5:16: by: needs `sequence`");
   CHECK(mistake("merge = 1") == "f:5:9: merge: expected a table, found an integer");
-  CHECK(mistake("merge = { by = \"rtp\", order = \"first\", window = \"50ms\" }")
-            .find("unknown key") != std::string::npos);
+  CHECK(mistake("merge = { by = \"rtp\", order = \"first\", window = \"50ms\" }") ==
+        "f:5:49: window: only for order = \"sequence\"");
   CHECK(mistake(first + "failover = {}") == "f:6:12: a rule has `merge` or `failover`, not both");
   CHECK(mistake(first, inputs(1)) == "f:5:9: merge: the rule has 1 input: 2 to 8 are wanted");
   CHECK(mistake("failover = {}", inputs(9)) ==

@@ -113,3 +113,34 @@ TEST_CASE("merge: a leg that is lost while another is heard is told") {
   one.pass(5s, false, false);
   CHECK(one.watch.trouble("a").empty());
 }
+TEST_CASE("merge in sequence: a leg that is behind by more than the window is told") {
+  Watch one(true);
+  one.rule.merge->order = Merge::Order::sequence;
+  one.rule.merge->window = 50ms;
+  one.follow();
+  const auto lag = GENERATE(40, 63);
+  const auto number = [](int n) {
+    return std::array{std::byte{0x80},
+                      std::byte{96},
+                      static_cast<std::byte>(n >> 8),
+                      static_cast<std::byte>(n),
+                      std::byte{0},
+                      std::byte{0},
+                      std::byte{0},
+                      std::byte{0},
+                      std::byte{0},
+                      std::byte{0},
+                      std::byte{0},
+                      std::byte{1}};
+  };
+  for (int n = 0; n < 500; ++n, one.now += 1ms) {
+    const auto ns =
+        static_cast<std::uint64_t>(std::chrono::nanoseconds(one.now.time_since_epoch()).count());
+    CHECK_FALSE(one.legs->judge(0, number(n), ns));
+    if (n >= lag) CHECK(one.legs->judge(1, number(n - lag), ns) == InputDrop::duplicate);
+  }
+  one.watch.tick(one.now);
+  CHECK(one.watch.trouble("a") ==
+        (lag == 40 ? "" : "input 2 is up to 63 ms behind: window too small"));
+}
+

@@ -48,6 +48,23 @@ TEST_CASE("a merged rule: what was lost, and what the second path was good for")
   CHECK(leg_from_json(to_json(leg)) == leg);
   CHECK(leg_line(leg).find("9 missing") != std::string::npos);
   CHECK(merge_line(merge).find("5 lost") != std::string::npos);
+  CHECK(merge.order == "first");
+  CHECK(merge_line(merge).find("wait") == std::string::npos);
+}
+
+TEST_CASE("a rule that is merged in sequence: how many wait, and what for") {
+  MergeView merge;
+  merge.by = "rtp";
+  merge.order = "sequence";
+  merge.window_s = 0.05;
+  merge.waiting = 3;
+  merge.waiting_most = 16'384;
+  merge.early = 1;
+  CHECK(merge_from_json(to_json(merge)) == merge);
+  CHECK(merge_line(merge).find("in sequence, waits for at most 50.0 ms: 3 of at most 16,384 "
+                               "datagrams wait, 1 went early") != std::string::npos);
+  merge.pace = true;
+  CHECK(merge_line(merge).find("in sequence, all wait for 50.0 ms") != std::string::npos);
 }
 
 TEST_CASE("classes of path differences, SMPTE ST 2022-7") {
