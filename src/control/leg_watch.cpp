@@ -69,6 +69,10 @@ std::string place_of(const Input& input) {
   return fmt::format("{} on {}", input.destinations().str(), input.interface);
 }
 
+bool LegWatch::Watched::is_heard(std::size_t input, Clock::time_point now) const {
+  return heard(leg(input), now);
+}
+
 bool LegWatch::Watched::on_backup() const {
   const auto own = looks[on_air.on_air()].priority;
   return std::ranges::any_of(looks, [own](const auto& look) { return look.priority < own; });
@@ -86,11 +90,11 @@ void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> s
     Watched watched{rule, std::move(legs), {}, {}, {}, {}, {}, {}};
     watched.lost.resize(rule.inputs.size());
     watched.aside.resize(rule.inputs.size());
+    watched.behind.resize(rule.inputs.size());
     for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
       watched.numbers.push_back(registry.number_of(rule, rule.inputs[i]));
       watched.looks.push_back({statuses[r].input_reasons[i].empty(), last_seen(watched.leg(i)),
-                               rule.inputs[i].priority});
-    watched.behind.resize(rule.inputs.size());
+                               rule.inputs[i].priority, ""});
     }
     watched.on_air.begin(watched.looks, now);
     if (const auto before = watched_.find(rule.name);
@@ -106,15 +110,17 @@ void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> s
 void LegWatch::keep(Watched& now, const Watched& before, Clock::time_point time) {
   now.on_air = before.on_air;
   if (now.numbers == before.numbers) {
+    for (std::size_t i = 0; i < now.looks.size(); ++i)
+      now.looks[i].shortcoming = before.looks[i].shortcoming;
     now.lost = before.lost;
     now.aside = before.aside;
+    now.behind = before.behind;
     return;
   }
   std::vector<std::optional<std::size_t>> places;
   for (const auto number : now.numbers) {
     const auto same = std::ranges::find(before.numbers, number);
     places.push_back(same == before.numbers.end()
-    now.behind = before.behind;
                          ? std::nullopt
                          : std::optional(static_cast<std::size_t>(same - before.numbers.begin())));
   }
@@ -128,15 +134,33 @@ void LegWatch::look(Watched& watched, Clock::time_point now) {
   const auto change = watched.on_air.look(wanted, watched.looks, now);
   watched.legs->put_on_air(watched.numbers[watched.on_air.on_air()]);
   if (!change) return;
-  const auto reason = change->why == redundancy::OnAir::Why::failed
+  using Why = redundancy::OnAir::Why;
+  const auto reason = change->why == Why::failed || change->why == Why::poor
                           ? watched.on_air.why_not(change->from, wanted, now)
                           : std::string(to_string(change->why));
   tell(watched.rule, *change, reason);
 }
 
+void LegWatch::set_shortcoming(const std::string& rule, std::size_t input, std::string text) {
+  const auto known = watched_.find(rule);
+  if (known == watched_.end() || input >= known->second.looks.size()) return;
+  known->second.looks[input].shortcoming = std::move(text);
+}
+
 void LegWatch::look(Clock::time_point now) {
   for (auto& [name, watched] : watched_)
     if (watched.rule.failover) look(watched, now);
+}
+
+void LegWatch::look_behind(Watched& watched, std::size_t input) {
+  const bool behind = is_behind(watched.rule, watched.leg(input));
+  if (behind == watched.behind[input]) return;
+  watched.behind[input] = behind;
+  if (behind)
+    log::warning("leg is behind by more than window: {} {}", leg_text(watched.rule, input),
+                 behind_text(watched.rule, watched.leg(input)));
+  else
+    log::notice("leg is within window again: {}", leg_text(watched.rule, input));
 }
 
 void LegWatch::tick(Watched& watched, Clock::time_point now) {
@@ -152,19 +176,9 @@ void LegWatch::tick(Watched& watched, Clock::time_point now) {
       if (lost)
         log::warning("leg lost: {}", leg_text(watched.rule, i));
       else
-void LegWatch::look_behind(Watched& watched, std::size_t input) {
-  const bool behind = is_behind(watched.rule, watched.leg(input));
-  if (behind == watched.behind[input]) return;
-  watched.behind[input] = behind;
-  if (behind)
-    log::warning("leg is behind by more than window: {} {}", leg_text(watched.rule, input),
-                 behind_text(watched.rule, watched.leg(input)));
-  else
-    log::notice("leg is within window again: {}", leg_text(watched.rule, input));
-}
-
         log::notice("leg back: {}", leg_text(watched.rule, i));
     }
+    look_behind(watched, i);
     const bool aside = watched.leg(i).aside.get() != 0;
     if (aside == watched.aside[i]) continue;
     watched.aside[i] = aside;
@@ -178,7 +192,6 @@ void LegWatch::look_behind(Watched& watched, std::size_t input) {
 void LegWatch::tick(Clock::time_point now) {
   for (auto& [name, watched] : watched_)
     if (watched.rule.merge) tick(watched, now);
-    look_behind(watched, i);
 }
 
 std::string LegWatch::put_on_air(const std::string& rule, std::optional<std::size_t> input,

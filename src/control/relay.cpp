@@ -304,6 +304,7 @@ void Relay::free_slots() {
     loop_alarms_[slot] = {};
     silence_alarms_[slot] = {};
     quality_alarms_.erase(slot);
+    std::erase_if(input_alarms_, [slot](const auto& alarm) { return alarm.first.first == slot; });
     return true;
   });
   slots_.outputs.remove_if([&](const OutputKey& key, std::uint32_t slot) {
@@ -338,8 +339,8 @@ void Relay::tick(Clock::time_point now) {
              [&] { stream_watch_.tick(running_->config.rules, slots_.inspections, now); });
   update_quality_alarms(now);
   leg_watch_.tick(now);
-  tell_send_refusals(now);
   slots_.legs.sweep();
+  tell_send_refusals(now);
   look_at_next_hops();
   try_or_log("end captures", "", [this] { end_captures(); });
   if (!all_retired_) retire();

@@ -49,13 +49,24 @@ RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
   if (wanted.circle.number != 0 && loop_alarms_[slot].looping()) findings.loop = loop_reason(slot);
   if (wanted.expect && silence_alarms_[slot].silent())
     findings.silence = silence_alarms_[slot].reason(*wanted.expect, hearing(rule, now));
-  if (const auto known = quality_alarms_.find(slot); known != quality_alarms_.end())
-    findings.degradation = known->second.reason();
+  findings.degradation = degradation_of(rule);
   auto status = with_findings(running_->statuses[rule], findings);
   const auto trouble = leg_watch_.trouble(wanted.name);
   if (!trouble.empty())
     status.reason = status.reason.empty() ? Reason(trouble) : status.reason.after(trouble + "; ");
   return status;
+}
+
+/// With `failover` it is that of the input on air.
+std::string Relay::degradation_of(std::size_t at) const {
+  const auto& rule = running_->config.rules[at];
+  const auto slot = *slots_.rules.find(rule.name);
+  if (const auto* watched = rule.failover ? leg_watch_.find(rule.name) : nullptr) {
+    const auto known = input_alarms_.find({slot, watched->on_air.on_air()});
+    return known == input_alarms_.end() ? "" : known->second.reason();
+  }
+  const auto known = quality_alarms_.find(slot);
+  return known == quality_alarms_.end() ? "" : known->second.reason();
 }
 
 void Relay::update_silence_alarms(Clock::time_point now) noexcept {
@@ -117,7 +128,10 @@ void Relay::update_loop_alarm(const Rule& rule, Clock::time_point now) {
 void Relay::update_quality_alarms(Clock::time_point now) noexcept {
   for (std::size_t i = 0; i < running_->config.rules.size(); ++i) {
     const auto& rule = running_->config.rules[i];
-    if (rule.expect && rule.expect->judges_quality())
+    const bool judged = rule.expect && rule.expect->judges_quality();
+    if (rule.failover && (judged || !input_alarms_.empty()))
+      try_or_log("update the alarms of inputs", rule.name, [&] { update_input_alarms(i, now); });
+    if (judged && !rule.failover)
       try_or_log("update the alarm of quality", rule.name, [&] { update_quality_alarm(i, now); });
     else if (!quality_alarms_.empty())
       quality_alarms_.erase(*slots_.rules.find(rule.name));
@@ -142,6 +156,47 @@ void Relay::update_quality_alarm(std::size_t at, Clock::time_point now) {
                   alarm.lasted(now).count(), to_string(status_of(at, now).state));
       break;
   }
+}
+
+/// `expect` is part of an input's health.
+void Relay::update_input_alarms(std::size_t at, Clock::time_point now) {
+  const auto& rule = running_->config.rules[at];
+  const auto slot = *slots_.rules.find(rule.name);
+  const auto* watched = leg_watch_.find(rule.name);
+  for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
+    if (!rule.expect || watched == nullptr) {
+      input_alarms_.erase({slot, i});
+      leg_watch_.set_shortcoming(rule.name, i, "");
+      continue;
+    }
+    auto expect = *rule.expect;
+    if (!rule.inspect) expect.min_bps = expect.max_bps = 0;  // nobody counts the bytes of one input
+    auto& alarm = input_alarms_[{slot, i}];
+    const auto event = alarm.update(expect, watched->is_heard(i, now), input_look(at, i, now));
+    leg_watch_.set_shortcoming(rule.name, i, alarm.reason());
+    if (event == QualityAlarm::Event::began)
+      log::warning("input is not as expected: rule={} input={} reason={}", log::value(rule.name),
+                   i + 1, log::value(alarm.reason()));
+    else if (event == QualityAlarm::Event::ended)
+      log::notice("input is as expected again, or silent: rule={} input={}", log::value(rule.name),
+                  i + 1);
+  }
+}
+
+QualityLook Relay::input_look(std::size_t at, std::size_t input, Clock::time_point now) const {
+  QualityLook look{.at = now};
+  if (const auto* sight = stream_of(at, input)) {
+    add(look, *sight);
+    for (const auto& source : sight->now.sources)
+      look.bytes += source.bytes;
+  }
+  const auto* interface =
+      running_->interfaces.find(running_->config.rules[at].inputs[input].interface);
+  if (interface == nullptr) return look;
+  if (const auto known = sockets_.counted().find(interface->name);
+      known != sockets_.counted().end())
+    look.own_drops = known->second.dropped;
+  return look;
 }
 
 QualityLook Relay::quality_look(std::size_t at, Clock::time_point now) const {

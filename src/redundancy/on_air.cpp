@@ -2,16 +2,20 @@
 //
 //             heard                 good for `hold`
 //   failed ----------> proving -----------------------> good    (all begin as good)
-//     ^                   |                               |
-//     +-------------------+-------------------------------+
+//     ^                 |   ^                             |
+//     |                 v   | as `expect` says            |
+//     |                 poor <----------------------------+
+//     |                 |   heard, but not as `expect` says
+//     +-----------------+---------------------------------+
 //         silent for `after`, or it cannot be used
 //
 // The input on air, by the first line that applies:
 //   by hand                    the chosen one, whatever becomes of it
 //   the one on air is failed   the best one that is good; else the best one that proves itself;
 //   else
-//                              it stays: the first to return wins at once
-//   it is not failed           with `revert`, the best one that is good and has a lower priority
+//                              a poor one; else it stays: the first to return wins at once
+//   it is poor                 the best one that is good; else it stays
+//   it is neither              with `revert`, the best one that is good and has a lower priority
 //
 // Between two switches lies `min_stay`, but not after all had failed. An input that failed twice in
 // half a minute has to be good for half a minute, whatever `hold` says: a flapping source is left
@@ -35,8 +39,8 @@ double seconds(InputLook::Time::duration time) {
 }  // namespace
 
 std::string_view to_string(OnAir::Why why) noexcept {
-  static constexpr std::array<std::string_view, 4> names{"failed", "reverted", "by hand",
-                                                         "released"};
+  static constexpr std::array<std::string_view, 5> names{"failed", "not as expected", "reverted",
+                                                         "by hand", "released"};
   return names[static_cast<std::size_t>(why)];
 }
 
@@ -61,6 +65,7 @@ void OnAir::rearrange(std::span<const std::optional<std::size_t>> before, Time n
     else
       next[i] = {.state = State::proving,
                  .usable = true,
+                 .shortcoming = {},
                  .heard = {},
                  .since = now,
                  .failed_last = {},
@@ -71,10 +76,12 @@ void OnAir::rearrange(std::span<const std::optional<std::size_t>> before, Time n
   last_.reset();  // it speaks of other places
 }
 
-void OnAir::fail(Health& health, Time now) const {
-  health.state = State::failed;
+/// To `failed` or `poor`.
+void OnAir::leave_good(Health& health, State state, Time now) const {
+  const bool was_well = health.state > State::poor;
+  health.state = state;
   health.since = now;
-  if (!health.heard) return;  // it was never there
+  if (!health.heard || !was_well) return;  // it was never there, or that is noted already
   health.failed_before = health.failed_last;
   health.failed_last = now;
 }
@@ -90,11 +97,13 @@ void OnAir::update(Health& health, const Failover& wanted, const InputLook& inpu
   health.heard = input.last_seen;
   const auto heard = std::max(input.last_seen.value_or(begun_), begun_);
   const bool alive = input.usable && now - heard < wanted.after;
-  if (!alive) {
-    if (health.state != State::failed) fail(health, now);
+  health.shortcoming = input.shortcoming;
+  const auto bad = !alive ? State::failed : State::poor;
+  if (!alive || !input.shortcoming.empty()) {
+    if (health.state != bad) leave_good(health, bad, now);
     return;
   }
-  if (health.state == State::failed) {
+  if (health.state <= State::poor) {
     health.state = State::proving;
     health.since = now;
   }
@@ -145,9 +154,13 @@ std::optional<OnAir::Switch> OnAir::choose(const Failover& wanted,
   if (health_[on_air_].state == State::failed) {
     if (last_ && now - last_->at < wanted.min_stay && !all_failed_ && !released)
       return std::nullopt;
-    return change(best(inputs, State::proving), Why::failed, now);
+    return change(best(inputs, State::poor), Why::failed, now);
   }
   all_failed_ = false;
+  if (health_[on_air_].state == State::poor) {
+    if (last_ && now - last_->at < wanted.min_stay && !released) return std::nullopt;
+    return change(best(inputs, State::good), Why::poor, now);
+  }
   if (wanted.revert == Failover::Revert::never) return std::nullopt;
   if (wanted.revert == Failover::Revert::manual && !released) return std::nullopt;
   if (last_ && now - last_->at < wanted.min_stay && !released) return std::nullopt;
@@ -179,6 +192,7 @@ std::string OnAir::why_not(std::size_t input, const Failover& wanted, Time now) 
   if (health.state == State::failed)
     return health.heard ? fmt::format("silent for {:.1f} s", seconds(now - *health.heard))
                         : "never heard";
+  if (health.state == State::poor) return health.shortcoming;
   return fmt::format("back for {:.1f} s of {:.1f} s", seconds(now - health.since),
                      seconds(hold_of(health, wanted)));
 }

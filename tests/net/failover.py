@@ -9,10 +9,11 @@ The capture at the sink has the kernel's time of each datagram: how long the gap
 the old input came after the first of the new one.
 """
 
+import os
 import signal
 
 from netlab.daemon import Daemon, config
-from netlab.expect import EMULATED, PATIENCE, check, equal, phase, until
+from netlab.expect import EMULATED, PATIENCE, SANITIZED, check, equal, phase, until
 from netlab.ledger import internal
 from netlab.offload import switch
 from netlab.world import play
@@ -20,7 +21,12 @@ from netlab.world import play
 OUT = ("239.9.9.9", 6000)
 RATE = 200
 AFTER = 0.3
-SLACK = 0.02 + 0.3 * PATIENCE * (3 if EMULATED else 1)  # the second: for a busy machine
+
+
+def slack():
+    """What a gap may be longer than `after`, s: more where others want the CPUs, too."""
+    busy = EMULATED or SANITIZED or os.getloadavg()[0] > os.cpu_count()
+    return 0.02 + (0.3 * PATIENCE * (3 if EMULATED else 1) if busy else 0)
 
 
 def relayed(hold="2s", revert="auto", more="", workers=2):
@@ -45,10 +51,16 @@ class Encoders:
         for one in (0, 1):
             self.start(one)
 
-    def start(self, one):
+    def start(self, one, loss=0):
         self.running[one] = self.world.start_program(
-            "leg_sender", 0, RATE * 600, RATE, 0, one + 1, f"239.1.1.1,5000,g{one},0,0",
+            "leg_sender", 0, RATE * 600, RATE, 0, one + 1, f"239.1.1.1,5000,g{one},{loss},0",
             namespace="gen")
+
+    def replace(self, one, loss=0):
+        """By another one, without a silence between."""
+        before = self.running[one]
+        self.start(one, loss)
+        before.kill()
 
     def kill(self, one):
         self.running[one].kill()
@@ -97,7 +109,7 @@ def takes_over(world, daemon, encoders):
     until(lambda: air.now() == 1, "the first one is on air")
     encoders.kill(0)
     until(lambda: air.now() == 2, "the second one is on air", 5)
-    check(air.gaps()[0] <= AFTER + SLACK, f"gap of {air.gaps()[0]:.3f} s")
+    check(air.gaps()[0] <= AFTER + slack(), f"gap of {air.gaps()[0]:.3f} s")
     rule = program(daemon)
     equal(rule["state"], "active", "state")
     check("on backup: input 2" in rule["reason"], rule["reason"])
@@ -147,6 +159,24 @@ def all_dead(world, daemon, encoders):
     air.process.kill()
 
 
+def loses(world, daemon, encoders):
+    phase("the first one loses 5 %: it is left, for the rule expects better")
+    expect = 'inspect = "rtp"\nexpect = { max_loss = "1%", within = "2s" }'
+    daemon.reload(relayed(more=expect))
+    until(lambda: on_air(daemon) == 1, "the first one is on air", 15)
+    air = Air(world)
+    encoders.replace(0, loss=5)
+    until(lambda: air.now() == 2, "the second one is on air", 15)
+    rule = program(daemon)
+    check("lost in" in rule["inputs"][0]["why"], f"why the first one is not on air: {rule['inputs'][0]}")
+    equal(rule["state"], "active", "state: what is on air is as expected")
+    equal(air.runs()[-1], 2, "on air")
+    encoders.replace(0)
+    until(lambda: air.now() == 1, "it is as expected again, and back on air", 45)
+    daemon.reload(relayed())
+    air.process.kill()
+
+
 def by_hand(world, daemon):
     phase("by hand, across a reload, and for a time")
     ask = lambda *args: world.call("switch", *args, "--socket", daemon.socket)
@@ -180,11 +210,15 @@ def story(world):
     until(lambda: program(daemon)["rx_datagrams"] > RATE, "both encoders are heard")
     until(lambda: on_air(daemon) == 1, "the first one is on air")
     takes_over(world, daemon, encoders)
+    loses(world, daemon, encoders)
     by_hand(world, daemon)
     flaps(world, daemon, encoders)
     all_dead(world, daemon, encoders)
+    for one in (0, 1):
+        encoders.kill(one)
+    until(lambda: program(daemon)["last_seen_s"] > 0.5, "all is at rest")
     internal(daemon.status())
     daemon.stop()
 
 
-play(story, 100)
+play(story, 150)

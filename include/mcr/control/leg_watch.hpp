@@ -42,6 +42,8 @@ class LegWatch {
     [[nodiscard]] const redundancy::Leg& leg(std::size_t input) const {
       return legs->leg(numbers[input]);
     }
+    /// In the last two seconds.
+    [[nodiscard]] bool is_heard(std::size_t input, Clock::time_point now) const;
     /// Another input than the best one is on air.
     [[nodiscard]] bool on_backup() const;
   };
@@ -49,6 +51,10 @@ class LegWatch {
   /// After a reload: `rules` run, with these statuses. A rule that stays keeps its input on air.
   void follow(std::span<const Rule> rules, std::span<const RuleStatus> statuses,
               const redundancy::LegRegistry& registry, Clock::time_point now);
+
+  /// In what an input of a rule with `failover` is not as `expect` says, until it is said anew; "":
+  /// in nothing.
+  void set_shortcoming(const std::string& rule, std::size_t input, std::string text);
 
   [[nodiscard]] bool has_failover() const noexcept { return has_failover_; }
   /// Looks at all inputs of rules with `failover`, and switches.
@@ -70,15 +76,15 @@ class LegWatch {
   static void keep(Watched& now, const Watched& before, Clock::time_point time);
   static void look(Watched& watched, Clock::time_point now);
   static void tick(Watched& watched, Clock::time_point now);
+  static void look_behind(Watched& watched, std::size_t input);
+  /// The input is a merged one; "": it has none.
+  [[nodiscard]] static std::string trouble_of(const Watched& watched, std::size_t input);
 
   std::map<std::string, Watched> watched_;
   bool has_failover_ = false;
 };
 
 /// "239.1.1.1:5000 on eth0"
-  static void look_behind(Watched& watched, std::size_t input);
-  /// The input is a merged one; "": it has none.
-  [[nodiscard]] static std::string trouble_of(const Watched& watched, std::size_t input);
 [[nodiscard]] std::string place_of(const Input& input);
 
 }  // namespace mcr

@@ -193,6 +193,10 @@ class Relay {
   void publish_captures();
   void end_captures();
   [[nodiscard]] QualityLook quality_look(std::size_t at, Clock::time_point now) const;
+  void update_input_alarms(std::size_t at, Clock::time_point now);
+  [[nodiscard]] QualityLook input_look(std::size_t at, std::size_t input,
+                                       Clock::time_point now) const;
+  [[nodiscard]] std::string degradation_of(std::size_t at) const;
   void update_loop_alarms(Clock::time_point now) noexcept;
   void update_loop_alarm(const Rule& rule, Clock::time_point now);
   [[nodiscard]] std::string loop_reason(std::uint32_t slot) const;
@@ -219,6 +223,8 @@ class Relay {
   std::vector<SilenceAlarm> silence_alarms_;              ///< by rule slot
   std::vector<LoopAlarm> loop_alarms_;                    ///< likewise
   std::map<std::uint32_t, QualityAlarm> quality_alarms_;  ///< likewise, of rules that have one
+  /// By rule slot and input, of rules with `failover`: there each input is judged by itself.
+  std::map<std::pair<std::uint32_t, std::size_t>, QualityAlarm> input_alarms_;
   struct RunningCapture {
     std::string rule;
     std::weak_ptr<const CaptureReader> reader;

@@ -22,6 +22,7 @@ struct InputLook {
   bool usable = true;  ///< its interface is there, its group is joined
   std::optional<Time> last_seen;
   std::uint8_t priority = 1;  ///< the lowest goes first
+  std::string shortcoming{};  ///< in what it is not as `expect` says; "": in nothing
 };
 
 /// Control thread only.
@@ -34,6 +35,7 @@ class OnAir {
 
   enum class Why : std::uint8_t {
     failed,    ///< the one before failed
+    poor,      ///< the one before is not as expected
     reverted,  ///< a better one is well again
     by_hand,
     released,  ///< by_hand() has ended, and another one is better
@@ -72,10 +74,11 @@ class OnAir {
   [[nodiscard]] const std::optional<Switch>& last() const noexcept { return last_; }
 
  private:
-  enum class State : std::uint8_t { failed, proving, good };
+  enum class State : std::uint8_t { failed, poor, proving, good };
   struct Health {
     State state = State::good;
     bool usable = true;
+    std::string shortcoming{};  ///< while it is poor
     std::optional<Time> heard;  ///< last
     Time since;                 ///< when it came into this state
     std::optional<Time> failed_last;
@@ -83,7 +86,7 @@ class OnAir {
   };
 
   void update(Health& health, const Failover& wanted, const InputLook& input, Time now) const;
-  void fail(Health& health, Time now) const;
+  void leave_good(Health& health, State state, Time now) const;
   [[nodiscard]] static std::chrono::microseconds hold_of(const Health& health,
                                                          const Failover& wanted);
   [[nodiscard]] std::size_t best(std::span<const InputLook> inputs, State least) const;

@@ -85,6 +85,64 @@ TEST_CASE("failover: the worker is told who is on air") {
   }
 }
 
+TEST_CASE("failover: an input that is not as expected is left, and why") {
+  Watch one;
+  one.pass(1s, true, true);
+  one.watch.set_shortcoming("a", 0, "5% lost");
+  one.pass(20ms, true, true);
+  CHECK(one.legs->on_air() == 1);
+  CHECK(one.watch.find("a")->on_air.why_not(0, *one.rule.failover, one.now) == "5% lost");
+  one.rule.comment = "another";
+  one.follow();
+  one.pass(20s, true, true);
+  CHECK(one.legs->on_air() == 1);
+  one.watch.set_shortcoming("a", 0, "");
+  one.pass(11s, true, true);
+  CHECK(one.legs->on_air() == 0);
+}
+
+TEST_CASE("failover: 1,000 rules at once") {
+  constexpr std::size_t count = 1'000;
+  Watch one;
+  std::vector<Rule> rules(count, one.rule);
+  std::vector<RuleStatus> statuses(count);
+  std::vector<std::shared_ptr<redundancy::Legs>> legs;
+  for (std::size_t i = 0; i < count; ++i) {
+    rules[i].name = "rule-" + std::to_string(i);
+    statuses[i].input_reasons.resize(2);
+    legs.push_back(one.registry.get(rules[i]));
+  }
+  one.watch.follow(rules, statuses, one.registry, one.now);
+  const auto pass = [&](std::chrono::milliseconds time, bool first) {
+    for (const auto end = one.now + time; one.now < end; one.now += LegWatch::interval) {
+      const auto ns =
+          static_cast<std::uint64_t>(std::chrono::nanoseconds(one.now.time_since_epoch()).count());
+      for (const auto& each : legs)
+        for (std::size_t leg = first ? 0 : 1; leg < 2; ++leg)
+          static_cast<void>(each->judge(leg, {}, ns));
+      one.watch.look(one.now);
+    }
+  };
+  const auto on_air = [&](std::size_t input) {
+    return std::ranges::count_if(legs, [&](const auto& each) { return each->on_air() == input; });
+  };
+  pass(100ms, true);
+  CHECK(on_air(0) == count);
+  pass(290ms, false);
+  CHECK(on_air(0) == count);
+  pass(20ms, false);
+  CHECK(on_air(1) == count);
+  // A look must be done long before the next one is due.
+  const auto begin = LegWatch::Clock::now();
+  constexpr int looks = 100;
+  for (int i = 0; i < looks; ++i, one.now += LegWatch::interval)
+    one.watch.look(one.now);
+  const auto each = (LegWatch::Clock::now() - begin) / looks;
+  WARN("a look at " << count << " rules: " << std::chrono::microseconds(each / 1us * 1us).count()
+                    << " us");
+  CHECK(each < LegWatch::interval);
+}
+
 TEST_CASE("failover: by hand") {
   Watch one;
   one.pass(1s, true, true);
@@ -101,18 +159,6 @@ TEST_CASE("failover: by hand") {
   CHECK(one.legs->on_air() == 0);
 }
 
-TEST_CASE("merge: a leg that is lost while another is heard is told") {
-  Watch one(true);
-  CHECK_FALSE(one.watch.has_failover());
-  one.pass(1s, true, true);
-  CHECK(one.watch.trouble("a").empty());
-  one.pass(3s, true, false);
-  CHECK(one.watch.trouble("a") == "input 2 is lost");
-  one.pass(1s, true, true);
-  CHECK(one.watch.trouble("a").empty());
-  one.pass(5s, false, false);
-  CHECK(one.watch.trouble("a").empty());
-}
 TEST_CASE("merge in sequence: a leg that is behind by more than the window is told") {
   Watch one(true);
   one.rule.merge->order = Merge::Order::sequence;
@@ -144,3 +190,15 @@ TEST_CASE("merge in sequence: a leg that is behind by more than the window is to
         (lag == 40 ? "" : "input 2 is up to 63 ms behind: window too small"));
 }
 
+TEST_CASE("merge: a leg that is lost while another is heard is told") {
+  Watch one(true);
+  CHECK_FALSE(one.watch.has_failover());
+  one.pass(1s, true, true);
+  CHECK(one.watch.trouble("a").empty());
+  one.pass(3s, true, false);
+  CHECK(one.watch.trouble("a") == "input 2 is lost");
+  one.pass(1s, true, true);
+  CHECK(one.watch.trouble("a").empty());
+  one.pass(5s, false, false);
+  CHECK(one.watch.trouble("a").empty());
+}

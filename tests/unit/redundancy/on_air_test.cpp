@@ -183,6 +183,44 @@ TEST_CASE("an input that cannot be used fails at once") {
   CHECK(air.on_air.why_not(0, air.wanted, air.now) == "it cannot be used");
 }
 
+TEST_CASE("an input that is not as expected is left for a good one, and taken back when it is") {
+  Air air;
+  air.pass(5s);
+  air.looks[0].shortcoming = "5% lost";
+  air.pass(10ms);
+  CHECK(air.on_air.on_air() == 1);
+  CHECK(air.on_air.last()->why == OnAir::Why::poor);
+  CHECK(air.on_air.why_not(0, air.wanted, air.now) == "5% lost");
+  SECTION("it is taken back") {
+    air.looks[0].shortcoming.clear();
+    air.pass(9s);
+    CHECK(air.on_air.on_air() == 1);
+    air.pass(2s);
+    CHECK(air.on_air.on_air() == 0);
+  }
+  SECTION("a poor one is better than a dead one") {
+    air.heard[1] = false;
+    air.pass(2s);
+    CHECK(air.on_air.on_air() == 0);
+    CHECK(air.on_air.last()->why == OnAir::Why::failed);
+  }
+}
+
+TEST_CASE("where none is as expected the one on air stays") {
+  Air air;
+  air.pass(5s);
+  air.looks[1].shortcoming = "7% lost";
+  air.pass(10ms);
+  air.looks[0].shortcoming = "5% lost";
+  air.pass(20s);
+  CHECK(air.switches() == 0);
+  air.looks[1].shortcoming.clear();
+  air.pass(9s);
+  CHECK(air.switches() == 0);
+  air.pass(2s);
+  CHECK(air.on_air.on_air() == 1);
+}
+
 TEST_CASE("by hand: the chosen one, dead or alive, for as long as was said") {
   Air air;
   air.pass(1s);
