@@ -57,8 +57,8 @@ void check_answer(std::string_view received) {
     check_inside(received, answer->content);
     require(answer->status >= 100 && answer->status <= 999);
   }
-  const auto ours =
-      to_text({.status = mcr::http::Status::conflict, .content = std::string(received)}, true);
+  const auto ours = mcr::http::to_text(
+      {.status = mcr::http::Status::conflict, .content = std::string(received)}, true);
   const auto again = mcr::http::parse_answer(ours);
   require(again && again->status == 409 && again->content == received);
 }
