@@ -167,8 +167,7 @@ std::optional<double> read_rate(const std::string& text) {
   return rate;
 }
 
-void add_options(CLI::App& command, GenOptions& options) {
-  options.streams.add_options(command);
+void add_load_options(CLI::App& command, GenOptions& options) {
   command
       .add_option_function<std::string>(
           "--rate", [&](const std::string& text) { options.rate = read_rate(text); },
@@ -192,6 +191,9 @@ void add_options(CLI::App& command, GenOptions& options) {
                   "End after this many seconds; with --count, whichever comes first")
       ->check(CLI::PositiveNumber)
       ->type_name("SEC");
+}
+
+void add_way_options(CLI::App& command, GenOptions& options) {
   command.add_option("--ttl", options.ttl, "IPv4 TTL or IPv6 hop limit")
       ->capture_default_str()
       ->check(CLI::Range(0, 255))
@@ -208,6 +210,10 @@ void add_options(CLI::App& command, GenOptions& options) {
   command.add_flag("--tx-ring", options.tx_ring,
                    "Send frames from shared memory (PACKET_TX_RING), past the host's routing, "
                    "firewall and queueing discipline: multicast on Ethernet, needs CAP_NET_RAW");
+  command.add_option("--cpu", options.cpu, "Run on this CPU only [any]")->type_name("N");
+}
+
+void add_media_options(CLI::App& command, GenOptions& options) {
   command.add_flag("--rtp", options.rtp, "Send RTP (RFC 3550) instead of test datagrams");
   command.add_flag("--ts", options.ts,
                    "Send MPEG-TS, 7 packets a datagram: one program with H.264 (PID 256) and AAC "
@@ -222,7 +228,13 @@ void add_options(CLI::App& command, GenOptions& options) {
           "Put a defect into the stream, may be given several times: " + Defect::names())
       ->allow_extra_args(false)
       ->type_name("KIND");
-  command.add_option("--cpu", options.cpu, "Run on this CPU only [any]")->type_name("N");
+}
+
+void add_options(CLI::App& command, GenOptions& options) {
+  options.streams.add_options(command);
+  add_load_options(command, options);
+  add_way_options(command, options);
+  add_media_options(command, options);
   command.add_flag("--json", options.json,
                    "Print one JSON object: streams sent bytes seconds pps errors");
 }

@@ -1,5 +1,5 @@
-// What a run of `mcr gen` sends, and the two ways to send it: messages of a UDP socket, or whole
-// frames of a packet socket. One thread.
+// The datagrams of a run of `mcr gen`, and the two ways to send them: messages of a UDP socket, or
+// whole frames of a packet socket. One thread.
 #pragma once
 
 #include <cstdint>
