@@ -199,6 +199,8 @@ class Frames {
   [[nodiscard]] std::size_t rules() const { return now_.status.rules.size(); }
   [[nodiscard]] std::string render(const status::FrameShape& shape) const {
     const bool one = !options_.rule.empty() && !is_pattern(options_.rule);
+    if (one && !options_.as_json && !options_.streams)
+      return status::render_rule_frame(now_.status, options_.rule, shape);
     return options_.as_json || one
                ? show(now_, options_, histories_)
                : status::render_frame(before_.status, now_.status, seconds_, shape);

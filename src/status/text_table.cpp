@@ -24,13 +24,13 @@ std::string shortened(const std::string& text, std::size_t width) {
   return front.append(dots);
 }
 
+}  // namespace
+
 std::string painted(std::string text, Paint paint) {
   constexpr std::array codes{"", "\x1b[31m", "\x1b[33m", "\x1b[2m"};
   if (paint == Paint::none || text.empty()) return text;
   return codes[static_cast<std::size_t>(paint)] + text + "\x1b[0m";
 }
-
-}  // namespace
 
 std::string wrapped(std::string_view first, std::string_view text, std::size_t columns) {
   auto indent = text_width(first);

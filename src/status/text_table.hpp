@@ -19,6 +19,9 @@ namespace mcr {
 /// The colour of a cell (ECMA-48, SGR).
 enum class Paint : std::uint8_t { none, red, yellow, dim };
 
+/// The text in that colour; as it is without one.
+[[nodiscard]] std::string painted(std::string text, Paint paint);
+
 /// Rows of cells, with notes under a row where there is something to say.
 class TextTable {
  public:

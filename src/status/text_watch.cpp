@@ -15,6 +15,7 @@
 #include <unordered_map>
 
 #include "mcr/base/printable.hpp"
+#include "mcr/status/text.hpp"
 #include "mcr/status/text_stream.hpp"
 #include "text_table.hpp"
 #include "text_values.hpp"
@@ -83,7 +84,8 @@ std::string note_of(const Rule& rule, const Tally& before, const Tally& now, dou
 }
 
 Paint paint_of(const std::optional<RuleState>& state) {
-  if (state == RuleState::failed || state == RuleState::silent) return Paint::red;
+  if (state == RuleState::failed || state == RuleState::silent || state == RuleState::looping)
+    return Paint::red;
   if (state == RuleState::disabled) return Paint::dim;
   return state == RuleState::active ? Paint::none : Paint::yellow;
 }
@@ -269,6 +271,19 @@ std::string render_frame(const Status& before, const Status& now, double seconds
   const auto first = std::min(shape.first, lines.size() - shown);
   const auto table = table_of(std::span(lines).subspan(first, shown), shape, columns);
   return top + table.str(columns) + rest_text(first, lines.size() - first - shown, shape.search);
+}
+
+std::string render_rule_frame(const Status& now, const std::string& name, const FrameShape& shape) {
+  auto text = render_rule(now, name);
+  const auto rule = std::ranges::find(now.rules, name, &Rule::name);
+  const auto end = text.find('\n');
+  if (rule == now.rules.end() || end == std::string::npos) return text;
+  const auto bars = shape.last_minute == nullptr ? std::string() : shape.last_minute->of(name);
+  if (!bars.empty()) text.insert(end + 1, fmt::format("  last minute {}\n", bars));
+  const auto state = shown(rule->state);
+  if (shape.colour && std::string_view(text).substr(0, end).ends_with(state))
+    text.replace(end - state.size(), state.size(), painted(state, paint_of(rule->state)));
+  return text;
 }
 
 }  // namespace mcr::status

@@ -104,6 +104,7 @@ def on_a_terminal(world, daemon):
 
     one = Terminal(world, "status", "beta", "--watch", "0.2", "--socket", daemon.socket)
     until(lambda: "beta: active" in one.page(), lambda: f"one rule: {one.read()!r}")
+    check("last minute" in one.page() and "\u2588" in one.page(), f"its last minute: {one.page()!r}")
     one.key("\x03")
     equal(one.ended(), 0, "exit code after Ctrl-C")
 

@@ -55,4 +55,8 @@ struct FrameShape {
 [[nodiscard]] std::string render_frame(const Status& before, const Status& now, double seconds,
                                        const FrameShape& shape);
 
+/// One rule in full, as render_rule() has it, with the colour of its state and its last minute.
+[[nodiscard]] std::string render_rule_frame(const Status& now, const std::string& name,
+                                            const FrameShape& shape);
+
 }  // namespace mcr::status

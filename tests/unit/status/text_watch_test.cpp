@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "catch.hpp"
+#include "mcr/status/text.hpp"
 #include "status_builder.hpp"
 
 using mcr::drops_of;
@@ -200,6 +201,31 @@ TEST_CASE("frame: the last minute stands at the end of a line that has the room"
   CHECK(narrow[5].ends_with("  interface eth7 does not exist"));
   at(1000, 7);
   CHECK(past.of("a") == "           █");
+}
+
+TEST_CASE("frame: one rule in full has its colour and its last minute, if that is wanted") {
+  auto waiting = rule("w", 7, 0, 0);
+  waiting.state = mcr::RuleState::waiting;
+  const auto now = status({waiting, rule("a", 7, 0, 0)});
+  LastMinute past;
+  past.add(now, 100);
+  CHECK(mcr::status::render_rule_frame(now, "w", {}) == mcr::status::render_rule(now, "w"));
+  CHECK(mcr::status::render_rule_frame(now, "none", {}) == mcr::status::render_rule(now, "none"));
+  FrameShape shape;
+  shape.last_minute = &past;
+  shape.colour = true;
+  const auto text = mcr::status::render_rule_frame(now, "w", shape);
+  CHECK(text.starts_with("w: \x1b[33mwaiting\x1b[0m\n  last minute            █\n"));
+  CHECK(mcr::status::render_rule_frame(now, "a", shape).starts_with("a: active\n  last minute"));
+}
+
+TEST_CASE("frame: a rule that loops is as bad as one that is silent") {
+  auto looping = rule("l", 0, 0, 0);
+  looping.state = mcr::RuleState::looping;
+  FrameShape shape;
+  shape.colour = true;
+  CHECK(render_frame(status({looping}), status({looping}), 1, shape).find("\x1b[31mlooping") !=
+        std::string::npos);
 }
 
 TEST_CASE("frame: whatever is missing, it is rendered, and nothing reaches the terminal raw") {
