@@ -208,9 +208,7 @@ std::string lower(std::string_view method) {
   return text;
 }
 
-}  // namespace
-
-std::string openapi() {
+std::string describe() {
   Json paths = Json::object();
   for (const auto& route : http_routes())
     paths[std::string(route.path)][lower(route.method)] = operation_of(route);
@@ -225,6 +223,13 @@ std::string openapi() {
         {"license", {{"name", "Apache-2.0 OR MIT"}}}}},
       {"paths", std::move(paths)}};
   return document.dump(1) + '\n';
+}
+
+}  // namespace
+
+const std::string& openapi() {
+  static const auto text = describe();  // the control thread has other things to do
+  return text;
 }
 
 }  // namespace mcr

@@ -112,6 +112,7 @@ Status frame_of(const Status& status) {
   frame.workers = status.workers;
   frame.interfaces = status.interfaces;
   frame.joins = status.joins;
+  frame.reflectors = status.reflectors;
   frame.totals = status.totals;
   frame.fast_path = status.fast_path;
   for (const auto& membership : status.memberships)

@@ -37,6 +37,6 @@ struct HttpApi {
 [[nodiscard]] bool is_http(std::string_view received) noexcept;
 
 /// OpenAPI 3.1, as JSON. What the answers look like is read off the answers themselves.
-[[nodiscard]] std::string openapi();
+[[nodiscard]] const std::string& openapi();
 
 }  // namespace mcr

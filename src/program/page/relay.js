@@ -15,8 +15,46 @@ function keepPlace(box, replace) {
   }
 }
 
+// Of the answer: what is told in a part of its own.
+const SHOWN = ["workers", "interfaces", "rules", "membership", "totals", "fast_path", "host", "states", "paths", "notes",
+  "reflectors", "digest"];
+
+const heading = (text) => make("h2", "", text.replace(/^./, (first) => first.toUpperCase()));
+
 const relayPage = {
   before: null,
+
+  reflectors(answer) {
+    const list = answer.reflectors || [];
+    if (!list.length) return [];
+    return [heading("reflectors"), table("Reflectors", list, [
+      ["name", (each) => each.name, "name"],
+      ["state", (each) => [each.state || "–", stateClass(each.state || "")]],
+      ["why", (each) => each.reason || "", "words"],
+      ["kind", (each) => each.kind, "name"],
+      ["between", (each) => each.interfaces.join(", "), "name"],
+      ["datagrams", (each) => grouped(each.ways.reduce((sum, way) => sum + (way.datagrams || 0), 0)), "number"],
+      ["searches", (each) => grouped(each.searches), "number"],
+      ["answers", (each) => grouped(each.answers), "number"],
+      ["left out", (each) => [grouped(each.left_out), each.left_out ? "" : "zero"], "number"],
+    ]), table("Ways of reflectors", list.flatMap((each) => each.ways.map((way) => ({ ...way, name: each.name }))), [
+      ["reflector", (way) => way.name, "name"],
+      ["from", (way) => way.from, "name"],
+      ["to", (way) => way.to, "name"],
+      ["datagrams", (way) => [grouped(way.datagrams), way.datagrams ? "" : "zero"], "number"],
+    ])];
+  },
+
+  /** What a newer relay has beside these, as it comes. */
+  others(answer) {
+    return Object.entries(answer).filter(([key, value]) => !SHOWN.includes(key) && value && typeof value === "object")
+      .flatMap(([key, value]) => {
+        if (!Array.isArray(value)) return [heading(keyText(key)), factsOf(value)];
+        if (!value.length || typeof value[0] !== "object") return [];
+        return [heading(keyText(key)), table(keyText(key), value,
+          Object.keys(value[0]).map((name) => [keyText(name), (each) => valueText(name, each[name])]))];
+      });
+  },
 
   /** A second of `key`, of the thing with the same `id` in the answer before. */
   rate(now, list, id, key, seconds) {
@@ -48,6 +86,8 @@ const relayPage = {
       ["worker", (each) => valueText("id", each.id)],
       ["state", (each) => [each.state, each.state === "running" ? "" : "bad"]],
       ["CPU", (each) => (each.cpu === null ? "any" : String(each.cpu)), "number"],
+      ["ran on", (each) => valueText("cpu", each.last_cpu), "number"],
+      ["takes of it", (each) => share(each.cpu_use), "number"],
       ["received/s", (each) => si(this.rate(each, "workers", "id", "rx_datagrams", seconds)), "number"],
       ["sent/s", (each) => si(this.rate(each, "workers", "id", "tx_datagrams", seconds)), "number"],
       ["received", (each) => grouped(each.rx_datagrams), "number"],
@@ -102,6 +142,8 @@ const relayPage = {
         make("h2", "", "Ways"), facts([...this.ways(), ...this.fastPath(answer)]),
         ...this.drops(answer),
         ...this.memberships(answer),
+        ...this.reflectors(answer),
+        ...this.others(answer),
         make("h2", "", "Sums since the start"),
         facts([
           ["received", grouped(totals.rx_datagrams)], ["matched", grouped(totals.matched)],
@@ -114,6 +156,9 @@ const relayPage = {
           ["version", answer.version], ["process", valueText("pid", answer.pid)], ["up", duration(answer.uptime_s)],
           ["configuration", answer.config], ["generation", grouped(answer.generation)],
           ["memory locked", answer.memory_locked || "–"],
+          ...(answer.standby ? [["sends", answer.standby === "on" ? "nothing: stands by" : "yes",
+            answer.standby === "on" ? "warn" : ""]] : []),
+          ...(answer.shard ? [["shard", answer.shard], ["rules elsewhere", grouped(answer.rules_elsewhere)]] : []),
         ])));
     }
   },

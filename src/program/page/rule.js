@@ -12,8 +12,10 @@ const PLOTS = [
 let reasons = { input: {}, output: {} };
 
 function placeText(each) {
-  const host = each.group || each.address || "–";
-  return `${host.includes(":") ? `[${host}]` : host}:${each.port}`;
+  const known = each.group || each.address;
+  const host = known || each.host || "–";
+  const place = `${host.includes(":") ? `[${host}]` : host}:${each.port}`;
+  return known && each.host ? `${place} (${each.host})` : place;
 }
 
 /** Rows of a table of drops: [reason, datagrams, kind] of those that happened. */
@@ -43,8 +45,64 @@ function inputsTable(inputs) {
     ["healthy", (input) => (input.healthy === undefined ? ""
       : input.healthy ? "yes" : ["no", "bad"])],
     ["why", (input) => input.why || "", "words"],
-    ["leg", (input) => (input.leg ? valueText("leg", input.leg) : ""), "words"],
   ]);
+}
+
+/** Of a rule that merges: what each path brings. */
+function legsTable(inputs) {
+  const lost = (key) => ({ leg }) => [grouped(leg[key]), leg[key] ? "warn" : "zero"];
+  return table("Paths", inputs.map((input, i) => ({ ...input, number: i + 1 })).filter((input) => input.leg), [
+    ["input", (input) => String(input.number), "number"],
+    ["from", (input) => `${input.interface} ${placeText(input)}`, "name"],
+    ["state", ({ leg }) => (leg.copy === false ? ["another stream", "bad"] : leg.up ? "up" : ["down", "bad"])],
+    ["received", ({ leg }) => grouped(leg.received), "number"],
+    ["first here", ({ leg }) => grouped(leg.unique), "number"],
+    ["duplicates", ({ leg }) => grouped(leg.duplicates), "number"],
+    ["missing", lost("missing"), "number"],
+    ["late", lost("late"), "number"],
+    ["behind, half of them", ({ leg }) => valueText("p50_us", (leg.skew_us || {}).p50), "number"],
+    ["behind, at most", ({ leg }) => valueText("max_us", (leg.skew_us || {}).max), "number"],
+    ["class", ({ leg }) => leg.class || "", "name"],
+  ]);
+}
+
+/** "input 2, eth1 239.1.1.1:5000" */
+function inputText(inputs, number) {
+  const input = inputs[number - 1];
+  return input ? `input ${number}, ${input.interface} ${placeText(input)}` : "–";
+}
+
+function mergePart(rule) {
+  if (!rule.merge) return [];
+  return [make("h3", "", "Merge"),
+    factsOf(rule.merge, ["by", "recovered", "lost", "waiting"], [], ["lost", "mismatches", "resets"]),
+    legsTable(rule.inputs)];
+}
+
+function failoverPart({ failover, inputs }) {
+  if (!failover) return [];
+  const { last } = failover;
+  return [make("h3", "", "Failover"), facts([
+    ["on air", inputText(inputs, failover.on_air), failover.backup ? "warn" : ""],
+    ["chosen", failover.by_hand
+      ? `by hand${failover.by_hand_left_s ? `, for ${duration(failover.by_hand_left_s)} more` : ""}` : "by itself",
+    failover.by_hand ? "warn" : ""],
+    ["switches", grouped(failover.switches)],
+    ["last switch", last ? `${duration(last.age_s)} ago: input ${last.from} to ${last.to}, ${last.reason}` : "never"],
+  ])];
+}
+
+/** How long datagrams stay in the relay: a bar for each span of time. */
+function latencyPart({ latency }) {
+  if (!latency || !latency.samples) return [];
+  return [make("h3", "", "Latency"), facts([
+    ["half within", valueText("p50_us", latency.p50_us)], ["99 % within", valueText("p99_us", latency.p99_us)],
+    ["samples", grouped(latency.samples)]]),
+  table("Latency", latency.buckets, [
+    ["up to", (one) => (one.le_us === null ? "longer" : valueText("le_us", one.le_us)), "number"],
+    ["share", (one) => share(one.samples / latency.samples), "number"],
+    ["samples", (one) => grouped(one.samples), "number"],
+  ])];
 }
 
 function outputsTable(outputs) {
@@ -92,7 +150,7 @@ function streamPart(input, number, alone) {
 }
 
 // Keys of a rule's object that have a place of their own on its page.
-const TOLD = ["name", "state", "reason", "errno", "comment", "input", "inputs", "outputs", "drops", "notes",
+const TOLD = ["merge", "failover", "latency", "name", "state", "reason", "errno", "comment", "input", "inputs", "outputs", "drops", "notes",
   "advice", "path", "path_reason", "expect", "allow_loop", "rate_pps", "rate_bps", "rx_datagrams",
   "rx_bytes", "last_seen_s", "last_source"];
 
@@ -190,6 +248,7 @@ const rulePage = {
       ...(drops.length ? [make("h3", "", "Drops"), dropsTable("Drops", drops)] : []),
       make("h3", "", rule.inputs.length === 1 ? "Input" : "Inputs"), inputsTable(rule.inputs),
       make("h3", "", rule.outputs.length === 1 ? "Output" : "Outputs"), outputsTable(rule.outputs),
+      ...failoverPart(rule), ...mergePart(rule), ...latencyPart(rule),
       ...more.flatMap(([key, value]) => [make("h3", "", keyText(key).replace(/^./, (c) => c.toUpperCase())), factsOf(value)]),
       ...rule.inputs.map((input, i) => (input.stream ? streamPart(input, i + 1, streams.length === 1) : null)).filter(Boolean),
       ...eventsPage.part(this.name),

@@ -40,6 +40,12 @@ function plural(number, noun) {
   return `${grouped(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
+/** "12.3 %" */
+function share(part) {
+  if (part === null || part === undefined) return "–";
+  return `${(100 * part).toFixed(part > 0 && part < 0.0995 ? 1 : 0)} %`;
+}
+
 /** As duration(), for what was seen. */
 function age(seconds) {
   return seconds !== null && seconds !== undefined && seconds < 1 ? "now" : duration(seconds);
