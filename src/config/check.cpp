@@ -164,7 +164,7 @@ void check_outputs(const PlacedRule& placed, Diagnostics& diagnostics) {
     const Output& output = outputs[o];
     const Position at = placed.outputs_at[o];
     const auto text = [&] {
-      return fmt::format("{} on {}", output.destinations().str(), output.interface);
+      return fmt::format("{} on {}", output.destination_str(), output.interface);
     };
     if (!placed.rule.allow_loop && std::ranges::any_of(placed.rule.inputs, [&](const auto& in) {
           return in.vlan == 0 && share_a_destination(in, output);
@@ -173,8 +173,9 @@ void check_outputs(const PlacedRule& placed, Diagnostics& diagnostics) {
                                       "port must differ",
                                       text()));
     const auto earlier = std::span(outputs).first(o);
-    const auto first = std::ranges::find_if(
-        earlier, [&](const Output& other) { return share_a_destination(other, output); });
+    const auto first = std::ranges::find_if(earlier, [&](const Output& other) {
+      return other.host.name == output.host.name && share_a_destination(other, output);
+    });
     if (first != earlier.end())
       diagnostics.add(
           at,
@@ -219,11 +220,27 @@ void check_kinds(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
       add(inputs, std::pair(std::string_view(rule.inputs[i].interface), kind_of(rule.inputs[i])),
           limits::input_kinds, "input (interface, family, vlan, local)", placed.inputs_at[i]);
     for (std::size_t o = 0; o < rule.outputs.size(); ++o)
-      add(outputs, std::pair(std::string_view(rule.outputs[o].interface), kind_of(rule.outputs[o])),
-          limits::output_kinds,
-          "output (interface, family, group or host, source_port, loopback, preserved source)",
-          placed.outputs_at[o]);
+      for (const auto& kind : kinds_of(rule.outputs[o]))
+        add(outputs, std::pair(std::string_view(rule.outputs[o].interface), kind),
+            limits::output_kinds,
+            "output (interface, family, group or host, source_port, loopback, preserved source)",
+            placed.outputs_at[o]);
   }
+}
+
+/// Each name is looked up again and again.
+void check_hosts(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
+  std::set<std::string_view> names;
+  for (const auto& placed : rules)
+    for (std::size_t o = 0; o < placed.rule.outputs.size(); ++o) {
+      const auto& host = placed.rule.outputs[o].host;
+      if (!placed.rule.enabled || !host || !names.insert(host.name).second ||
+          names.size() <= limits::hosts)
+        continue;
+      diagnostics.add(placed.outputs_at[o],
+                      fmt::format("more than {} different hosts in all", limits::hosts));
+      return;
+    }
 }
 
 /// Rules of a reflector are guarded also where its ways make no circle on this host: another one
@@ -250,6 +267,7 @@ void check_rules(std::span<PlacedRule> rules, Diagnostics& diagnostics) {
   for (const auto& placed : rules)
     check_outputs(placed, diagnostics);
   check_kinds(rules, diagnostics);
+  check_hosts(rules, diagnostics);
   if (check_total(rules, diagnostics) && !inputs.too_many()) number_circles(rules);
 }
 

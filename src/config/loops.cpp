@@ -7,6 +7,9 @@
 // that preserves the sender only rules that share a source with its own rule. Its edges lead to
 // those rules.
 //
+// An output by the name of a host may come to have any address but those of this host. So it feeds
+// each rule that takes unicast which this host sends, by that interface and to that port.
+//
 // Rules that feed each other in a circle are a strongly connected component of two nodes or more: a
 // rule has no edge to itself without a match between. They are found in one depth-first search
 // (Tarjan, 1972). Its path is a vector and not the call stack, because a chain may have 10,000
@@ -74,17 +77,23 @@ class CircleSearch {
       if (!rules_[r].rule.enabled) continue;
       for (const auto& input : rules_[r].rule.inputs)
         for (std::size_t n = 0; n < input.destinations().size(); ++n)
-          add_taker(node_of(input, n), r, input);
+          add_taker(node_of(input, n), r, input, n);
     }
   }
 
-  void add_taker(Node match, Node rule, const Input& input) {
+  void add_taker(Node match, Node rule, const Input& input, std::size_t n) {
     edges_[match].push_back(rule);
     auto& takers = takers_[match];
     const auto ranges = source_ranges(input);
     takers.any = takers.any || ranges.empty() || input.local;
     for (const auto& range : ranges)
       takers.by_source.push_back({range, rule});
+    if (input.local && !input.destination.is_multicast())
+      sent_here_.emplace(any_host(input.interface, input.destinations().at(n).port), match);
+  }
+
+  static InputMatch any_host(std::string_view interface, std::uint16_t port) {
+    return {interface, Endpoint{IpAddress(), port}};
   }
 
   /// The node of the input's n-th destination, which is made if it is new.
@@ -122,6 +131,7 @@ class CircleSearch {
 
   void add_output(Node r, const Output& output, const std::vector<SourceRange>& sources) {
     const auto to = output.destinations();
+    if (output.host) return add_host_output(r, output);
     for (std::size_t n = 0; n < to.size(); ++n) {
       const auto match = matches_.find(InputMatch(output.interface, to.at(n)));
       if (match == matches_.end()) continue;
@@ -129,6 +139,15 @@ class CircleSearch {
         edges_[r].push_back(match->second);
       else
         add_fed(r, takers_[match->second].by_source, sources);
+    }
+  }
+
+  void add_host_output(Node r, const Output& output) {
+    for (std::uint32_t port = 0; port < output.ports; ++port) {
+      const auto [begin, end] = sent_here_.equal_range(
+          any_host(output.interface, output.destinations().at(0, port).port));
+      for (auto match = begin; match != end; ++match)
+        edges_[r].push_back(match->second);
     }
   }
 
@@ -188,6 +207,7 @@ class CircleSearch {
 
   std::span<PlacedRule> rules_;
   std::unordered_map<InputMatch, Node, InputMatchHash> matches_;
+  std::unordered_multimap<InputMatch, Node, InputMatchHash> sent_here_;  // unicast, by any_host()
   std::vector<std::vector<Node>> edges_;  // by node: rules first, then matches
   std::vector<Takers> takers_;            // by node; of matches only
   std::vector<Visit> visits_;             // by node

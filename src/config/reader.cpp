@@ -1,6 +1,7 @@
-// Every key of the configuration stands here, in the list of its table, with the function that
-// reads it into a field of a Raw struct. A refused value leaves its field present without a value,
-// so that the later steps can tell "wrong" from "missing" and report each mistake once.
+// Every key of the configuration stands in the list of its table, here or in one of the readers
+// beside, with the function that reads it into a field of a Raw struct. A refused value leaves its
+// field present without a value, so that the later steps can tell "wrong" from "missing" and report
+// each mistake once.
 //
 // To add a key: a line in its list, a field in its Raw struct (reader.hpp), its meaning in
 // resolve.cpp.
@@ -38,6 +39,7 @@ struct RawDaemon {
   Field<Endpoint> metrics;
   Field<std::vector<std::string>> metrics_hosts;
   Field<std::chrono::microseconds> rejoin;
+  Field<std::chrono::microseconds> resolve_every;
   Field<std::string> state;
   Field<std::string> runtime;
   Field<Shard> shard;
@@ -152,6 +154,12 @@ constexpr Key<RawDaemon> daemon_keys[] = {
        d.rejoin.set(v.at(), v.duration(limits::rejoin_max, limits::rejoin_min));
      },
      shape::duration},
+    {"resolve_every",
+     [](const Value& v, RawDaemon& d) {
+       d.resolve_every.set(v.at(),
+                           v.duration(limits::resolve_every_max, limits::resolve_every_min));
+     },
+     shape::duration},
     {"standby", [](const Value& v, RawDaemon& d) { d.standby.set(v.at(), read_path(v)); },
      shape::text("^/.*[^/]$")},
     {"fast_path",
@@ -177,6 +185,7 @@ Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
   daemon.metrics = raw.metrics.value;
   daemon.metrics_hosts = raw.metrics_hosts.value.value_or(daemon.metrics_hosts);
   daemon.rejoin = raw.rejoin.value.value_or(daemon.rejoin);
+  daemon.resolve_every = raw.resolve_every.value.value_or(daemon.resolve_every);
   daemon.state = raw.state.value.value_or("");
   daemon.runtime = raw.runtime.value.value_or("");
   daemon.shard = raw.shard.value;
@@ -194,9 +203,6 @@ constexpr Choices<Gro, 4> gro_choices{
     {{"auto", Gro::automatic}, {"on", Gro::on}, {"off", Gro::off}, {"leave", Gro::leave}}};
 constexpr Choices<IngressMode, 2> ingress_modes{
     {{"recvmsg", IngressMode::recvmsg}, {"mmap", IngressMode::mmap}}};
-
-/// UDP segmentation on sending: true if MCR may use it.
-constexpr Choices<bool, 2> segmentation_choices{{{"auto", true}, {"off", false}}};
 
 constexpr Key<InterfaceTuning> interface_keys[] = {
     {"receive_buffer",
@@ -259,54 +265,6 @@ constexpr Key<RawInput> input_keys[] = {
      shape::integer(1, limits::priority)},
 };
 
-// outputs = [ { ... } ] and [defaults]
-
-/// The keys of an output that say how to send, not where to. `[defaults]` may have them, too.
-constexpr Key<RawOutput> default_keys[] = {
-    {"ttl", [](const Value& v, RawOutput& o) { o.ttl.set(v.at(), v.ttl()); },
-     shape::words({"preserve", "decrement"}, shape::integer(1, 255))},
-    {"max_pps",
-     [](const Value& v, RawOutput& o) { o.max_pps.set(v.at(), v.integer(1, limits::max_pps)); },
-     shape::integer(1, limits::max_pps)},
-    {"max_bps", [](const Value& v, RawOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); },
-     shape::bit_rate},
-    {"dscp", [](const Value& v, RawOutput& o) { o.dscp.set(v.at(), v.dscp()); },
-     Shape{.least = 0, .most = dscp_most, .pattern = "^[A-Za-z]+[0-9]*$"}},
-    {"source", [](const Value& v, RawOutput& o) { o.source.set(v.at(), v.source()); },
-     shape::words({"interface", "preserve"}, shape::address)},
-    {"source_port", [](const Value& v, RawOutput& o) { o.source_port.set(v.at(), v.port()); },
-     shape::port},
-    {"loopback", [](const Value& v, RawOutput& o) { o.loopback.set(v.at(), v.boolean()); },
-     shape::boolean},
-    {"segmentation",
-     [](const Value& v, RawOutput& o) {
-       o.segmentation.set(v.at(), read_choice(v, segmentation_choices));
-     },
-     shape::words(segmentation_choices)},
-};
-
-constexpr Key<RawOutput> destination_keys[] = {
-    {"interface", [](const Value& v, RawOutput& o) { o.interface.set(v.at(), v.interface()); },
-     shape::name},
-    {"group",
-     [](const Value& v, RawOutput& o) {
-       o.group.set(v.at(), v.groups("; a host is written as `address`"));
-     },
-     shape::block},
-    {"address",
-     [](const Value& v, RawOutput& o) {
-       o.address.set(v.at(), v.host_or_broadcast("; a group is written as `group`"));
-     },
-     shape::host},
-    {"port", [](const Value& v, RawOutput& o) { o.port.set(v.at(), v.ports()); }, shape::ports},
-};
-
-constexpr auto output_keys = [] {
-  std::array<Key<RawOutput>, std::size(destination_keys) + std::size(default_keys)> all{};
-  std::ranges::copy(default_keys, std::ranges::copy(destination_keys, all.begin()).out);
-  return all;
-}();
-
 // [[rule]]
 
 std::optional<RawInput> read_input(const Value& value) {
@@ -316,15 +274,6 @@ std::optional<RawInput> read_input(const Value& value) {
   input.at = value.at();
   read_keys<RawInput>(*table, "an input", input_keys, input, value.at(), value.diagnostics());
   return input;
-}
-
-std::optional<RawOutput> read_output(const Value& value) {
-  const auto* table = value.table();
-  if (table == nullptr) return std::nullopt;
-  RawOutput output;
-  output.at = value.at();
-  read_keys<RawOutput>(*table, "an output", output_keys, output, value.at(), value.diagnostics());
-  return output;
 }
 
 /// Reads [ { interface = ... }, ... ] with 1 to `most` elements. `what` is their name in messages:
@@ -493,8 +442,7 @@ void read_defaults(const Value& value, File& file) {
   if (file.refuse_in_conf_d(value, "[defaults]")) return;
   const auto* table = value.table();
   if (table == nullptr) return;
-  read_keys<RawOutput>(*table, "[defaults]", default_keys, file.raw.defaults, value.at(),
-                       value.diagnostics());
+  read_default_keys(*table, value, file.raw.defaults);
 }
 
 /// To TOML, [interface.eth0.100] is a table `100` in a table `eth0`; the user means the interface
@@ -570,15 +518,14 @@ NumberField read_sequence(const Value& value) {
 std::vector<KeyTable> key_tables() {
   std::vector<KeyTable> tables{key_table<File>("file", file_keys),
                                key_table<RawDaemon>("daemon", daemon_keys),
-                               key_table<RawOutput>("defaults", default_keys),
                                key_table<InterfaceTuning>("interface", interface_keys),
                                key_table<RawRule>("rule", rule_keys),
                                key_table<RawInput>("input", input_keys),
-                               key_table<RawOutput>("output", output_keys),
                                expect_key_table(),
                                key_table<Inspection>("inspect", inspect_keys),
                                key_table<NumberField>("sequence", sequence_keys),
                                key_table<NumberField>("step", step_keys)};
+  std::ranges::move(output_key_tables(), std::back_inserter(tables));
   std::ranges::move(reflector_key_tables(), std::back_inserter(tables));
   std::ranges::move(redundancy_key_tables(), std::back_inserter(tables));
   return tables;

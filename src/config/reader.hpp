@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "choice.hpp"
 #include "diagnostics.hpp"
 #include "keys.hpp"
 #include "mcr/config/daemon.hpp"
@@ -61,6 +62,8 @@ struct RawOutput {
   Field<std::string> interface;
   Field<Prefix> group;
   Field<IpAddress> address;
+  Field<std::string> host;
+  Field<bool> addresses;  ///< of the host: all of them
   Field<PortRange> port;
   Field<Ttl> ttl;
   Field<std::uint64_t> max_pps;
@@ -156,6 +159,14 @@ void read_config_tables(const toml::table& root, Position file, Position main_fi
 [[nodiscard]] std::optional<Merge> read_merge(const Value& value);
 [[nodiscard]] std::optional<Failover> read_failover(const Value& value);
 [[nodiscard]] std::vector<KeyTable> redundancy_key_tables();
+
+// In output_reader.cpp.
+/// "auto": several datagrams may leave as one message.
+inline constexpr Choices<bool, 2> segmentation_choices{{{"auto", true}, {"off", false}}};
+[[nodiscard]] std::optional<RawOutput> read_output(const Value& value);
+/// Reads the table [defaults].
+void read_default_keys(const toml::table& table, const Value& value, RawOutput& defaults);
+[[nodiscard]] std::vector<KeyTable> output_key_tables();
 
 /// The value of the key `sources`; nothing if it was refused. In sources_reader.cpp.
 [[nodiscard]] std::optional<RawSources> read_sources(const Value& value);

@@ -208,6 +208,10 @@ class Resolver {
     if (!raw.interface.present) missing(raw.at, "an output", "an `interface`");
     if (raw.group.present && raw.address.present)
       diagnostics_.add(raw.at, "an output has a `group` or an `address`, not both");
+    else if (raw.host.present && (raw.group.present || raw.address.present))
+      diagnostics_.add(raw.host.at, "host: the output has a `group` or an `address` already");
+    if (raw.addresses.present && !raw.host.present)
+      diagnostics_.add(raw.addresses.at, "addresses: only an output with a `host` has several");
     const auto to = destinations(raw, placed.rule);
     if (!raw.interface.value || !to) return;
     const auto& address = to->first.address;
@@ -224,15 +228,16 @@ class Resolver {
          .limit = limit(raw),
          .addresses = to->addresses,
          .ports = to->ports,
-         .segmentation = segmentation(raw)});
+         .segmentation = segmentation(raw),
+         .host = host(raw, placed.rule)});
     placed.outputs_at.push_back(raw.at);
   }
 
   /// True if the output's own keys could be read and fit together. Adds a diagnostic if they do
   /// not.
   bool sends_as_asked(const RawOutput& raw, const IpAddress& to, const Rule& rule) {
-    bool fit = fits(raw.ttl) && fits(raw.dscp) && fits(raw.source) && fits(raw.source_port) &&
-               fits(raw.loopback) && fits(raw.segmentation);
+    bool fit = fits(raw.addresses) && fits(raw.ttl) && fits(raw.dscp) && fits(raw.source) &&
+               fits(raw.source_port) && fits(raw.loopback) && fits(raw.segmentation);
     if (raw.source.value && !suits(*raw.source.value, to, rule)) {
       diagnostics_.add(raw.source.at,
                        "source: the input, the source and the output's address are "
@@ -246,13 +251,28 @@ class Resolver {
     return fit;
   }
 
-  /// True if copies to this address can have that source: one IP family throughout.
+  /// True if copies to this address can have that source: one IP family throughout. Of a host whose
+  /// address is not known, only those of that family are taken.
   static bool suits(const Source& source, const IpAddress& to, const Rule& rule) {
-    if (source.mode == Source::Mode::address) return source.address.family() == to.family();
-    return source.mode == Source::Mode::interface ||
-           std::ranges::all_of(rule.inputs, [&](const Input& input) {
-             return input.destination.family() == to.family();
-           });
+    if (source.mode == Source::Mode::interface) return true;
+    const auto family = to ? to.family() : family_of(source, rule);
+    if (source.mode == Source::Mode::address) return source.address.family() == family;
+    return std::ranges::all_of(
+        rule.inputs, [&](const Input& input) { return input.destination.family() == family; });
+  }
+
+  /// The family of all that has this source; none: it may be either.
+  static Family family_of(const Source& source, const Rule& rule) {
+    if (source.mode == Source::Mode::address) return source.address.family();
+    if (source.mode == Source::Mode::interface || rule.inputs.empty()) return Family::none;
+    return rule.inputs.front().destination.family();
+  }
+
+  [[nodiscard]] OutputHost host(const RawOutput& raw, const Rule& rule) const {
+    if (!raw.host.value) return {};
+    return {.name = *raw.host.value,
+            .all = raw.addresses.value.value_or(true),
+            .family = family_of(source(raw, {}, rule), rule)};
   }
 
   /// The source of the output. One from `[defaults]` of another IP family does not apply to it.
@@ -276,11 +296,12 @@ class Resolver {
   /// The destinations of an output. Nothing if a part of them was refused, or the inputs' do not
   /// fit.
   std::optional<Destinations> destinations(const RawOutput& raw, const Rule& rule) {
-    if (raw.group.present && raw.address.present) return std::nullopt;
+    if (raw.group.present + raw.address.present + raw.host.present > 1) return std::nullopt;
     std::optional<Prefix> address = raw.group.value;
     if (raw.address.value) address = *raw.address.value;
+    if (raw.host.value) address = IpAddress();
     auto ports = raw.port.value;
-    if (!raw.address.present && !raw.group.present) {
+    if (!raw.address.present && !raw.group.present && !raw.host.present) {
       if (!std::ranges::all_of(rule.inputs,
                                [](const Input& i) { return i.destination.is_multicast(); })) {
         missing(raw.at, "an output of a unicast input", "a `group` or an `address`");

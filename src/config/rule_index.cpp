@@ -95,15 +95,18 @@ void RuleIndex::count(const Rule& rule, bool more) {
     add(sums_.sources, size * source_ranges(input).size());
     count_kind(sums_.input_kinds, std::pair(input.interface, kind_of(input)), more);
   }
-  for (const auto& output : rule.outputs)
-    count_kind(sums_.output_kinds, std::pair(output.interface, kind_of(output)), more);
+  for (const auto& output : rule.outputs) {
+    for (const auto& kind : kinds_of(output))
+      count_kind(sums_.output_kinds, std::pair(output.interface, kind), more);
+    if (output.host) count_kind(sums_.hosts, output.host.name, more);
+  }
 }
 
 bool RuleIndex::may_be_too_many() const {
   return rules_.size() > limits::rules || sums_.inputs > limits::lookup_entries ||
          sums_.sources > limits::sources || sums_.outputs > limits::outputs ||
          sums_.input_kinds.size() > limits::input_kinds ||
-         sums_.output_kinds.size() > limits::output_kinds;
+         sums_.output_kinds.size() > limits::output_kinds || sums_.hosts.size() > limits::hosts;
 }
 
 /// The rule itself is among them.

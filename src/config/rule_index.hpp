@@ -59,6 +59,7 @@ class RuleIndex {
     std::size_t outputs = 0;
     std::map<std::pair<std::string, InputKind>, std::size_t> input_kinds;
     std::map<std::pair<std::string, TxKey>, std::size_t> output_kinds;
+    std::map<std::string, std::size_t> hosts;
   };
 
   void count(const Rule& rule, bool more);

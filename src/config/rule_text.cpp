@@ -16,8 +16,8 @@ namespace {
 using nlohmann::json;
 
 /// Keys that come first; the others follow in the order of the alphabet.
-constexpr std::array<std::string_view, 7> first_keys{"name", "interface", "group", "address",
-                                                     "port", "input",     "inputs"};
+constexpr std::array<std::string_view, 8> first_keys{"name", "interface", "group", "address",
+                                                     "host", "port",      "input", "inputs"};
 
 std::vector<std::string> ordered_keys(const json& table) {
   std::vector<std::string> keys;

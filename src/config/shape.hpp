@@ -64,6 +64,7 @@ inline constexpr Shape port = integer(1, 65535);
 inline constexpr Shape ports{.least = 1, .most = 65535, .pattern = "^[0-9]+-[0-9]+$"};
 inline constexpr Shape address = text("^[0-9a-fA-F:.]+$");
 inline constexpr Shape host = words({"broadcast"}, address);
+inline constexpr Shape host_name = text("^[a-zA-Z0-9_.-]{1,253}$");
 inline constexpr Shape service = text("^_[0-9A-Za-z-]{1,63}\\._(tcp|udp)$");
 inline constexpr Shape block = text("^[0-9a-fA-F:.]+(/[0-9]+)?$");  ///< or one address
 inline constexpr Shape sender = text("^!?[0-9a-fA-F:.]+(/[0-9]+)?$");

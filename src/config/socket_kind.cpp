@@ -22,4 +22,15 @@ TxKey kind_of(const Output& output) noexcept {
           .raw = any_source && output.source_port == 0};
 }
 
+std::vector<TxKey> kinds_of(const Output& output) {
+  auto kind = kind_of(output);
+  if (output.destination) return {kind};
+  std::vector<TxKey> kinds;
+  for (const auto family : {Family::ipv4, Family::ipv6}) {
+    kind.family = family;
+    if (output.host.family == Family::none || output.host.family == family) kinds.push_back(kind);
+  }
+  return kinds;
+}
+
 }  // namespace mcr

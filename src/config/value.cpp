@@ -122,6 +122,24 @@ std::string_view scope_fault(const IpAddress& group) {
   return "";
 }
 
+/// RFC 1123, section 2.1; and underscores, which some have. A name whose last part is a number
+/// would be read as an address by inet_aton(3).
+bool is_host_name(std::string_view name) {
+  constexpr std::size_t longest_part = 63;
+  constexpr std::string_view known =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+  if (name.size() > limits::host_name_bytes) return false;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  std::string_view part;
+  for (std::size_t begin = 0; begin <= name.size(); begin += part.size() + 1) {
+    part = name.substr(begin, name.find('.', begin) - begin);
+    if (part.empty() || part.size() > longest_part || part.starts_with('-') ||
+        part.find_first_not_of(known) != std::string_view::npos)
+      return false;
+  }
+  return part.find_first_not_of("0123456789") != std::string_view::npos && !part.starts_with("0x");
+}
+
 }  // namespace
 
 std::optional<std::string> interface_name_fault(std::string_view name) {
@@ -331,6 +349,23 @@ std::optional<std::chrono::microseconds> Value::duration(std::chrono::microsecon
     refuse(fmt::format("{} is less than {}", quoted_excerpt(*text), duration_text(shortest)));
   else
     return time;
+  return std::nullopt;
+}
+
+std::optional<std::string> Value::host_name() const {
+  auto name = string("the name of a host");
+  if (!name) return std::nullopt;
+  if (IpAddress::parse(*name))
+    refuse(
+        fmt::format("{} is an address; write it as `address` or `group`", quoted_excerpt(*name)));
+  else if (!is_host_name(*name))
+    refuse(fmt::format("{} is no name of a host", quoted_excerpt(*name)));
+  else {
+    std::ranges::transform(*name, name->begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return name;
+  }
   return std::nullopt;
 }
 

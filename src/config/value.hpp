@@ -81,6 +81,9 @@ class Value {
   /// One host: not a group, not broadcast, not unspecified. Loopback is allowed.
   [[nodiscard]] std::optional<IpAddress> host(std::string_view hint = {}) const;
 
+  /// The name of a host, in small letters. A name that looks like an address is none.
+  [[nodiscard]] std::optional<std::string> host_name() const;
+
   /// A host, or "broadcast": limited_broadcast.
   [[nodiscard]] std::optional<IpAddress> host_or_broadcast(std::string_view hint = {}) const;
 

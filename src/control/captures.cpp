@@ -34,7 +34,7 @@ std::shared_ptr<CaptureReader> Relay::capture(const std::string& rule, CaptureWi
   for (const auto& output : wanted->outputs)
     for (std::size_t n = 0; n < output.destinations().size(); ++n)
       wish.outputs.push_back(
-          *slots_.outputs.find({rule, output.interface, output.destinations().at(n)}));
+          *slots_.outputs.find(output_key(rule, output, output.destinations().at(n))));
   std::ranges::sort(wish.outputs);
   auto reader = std::make_shared<CaptureReader>(
       std::make_shared<const Capture>(std::move(wish), workers_.size()));

@@ -3,6 +3,8 @@
 // part of the rule cannot be used.
 #include "mcr/control/event_watch.hpp"
 
+#include <fmt/ranges.h>
+
 #include <string_view>
 #include <unordered_map>
 
@@ -90,6 +92,7 @@ void EventWatch::look(const Relay& relay, Clock::time_point now, EventRing& even
                       statistics.leaves != statistics_.leaves;
   if (joined || !failed_joins_.empty()) compare_joins(relay.memberships().all(), events);
   statistics_ = statistics;
+  compare_hosts(relay.hosts(), events);
   compare_drops(relay.totals(), now, events);
 }
 
@@ -142,6 +145,22 @@ void EventWatch::compare_joins(const std::vector<std::pair<Group, Membership>>& 
     }
   }
   failed_joins_ = std::move(failed);
+}
+
+/// A name that was not looked up yet has no event.
+void EventWatch::compare_hosts(const HostBook& now, EventRing& events) {
+  if (now == hosts_) return;
+  for (const auto& [name, host] : now) {
+    const auto before = hosts_.find(name);
+    if (host == (before == hosts_.end() ? HostAddresses() : before->second)) continue;
+    const bool resolved = !host.addresses.empty();
+    tell(events,
+         {.kind = EventKind::host,
+          .subject = name,
+          .state = resolved ? "resolved" : "unresolved",
+          .reason = resolved ? fmt::format("{}", fmt::join(host.addresses, ", ")) : host.trouble});
+  }
+  hosts_ = now;
 }
 
 void EventWatch::compare_drops(const Totals& totals, Clock::time_point now, EventRing& events) {

@@ -23,9 +23,11 @@ HostView view_of(std::span<const Rule> rules, const Interfaces& host) {
     for (const auto& input : rule.inputs)
       if (!input.destination.is_multicast() && !input.local)
         names.addresses.emplace(input.destination, false);
-    for (const auto& output : rule.outputs)
+    for (const auto& output : rule.outputs) {
       if (output.source.mode == Source::Mode::address)
         names.addresses.emplace(output.source.address, false);
+      if (output.host && output.destination) names.addresses.emplace(output.destination, false);
+    }
   }
   return names.in(host);
 }

@@ -46,7 +46,7 @@ void NextHops::add_output(const Rule& rule, const Output& output, const Interfac
   const auto* source =
       output.source.mode == Source::Mode::preserve ? nullptr : source_address(output, interfaces);
   for (std::size_t n = 0; n < output.destinations().size(); ++n) {
-    const OutputKey key{rule.name, output.interface, output.destinations().at(n)};
+    const auto key = output_key(rule.name, output, output.destinations().at(n));
     const Way way{interface->index, key.destination.address,
                   source != nullptr ? *source : IpAddress()};
     const auto known = outputs_.find(key);

@@ -7,10 +7,10 @@
 //   wakes            a worker that sleeps looks at the table when woken
 //
 // The rules that run are a function of the configuration, the interfaces, the joins that the kernel
-// took and the senders heard lately (Running). When one of them changes, apply() makes the whole
-// anew by a Reload; there is no other way to change what runs. Counters, sockets and joins belong
-// to slots and keys that stay the same from table to table, so that a rule which stays notices
-// nothing.
+// took, the addresses of hosts, and the senders heard lately (Running). When one of them changes,
+// apply() makes the whole anew by a Reload; there is no other way to change what runs. Counters,
+// sockets and joins belong to slots and keys that stay the same from table to table, so that a rule
+// which stays notices nothing.
 #include "mcr/control/relay.hpp"
 
 #include <sched.h>
@@ -161,15 +161,19 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
     Relay& relay;
     ~Retire() { relay.retire(); }
   } const at_the_end{*this};  // also when the reload is refused
+  auto wanted = tuned_by_all_names(config, interfaces);
+  host_names_.want(wanted.rules, now);
+  put_addresses(wanted.rules, host_names_.book(), interfaces);
   Reload reload(
       {*running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_, fast_path_},
-      tuned_by_all_names(config, interfaces), interfaces, refused, now);
+      wanted, interfaces, refused, now);
   reload.join_groups();
   reload.compile();
   reload.open_sockets();
   reload.widen_filters();
   reload.prepare_fast_path();
   reload.publish();  // The commit point: nothing below throws.
+  try_or_log("forget hosts", "", [this] { host_names_.keep(running_->config.rules); });
   reload.tell_rule_changes();
   try_or_log("follow the legs of rules", "", [&] {
     leg_watch_.follow(running_->config.rules, running_->statuses, slots_.legs, now);
@@ -290,7 +294,7 @@ void Relay::free_slots() {
     rules.insert(rule.name);
     for (const auto& output : rule.outputs)
       for (std::size_t n = 0; n < output.destinations().size(); ++n)
-        outputs.insert({rule.name, output.interface, output.destinations().at(n)});
+        outputs.insert(output_key(rule.name, output, output.destinations().at(n)));
   }
   slots_.rules.remove_if([&](const std::string& name, std::uint32_t slot) {
     if (rules.contains(name) || !all_retired_) return false;
@@ -349,6 +353,18 @@ void Relay::tick(Clock::time_point now) {
   retry_joins(now);
   follow_senders(now);
   retry_sockets(now);
+  follow_hosts(now);
+}
+
+/// A name that is new is asked by the next turn, at the latest.
+void Relay::follow_hosts(Clock::time_point now) {
+  for (const auto& answer : name_lookup_.take())
+    if (host_names_.take(answer, running_->config.daemon.resolve_every, now)) hosts_due_ = true;
+  for (auto& name : host_names_.due(now))
+    name_lookup_.ask(std::move(name));
+  if (!hosts_due_) return;
+  apply_in_part(running_->config, running_->interfaces, now);
+  hosts_due_ = false;
 }
 
 /// The kernel tells nobody of a sysctl, nor that there is room again: so both are looked at, each

@@ -27,7 +27,7 @@ Refused refused_at(std::uint32_t slot, std::span<const CounterBlock* const> work
 }
 
 std::string describe(const OutputKey& output, RefusalCode code, std::uint64_t datagrams) {
-  const auto& [rule, interface, destination] = output;
+  const auto& [rule, interface, destination, host] = output;
   return fmt::format(
       "sends refused: rule={} interface={} destination={} datagrams={} by={} error={} "
       "do={}",

@@ -50,7 +50,7 @@ OutputTotals Relay::totals_of(std::size_t rule, std::size_t output) const {
   OutputTotals totals;
   for (std::size_t n = 0; n < destinations.size(); ++n) {
     const auto slot = *slots_.outputs.find(
-        {running_->config.rules[rule].name, sends.interface, destinations.at(n)});
+        output_key(running_->config.rules[rule].name, sends, destinations.at(n)));
     for (const auto& worker : workers_)
       mcr::add(totals, worker->counters().outputs[slot]);
     const auto& kernel = fast_path_.counters().outputs;

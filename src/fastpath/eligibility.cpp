@@ -30,7 +30,7 @@ std::string why_worker(const Input& input, const Interfaces& interfaces) {
 
 std::string why_worker(const Output& output, Family family, const Interfaces& interfaces) {
   if (!output.destination.is_multicast())
-    return fmt::format("output {} is unicast", output.destinations().str());
+    return fmt::format("output {} is unicast", output.destination_str());
   if (output.destination.family() != family)
     return fmt::format("output {} is of another IP family", output.destinations().str());
   if (output.limit) return fmt::format("output {} has a rate limit", output.destinations().str());

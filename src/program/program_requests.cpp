@@ -135,7 +135,7 @@ json Program::take_over_config() {
     return {{"ok", false}, {"errors", list_errors(errors)}};
   }
   const auto config = book.config();
-  const auto difference = compare_configs(relay_.config(), config);
+  const auto difference = compare_configs(book_.config(), config);
   const auto& wanted = config.daemon.metrics;
   try {
     const bool due = wanted && metrics_due_ == wanted;

@@ -170,7 +170,7 @@ void TableCompiler::add_output(const Rule& rule, std::size_t at, bool usable,
   result.filter = filter_of(rule, output);
   for (std::size_t run = 0; run < layout.mapped.size(); ++run) {
     const auto to = output.destinations().mapped_from(layout.mapped, run);
-    result.slot = index_of(slots_.outputs, OutputKey{rule.name, output.interface, to}, "outputs");
+    result.slot = index_of(slots_.outputs, output_key(rule.name, output, to), "outputs");
     if (usable)
       result.header.destination = SocketAddress(to, interfaces_.find(output.interface)->index);
     if (output.limit && run == 0) {

@@ -40,6 +40,8 @@ constexpr std::array<std::string_view, troubles> remedies{
     "is that host up, and its address right? ip neigh show dev {0}; ip route get {1} oif {0}",
     "ip route add {1} via GATEWAY dev {0}, or correct the output's address or interface; ip route "
     "get {1} oif {0} shows what the kernel does now",
+    "getent ahosts {1} shows what this host knows of the name: it must be another host's address, "
+    "that {0} can send to",
 };
 static_assert(!remedies.back().empty());
 

@@ -55,6 +55,7 @@ std::string why_no_source(const Interface& interface, const IpAddress& destinati
 std::string why_unusable(const Output& output, const Interfaces& interfaces) {
   auto reason = why_unusable(interfaces.find(output.interface), output.interface);
   if (!reason.empty()) return reason;
+  if (!output.host.refusal.empty()) return output.host.refusal;
   if (output.source.mode == Source::Mode::preserve || source_address(output, interfaces) != nullptr)
     return {};
   if (output.source.mode == Source::Mode::address)

@@ -57,6 +57,8 @@ void add_output_steps(std::vector<std::string>& steps, const Status& status, con
     add(steps, remedy(output.reason.error == EADDRINUSE ? Trouble::source_port_taken
                                                         : Trouble::socket_refused,
                       interface));
+  else if (config.host)
+    add(steps, remedy(Trouble::host_not_resolved, interface, shown(config.host.name)));
   else if (config.source.mode == Source::Mode::address)
     add(steps, remedy(Trouble::source_missing, interface, config.source.address.str()));
   else

@@ -115,7 +115,7 @@ void collect_next_hops(const Relay& relay, const std::string& rule, Output& outp
   const auto destinations = output.config.destinations();
   const bool has_next_hop = !output.config.destination.is_multicast();
   for (std::size_t n = 0; has_next_hop && n < destinations.size(); ++n) {
-    const OutputKey key{rule, output.config.interface, destinations.at(n)};
+    const auto key = output_key(rule, output.config, destinations.at(n));
     unreachable += relay.next_hops().unreachable(key);
     if (output.reason.empty()) output.reason = relay.next_hops().reason(key);
   }

@@ -66,7 +66,7 @@ std::map<std::string, Use> uses_of(const Config& config) {
       use.output = true;
       use.segmented = use.segmented || output.segmentation;
       const auto& to = output.destination;
-      use.reaches.try_emplace({to.family(), to.is_link_local_v6()}, to);
+      if (to) use.reaches.try_emplace({to.family(), to.is_link_local_v6()}, to);
       use.rules.insert(rule.name);
     }
   }

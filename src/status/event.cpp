@@ -36,7 +36,12 @@ std::string subject_of(const json& event, const std::string& kind) {
     return missed ? fmt::format(" of {}", counted(*missed, "event")) : " of an earlier run";
   }
   return with(" ", word(event, "rule")) + with(" ", word(event, "group")) +
-         with(" ", word(event, "where")) + with(" on ", word(event, "interface"));
+         with(" ", word(event, "host")) + with(" ", word(event, "where")) +
+         with(" on ", word(event, "interface"));
+}
+
+const char* subject_key(EventKind kind) {
+  return kind == EventKind::join ? "group" : kind == EventKind::host ? "host" : "where";
 }
 
 }  // namespace
@@ -49,7 +54,7 @@ json to_json(const Event& event) {
   };
   add("rule", event.rule);
   add("interface", event.interface);
-  add(event.kind == EventKind::join ? "group" : "where", event.subject);
+  add(subject_key(event.kind), event.subject);
   add("state", event.state);
   add("before", event.before);
   add("reason", event.reason);

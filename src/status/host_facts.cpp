@@ -179,8 +179,8 @@ void inspect_next_hops(const Config& config, HostFacts& host) {
   for (const auto& rule : config.rules)
     for (const auto& output : rule.outputs) {
       const auto* interface = host.interfaces.find(output.interface);
-      if (!rule.enabled || output.destination.is_multicast() || interface == nullptr ||
-          interface->is_broadcast(output.destination))
+      if (!rule.enabled || !output.destination || output.destination.is_multicast() ||
+          interface == nullptr || interface->is_broadcast(output.destination))
         continue;
       const std::pair key(output.interface, output.destination);
       if (host.next_hops.size() < most && !host.next_hops.contains(key))

@@ -107,13 +107,14 @@ void read_place(const json& object, auto& endpoint) {
   const auto& group = at(object, "group");
   const auto block = Prefix::parse(read_text(group.is_null() ? at(object, "address") : group));
   const auto [port, ports] = read_ports(at(object, "port"));
-  if (!block || ports == 0) return;
+  if (ports == 0) return;
+  endpoint.port = port;
+  endpoint.ports = ports;
+  if (!block) return;
   const auto free_bits = Prefix::width(block->first().family()) - block->bits();
   if (free_bits > most_bits) return;
   endpoint.destination = block->first();
   endpoint.addresses = 1U << free_bits;
-  endpoint.port = port;
-  endpoint.ports = ports;
 }
 
 json write_input(const Input& input) {
@@ -154,6 +155,11 @@ json write_output(const Output& output) {
       {"state", write_state(output.state)},
       {"drops", write_drops(output.drops)}};
   write_place(object, config);
+  if (config.host) {
+    object["host"] = config.host.name;
+    object["addresses"] = config.host.all ? "all" : "one";
+    if (!config.destination) object["address"] = nullptr;
+  }
   write_reason(object, "error", output.error);
   if (output.reason.empty())
     object["reason"] = "";
@@ -166,6 +172,8 @@ Output read_output(const json& object) {
   Output output;
   auto& config = output.config;
   read_place(object, config);
+  config.host.name = read_text(at(object, "host"));
+  config.host.all = at(object, "addresses") != "one";
   config.ttl = read_ttl(at(object, "ttl"));
   config.limit = {read_count(at(object, "max_pps")).value_or(0),
                   read_count(at(object, "max_bps")).value_or(0)};

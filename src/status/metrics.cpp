@@ -309,10 +309,11 @@ void add_outputs(Exposition& text, const LabelledThings<Rule>& rules) {
   LabelledThings<Output> outputs;
   for (const auto& [labels, rule] : rules)
     for (const auto& output : rule->outputs)
-      outputs.push_back({fmt::format("{},{},destination=\"{}\"", labels,
-                                     label("interface", output.config.interface),
-                                     output.config.destinations().str()),
-                         &output});
+      outputs.push_back(
+          {fmt::format("{},{},destination=\"{}\"{}", labels,
+                       label("interface", output.config.interface), output.config.destination_str(),
+                       output.config.host ? "," + label("host", output.config.host.name) : ""),
+           &output});
   text.begin("mcr_output_up", "Whether the output can send.");
   for (const auto& [labels, output] : outputs)
     text.add(labels, {}, output->state == OutputState::up ? "1" : "0");

@@ -52,8 +52,7 @@ TextTable::Row row_of(const Unjoined& unjoined, const Rule& rule) {
 }
 
 std::string text_of_first(const auto& first, std::size_t all) {
-  auto result =
-      fmt::format("{} {}", shown(first.interface), destination_text(first.destinations()));
+  auto result = fmt::format("{} {}", shown(first.interface), destination_text(first));
   if (all > 1) result += fmt::format(" +{}", all - 1);
   return result;
 }

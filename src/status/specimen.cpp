@@ -40,6 +40,8 @@ Output kept_output() {
   output.config.dscp = {true, 0};
   output.state = OutputState::waiting;
   output.reason = {"Address already in use", 98};
+  output.config.host.name = "pods.example";
+  output.config.destination = *IpAddress::parse("10.2.0.2");
   return output;
 }
 

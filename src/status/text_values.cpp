@@ -110,6 +110,17 @@ std::string destination_text(const Destinations& destinations) {
   return destinations.first.address ? destinations.str() : "-";
 }
 
+std::string destination_text(const Input& input) {
+  return destination_text(input.destinations());
+}
+
+std::string destination_text(const mcr::Output& output) {
+  const auto host = printable(output.host.name);
+  if (host.empty()) return destination_text(output.destinations());
+  if (!output.destination) return fmt::format("{}:{}", host, output.destinations().port_str());
+  return fmt::format("{} ({})", output.destinations().str(), host);
+}
+
 std::vector<const Membership*> memberships_for(const Status& status, const Input& input) {
   std::vector<const Membership*> result;
   const auto groups = Prefix::parse(input.destinations().address_str());

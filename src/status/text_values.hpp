@@ -47,9 +47,12 @@ template <typename AnyDrops>
 
 /// "239.1.1.1:5000", "[ff05::1]:5000"
 [[nodiscard]] std::string destination_text(const Destinations& destinations);
+[[nodiscard]] std::string destination_text(const Input& input);
+/// Or "10.2.0.2:5000 (pods.example)", "pods.example:5000".
+[[nodiscard]] std::string destination_text(const mcr::Output& output);
 /// "239.1.1.1:5000 on eth0", of an Input or an mcr::Output.
 [[nodiscard]] std::string place(const auto& endpoint) {
-  return destination_text(endpoint.destinations()) + " on " + shown(endpoint.interface);
+  return destination_text(endpoint) + " on " + shown(endpoint.interface);
 }
 
 /// The memberships that this input needs. Borrowed from the status.

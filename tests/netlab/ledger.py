@@ -12,7 +12,8 @@ from netlab.expect import check, equal, until
 
 
 def destination(output):
-    return output.get("group") or output.get("address"), output["port"]
+    """What a host is called, while it has no address."""
+    return output.get("group") or output.get("address") or output["host"], output["port"]
 
 
 def within(destination_, addresses, ports):

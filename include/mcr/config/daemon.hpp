@@ -33,6 +33,8 @@ struct Daemon {
   /// Interval of membership reports that nobody asked for, for networks without a querier; 0:
   /// never.
   std::chrono::microseconds rejoin{0};
+  /// Interval of lookups of the hosts that outputs send to.
+  std::chrono::microseconds resolve_every = std::chrono::seconds(30);
   /// Folders: rules.d in them has the rules that were added at run time, those that stay in `state`
   /// and those until the next boot in `runtime`. Absolute, or "": there are none.
   std::string state{};

@@ -22,6 +22,9 @@ inline constexpr unsigned group_bits = 12;  ///< a block has at most 4,096 group
 inline constexpr std::size_t lookup_entries = 65'536;
 /// Outputs of all rules, each counted once for every group and port that its rule maps.
 inline constexpr std::size_t outputs = 65'536;
+inline constexpr std::size_t hosts = 1024;           ///< different names that outputs send to
+inline constexpr std::size_t host_name_bytes = 253;  ///< RFC 1035
+inline constexpr std::size_t addresses_per_host = 64;
 inline constexpr std::size_t sources_per_input = 4096;
 /// Excluded sources that a join names: the kernel's own limit (igmp_max_msf) is 10 by default. More
 /// are left out by the relay alone.
@@ -41,6 +44,8 @@ inline constexpr std::size_t folder_bytes = 1024;  ///< length of a folder's pat
 inline constexpr std::chrono::microseconds batch_wait{10'000};
 inline constexpr std::chrono::microseconds rejoin_min = std::chrono::seconds(1);
 inline constexpr std::chrono::microseconds rejoin_max = std::chrono::hours(1);
+inline constexpr std::chrono::microseconds resolve_every_min = std::chrono::seconds(1);
+inline constexpr std::chrono::microseconds resolve_every_max = std::chrono::hours(1);
 inline constexpr std::uint16_t vlan = 4094;      ///< IEEE 802.1Q
 inline constexpr std::size_t cpu_number = 1023;  ///< CPU_SETSIZE - 1, sched_setaffinity(2)
 /// ALTIFNAMSIZ - 1: a name has at most 15, an alternative one this many (ip-link(8)).

@@ -8,6 +8,7 @@
 #include "mcr/config/destinations.hpp"
 #include "mcr/config/header_fields.hpp"
 #include "mcr/config/mdns_filter.hpp"
+#include "mcr/config/output_host.hpp"
 #include "mcr/config/rate_limit.hpp"
 
 namespace mcr {
@@ -16,7 +17,7 @@ namespace mcr {
 /// rule's input, are filled in.
 struct Output {
   std::string interface;
-  IpAddress destination;  ///< a group, or a unicast address
+  IpAddress destination;  ///< a group, or a unicast address; none: that of `host` is not known
   std::uint16_t port = 0;
   Ttl ttl{};
   Dscp dscp{};
@@ -29,9 +30,15 @@ struct Output {
   /// Several datagrams may leave as one message; false: `segmentation = "off"`.
   bool segmentation = true;
   MdnsFilter mdns{};
+  OutputHost host{};
 
   [[nodiscard]] Destinations destinations() const {
     return {{destination, port}, addresses, ports};
+  }
+  /// "239.1.1.1:5000"; without an address "pods.example:5000".
+  [[nodiscard]] std::string destination_str() const {
+    return destination || !host ? destinations().str()
+                                : fmt::format("{}:{}", host.name, destinations().port_str());
   }
 
   friend bool operator==(const Output&, const Output&) = default;

@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <vector>
 
 #include "mcr/base/address.hpp"
 
@@ -53,5 +54,7 @@ struct TxKey {
 [[nodiscard]] InputKind kind_of(const Input& input) noexcept;
 /// The key of an output without its interface. The source port is 0 if the output names none.
 [[nodiscard]] TxKey kind_of(const Output& output) noexcept;
+/// The kinds that an output may come to be of: with a host's name, those of both families.
+[[nodiscard]] std::vector<TxKey> kinds_of(const Output& output);
 
 }  // namespace mcr

@@ -13,6 +13,7 @@
 #include "mcr/control/events.hpp"
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/memberships.hpp"
+#include "mcr/rules/host_outputs.hpp"
 #include "mcr/rules/rule_state.hpp"
 #include "mcr/rules/totals.hpp"
 
@@ -45,6 +46,7 @@ class EventWatch {
   using RuleSights = std::vector<RuleSight>;
   void compare_rules(RuleSights now, EventRing& events);
   void compare_joins(const std::vector<std::pair<Group, Membership>>& all, EventRing& events);
+  void compare_hosts(const HostBook& now, EventRing& events);
   void compare_drops(const Totals& totals, Clock::time_point now, EventRing& events);
 
  private:
@@ -63,6 +65,7 @@ class EventWatch {
   bool looked_ = false;
   std::map<Group, int> failed_joins_;  ///< and their errno
   MembershipStatistics statistics_{};
+  HostBook hosts_;
   std::map<Place, Loss> losses_;
 };
 

@@ -20,11 +20,12 @@ enum class EventKind : std::uint8_t {
   rule,    ///< a rule's state or its reason has changed
   join,    ///< a group could not be joined, or could after all
   reload,  ///< a new configuration was taken over, or refused
+  host,    ///< a host that outputs send to has other addresses, or none
   loss,    ///< frames or datagrams began to be lost at one place, or it is over
   gap,     ///< the reader was too slow, or came too late: `missed` events are not told
 };
-inline constexpr std::array<std::string_view, 6> event_kind_names{"start",  "rule", "join",
-                                                                  "reload", "loss", "gap"};
+inline constexpr std::array<std::string_view, 7> event_kind_names{"start", "rule", "join", "reload",
+                                                                  "host",  "loss", "gap"};
 [[nodiscard]] constexpr std::string_view to_string(EventKind kind) noexcept {
   return event_kind_names[static_cast<std::size_t>(kind)];
 }
@@ -38,11 +39,14 @@ struct Event {
   EventKind kind = EventKind::start;
   std::string rule{};        ///< its name
   std::string interface {};  ///< of a join or a loss
-  std::string subject{};     ///< join: the group; loss: where ("socket", "send_queue_full")
-  std::string state{};       ///< rule: its state, or "removed"; join: "failed" or "joined"; reload:
-                             ///< "done" or "refused"; loss: "begun" or "ended"
+  std::string subject{};     ///< join: the group; host: its name; loss: where ("socket",
+                             ///< "send_queue_full")
+  /// rule: its state, or "removed"; join: "failed" or "joined"; reload: "done" or "refused"; host:
+  /// "resolved" or "unresolved"; loss: "begun" or "ended".
+  std::string state{};
   std::string before{};      ///< rule: the state until now; "" if it is new
-  std::string reason{};      ///< why, for people; reload: the difference, or what was wrong
+  std::string reason{};      ///< why, for people; reload: the difference, or what was wrong; host:
+                             ///< its addresses, or why it has none
   int error = 0;             ///< the errno behind `reason`
   std::uint64_t count = 0;   ///< loss: how many frames or datagrams so far
   std::uint64_t missed = 0;  ///< gap: events; 0 if nobody knows, since they were of an earlier run

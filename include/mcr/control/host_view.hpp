@@ -21,7 +21,7 @@ struct HostView {
   /// addresses and so on from them.
   std::map<std::string, std::optional<Interface>> interfaces;
   /// Addresses that rules name, and whether some interface of the host has them: those of unicast
-  /// inputs and of outputs with a `source`.
+  /// inputs, of outputs with a `source`, and those that the hosts of outputs have.
   std::map<IpAddress, bool> addresses;
 
   /// The same names and addresses looked up in another moment's interfaces.

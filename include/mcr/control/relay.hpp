@@ -16,6 +16,7 @@
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/gro.hpp"
 #include "mcr/control/heard_services.hpp"
+#include "mcr/control/host_names.hpp"
 #include "mcr/control/igmp_refresh.hpp"
 #include "mcr/control/leg_watch.hpp"
 #include "mcr/control/loop_alarm.hpp"
@@ -36,6 +37,7 @@
 #include "mcr/fastpath/fast_path.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/host/join_limits.hpp"
+#include "mcr/host/name_lookup.hpp"
 #include "mcr/host/netlink.hpp"
 #include "mcr/rules/counters.hpp"
 #include "mcr/rules/loop_guard.hpp"
@@ -120,6 +122,7 @@ class Relay {
   /// Receives nothing more, sends what is held, leaves all groups.
   void stop();
 
+  /// Outputs with a host are those to the addresses that it has now.
   [[nodiscard]] const Config& config() const noexcept;
   [[nodiscard]] const Interfaces& interfaces() const noexcept;
 
@@ -157,6 +160,8 @@ class Relay {
   [[nodiscard]] const fastpath::RulePath& path_of(std::size_t rule) const {
     return fast_path_.paths()[rule];
   }
+  /// The hosts that outputs send to.
+  [[nodiscard]] const HostBook& hosts() const noexcept { return host_names_.book(); }
   [[nodiscard]] const SocketPool& sockets() const noexcept { return sockets_; }
   [[nodiscard]] Searches::Statistics searches_of(const std::string& reflector) const {
     return searches_.statistics(reflector);
@@ -182,6 +187,7 @@ class Relay {
   void hurry_joins(Clock::time_point now);
   void retry_joins(Clock::time_point now);
   void follow_senders(Clock::time_point now);
+  void follow_hosts(Clock::time_point now);
   void sample_workers(Clock::time_point now);
   void tell_send_refusals(Clock::time_point now);
   void look_at_next_hops();
@@ -237,6 +243,9 @@ class Relay {
   NextHopLookup next_hop_lookup_;
   NextHops next_hops_{[this](const Way& way) { return next_hop_lookup_.find(way); }};
   std::uint64_t next_hops_watched_ = 0;  ///< of that generation()
+  NameLookup name_lookup_;
+  HostNames host_names_;
+  bool hosts_due_ = false;  ///< what is known of one has changed, and the rules have yet to follow
   Clock::time_point sampled_at_;
   Clock::time_point looked_who_listens_{};
   JoinLimits join_limits_;    ///< as last read, while a join has failed

@@ -38,8 +38,9 @@ enum class Trouble : std::uint8_t {
   memory_not_locked,  ///< RLIMIT_MEMLOCK
   next_hop_dead,      ///< EHOSTUNREACH: a neighbour does not answer
   no_route,
+  host_not_resolved,  ///< the name of an output's host has no address that can be sent to
 };
-inline constexpr std::size_t troubles = 23;
+inline constexpr std::size_t troubles = 24;
 
 /// A sentence, mostly with a command. The names are put in as they are, not escaped.
 [[nodiscard]] std::string remedy(Trouble trouble, std::string_view interface = "IF",

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "mcr/base/address.hpp"
+#include "mcr/config/output.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/redundancy/leg_registry.hpp"
 #include "mcr/rules/counters.hpp"
@@ -65,14 +66,23 @@ class SlotAllocator {
   std::map<Key, Index> entries_;
 };
 
-/// An output's counters begin with its identity: rule, interface, destination.
+/// An output's counters begin with its identity: rule, interface, destination, and the name by
+/// which it came to that. So an address that a name loses takes its counters along, and one that
+/// comes begins at 0.
 struct OutputKey {
   std::string rule;
   std::string interface;
   Endpoint destination;
+  std::string host{};
 
   auto operator<=>(const OutputKey&) const = default;
 };
+
+/// That of one of the output's destinations.
+[[nodiscard]] inline OutputKey output_key(const std::string& rule, const Output& output,
+                                          const Endpoint& destination) {
+  return {rule, output.interface, destination, output.host.name};
+}
 
 /// Every number a table refers to. Control thread only.
 struct SlotAllocators {

@@ -54,6 +54,21 @@ TEST_CASE("later looks tell of what has changed, has come and has gone") {
                               "rule a: active -> removed"});
 }
 
+TEST_CASE("a host's addresses are told when they change") {
+  Told told;
+  EventWatch watch;
+  const auto at = [](const char* address) { return *IpAddress::parse(address); };
+  watch.compare_hosts({{"a", {}}, {"b", {{}, "Name or service not known"}}}, told.ring);
+  CHECK(told.lines() == Lines{"host b:  -> unresolved (Name or service not known)"});
+  watch.compare_hosts({{"a", {{at("10.0.0.1")}, ""}}, {"b", {{}, "Name or service not known"}}},
+                      told.ring);
+  CHECK(told.lines() == Lines{"host a:  -> resolved (10.0.0.1)"});
+  watch.compare_hosts({{"a", {{at("10.0.0.1"), at("10.0.0.2")}, ""}}}, told.ring);
+  CHECK(told.lines() == Lines{"host a:  -> resolved (10.0.0.1, 10.0.0.2)"});
+  watch.compare_hosts({}, told.ring);
+  CHECK(told.lines().empty());
+}
+
 TEST_CASE("a figure that grows in the reason of a silent rule is no event") {
   Told told;
   EventWatch watch;

@@ -43,6 +43,16 @@ TEST_CASE("a rule sees the addresses that it names on whatever interface") {
   CHECK(seen([](Links& links) { links.push_back(up("new", 5, {ip("10.8.0.1")})); }));
 }
 
+TEST_CASE("a rule sees that an address of its host becomes one of this host") {
+  Config config;
+  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
+  config.rules[0].outputs[0].destination = ip("10.1.0.9");
+  config.rules[0].outputs[0].host.name = "pods";
+  const auto before = view_of(config.rules, two_interfaces());
+  CHECK(before !=
+        before.in(Interfaces({up("in", 2), up("out", 3, {source}), up("x", 4, {ip("10.1.0.9")})})));
+}
+
 TEST_CASE("a rule sees nothing of other interfaces") {
   CHECK_FALSE(seen([](Links& links) { links[3].up = false; }));
   CHECK_FALSE(seen([](Links& links) { links[3].addresses.clear(); }));
