@@ -2,7 +2,7 @@
 // So rules that have addresses already can be given others, and whoever has them need not keep the
 // configuration beside them.
 //
-// Of a name with addresses of both families, those are left out that the interface has no source
+// A name may have addresses of both families. Those are left out that the interface has no source
 // address for, if it has one for others: a host on an IPv4 network means nothing wrong by its IPv6
 // address. All other addresses that cannot be sent to are shown.
 #include "mcr/rules/host_outputs.hpp"

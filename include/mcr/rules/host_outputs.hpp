@@ -14,7 +14,7 @@ namespace mcr {
 class Interfaces;
 struct Rule;
 
-/// What is known of a host's name.
+/// Knowledge of the name of a host.
 struct HostAddresses {
   std::vector<IpAddress> addresses{};  ///< sorted, unique, at most limits::addresses_per_host
   std::string trouble{};               ///< why there is none
