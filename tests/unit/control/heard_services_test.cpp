@@ -81,5 +81,5 @@ TEST_CASE("heard services: bounded, the oldest goes, and it is told") {
 TEST_CASE("heard services: what strangers write is printable") {
   Ear ear;
   ear.hear("\x1b[31m\xff");
-  CHECK(ear.names() == "lan:\\x1B[31m\\xFF ");
+  CHECK(ear.names() == "lan:\\x1b[31m\\xff ");
 }

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "catch.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/status/json.hpp"
 #include "mcr/status/text_services.hpp"
 #include "status_builder.hpp"
