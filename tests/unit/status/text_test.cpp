@@ -412,7 +412,8 @@ TEST_CASE("text: the services that a reflector hears, in 80 columns") {
   auto text = render_services(reflector);
   CHECK(has(text, "reflector all (mdns): active"));
   CHECK(has(text, "lan: 2 services heard"));
-  CHECK(has(text, "Printer in the hall  10.1.0.5"));
+  CHECK(has(text, "_ipp._tcp  Printer in the hall "));
+  CHECK(has(text, " 10.1.0.5 "));
   CHECK(has(text, "iot: no services heard"));
   CHECK_FALSE(has(text, "forgotten"));
   for (const auto& line : lines(text))
