@@ -59,6 +59,13 @@ def told(daemon):
     return daemon.rule("stream")["inputs"][0]["stream"]
 
 
+def forget(daemon):
+    """What was seen of the stream before goes with the first look after the rule is without it."""
+    daemon.reload(relayed("none"))
+    since = daemon.status()["uptime_s"]
+    until(lambda: daemon.status()["uptime_s"] > since + 1.5, "the relay has looked")
+
+
 def sync_errors(stream):
     return next(one["count"] for one in stream["ts"]["indicators"] if one["number"] == "1.2")
 
@@ -96,7 +103,7 @@ def send(world, command, fed_command, seed):
 def real(world, daemon, stream, tshark, seed):
     name, _, kind, command, fed_command = stream
     phase(f"{name}, harmed on its way")
-    daemon.reload(relayed("none"))  # what was seen of the stream before is forgotten
+    forget(daemon)
     daemon.reload(relayed(kind))
     corrupt = daemon.rule("stream")["drops"]["bad_checksum"]
     capture = RtpCapture(world, OUT[1]) if tshark and kind == "rtp" else None
