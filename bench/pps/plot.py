@@ -219,10 +219,13 @@ def _curves(fixed, figure, scale=1.0, streams=None):
         points = [(row["rate"], row[figure] * scale) for row in cell["rates"]
                   if not row["void"] and row["lost"] < 0.01 and row[figure] > 0]
         name = NAMES.get(cell["relay"], cell["relay"])
-        yield name if streams else f"{name}, {cell['streams']} streams", points
+        count = "1 stream" if cell["streams"] == 1 else f"{cell['streams']} streams"
+        yield name if streams else f"{name}, {count}", points
 
 
 def fixed_core(fixed):
+    """Without idle = poll, which always has all of its core."""
+    fixed = [cell for cell in fixed if cell["relay"] != "poll"]
     return over_rate("The relay's core, interrupts included, for a datagram of 1400 B",
                      "microseconds", list(_curves(fixed, "core_ns", 1e-3)))
 
