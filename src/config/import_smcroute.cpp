@@ -25,7 +25,7 @@ struct Route {
 /// Nothing if a word is not known, or one of the needed parts is missing.
 std::optional<Route> read_route(const std::vector<std::string>& words) {
   Route route;
-  for (std::size_t i = 1; i < words.size(); ++i) {
+  for (std::size_t i = 1; i < words.size(); i += 2) {
     if (words[i] == "to") {
       route.to.assign(words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
       break;
@@ -40,7 +40,6 @@ std::optional<Route> read_route(const std::vector<std::string>& words) {
       route.group = value;
     else
       return std::nullopt;
-    ++i;
   }
   return route.from.empty() || route.group.empty() ? std::nullopt : std::optional(route);
 }

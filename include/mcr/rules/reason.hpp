@@ -24,8 +24,8 @@ struct Reason {
   }
 
   friend bool operator==(const Reason&, const Reason&) = default;
-  friend bool operator==(const Reason& reason, std::string_view text) {
-    return reason.text == text;
+  friend bool operator==(const Reason& reason, std::string_view sentence) {
+    return reason.text == sentence;
   }
 };
 

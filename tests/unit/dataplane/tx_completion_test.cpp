@@ -74,7 +74,9 @@ TEST_CASE("a refusal is noted with its errno, unless its counter says all there 
   const std::vector<std::pair<int, int>> rows{
       {-EPERM, EPERM}, {-EIO, EIO},   {-EINVAL, EINVAL}, {-EADDRNOTAVAIL, EADDRNOTAVAIL},
       {-ENETDOWN, 0},  {-ENOBUFS, 0}, {int{size}, 0}};
-  for (const auto& [result, noted] : rows) {
+  for (const auto& row : rows) {
+    const int result = row.first;
+    const int noted = row.second;
     INFO("result " << result);
     with_sender([&](Sender& sender) {
       sender.add(1);

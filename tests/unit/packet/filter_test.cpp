@@ -269,7 +269,7 @@ Program of_kind(mcr::RxKey key, std::size_t limit) {
 }  // namespace
 
 TEST_CASE("filter: a port of a bridge passes what the bridge would take") {
-  const std::size_t limit = GENERATE(0, 26, roomy);
+  const std::size_t limit = GENERATE(std::size_t{0}, std::size_t{26}, std::size_t{roomy});
   CAPTURE(limit);
   auto key = untagged;
   key.all_protocols = true;
@@ -285,7 +285,7 @@ TEST_CASE("filter: a port of a bridge passes what the bridge would take") {
 }
 
 TEST_CASE("filter: each kind of socket passes its own frames") {
-  const std::size_t limit = GENERATE(0, 26, roomy);
+  const std::size_t limit = GENERATE(std::size_t{0}, std::size_t{26}, std::size_t{roomy});
   CAPTURE(limit);
   const auto program_of = [&](mcr::InputKind kind) {
     auto key = untagged;
