@@ -37,7 +37,7 @@ std::string place_of(const IndexedRule& rule) {
   return at.line == 0 ? rule.file : fmt::format("{}:{}:{}", rule.file, at.line, at.column);
 }
 
-/// From now on its place is the file that was written.
+/// The rule's place is the written file from now on.
 void settle(IndexedRule& rule, std::string file) {
   if (rule.file == file) return;
   rule.file = std::move(file);

@@ -1,4 +1,4 @@
-// All files of a configuration, read: what the steps that need the rules together start from.
+// The files of a configuration after reading. The steps that need all rules together start from it.
 #pragma once
 
 #include <string>

@@ -4,8 +4,8 @@
 //   group = "224.0.0.251", port = 5353          mdns/iot    iot   -> lan, guest
 //                                               mdns/guest  guest -> lan, iot
 //
-// With several groups the rules of all but the first bear the group, too: mdns/lan/ff02::fb. What
-// differs from other rules:
+// If there are several groups, the rules of all but the first bear the group, too:
+// mdns/lan/ff02::fb. These rules differ from others:
 //
 //   kind          group            port  TTL             why
 //   mdns          224.0.0.251      5353  255             RFC 6762: responders ignore other source

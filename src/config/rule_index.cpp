@@ -15,7 +15,7 @@ namespace mcr {
 
 namespace {
 
-/// From so many rules on it is cheaper to check all.
+/// If more than this many rules are new, it is cheaper to check all.
 constexpr std::size_t few = 32;
 
 /// Adds 1 to the count of a kind, or takes it away.

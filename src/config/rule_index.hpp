@@ -1,5 +1,5 @@
-// All rules of a configuration, and which of them a rule can have a quarrel with: so that one rule
-// is checked without the other ten thousand.
+// The rules of a configuration, found by what may conflict with another rule. So one rule can be
+// checked without reading the other ten thousand.
 //
 // Two rules can only contradict each other in two ways (check.cpp): by their names, or by an input
 // with the same match. So the rules to check one with are those that have a match of its inputs.
@@ -42,7 +42,7 @@ class RuleIndex {
 
   [[nodiscard]] const IndexedRule* find(std::string_view name) const;
   [[nodiscard]] std::size_t size() const noexcept { return rules_.size(); }
-  /// All of them, in order.
+  /// The rules in the order of the configuration.
   [[nodiscard]] std::vector<const IndexedRule*> sorted() const;
 
   /// The mistakes that check_rules() finds in all rules but those named `without`, with `fresh`

@@ -49,7 +49,7 @@ class Words {
  public:
   explicit Words(std::string_view text) : text_(text) {}
 
-  /// All pairs until `end`, which is passed over; '\0' is the end of the text.
+  /// Reads the pairs until `end`, which is passed over; '\0' is the end of the text.
   json pairs(std::string_view table, char end) {
     auto object = json::object();
     for (bool more = true; more;) {

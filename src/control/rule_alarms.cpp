@@ -57,7 +57,7 @@ RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
   return status;
 }
 
-/// With `failover` it is that of the input on air.
+/// A rule with `failover` is as degraded as its input on air.
 std::string Relay::degradation_of(std::size_t at) const {
   const auto& rule = running_->config.rules[at];
   const auto slot = *slots_.rules.find(rule.name);

@@ -120,7 +120,7 @@ void Worker::release_due(const RuleTable& table) noexcept {
   }
 }
 
-/// For a stop: in order, and at once.
+/// Sends at a stop what waits, in order.
 void Worker::release_all(const RuleTable& table) noexcept {
   for (const auto& [due_ns, number, legs] : expected_) {
     while (auto* waiting = legs->sequencer()->take_any())

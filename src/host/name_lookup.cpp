@@ -95,7 +95,7 @@ std::vector<NameLookup::Answer> NameLookup::take() {
   return std::exchange(shared_->answers, {});
 }
 
-/// If there is work for one more; `shared_` is locked.
+/// Starts one if there is work for one more. The caller holds the lock of `shared_`.
 void NameLookup::start_thread() {
   if (shared_->asked.empty() || shared_->threads == most_at_once) return;
   try {

@@ -159,7 +159,7 @@ struct Found {
   std::string methods;  ///< that the path has; "": there is no such path
 };
 
-/// Who may not write finds no route that does.
+/// A client that may not write finds no route that writes.
 Found find_route(const Request& request, bool may_write) {
   const auto method = request.method == "HEAD" ? "GET" : request.method;
   Found found;

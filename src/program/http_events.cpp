@@ -57,7 +57,7 @@ Response stream_events(const Request& request, std::string_view /*name*/, const 
   return {.content = std::string(retry), .type = event_stream_type, .stream = more};
 }
 
-/// For who cannot read a stream, or does not want to.
+/// The last events, for clients that read no stream.
 Response recent_events(const Request& request, std::string_view /*name*/, const HttpApi& api) {
   constexpr std::uint64_t most = 200;
   if (api.events == nullptr) return {http::Status::not_found, "there are no events here\n"};

@@ -79,7 +79,7 @@ Response refused(const json& answer, const json& before, const json& wish) {
 
 }  // namespace
 
-/// With its definition for those who may change it.
+/// A client that may change rules gets the definition, too.
 Response get_rule(const Request& request, std::string_view name, const HttpApi& api) {
   const auto wanted = http::unescape(name);
   if (!wanted) return broken_escape();

@@ -28,7 +28,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using nlohmann::json;
 
-/// All that was seen at one place of the examples.
+/// The values that the examples have at one place.
 struct Seen {
   std::set<std::string> types;
   std::set<std::string> words;

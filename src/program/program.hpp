@@ -39,7 +39,7 @@ class Program {
   /// Sets all up. Throws Failure, OsError: what ends the program.
   explicit Program(const Options& options);
 
-  /// All that is for set-up alone.
+  /// Gives up what only the set-up needed.
   void give_up_privileges() const;
   void run();
 

@@ -56,7 +56,7 @@ ControlServer::Reply Program::stream_capture(const json& request) {
   return {line_of({{"ok", true}}), more};
 }
 
-/// Who asks now sees what was changed before.
+/// A client that asks sees the changes that were made before.
 void Program::take_over_due_changes() {
   if (changes_due_) survive([this] { take_over_changes(); });
 }

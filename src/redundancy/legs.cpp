@@ -15,7 +15,7 @@ Legs::Legs(const std::optional<Merge>& merge) {
   set_waiting(*merge);
 }
 
-/// In sequence, what begins anew waits for the end of what was before for no longer.
+/// The window also bounds how long a new run of the sender waits for the end of the old one.
 void Legs::set_waiting(const Merge& merge) noexcept {
   if (!sequencer_) return;
   sequencer_->set(merge);

@@ -76,7 +76,7 @@ void OnAir::rearrange(std::span<const std::optional<std::size_t>> before, Time n
   last_.reset();  // it speaks of other places
 }
 
-/// To `failed` or `poor`.
+/// The input becomes `failed` or `poor`: `state` says which.
 void OnAir::leave_good(Health& health, State state, Time now) const {
   const bool was_well = health.state > State::poor;
   health.state = state;

@@ -148,7 +148,7 @@ class HostOutputs {
     return first == outputs.end() ? outputs.front() : *first;
   }
 
-  /// Where there are too many, the last place tells how many are left out.
+  /// If there are too many, the last place tells how many are left out.
   void add_as_many_as_fit(const Output& wanted, std::vector<Output> outputs) {
     const auto places = room_ + 1;
     const bool fit = outputs.size() <= places;

@@ -157,7 +157,7 @@ std::string matrix(const Reflector& reflector, std::size_t columns) {
   return table.str(columns);
 }
 
-/// All that is wrong with its rules, each sentence once.
+/// The troubles of its rules, each sentence once.
 std::vector<std::string> notes_about(const Status& status, const Reflector& reflector) {
   std::vector<std::string> notes;
   const auto not_joined = unjoined(status);

@@ -7,7 +7,7 @@
 
 namespace mcr {
 
-/// As configured, the output has no destination. What runs has an output for each address that the
+/// The configured output has no destination. In its place runs an output for each address that the
 /// name has at present (rules/host_outputs.hpp).
 struct OutputHost {
   std::string name{};            ///< in small letters; "": the output has an address of its own

@@ -12,7 +12,7 @@ namespace mcr {
 
 /// Each datagram goes on once, whichever inputs bring it.
 struct Merge {
-  /// How copies of one datagram are known.
+  /// The property by which copies of one datagram are known.
   enum class By : std::uint8_t {
     rtp,        ///< by SSRC and sequence number
     moldudp64,  ///< by session and sequence number
@@ -20,7 +20,7 @@ struct Merge {
     content,    ///< by all of its bytes
   };
 
-  /// When a datagram goes on.
+  /// The moment at which a datagram goes on.
   enum class Order : std::uint8_t {
     first,     ///< at once, when its first copy comes
     sequence,  ///< by number: after the ones before it have come, or `window` has passed

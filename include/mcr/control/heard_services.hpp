@@ -54,9 +54,9 @@ class HeardServices {
   void hear(const std::string& reflector, const std::string& interface, const IpAddress& from,
             std::span<const std::byte> message, Time now);
 
-  /// By interface, type and instance.
+  /// Sorted by interface, type and instance.
   [[nodiscard]] std::vector<HeardService> of(std::string_view reflector, Time now) const;
-  /// Since the start: forgotten since there were too many.
+  /// The number of services, since the start, that found no room any more.
   [[nodiscard]] std::uint64_t forgotten(const std::string& reflector) const;
 
  private:

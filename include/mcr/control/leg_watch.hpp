@@ -52,8 +52,8 @@ class LegWatch {
   void follow(std::span<const Rule> rules, std::span<const RuleStatus> statuses,
               const redundancy::LegRegistry& registry, Clock::time_point now);
 
-  /// In what an input of a rule with `failover` is not as `expect` says, until it is said anew; "":
-  /// in nothing.
+  /// Notes in words how an input of a rule with `failover` falls short of `expect`, until the next
+  /// call; "": it does not.
   void set_shortcoming(const std::string& rule, std::size_t input, std::string text);
 
   [[nodiscard]] bool has_failover() const noexcept { return has_failover_; }
@@ -62,7 +62,7 @@ class LegWatch {
   /// Once a second: tells of merged legs that are lost, back, or no copies.
   void tick(Clock::time_point now);
 
-  /// By hand; no input: as it thinks best. Returns why it cannot be; "": it is done.
+  /// An operator chooses the input; none: MCR chooses. Returns the reason if it fails, else "".
   [[nodiscard]] std::string put_on_air(const std::string& rule, std::optional<std::size_t> input,
                                        std::optional<std::chrono::microseconds> time,
                                        Clock::time_point now);

@@ -17,8 +17,8 @@ struct PidCount {
   std::uint64_t cc_errors = 0;
 };
 
-/// All that was heard of a rule until now, all of its inputs together. Counts grow, unless what
-/// counts them begins anew.
+/// The sums over a rule's inputs until now. Counts only grow, unless an inspection begins anew and
+/// with it its counts.
 struct QualityLook {
   using Time = std::chrono::steady_clock::time_point;
 
@@ -44,8 +44,8 @@ struct QualityWindow {
   QualityLook::Time last_cc_error{};
 };
 
-/// All that is not as expected, in words; "" if all is: "3 TS continuity errors on PID 257 in 10 s;
-/// last 2 s ago". Loss that may be this relay's own is said to be.
+/// Says in words where the stream is not as expected ("3 TS continuity errors on PID 257 in 10 s;
+/// last 2 s ago"), else "". Loss that may be this relay's own is said to be.
 [[nodiscard]] std::string shortcomings(const Expectation& expect, const QualityWindow& window);
 
 /// See the picture in quality_alarm.cpp.

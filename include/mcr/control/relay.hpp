@@ -98,7 +98,7 @@ class Relay {
   /// Begins to capture a rule; `wish` says what, but for its slots. Ends within a second or two of
   /// the reader's end. Throws Failure (usage: no such rule; unavailable: too many run), OsError.
   [[nodiscard]] std::shared_ptr<CaptureReader> capture(const std::string& rule, CaptureWish wish);
-  /// All that the capture has seen since: blocks of a capture file.
+  /// Returns what the capture has seen since the last call: blocks of a capture file.
   [[nodiscard]] std::string read_capture(CaptureReader& reader) const;
   [[nodiscard]] bool captures() const noexcept { return !captures_.empty(); }
   /// Datagrams that captures should have and have not, since the start.

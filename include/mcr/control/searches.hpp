@@ -74,7 +74,7 @@ class Searches {
 
     friend bool operator==(const Way&, const Way&) = default;
   };
-  /// All that is wanted of a listener.
+  /// The properties that a listener shall have.
   struct Wanted {
     std::string reflector;
     ReflectorKind kind = ReflectorKind::ssdp;

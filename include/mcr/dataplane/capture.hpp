@@ -71,7 +71,7 @@ class Capture {
   mutable std::deque<CaptureRing> rings_;  ///< by worker
 };
 
-/// All that run.
+/// The captures that run.
 using Captures = std::vector<std::shared_ptr<const Capture>>;
 
 }  // namespace mcr

@@ -35,7 +35,7 @@ class Held {
   [[nodiscard]] bool has(std::uint32_t output) const noexcept {
     return std::ranges::find(held(), output, &HeldDatagram::output) != held().end();
   }
-  /// When the first is due; the end of time: there is none.
+  /// The time at which the first is due; the largest number if none waits.
   [[nodiscard]] std::uint64_t next_due() const noexcept {
     auto due = std::numeric_limits<std::uint64_t>::max();
     for (const auto& each : held())

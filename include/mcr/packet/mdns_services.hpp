@@ -15,7 +15,7 @@ namespace mcr {
 /// One instance of a service, from the PTR record of its type.
 class MdnsService {
  public:
-  /// As it was written, any bytes: "Printer in the hall".
+  /// The instance's name as it came, any bytes: "Printer in the hall".
   [[nodiscard]] std::string_view instance() const noexcept {
     return name_.text().substr(0, instance_);
   }
@@ -23,7 +23,7 @@ class MdnsService {
   [[nodiscard]] std::string_view type() const noexcept {
     return name_.text().substr(instance_ + 1, type_);
   }
-  /// How long it may be believed; 0: it is gone.
+  /// The seconds for which the record is valid; 0: the service is gone.
   [[nodiscard]] std::uint32_t ttl_s() const noexcept { return ttl_s_; }
 
  private:

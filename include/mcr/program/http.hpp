@@ -58,7 +58,7 @@ struct Response {
   std::function<std::string()> stream{};
 };
 
-/// Nothing yet; a request; or why it is none.
+/// Nothing: more bytes must come. A request, or the answer that says why it is none.
 using Parsed = std::variant<std::monostate, Request, Response>;
 
 inline constexpr std::size_t longest_head = 8192;      ///< bytes of a request

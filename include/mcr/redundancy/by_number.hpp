@@ -38,7 +38,7 @@ class ByNumber {
   /// `legs` and `counts` outlive it. Throws OsError.
   ByNumber(const Merge& merge, std::span<Leg, limits::legs> legs, MergeCounts& counts);
 
-  /// For so long two runs of the sender go on side by side.
+  /// Sets how long two runs of the sender go on side by side.
   void set_overlap(std::uint64_t ns) noexcept { overlap_ns_.store(ns, std::memory_order_relaxed); }
 
   /// Nothing: it goes on. `leg` is less than limits::legs; `now_ns`:
@@ -48,7 +48,7 @@ class ByNumber {
                                                std::uint64_t now_ns,
                                                std::uint64_t settled = 0) noexcept;
 
-  /// Where the last datagram that judge() let go on stands.
+  /// The place of the last datagram that judge() let pass.
   [[nodiscard]] const Place& last() const noexcept { return last_; }
 
  private:
@@ -61,7 +61,7 @@ class ByNumber {
   };
   static_assert(sizeof(Cell) == 8);
 
-  /// From one beginning of the sender to the next one.
+  /// The datagrams from one start of the sender to its next one.
   struct Run {
     std::uint32_t epoch = 0;  ///< grows with each; 0: there is none
     std::uint32_t id = 0;

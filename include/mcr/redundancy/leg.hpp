@@ -17,7 +17,7 @@ class Skew {
 
   void add(std::uint64_t skew_us, std::uint64_t now_ns) noexcept;
 
-  /// In us, of the fuller one of this window and the one before.
+  /// Delays in us, from the fuller of this window and the one before.
   [[nodiscard]] std::uint64_t median_us() const noexcept;
   [[nodiscard]] std::uint64_t most_us() const noexcept;
 

@@ -14,7 +14,7 @@
 
 namespace mcr::redundancy {
 
-/// Where a datagram stands in its stream. Positions only grow, also where numbers wrap or the
+/// The place of a datagram in its stream. Positions only grow, also where numbers wrap or the
 /// sender begins anew.
 struct Place {
   std::uint64_t begin = 0;
@@ -42,7 +42,7 @@ class Sequencer {
   /// Control: `window` and `pace`, for what waits already, too.
   void set(const Merge& merge) noexcept;
 
-  /// All before this position has gone on, or will not.
+  /// The first position that is still open: each one before it has gone on, or never will.
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
 
   /// True if a first copy goes on at once; then pass() it. Else hold() it, if has_room_for().
@@ -68,7 +68,7 @@ class Sequencer {
   [[nodiscard]] Waiting* take_before(const Place& place) noexcept;
   [[nodiscard]] Waiting* take_any() noexcept { return waiting_ != 0 ? take() : nullptr; }
 
-  /// When take_due() gives something, CLOCK_MONOTONIC. Something waits.
+  /// The time (CLOCK_MONOTONIC) from which take_due() gives something. Not if empty().
   [[nodiscard]] std::uint64_t due_ns() const noexcept;
   [[nodiscard]] bool empty() const noexcept { return waiting_ == 0; }
 

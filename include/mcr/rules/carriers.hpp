@@ -1,5 +1,5 @@
-// Where several relays join the same networks, one of them carries a datagram across and the others
-// let it. One for all workers. Theory in carriers.cpp.
+// Several relays may join the same networks: then one carries a datagram across, and the others keep
+// it back. One for all workers. Theory in carriers.cpp.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ class Carriers {
   /// A datagram waits as long as this at most, and at least.
   static constexpr std::chrono::milliseconds longest_wait{100};
   static constexpr std::chrono::milliseconds shortest_wait{4};
-  /// Where two relays have sent the same, each hears the other within this time.
+  /// Two relays that have sent the same datagram hear each other within this time.
   static constexpr std::chrono::milliseconds rival_time{150};
   /// After a rival was heard so many datagrams of ours must stay alone before the next one is not
   /// kept waiting; they count if they are so far apart.

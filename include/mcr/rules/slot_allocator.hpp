@@ -78,7 +78,7 @@ struct OutputKey {
   auto operator<=>(const OutputKey&) const = default;
 };
 
-/// That of one of the output's destinations.
+/// The key of one destination of the output.
 [[nodiscard]] inline OutputKey output_key(const std::string& rule, const Output& output,
                                           const Endpoint& destination) {
   return {rule, output.interface, destination, output.host.name};

@@ -44,8 +44,8 @@ struct TableOutput {
       0;                    ///< what of the header (header.hpp, bits of per_packet_fields)
   bool raw = false;         ///< of `tx_slot`
   std::uint32_t limit = 0;  ///< 0: none; else RuleTable::limit() knows it
-  /// In a reflector, which has a limit, too: what does not pass; 0: none; else RuleTable::filter()
-  /// knows it.
+  /// A reflector lets only a part pass: the number of RuleTable::filter(); 0: there is no filter.
+  /// Such an output has a limit, too.
   std::uint32_t filter = 0;
   /// If it is raw: the tx slots to send by instead, sorted by source port. Lives as long as the
   /// table.
@@ -147,8 +147,8 @@ class RuleTable {
     return *legs_[entry.legs - 1];
   }
 
-  /// How many rules have legs; of legs number 1 and up: which ones, and an entry of their rule. One
-  /// without outputs: the rule does not run.
+  /// The number of rules with legs. Legs are numbered from 1; each number has its legs and an entry
+  /// of their rule. An entry without outputs: the rule does not run.
   [[nodiscard]] std::size_t legs_count() const noexcept { return legs_.size(); }
   [[nodiscard]] const redundancy::Legs* legs_at(std::size_t number) const noexcept {
     return legs_[number - 1].get();

@@ -12,7 +12,7 @@ namespace mcr::status {
 [[nodiscard]] nlohmann::json to_json(const Status& status);
 /// An element of "rules".
 [[nodiscard]] nlohmann::json to_json(const Rule& rule);
-/// All but "rules".
+/// The whole document but its "rules".
 [[nodiscard]] nlohmann::json frame_to_json(const Status& status);
 
 /// Reads what any daemon answers, an older or a newer one: what is missing or of another type stays

@@ -79,7 +79,7 @@ struct FailoverView {
 /// Its keys stand among those of the input.
 void write_failover_input(nlohmann::json& object, const FailoverInput& input);
 
-// Nothing if there is none. What is missing or of another type is unknown, or 0.
+// Nothing if `object` is none. A member that is missing or of another type is unknown, or 0.
 [[nodiscard]] std::optional<MergedLeg> leg_from_json(const nlohmann::json& object);
 [[nodiscard]] std::optional<MergeView> merge_from_json(const nlohmann::json& object);
 [[nodiscard]] std::optional<FailoverView> failover_from_json(const nlohmann::json& object);
@@ -88,7 +88,7 @@ void write_failover_input(nlohmann::json& object, const FailoverInput& input);
 /// The class of SMPTE ST 2022-7:2019 for a path difference.
 [[nodiscard]] std::string_view path_class(double skew_us);
 
-/// For people: "received 1,200: 30 unique, ...", of a leg or an input.
+/// A line for people about a leg or an input: "received 1,200: 30 unique, ...".
 [[nodiscard]] std::string leg_line(const MergedLeg& leg);
 [[nodiscard]] std::string failover_line(const FailoverInput& input);
 /// The line of the rule.

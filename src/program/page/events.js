@@ -1,5 +1,5 @@
 
-// What happened, as it happens. The relay tells each event once, in a stream that the browser takes
+// Events as they happen. The relay tells each event once, in a stream that the browser takes
 // up again where it broke off; where it cannot be had, the page asks. A browser has few connections
 // for one relay, so pages that nobody sees hold none.
 

@@ -1,5 +1,5 @@
 
-// What the page has seen: one value a second for each rule, the last three minutes of it. A second
+// The past that the page has seen: one value a second for each rule, for three minutes. A second
 // or two that were missed take the value after them; a longer gap stays empty (NaN).
 
 const SPAN = 180;

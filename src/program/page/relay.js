@@ -15,7 +15,7 @@ function keepPlace(box, replace) {
   }
 }
 
-// Of the answer: what is told in a part of its own.
+// The keys of the answer that have a part of the page to themselves.
 const SHOWN = ["workers", "interfaces", "rules", "membership", "totals", "fast_path", "host", "states", "paths", "notes",
   "reflectors", "digest"];
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr QualityLook::Time start{1000s};
 
-/// From nothing to `to`, in 10 s.
+/// A window of 10 s that begins with nothing and ends with `to`.
 QualityWindow window(QualityLook to) {
   to.at = start + 10s;
   return {{start}, std::move(to), true, start + 8s, start + 8s};
