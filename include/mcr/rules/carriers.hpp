@@ -1,5 +1,5 @@
-// Several relays may join the same networks: then one carries a datagram across, and the others keep
-// it back. One for all workers. Theory in carriers.cpp.
+// Several relays may join the same networks: then one carries a datagram across, and the others
+// keep it back. One for all workers. Theory in carriers.cpp.
 #pragma once
 
 #include <atomic>
