@@ -2,8 +2,13 @@
 // 8 bytes, then records of 4 bytes, the group and its sources.
 #include "mcr/host/igmp_report.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
+#include <span>
+
+#include "mcr/base/inet_checksum.hpp"
 
 namespace mcr {
 
@@ -29,14 +34,9 @@ void append(Bytes& bytes, const IpAddress& address) {
   bytes.insert(bytes.end(), address.bytes().begin(), address.bytes().end());
 }
 
-/// RFC 1071, of an even number of bytes.
 std::size_t checksum(const Bytes& bytes) {
-  std::uint32_t sum = 0;
-  for (std::size_t i = 0; i + 1 < bytes.size(); i += 2)
-    sum += static_cast<std::uint32_t>(bytes[i] << 8U | bytes[i + 1]);
-  while (sum >> 16U != 0)
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-  return ~sum & 0xFFFFU;
+  const auto sum = inet_checksum::fold(inet_checksum::sum(std::as_bytes(std::span(bytes))));
+  return ntohs(static_cast<std::uint16_t>(~sum));
 }
 
 void put_checksum(Bytes& bytes) {

@@ -13,6 +13,7 @@
 #include <new>
 #include <sstream>
 
+#include "mcr/base/group_link_address.hpp"
 #include "mcr/host/socket.hpp"
 
 namespace mcr {
@@ -78,20 +79,12 @@ UniqueFd open_packet_report_socket(const std::string& interface) {
 int send_report_from_nobody(Fd socket, unsigned interface_index,
                             const ReportMessage& message) noexcept try {
   const auto packet = packet_from_nobody(message);
-  const auto to = message.destination.bytes();
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(message.destination.is_v6() ? ETH_P_IPV6 : ETH_P_IP);
   address.sll_ifindex = static_cast<int>(interface_index);
   address.sll_halen = ETH_ALEN;
-  std::array<std::uint8_t, ETH_ALEN> mac{0x33,
-                                         0x33,
-                                         to[to.size() - 4],
-                                         to[to.size() - 3],
-                                         to[to.size() - 2],
-                                         to[to.size() - 1]};  // RFC 2464, 7
-  if (message.destination.is_v4())
-    mac = {0x01, 0x00, 0x5E, static_cast<std::uint8_t>(to[1] & 0x7FU), to[2], to[3]};  // RFC 1112
+  const auto mac = group_link_address(message.destination);
   std::memcpy(address.sll_addr, mac.data(), mac.size());
   const auto sent = ::sendto(socket.get(), packet.data(), packet.size(), 0,
                              reinterpret_cast<const sockaddr*>(&address), sizeof address);

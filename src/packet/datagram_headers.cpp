@@ -1,10 +1,12 @@
 #include "mcr/packet/datagram_headers.hpp"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "mcr/base/inet_checksum.hpp"
 #include "mcr/packet/parse.hpp"
 
 namespace mcr {
@@ -21,22 +23,12 @@ void put_u16(std::span<std::byte> bytes, std::size_t at, std::size_t value) noex
   bytes[at + 1] = static_cast<std::byte>(value);
 }
 
-/// RFC 1071, of an IPv4 header whose checksum is 0.
-std::uint16_t header_checksum(std::span<const std::byte> header) noexcept {
-  std::uint32_t sum = 0;
-  for (std::size_t i = 0; i + 1 < header.size(); i += 2)
-    sum += std::to_integer<std::uint32_t>(header[i]) << 8U |
-           std::to_integer<std::uint32_t>(header[i + 1]);
-  while (sum >> 16U != 0)
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-  return static_cast<std::uint16_t>(~sum);
-}
-
 void fit_ipv4(std::span<std::byte> ip, std::size_t payload_bytes) noexcept {
   const auto header = std::to_integer<std::size_t>(ip[0] & std::byte{0x0F}) * 4;
   put_u16(ip, 2, ip.size() + payload_bytes);
   put_u16(ip, 10, 0);
-  put_u16(ip, 10, header_checksum(ip.first(std::min(header, ip.size()))));
+  const auto sum = inet_checksum::sum(ip.first(std::min(header, ip.size())));
+  put_u16(ip, 10, ntohs(static_cast<std::uint16_t>(~inet_checksum::fold(sum))));
 }
 
 /// Source and destination as IP and UDP headers have them.

@@ -17,6 +17,8 @@
 #include <bit>
 #include <cstring>
 
+#include "mcr/base/inet_checksum.hpp"
+
 namespace mcr {
 
 namespace {
@@ -54,37 +56,6 @@ IpAddress ipv6_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
 
 bool is_superframe(const VnetHeader& vnet) noexcept {
   return (vnet.gso_type & ~VnetHeader::gso_ecn) == VnetHeader::gso_udp_l4;
-}
-
-/// Sum of 16-bit words in memory order, not folded (RFC 1071).
-std::uint64_t word_sum(std::span<const std::byte> bytes) noexcept {
-  std::uint64_t sum = 0;
-  std::size_t at = 0;
-  for (; at + 4 <= bytes.size(); at += 4) {
-    std::uint32_t word = 0;
-    std::memcpy(&word, &bytes[at], 4);
-    sum += word;
-  }
-  if (at < bytes.size()) {
-    std::uint32_t word = 0;
-    std::memcpy(&word, &bytes[at], bytes.size() - at);
-    sum += word;
-  }
-  return sum;
-}
-
-std::uint16_t fold(std::uint64_t sum) noexcept {
-  while (sum > 0xFFFFU)
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-  return static_cast<std::uint16_t>(sum);
-}
-
-/// Sum of the pseudo header (RFC 768; RFC 8200, section 8.1). `length`: bytes of UDP header and
-/// payload.
-std::uint64_t pseudo_sum(const IpAddress& source, const IpAddress& destination,
-                         std::size_t length) noexcept {
-  return word_sum(std::as_bytes(source.bytes())) + word_sum(std::as_bytes(destination.bytes())) +
-         htons(static_cast<std::uint16_t>(length)) + htons(protocol_udp);
 }
 
 std::optional<InputDrop> read_segments(const VnetHeader& vnet, Packet& packet) noexcept {
@@ -126,7 +97,8 @@ std::optional<InputDrop> read_ipv4(std::span<const std::byte> ip, const VnetHead
   const std::size_t total = u16_at(ip, 2);
   if (header < ipv4_header_min || total < header) return InputDrop::bad_length;
   if (total > ip.size()) return InputDrop::truncated;
-  if (fold(word_sum(ip.first(header))) != 0xFFFFU) return InputDrop::bad_checksum;
+  if (inet_checksum::fold(inet_checksum::sum(ip.first(header))) != 0xFFFFU)
+    return InputDrop::bad_checksum;
   packet.source.address = ipv4_at(ip, 12);
   packet.destination.address = ipv4_at(ip, 16);
   packet.traffic_class = byte_at(ip, 1);
@@ -217,10 +189,11 @@ std::optional<InputDrop> parse_frame(std::span<const std::byte> frame, const Vne
 bool udp_checksum_holds(const Packet& packet) noexcept {
   const auto* header = packet.payload.data() - udp_header;
   const std::size_t length = udp_header + packet.payload.size();
-  const auto sum = word_sum({header, length}) +
-                   pseudo_sum(packet.source.address, packet.destination.address, length);
+  const auto sum = inet_checksum::sum({header, length}) +
+                   inet_checksum::pseudo_sum(packet.source.address, packet.destination.address,
+                                             protocol_udp, length);
   const bool absent = u16_at({header, length}, 6) == 0;  // IPv6 only: IPv4's is trusted
-  return !absent && fold(sum) == 0xFFFFU;
+  return !absent && inet_checksum::fold(sum) == 0xFFFFU;
 }
 
 std::array<std::byte, 8> make_udp_header(const Endpoint& source, const Endpoint& destination,
@@ -228,9 +201,10 @@ std::array<std::byte, 8> make_udp_header(const Endpoint& source, const Endpoint&
   const std::size_t length = udp_header + payload.size();
   std::array<std::uint16_t, 4> header{htons(source.port), htons(destination.port),
                                       htons(static_cast<std::uint16_t>(length)), 0};
-  const auto sum = word_sum(std::as_bytes(std::span(header))) + word_sum(payload) +
-                   pseudo_sum(source.address, destination.address, length);
-  const auto checksum = static_cast<std::uint16_t>(~fold(sum));
+  const auto sum =
+      inet_checksum::sum(std::as_bytes(std::span(header))) + inet_checksum::sum(payload) +
+      inet_checksum::pseudo_sum(source.address, destination.address, protocol_udp, length);
+  const auto checksum = static_cast<std::uint16_t>(~inet_checksum::fold(sum));
   header[3] = checksum != 0 ? checksum : 0xFFFF;  // 0 means "absent" (RFC 768)
   return std::bit_cast<std::array<std::byte, 8>>(header);
 }

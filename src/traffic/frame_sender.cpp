@@ -7,6 +7,7 @@
 // 5.1.6.2), as the kernel's own is: over a veth nobody computes it. `header_bytes` covers the whole
 // frame, so that the kernel copies it instead of lending the slot to whoever receives it: a veth
 // gives the slot back while a packet socket at the other end has yet to read.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -23,6 +24,8 @@
 #include <cstring>
 
 #include "mcr/base/error.hpp"
+#include "mcr/base/group_link_address.hpp"
+#include "mcr/base/inet_checksum.hpp"
 #include "mcr/host/netlink.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/packet/datagram_headers.hpp"
@@ -42,50 +45,18 @@ constexpr std::size_t udp_header = 8;
 constexpr std::size_t udp_checksum = 6;  ///< its place in the header
 constexpr std::uint16_t source_port = 5000;
 
-std::uint16_t get_u16(std::span<const std::byte> bytes, std::size_t at) noexcept {
-  return static_cast<std::uint16_t>(std::to_integer<unsigned>(bytes[at]) << 8U |
-                                    std::to_integer<unsigned>(bytes[at + 1]));
-}
-
-void put_u16(std::span<std::byte> bytes, std::size_t at, std::uint32_t value) noexcept {
-  bytes[at] = static_cast<std::byte>(value >> 8U);
-  bytes[at + 1] = static_cast<std::byte>(value);
-}
-
-std::uint16_t folded(std::uint32_t sum) noexcept {
-  while (sum >> 16U != 0)
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-  return static_cast<std::uint16_t>(sum);
+void put(std::span<std::byte> bytes, std::size_t at, std::uint16_t in_network_order) noexcept {
+  std::memcpy(&bytes[at], &in_network_order, sizeof in_network_order);
 }
 
 /// Sets "don't fragment": routers and GRO may then ignore the identification, which is always 0
-/// (RFC 6864). The checksum follows as in RFC 1624.
+/// (RFC 6864).
 void forbid_fragments(std::span<std::byte> ip) noexcept {
-  constexpr std::uint32_t flag = 0x4000;
-  put_u16(ip, 6, flag);
-  const auto sum = static_cast<std::uint16_t>(~get_u16(ip, 10));
-  put_u16(ip, 10, static_cast<std::uint16_t>(~folded(sum + flag)));
-}
-
-/// The sum over the pseudo-header (RFC 768, RFC 8200 8.1): what a checksum is that an interface
-/// shall complete.
-std::uint16_t pseudo_sum(const IpAddress& source, const IpAddress& destination,
-                         std::size_t udp_bytes) noexcept {
-  std::uint32_t sum = IPPROTO_UDP + static_cast<std::uint32_t>(udp_bytes);
-  for (const auto& address : {source, destination}) {
-    const auto bytes = std::as_bytes(address.bytes());
-    for (std::size_t at = 0; at < bytes.size(); at += 2)
-      sum += get_u16(bytes, at);
-  }
-  return folded(sum);
-}
-
-/// The Ethernet address of a group: RFC 1112 6.4, RFC 2464 section 7.
-std::array<std::uint8_t, 6> link_address_of(const IpAddress& group) noexcept {
-  const auto bytes = group.bytes();
-  const auto last = bytes.last(4);
-  if (group.is_v6()) return {0x33, 0x33, last[0], last[1], last[2], last[3]};
-  return {0x01, 0x00, 0x5e, static_cast<std::uint8_t>(last[1] & 0x7FU), last[2], last[3]};
+  constexpr std::size_t flags = 6;
+  constexpr std::size_t checksum = 10;
+  put(ip, flags, htons(0x4000));
+  put(ip, checksum, 0);
+  put(ip, checksum, static_cast<std::uint16_t>(~inet_checksum::fold(inet_checksum::sum(ip))));
 }
 
 /// Memory that mmap(2) has given.
@@ -160,14 +131,16 @@ class FrameSender final : public Sender {
     auto ip = make_datagram_headers(
         {source, destination, static_cast<std::uint8_t>(options.ttl), 0}, {}, options.size);
     const std::span all(ip);
-    if (!group.is_v6()) forbid_fragments(all);
-    put_u16(all.last(udp_header), udp_checksum,
-            pseudo_sum(source.address, destination.address, udp_header + options.size));
-    const auto target = link_address_of(group);
+    if (!group.is_v6()) forbid_fragments(all.first(all.size() - udp_header));
+    // The interface adds the rest to this sum.
+    put(all.last(udp_header), udp_checksum,
+        inet_checksum::fold(inet_checksum::pseudo_sum(source.address, destination.address,
+                                                      IPPROTO_UDP, udp_header + options.size)));
+    const auto target = group_link_address(group);
     std::vector<std::byte> frame(sizeof(ether_header));
     std::memcpy(frame.data(), target.data(), target.size());
     std::memcpy(&frame[target.size()], interface.link_address->data(), target.size());
-    put_u16(frame, 2 * target.size(), group.is_v6() ? ETHERTYPE_IPV6 : ETHERTYPE_IP);
+    put(frame, 2 * target.size(), htons(group.is_v6() ? ETHERTYPE_IPV6 : ETHERTYPE_IP));
     frame.insert(frame.end(), ip.begin(), ip.end());
     return frame;
   }
@@ -176,7 +149,8 @@ class FrameSender final : public Sender {
     socket_.set(SOL_PACKET, PACKET_VERSION, int{TPACKET_V2}, "ask for TPACKET_V2", interface);
     socket_.set(SOL_PACKET, PACKET_VNET_HDR, 1, "set PACKET_VNET_HDR", interface);
     socket_.set(SOL_PACKET, PACKET_QDISC_BYPASS, 1, "set PACKET_QDISC_BYPASS", interface);
-    slot_bytes_ = std::bit_ceil(static_cast<std::uint32_t>(frame_offset + frame_bytes_));
+    slot_bytes_ = std::max(std::bit_ceil(static_cast<std::uint32_t>(frame_offset + frame_bytes_)),
+                           block_bytes / slot_count);  // the kernel gives whole blocks
     tpacket_req request{};
     request.tp_block_size = block_bytes;
     request.tp_frame_size = slot_bytes_;
