@@ -24,9 +24,9 @@ class Gen:
     """`mcr gen` in the background. Rate and count are totals over all streams."""
 
     def __init__(self, world, group, port, streams=1, rate=None, size=1400, count=None,
-                 duration=None, namespace="gen", interface="g0", gso="off", ttl=16):
+                 duration=None, namespace="gen", interface="g0", gso="off", ttl=16, more=()):
         args = ["gen", "--interface", interface, "--group", group, "--port", port,
-                "--streams", streams, "--size", size, "--ttl", ttl, "--gso", gso, "--json"]
+                "--streams", streams, "--size", size, "--ttl", ttl, "--gso", gso, "--json", *more]
         if rate:
             args += ["--rate", rate]
         if count is not None:
