@@ -118,7 +118,7 @@ std::string group_text(const RuleGroup& group) {
   const auto more = group.rules - std::min<std::uint64_t>(group.rules, group.names.size());
   if (more != 0) names += fmt::format(" and {} more", grouped(more));
   return fmt::format("{} {}{}: {}", grouped(group.rules), shown(group.state),
-                     group.note.empty() ? fmt::format(", {} packets/s, {} bit/s",
+                     group.note.empty() ? fmt::format(", {} datagrams/s, {} bit/s",
                                                       si(group.rate_pps), si(group.rate_bps))
                                         : ": " + group.note,
                      names);

@@ -121,16 +121,16 @@ std::string inputs_part(const Status& status, const Rule& rule) {
               fmt::format("received {} datagrams, {} bytes; last one {}{}",
                           grouped(rule.rx_datagrams), grouped(rule.rx_bytes), seen(rule), source),
               columns);
-  result +=
-      wrapped("  ", fmt::format("now {} packets/s, {} bit/s", si(rule.rate_pps), si(rule.rate_bps)),
-              columns);
+  result += wrapped(
+      "  ", fmt::format("now {} datagrams/s, {} bit/s", si(rule.rate_pps), si(rule.rate_bps)),
+      columns);
   return result + explained(rule.drops);
 }
 
 std::string limit_text(const RateLimit& limit) {
   if (!limit) return "";
   const auto [pps, bps] = std::pair(Count(limit.pps), Count(limit.bps));
-  auto result = limit.pps != 0 ? fmt::format("at most {} packets/s", si(pps)) : "at most";
+  auto result = limit.pps != 0 ? fmt::format("at most {} datagrams/s", si(pps)) : "at most";
   if (limit.bps != 0) result += fmt::format("{} {} bit/s", limit.pps != 0 ? "," : "", si(bps));
   return result;
 }

@@ -82,7 +82,7 @@ const ORDERS = {
     return (a, b) => severity[b] - severity[a] || a - b;
   }],
   name: ["name", () => byName],
-  packets: ["packets/s", () => most(rules.columns.rate_pps)],
+  packets: ["datagrams/s", () => most(rules.columns.rate_pps)],
   bits: ["bit/s", () => most(rules.columns.rate_bps)],
   drops: ["drops/s", () => (a, b) => (rules.dropRate[b] || 0) - (rules.dropRate[a] || 0) ||
     (rules.columns.drops[b] || 0) - (rules.columns.drops[a] || 0)],

@@ -8,10 +8,10 @@ const PATIENCE = 8000; // ms for an answer
 const PARTS = ["rules", "rule", "relay", "events"];
 
 const FIGURES = [
-  ["received", "packets/s", (answer) => rules.sum(rules.columns.rate_pps)],
+  ["received", "datagrams/s", (answer) => rules.sum(rules.columns.rate_pps)],
   ["received", "bit/s", (answer) => rules.sum(rules.columns.rate_bps)],
-  ["sent", "packets/s", () => rules.sum(rules.sentRate)],
-  ["dropped", "packets/s", (answer, seconds) => rules.sum(rules.dropRate)],
+  ["sent", "datagrams/s", () => rules.sum(rules.sentRate)],
+  ["dropped", "datagrams/s", (answer, seconds) => rules.sum(rules.dropRate)],
 ];
 
 const page = {

@@ -3,7 +3,7 @@
 // for each second while it is looked at.
 
 const PLOTS = [
-  ["rate_pps", "received", (value) => `${si(value)} packets/s`],
+  ["rate_pps", "received", (value) => `${si(value)} datagrams/s`],
   ["rate_bps", "received", (value) => `${si(value)}bit/s`],
   ["drops", "dropped", (value) => `${si(value)}/s`],
 ];

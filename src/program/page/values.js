@@ -79,7 +79,7 @@ const KEY_UNITS = [
 ];
 
 const WORDS = { rx: "received", tx: "sent", cc: "continuity", pat: "PAT", pmt: "PMT", pcr: "PCR", pid: "PID",
-  pids: "PIDs", crc: "CRC", tei: "transport errors", bps: "bit rate", pps: "packets", cpu: "CPU", vlan: "VLAN" };
+  pids: "PIDs", crc: "CRC", tei: "transport errors", bps: "bit rate", pps: "datagrams", cpu: "CPU", vlan: "VLAN" };
 
 function keyText(key) {
   let text = key;
