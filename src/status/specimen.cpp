@@ -74,7 +74,7 @@ Rule full_rule(RuleState state) {
   rule.latency.emplace();
   rule.reflector = "reflector";
   rule.merge.emplace();
-  rule.failover.emplace().last.emplace();
+  rule.failover.emplace().last = FailoverView::Last{};
   rule.last_source = Endpoint{group(), 5000};
   rule.outputs = {plain_output(), kept_output()};
   return rule;
