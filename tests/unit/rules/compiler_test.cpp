@@ -187,7 +187,8 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
   REQUIRE(outputs.size() == 4);
   const auto carries = [](const TableOutput& output, const IpAddress& address) {
     const auto bytes = std::as_bytes(address.bytes());
-    return !std::ranges::search(output.header.used_control(), bytes).empty();
+    const auto control = output.header.used_control();
+    return std::search(control.begin(), control.end(), bytes.begin(), bytes.end()) != control.end();
   };
   CHECK(carries(outputs[0], global));
   CHECK(carries(outputs[1], link));
