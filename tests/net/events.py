@@ -11,7 +11,7 @@ import signal
 import socket
 
 from netlab.daemon import Daemon, config, rule
-from netlab.expect import check, equal, phase, until
+from netlab.expect import SANITIZED, check, equal, phase, until
 from netlab.world import play
 
 ONE = rule("one", "239.1.1.1", 5000, [("r1", "239.2.1.1")])
@@ -116,7 +116,7 @@ def slow_readers(world, daemon):
         daemon.reload(config(ONE, *many))
         daemon.reload(config(ONE))
     grown = daemon.resident_kib() - before
-    check(grown < 40_000, f"the relay grew by {grown} KiB")
+    check(SANITIZED or grown < 40_000, f"the relay grew by {grown} KiB")  # a sanitizer keeps what is freed
     equal(daemon.ask_status().returncode, 0, "exit code of status")
     client = slow[-1]
     client.settimeout(10)
