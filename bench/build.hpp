@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,18 +18,18 @@ inline Endpoint destination(std::size_t number) {
   return {IpAddress::v4(group), 5000};
 }
 
-inline Config rules(std::size_t count) {
-  Config config;
+inline std::vector<Rule> rules(std::size_t count) {
+  std::vector<Rule> result;
   for (std::size_t i = 0; i < count; ++i) {
     const auto where = destination(i);
-    config.rules.push_back(rule("rule-" + std::to_string(i), where.address, where.port));
+    result.push_back(rule("rule-" + std::to_string(i), where.address, where.port));
   }
-  return config;
+  return result;
 }
 
-inline std::vector<RuleStatus> judged(const Config& config, const Interfaces& interfaces) {
+inline std::vector<RuleStatus> judged(std::span<const Rule> rules, const Interfaces& interfaces) {
   std::vector<RuleStatus> result;
-  for (const auto& each : config.rules)
+  for (const auto& each : rules)
     result.push_back(rule_status(each, interfaces, never_refused));
   return result;
 }

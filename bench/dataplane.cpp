@@ -109,8 +109,8 @@ Rule reflected(const std::string& from, const std::string& to) {
 }
 
 RuleTable compiled(const Shape& shape) {
-  auto config = bench::rules(shape.streams);
-  for (auto& rule : config.rules) {
+  auto rules = bench::rules(shape.streams);
+  for (auto& rule : rules) {
     for (std::size_t n = 1; n < shape.outputs; ++n) {
       auto output = rule.outputs.front();
       output.port = static_cast<std::uint16_t>(output.port + n);
@@ -119,14 +119,14 @@ RuleTable compiled(const Shape& shape) {
   }
   if (shape.reflector)
     for (const auto& [from, to] : {std::pair("in", "out"), std::pair("out", "in")})
-      config.rules.push_back(reflected(from, to));
+      rules.push_back(reflected(from, to));
   auto in = up("in", 2, {});
   if (shape.reflector) in.addresses = {*IpAddress::parse("10.1.0.1")};
   auto out = up("out", 3, {*IpAddress::parse("10.2.0.1")});
   out.segments = true;
   const Interfaces interfaces({in, out});
   SlotAllocators allocators;
-  return compile_table(config, interfaces, bench::judged(config, interfaces), allocators, 1);
+  return compile_table(rules, interfaces, bench::judged(rules, interfaces), allocators, 1);
 }
 
 void forward(benchmark::State& state, const Shape& shape) {

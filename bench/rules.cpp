@@ -44,12 +44,12 @@ void lookup_miss(benchmark::State& state) {
 BENCHMARK(lookup_miss)->Arg(1)->Arg(100)->Arg(10'000);
 
 void compile_table(benchmark::State& state) {
-  const auto config = bench::rules(static_cast<std::size_t>(state.range(0)));
+  const auto rules = bench::rules(static_cast<std::size_t>(state.range(0)));
   const auto interfaces = two_interfaces();
-  const auto statuses = bench::judged(config, interfaces);
+  const auto statuses = bench::judged(rules, interfaces);
   for (auto _ : state) {
     SlotAllocators allocators;
-    const auto table = compile_table(config, interfaces, statuses, allocators, 1);
+    const auto table = compile_table(rules, interfaces, statuses, allocators, 1);
     benchmark::DoNotOptimize(table.generation());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -58,12 +58,12 @@ BENCHMARK(compile_table)->Arg(100)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
 /// A reload: the books know every rule already.
 void recompile_table(benchmark::State& state) {
-  const auto config = bench::rules(static_cast<std::size_t>(state.range(0)));
+  const auto rules = bench::rules(static_cast<std::size_t>(state.range(0)));
   const auto interfaces = two_interfaces();
   SlotAllocators allocators;
   for (auto _ : state) {
-    const auto statuses = bench::judged(config, interfaces);
-    const auto table = compile_table(config, interfaces, statuses, allocators, 1);
+    const auto statuses = bench::judged(rules, interfaces);
+    const auto table = compile_table(rules, interfaces, statuses, allocators, 1);
     benchmark::DoNotOptimize(table.generation());
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

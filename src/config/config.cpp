@@ -6,6 +6,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "mcr/config/config_difference.hpp"
+
 namespace mcr {
 
 InterfaceTuning tuning_of(const InterfaceTunings& tunings, const std::string& interface) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "mcr/config/limits.hpp"
+#include "raw_rule.hpp"
 #include "reader.hpp"
 
 namespace mcr {

@@ -17,6 +17,7 @@
 #include "diagnostics.hpp"
 #include "file.hpp"
 #include "loader.hpp"
+#include "reader.hpp"
 #include "reflectors.hpp"
 #include "resolve.hpp"
 #include "toml.hpp"
@@ -54,7 +55,8 @@ class Loader {
 
   LoadedFiles finish() && {
     files_.rules = resolve_rules(files_.raw, files_.diagnostics);
-    files_.reflectors = expand_reflectors(files_.raw, files_.diagnostics, files_.rules);
+    files_.reflectors = expand_reflectors(files_.raw.reflectors, files_.raw.defaults,
+                                          files_.diagnostics, files_.rules);
     files_.raw.rules.clear();
     files_.raw.reflectors.clear();
     return std::move(files_);

@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "diagnostics.hpp"
+#include "mcr/config/reflector.hpp"
 #include "placed_rule.hpp"
-#include "reader.hpp"
+#include "raw_config.hpp"
 
 namespace mcr {
 

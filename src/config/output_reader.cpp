@@ -8,6 +8,7 @@
 #include "keys.hpp"
 #include "mcr/config/dscp.hpp"
 #include "mcr/config/limits.hpp"
+#include "raw_rule.hpp"
 #include "reader.hpp"
 
 namespace mcr {

@@ -3,7 +3,7 @@
 // field present without a value, so that the later steps can tell "wrong" from "missing" and report
 // each mistake once.
 //
-// To add a key: a line in its list, a field in its Raw struct (reader.hpp), its meaning in
+// To add a key: a line in its list, a field in its Raw struct (raw_rule.hpp), its meaning in
 // resolve.cpp.
 #include "reader.hpp"
 
@@ -22,6 +22,7 @@
 #include "mcr/base/printable.hpp"
 #include "mcr/config/dscp.hpp"
 #include "mcr/config/limits.hpp"
+#include "raw_config.hpp"
 
 namespace mcr {
 namespace {

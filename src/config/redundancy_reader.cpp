@@ -9,6 +9,8 @@
 #include "choice.hpp"
 #include "diagnostics.hpp"
 #include "mcr/config/limits.hpp"
+#include "mcr/config/redundancy.hpp"
+#include "raw_rule.hpp"
 #include "reader.hpp"
 
 namespace mcr {

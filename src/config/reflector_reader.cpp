@@ -7,6 +7,7 @@
 #include "keys.hpp"
 #include "mcr/base/printable.hpp"
 #include "mcr/config/limits.hpp"
+#include "raw_rule.hpp"
 #include "reader.hpp"
 
 namespace mcr {

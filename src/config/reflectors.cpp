@@ -267,12 +267,13 @@ class Expansion {
 
 }  // namespace
 
-std::vector<Reflector> expand_reflectors(const RawConfig& raw, Diagnostics& diagnostics,
+std::vector<Reflector> expand_reflectors(const std::vector<RawReflector>& raw,
+                                         const RawOutput& defaults, Diagnostics& diagnostics,
                                          std::vector<PlacedRule>& rules) {
   std::vector<Reflector> reflectors;
   std::set<std::string> names;
-  for (const auto& each : raw.reflectors) {
-    Expansion expansion(each, raw.defaults, diagnostics);
+  for (const auto& each : raw) {
+    Expansion expansion(each, defaults, diagnostics);
     expansion.append(rules);
     reflectors.push_back(expansion.reflector());
     if (each.name.value && !names.insert(*each.name.value).second)

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "placed_rule.hpp"
-#include "reader.hpp"
+#include "raw_config.hpp"
 
 namespace mcr {
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "mcr/config/limits.hpp"
+#include "raw_rule.hpp"
 #include "reader.hpp"
 
 namespace mcr {

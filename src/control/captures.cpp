@@ -4,9 +4,8 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/control/relay.hpp"
-#include "mcr/control/reload.hpp"
 #include "mcr/control/try_or_log.hpp"
 
 namespace mcr {
@@ -19,10 +18,9 @@ constexpr std::size_t most_captures = 4;
 
 std::shared_ptr<CaptureReader> Relay::capture(const std::string& rule, CaptureWish wish) {
   end_captures();
-  const auto& rules = running_->config.rules;
-  const auto wanted = std::ranges::find(rules, rule, &Rule::name);
-  if (wanted == rules.end()) throw Failure(ExitCode::usage, fmt::format("no rule \"{}\"", rule));
-  if (const auto at = static_cast<std::size_t>(wanted - rules.begin()); path_of(at).kernel)
+  const auto wanted = std::ranges::find(rules(), rule, &Rule::name);
+  if (wanted == rules().end()) throw Failure(ExitCode::usage, fmt::format("no rule \"{}\"", rule));
+  if (const auto at = static_cast<std::size_t>(wanted - rules().begin()); path_of(at).kernel)
     throw Failure(ExitCode::unavailable,
                   fmt::format("rule \"{}\" goes the kernel's way, where no capture sees it; with "
                               "`inspect` it goes the worker's",

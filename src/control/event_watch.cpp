@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include "mcr/base/error.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/control/relay.hpp"
 
 namespace mcr {
@@ -79,7 +79,7 @@ constexpr OutputDrop losses_on_sending[] = {OutputDrop::send_queue_full, OutputD
 }  // namespace
 
 void EventWatch::look(const Relay& relay, Clock::time_point now, EventRing& events) {
-  const auto& wanted = relay.config().rules;
+  const auto& wanted = relay.rules();
   RuleSights rules;
   rules.reserve(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
+#include "mcr/config/rule.hpp"
 
 namespace mcr {
 

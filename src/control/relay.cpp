@@ -124,6 +124,14 @@ const Config& Relay::config() const noexcept {
   return running_->config;
 }
 
+const std::vector<Rule>& Relay::rules() const noexcept {
+  return running_->config.rules;
+}
+
+const std::vector<RuleStatus>& Relay::statuses() const noexcept {
+  return running_->statuses;
+}
+
 const Interfaces& Relay::interfaces() const noexcept {
   return running_->interfaces;
 }

@@ -121,7 +121,7 @@ void Reload::compile() {
         rule, other_.interfaces, [this](const Input& i) { return join_refusal(i); },
         other_.refused));
   table_ = std::make_unique<RuleTable>(compile_table(
-      other_.config, other_.interfaces, other_.statuses, parts_.slots,
+      other_.config.rules, other_.interfaces, other_.statuses, parts_.slots,
       parts_.rules.latest().generation() + 1, parts_.sockets.source_port(), other_.senders.keys()));
   plan_sockets(plan_, *table_, parts_.sockets.opened());
 }

@@ -5,9 +5,8 @@
 #include <set>
 
 #include "mcr/base/log.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/control/relay.hpp"
-#include "mcr/control/reload.hpp"
 #include "mcr/control/try_or_log.hpp"
 
 namespace mcr {
@@ -36,21 +35,21 @@ void add(QualityLook& look, const StreamSight& sight) {
 Hearing Relay::hearing(std::size_t at, Clock::time_point now) const {
   const auto activity = activity_of(at);
   return {.now = now,
-          .listening = running_->statuses[at].state == RuleState::active,
+          .listening = statuses()[at].state == RuleState::active,
           .pps = activity.pps,
           .last_seen = activity.last_seen,
           .last_source = activity.last_source};
 }
 
 RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
-  const auto& wanted = running_->config.rules[rule];
+  const auto& wanted = rules()[rule];
   const auto slot = *slots_.rules.find(wanted.name);
   RuleFindings findings;
   if (wanted.circle.number != 0 && loop_alarms_[slot].looping()) findings.loop = loop_reason(slot);
   if (wanted.expect && silence_alarms_[slot].silent())
     findings.silence = silence_alarms_[slot].reason(*wanted.expect, hearing(rule, now));
   findings.degradation = degradation_of(rule);
-  auto status = with_findings(running_->statuses[rule], findings);
+  auto status = with_findings(statuses()[rule], findings);
   const auto trouble = leg_watch_.trouble(wanted.name);
   if (!trouble.empty())
     status.reason = status.reason.empty() ? Reason(trouble) : status.reason.after(trouble + "; ");
@@ -59,7 +58,7 @@ RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
 
 /// A rule with `failover` is as degraded as its input on air.
 std::string Relay::degradation_of(std::size_t at) const {
-  const auto& rule = running_->config.rules[at];
+  const auto& rule = rules()[at];
   const auto slot = *slots_.rules.find(rule.name);
   if (const auto* watched = rule.failover ? leg_watch_.find(rule.name) : nullptr) {
     const auto known = input_alarms_.find({slot, watched->on_air.on_air()});
@@ -70,15 +69,15 @@ std::string Relay::degradation_of(std::size_t at) const {
 }
 
 void Relay::update_silence_alarms(Clock::time_point now) noexcept {
-  for (std::size_t i = 0; i < running_->config.rules.size(); ++i)
-    if (running_->config.rules[i].expect)
-      try_or_log("update the alarm of silence", running_->config.rules[i].name,
+  for (std::size_t i = 0; i < rules().size(); ++i)
+    if (rules()[i].expect)
+      try_or_log("update the alarm of silence", rules()[i].name,
                  [&] { update_silence_alarm(i, now); });
 }
 
 /// Silence is the fault that people most want to be told of.
 void Relay::update_silence_alarm(std::size_t at, Clock::time_point now) {
-  const auto& rule = running_->config.rules[at];
+  const auto& rule = rules()[at];
   const auto slot = *slots_.rules.find(rule.name);
   auto& alarm = silence_alarms_[slot];
   const auto heard = hearing(at, now);
@@ -105,7 +104,7 @@ std::string Relay::loop_reason(std::uint32_t slot) const {
 }
 
 void Relay::update_loop_alarms(Clock::time_point now) noexcept {
-  for (const auto& rule : running_->config.rules)
+  for (const auto& rule : rules())
     if (rule.circle.number != 0)
       try_or_log("update the alarm of loops", rule.name, [&] { update_loop_alarm(rule, now); });
 }
@@ -126,8 +125,8 @@ void Relay::update_loop_alarm(const Rule& rule, Clock::time_point now) {
 }
 
 void Relay::update_quality_alarms(Clock::time_point now) noexcept {
-  for (std::size_t i = 0; i < running_->config.rules.size(); ++i) {
-    const auto& rule = running_->config.rules[i];
+  for (std::size_t i = 0; i < rules().size(); ++i) {
+    const auto& rule = rules()[i];
     const bool judged = rule.expect && rule.expect->judges_quality();
     if (rule.failover && (judged || !input_alarms_.empty()))
       try_or_log("update the alarms of inputs", rule.name, [&] { update_input_alarms(i, now); });
@@ -139,11 +138,10 @@ void Relay::update_quality_alarms(Clock::time_point now) noexcept {
 }
 
 void Relay::update_quality_alarm(std::size_t at, Clock::time_point now) {
-  const auto& rule = running_->config.rules[at];
+  const auto& rule = rules()[at];
   const auto slot = *slots_.rules.find(rule.name);
   auto& alarm = quality_alarms_[slot];
-  const bool hears =
-      running_->statuses[at].state == RuleState::active && !silence_alarms_[slot].silent();
+  const bool hears = statuses()[at].state == RuleState::active && !silence_alarms_[slot].silent();
   switch (alarm.update(*rule.expect, hears, quality_look(at, now))) {
     case QualityAlarm::Event::none:
       break;
@@ -160,7 +158,7 @@ void Relay::update_quality_alarm(std::size_t at, Clock::time_point now) {
 
 /// `expect` is part of an input's health.
 void Relay::update_input_alarms(std::size_t at, Clock::time_point now) {
-  const auto& rule = running_->config.rules[at];
+  const auto& rule = rules()[at];
   const auto slot = *slots_.rules.find(rule.name);
   const auto* watched = leg_watch_.find(rule.name);
   for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
@@ -190,8 +188,7 @@ QualityLook Relay::input_look(std::size_t at, std::size_t input, Clock::time_poi
     for (const auto& source : sight->now.sources)
       look.bytes += source.bytes;
   }
-  const auto* interface =
-      running_->interfaces.find(running_->config.rules[at].inputs[input].interface);
+  const auto* interface = interfaces().find(rules()[at].inputs[input].interface);
   if (interface == nullptr) return look;
   if (const auto known = sockets_.counted().find(interface->name);
       known != sockets_.counted().end())
@@ -200,15 +197,15 @@ QualityLook Relay::input_look(std::size_t at, std::size_t input, Clock::time_poi
 }
 
 QualityLook Relay::quality_look(std::size_t at, Clock::time_point now) const {
-  const auto& rule = running_->config.rules[at];
+  const auto& rule = rules()[at];
   QualityLook look{.at = now, .bytes = activity_of(at).bytes};
-  std::set<std::string> interfaces;
+  std::set<std::string> received_on;
   for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
     if (const auto* sight = stream_of(at, i)) add(look, *sight);
-    if (const auto* interface = running_->interfaces.find(rule.inputs[i].interface))
-      interfaces.insert(interface->name);
+    if (const auto* interface = interfaces().find(rule.inputs[i].interface))
+      received_on.insert(interface->name);
   }
-  for (const auto& name : interfaces)
+  for (const auto& name : received_on)
     if (const auto known = sockets_.counted().find(name); known != sockets_.counted().end())
       look.own_drops += known->second.dropped;
   return look;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "mcr/config/rule.hpp"
+
 namespace mcr {
 
 void StreamWatch::Watched::read(Clock::time_point now) {

@@ -4,8 +4,8 @@
 #include <map>
 
 #include "mcr/base/printable.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/control/relay.hpp"
-#include "mcr/control/reload.hpp"
 
 namespace mcr {
 
@@ -24,7 +24,7 @@ void add(OutputTotals& sum, const fastpath::OutputCount& kernel) {
 }  // namespace
 
 RuleTotals Relay::totals_of(std::size_t rule) const {
-  const auto slot = *slots_.rules.find(running_->config.rules[rule].name);
+  const auto slot = *slots_.rules.find(rules()[rule].name);
   RuleTotals totals;
   for (const auto& worker : workers_)
     add(totals, worker->counters().rules[slot]);
@@ -37,7 +37,7 @@ RuleTotals Relay::totals_of(std::size_t rule) const {
 }
 
 Latency Relay::latency_of(std::size_t rule) const {
-  const auto slot = *slots_.rules.find(running_->config.rules[rule].name);
+  const auto slot = *slots_.rules.find(rules()[rule].name);
   Latency sum;
   for (const auto& worker : workers_)
     worker->counters().latencies[slot].add_to(sum);
@@ -45,12 +45,12 @@ Latency Relay::latency_of(std::size_t rule) const {
 }
 
 OutputTotals Relay::totals_of(std::size_t rule, std::size_t output) const {
-  const auto& sends = running_->config.rules[rule].outputs[output];
+  const auto& sends = rules()[rule].outputs[output];
   const auto destinations = sends.destinations();
   OutputTotals totals;
   for (std::size_t n = 0; n < destinations.size(); ++n) {
-    const auto slot = *slots_.outputs.find(
-        output_key(running_->config.rules[rule].name, sends, destinations.at(n)));
+    const auto slot =
+        *slots_.outputs.find(output_key(rules()[rule].name, sends, destinations.at(n)));
     for (const auto& worker : workers_)
       mcr::add(totals, worker->counters().outputs[slot]);
     const auto& kernel = fast_path_.counters().outputs;
@@ -75,9 +75,9 @@ Totals Relay::totals() const {
 }
 
 std::string Relay::summary() const {
-  if (running_->statuses.empty()) return "no rules: idle";
+  if (statuses().empty()) return "no rules: idle";
   std::map<RuleState, std::size_t> states;
-  for (const auto& status : running_->statuses)
+  for (const auto& status : statuses())
     ++states[status.state];
   std::string text;
   for (const auto& [state, count] : states)

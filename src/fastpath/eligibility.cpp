@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "mcr/config/rule.hpp"
+
 namespace mcr::fastpath {
 
 namespace {

@@ -14,6 +14,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/host/tc_filters.hpp"
 
 namespace mcr::fastpath {

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "mcr/config/limits.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/config/sources.hpp"
 #include "mcr/fastpath/eligibility.hpp"
 

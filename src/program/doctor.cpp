@@ -33,7 +33,7 @@ ExitCode examine(const Options& options) {
   for (const auto& error : loaded.errors)
     fmt::print(stderr, "{}\n", error.str());
   const auto config = loaded.errors.empty() ? loaded.config : Config{};
-  const auto findings = diagnose(config, inspect_host(config));
+  const auto findings = diagnose(config, inspect_host(config.rules));
   if (options.json)
     write_output(findings_to_json(findings).dump(2) + '\n');
   else

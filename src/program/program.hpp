@@ -13,6 +13,7 @@
 #include "mcr/base/fd.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/config/book.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/control/event_watch.hpp"
 #include "mcr/control/events.hpp"
 #include "mcr/control/external_drops.hpp"

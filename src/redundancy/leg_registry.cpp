@@ -2,7 +2,14 @@
 
 #include <algorithm>
 
+#include "mcr/config/rule.hpp"
+
 namespace mcr::redundancy {
+
+LegRegistry::LegRegistry() = default;
+LegRegistry::~LegRegistry() = default;
+LegRegistry::LegRegistry(LegRegistry&&) noexcept = default;
+LegRegistry& LegRegistry::operator=(LegRegistry&&) noexcept = default;
 
 Input LegRegistry::identity_of(const Input& input) {
   auto identity = input;

@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "mcr/base/error.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 
 namespace mcr {
 
@@ -306,14 +306,14 @@ RuleTable TableCompiler::finish(std::uint64_t generation) && {
   return std::move(table_);
 }
 
-RuleTable compile_table(const Config& config, const Interfaces& interfaces,
+RuleTable compile_table(std::span<const Rule> rules, const Interfaces& interfaces,
                         const std::vector<RuleStatus>& statuses, SlotAllocators& allocators,
                         std::uint64_t generation, std::uint16_t source_port,
                         std::span<const TxKey> senders) {
   allocators.legs.sweep();
   TableCompiler compiler(interfaces, allocators, source_port);
-  for (std::size_t i = 0; i < config.rules.size(); ++i)
-    compiler.add(config.rules[i], statuses[i]);
+  for (std::size_t i = 0; i < rules.size(); ++i)
+    compiler.add(rules[i], statuses[i]);
   compiler.add_senders(senders);
   return std::move(compiler).finish(generation);
 }

@@ -1,5 +1,7 @@
 #include "mcr/rules/stream_inspection.hpp"
 
+#include "mcr/config/rule.hpp"
+
 namespace mcr {
 
 namespace {

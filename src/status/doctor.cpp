@@ -482,7 +482,7 @@ Findings diagnose(const Config& config, const HostFacts& host) {
   judge_rules(config, host, findings);
   judge_next_hops(host, findings);
   judge_mtus(config, host, findings);
-  judge_discovery(config, host, findings);
+  judge_discovery(config.rules, host, findings);
   return findings;
 }
 

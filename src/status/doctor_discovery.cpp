@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 
 namespace mcr {
 
@@ -14,8 +14,8 @@ bool has_searches(ReflectorKind kind) {
   return kind == ReflectorKind::ssdp || kind == ReflectorKind::ws_discovery;
 }
 
-bool reflects(const Config& config, const auto& is_of) {
-  return std::ranges::any_of(config.rules, [&](const Rule& rule) {
+bool reflects(std::span<const Rule> rules, const auto& is_of) {
+  return std::ranges::any_of(rules, [&](const Rule& rule) {
     return rule.enabled && !rule.reflector.empty() && is_of(rule.kind);
   });
 }
@@ -27,9 +27,9 @@ bool is_flooded(const IpAddress& group) noexcept {
   return group.is_v4() ? group.to_v4() >> 8U == local_control : group.is_link_local_v6();
 }
 
-void judge_discovery(const Config& config, const HostFacts& host, std::vector<Finding>& findings) {
-  const bool mdns =
-      reflects(config, [](ReflectorKind kind) { return kind == ReflectorKind::mdns; });
+void judge_discovery(std::span<const Rule> rules, const HostFacts& host,
+                     std::vector<Finding>& findings) {
+  const bool mdns = reflects(rules, [](ReflectorKind kind) { return kind == ReflectorKind::mdns; });
   if (mdns && host.avahi_reflects)
     findings.push_back({Severity::warning, "reflector",
                         "Avahi reflects mDNS on this host, too: each message comes twice, and both "
@@ -37,7 +37,7 @@ void judge_discovery(const Config& config, const HostFacts& host, std::vector<Fi
                         "enable-reflector=no in /etc/avahi/avahi-daemon.conf"});
   else if (mdns)
     findings.push_back({Severity::ok, "reflector", "Avahi reflects nothing beside MCR", ""});
-  if (reflects(config, has_searches))
+  if (reflects(rules, has_searches))
     findings.push_back(
         {Severity::note, "reflector",
          "searches and their answers come to sockets of this host: a firewall must let them in",

@@ -21,7 +21,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/dataplane/buffers.hpp"
 #include "mcr/dataplane/worker.hpp"
 #include "mcr/dataplane/zerocopy_features.hpp"
@@ -173,10 +173,10 @@ void inspect_avahi(HostFacts& host) {
 }
 
 /// A first look at thousands of destinations would take long: a sample does.
-void inspect_next_hops(const Config& config, HostFacts& host) {
+void inspect_next_hops(std::span<const Rule> rules, HostFacts& host) {
   constexpr std::size_t most = 1000;
   NextHopLookup lookup;
-  for (const auto& rule : config.rules)
+  for (const auto& rule : rules)
     for (const auto& output : rule.outputs) {
       const auto* interface = host.interfaces.find(output.interface);
       if (!rule.enabled || !output.destination || output.destination.is_multicast() ||
@@ -190,7 +190,7 @@ void inspect_next_hops(const Config& config, HostFacts& host) {
 
 }  // namespace
 
-HostFacts inspect_host(const Config& config) {
+HostFacts inspect_host(std::span<const Rule> rules) {
   HostFacts host;
   inspect_kernel(host);
   inspect_process(host);
@@ -200,8 +200,8 @@ HostFacts inspect_host(const Config& config) {
   for (const auto* key : sysctl_keys)
     if (const auto value = read_sysctl(key)) host.sysctls.emplace(key, *value);
   host.interfaces = Netlink().snapshot();
-  inspect_next_hops(config, host);
-  for (const auto& name : interfaces_of(config.rules))
+  inspect_next_hops(rules, host);
+  for (const auto& name : interfaces_of(rules))
     if (const auto* interface = host.interfaces.find(name))
       host.details.emplace(name, inspect_interface(interface->name));
   return host;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "mcr/base/error.hpp"
+#include "mcr/config/config_difference.hpp"
 #include "mcr/config/load.hpp"
 #include "mcr/packet/filter.hpp"
 #include "mcr/rules/compiler.hpp"
@@ -63,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     statuses.push_back(rule_status(rule, host, [](const mcr::Input&) { return mcr::Reason(); }));
   mcr::SlotAllocators allocators;
   try {
-    check_table(compile_table(config, host, statuses, allocators, 1));
+    check_table(compile_table(config.rules, host, statuses, allocators, 1));
   } catch (const mcr::Failure&) {  // an allocator of slots is full
   }
   return 0;

@@ -42,15 +42,14 @@ std::vector<Rule> rules() {
 class Stage {
  public:
   Stage() : program_(mark) {
-    Config config;
-    config.rules = rules();
+    const auto wanted = rules();
     const auto host = Netlink().snapshot();
     std::vector<RuleStatus> statuses;
-    for (const auto& one : config.rules)
+    for (const auto& one : wanted)
       statuses.push_back(rule_status(one, host, never_refused));
     SlotAllocators slots;
-    [[maybe_unused]] const auto table = compile_table(config, host, statuses, slots, 1, 7777);
-    const auto plain = fastpath::compile_plain_table(config.rules, host, statuses, slots, 7777, {});
+    [[maybe_unused]] const auto table = compile_table(wanted, host, statuses, slots, 1, 7777);
+    const auto plain = fastpath::compile_plain_table(wanted, host, statuses, slots, 7777, {});
     if (plain.cells.empty())
       world::wrong("no rule goes the kernel's way: " + plain.paths[0].reason);
     table_ = program_.make_table(plain);

@@ -4,11 +4,12 @@
 #include <net/if_arp.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/rules/compiler.hpp"
 
 namespace mcr {
@@ -53,12 +54,12 @@ struct Compiled {
   RuleTable table;
 };
 
-inline Compiled compiled(const Config& config, const Interfaces& interfaces) {
+inline Compiled compiled(std::span<const Rule> rules, const Interfaces& interfaces) {
   std::vector<RuleStatus> statuses;
-  for (const auto& one : config.rules)
+  for (const auto& one : rules)
     statuses.push_back(rule_status(one, interfaces, never_refused));
   Compiled result;
-  result.table = compile_table(config, interfaces, statuses, result.allocators, 1);
+  result.table = compile_table(rules, interfaces, statuses, result.allocators, 1);
   return result;
 }
 

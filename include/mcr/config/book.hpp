@@ -15,10 +15,12 @@
 #include <string_view>
 #include <vector>
 
-#include "mcr/config/config.hpp"
+#include "mcr/config/config_difference.hpp"
 #include "mcr/config/config_error.hpp"
 
 namespace mcr {
+
+struct Config;
 
 /// The kind of file that a rule stands in.
 enum class RuleHome : std::uint8_t {

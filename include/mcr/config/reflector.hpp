@@ -2,16 +2,12 @@
 // each group and interface that it takes datagrams from; they bear its name.
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
-namespace mcr {
+#include "mcr/config/reflector_kind.hpp"
 
-enum class ReflectorKind : std::uint8_t { udp, mdns, ssdp, ws_discovery };
-/// As the configuration writes it: "ws-discovery".
-[[nodiscard]] std::string_view to_string(ReflectorKind kind) noexcept;
+namespace mcr {
 
 struct Reflector {
   std::string name;

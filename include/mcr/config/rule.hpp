@@ -8,22 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "mcr/config/consume.hpp"
 #include "mcr/config/destinations.hpp"
 #include "mcr/config/expectation.hpp"
 #include "mcr/config/input.hpp"
 #include "mcr/config/inspection.hpp"
 #include "mcr/config/output.hpp"
 #include "mcr/config/redundancy.hpp"
-#include "mcr/config/reflector.hpp"
+#include "mcr/config/reflector_kind.hpp"
 
 namespace mcr {
-
-/// The program in the kernel takes what it has relayed away from this host.
-enum class Consume : std::uint8_t {
-  automatic,  ///< unless somebody there can hear it
-  yes,
-  no,
-};
 
 /// Rules with one number other than 0 feed each other in a circle: they may hear again what they
 /// have sent. It follows from all rules together (loops.hpp), so that it makes no rule another one.

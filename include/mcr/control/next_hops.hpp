@@ -12,14 +12,16 @@
 #include <string>
 #include <vector>
 
-#include "mcr/config/rule.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/host/next_hop.hpp"
+#include "mcr/rules/output_key.hpp"
 #include "mcr/rules/reason.hpp"
 #include "mcr/rules/rule_state.hpp"
-#include "mcr/rules/slot_allocator.hpp"
 
 namespace mcr {
+
+struct Output;
+struct Rule;
 
 /// Why what is sent to this destination is lost; empty if it is not, or not known to be.
 /// `interface` is its name. Errno: EHOSTUNREACH if the next hop does not answer, else the route's.

@@ -124,6 +124,7 @@ class Relay {
 
   /// Outputs with a host are those to the addresses that it has now.
   [[nodiscard]] const Config& config() const noexcept;
+  [[nodiscard]] const std::vector<Rule>& rules() const noexcept;  ///< those of config()
   [[nodiscard]] const Interfaces& interfaces() const noexcept;
 
   /// The rule table's: grows by 1 with each publication.
@@ -179,6 +180,7 @@ class Relay {
   void apply_in_part(const Config& config, const Interfaces& interfaces, Clock::time_point now);
   void note(const SocketRefusal& refusal, SocketRefusals& refused, Clock::time_point now);
   [[nodiscard]] bool is_known(const SocketRefusal& refusal) const;
+  [[nodiscard]] const std::vector<RuleStatus>& statuses() const noexcept;  ///< by place in rules()
   void retry_sockets(Clock::time_point now);
   void refuse_restart_keys(const Config& config) const;
   void retire() noexcept;

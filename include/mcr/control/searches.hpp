@@ -15,7 +15,7 @@
 
 #include "mcr/base/address.hpp"
 #include "mcr/base/fd.hpp"
-#include "mcr/config/reflector.hpp"
+#include "mcr/config/reflector_kind.hpp"
 #include "mcr/config/sources.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/rules/carriers.hpp"

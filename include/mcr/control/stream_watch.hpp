@@ -12,11 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "mcr/config/rule.hpp"
 #include "mcr/rules/stream_inspection.hpp"
 #include "mcr/stream/report.hpp"
 
 namespace mcr {
+
+struct Rule;
 
 /// One input's stream as of the last tick, and as of the one before.
 struct StreamSight {

@@ -4,8 +4,13 @@
 
 #include <string>
 
-#include "mcr/config/rule.hpp"
 #include "mcr/host/interfaces.hpp"
+
+namespace mcr {
+struct Input;
+struct Output;
+struct Rule;
+}  // namespace mcr
 
 namespace mcr::fastpath {
 

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "mcr/config/fast_path_mode.hpp"
-#include "mcr/config/rule.hpp"
 #include "mcr/fastpath/fast_counters.hpp"
 #include "mcr/fastpath/instance.hpp"
 #include "mcr/fastpath/kernel_program.hpp"

@@ -8,11 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "mcr/config/rule.hpp"
 #include "mcr/fastpath/relay.h"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/rules/rule_state.hpp"
 #include "mcr/rules/slot_allocator.hpp"
+
+namespace mcr {
+struct Rule;
+}  // namespace mcr
 
 namespace mcr::fastpath {
 

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "mcr/config/mdns_filter.hpp"
-#include "mcr/config/reflector.hpp"
+#include "mcr/config/reflector_kind.hpp"
 
 namespace mcr {
 

@@ -12,9 +12,10 @@
 
 #include "mcr/control/events.hpp"
 #include "mcr/program/request_server.hpp"
-#include "mcr/status/status.hpp"
 
 namespace mcr {
+
+struct Status;
 
 /// Gives a request what its answer is made of, and says how far its client is trusted.
 struct HttpApi {

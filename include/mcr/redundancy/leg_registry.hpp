@@ -10,13 +10,22 @@
 #include <string>
 #include <vector>
 
-#include "mcr/config/rule.hpp"
 #include "mcr/redundancy/legs.hpp"
+
+namespace mcr {
+struct Input;
+struct Rule;
+}  // namespace mcr
 
 namespace mcr::redundancy {
 
 class LegRegistry {
  public:
+  LegRegistry();
+  ~LegRegistry();
+  LegRegistry(LegRegistry&&) noexcept;
+  LegRegistry& operator=(LegRegistry&&) noexcept;
+
   /// The rule's: the same ones as before, unless `merge` has changed (but for `window` and `pace`),
   /// or more inputs have come and gone than there are numbers. Null: the rule has no legs. Throws
   /// OsError.

@@ -1,5 +1,5 @@
-// Compiles a configuration for the interfaces of the moment into the rule table that workers read.
-// Control thread only.
+// Compiles the rules of a configuration for the interfaces of the moment into the rule table that
+// workers read. Control thread only.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@
 
 namespace mcr {
 
-struct Config;
+struct Rule;
 
 /// Compiles the active rules. Adds what it needs to `allocators`; removes nothing from there.
 /// `statuses`: one per rule, from rule_status(). `source_port`: of outputs that name none.
 /// `senders`: tx slots to have beside the raw ones of their kind, sorted; those without one are
 /// left out. Throws Failure (config) when an allocator has no slot left.
-[[nodiscard]] RuleTable compile_table(const Config& config, const Interfaces& interfaces,
+[[nodiscard]] RuleTable compile_table(std::span<const Rule> rules, const Interfaces& interfaces,
                                       const std::vector<RuleStatus>& statuses,
                                       SlotAllocators& allocators, std::uint64_t generation,
                                       std::uint16_t source_port = 0,

@@ -3,7 +3,6 @@
 // control has seen that nothing is in flight on it.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -11,11 +10,10 @@
 #include <set>
 #include <string>
 
-#include "mcr/base/address.hpp"
-#include "mcr/config/output.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/redundancy/leg_registry.hpp"
 #include "mcr/rules/counters.hpp"
+#include "mcr/rules/output_key.hpp"
 #include "mcr/rules/stream_inspection.hpp"
 
 namespace mcr {
@@ -65,24 +63,6 @@ class SlotAllocator {
   std::set<Index> free_;
   std::map<Key, Index> entries_;
 };
-
-/// An output's counters begin with its identity: rule, interface, destination, and the name by
-/// which it came to that. So an address that a name loses takes its counters along, and one that
-/// comes begins at 0.
-struct OutputKey {
-  std::string rule;
-  std::string interface;
-  Endpoint destination;
-  std::string host{};
-
-  auto operator<=>(const OutputKey&) const = default;
-};
-
-/// The key of one destination of the output.
-[[nodiscard]] inline OutputKey output_key(const std::string& rule, const Output& output,
-                                          const Endpoint& destination) {
-  return {rule, output.interface, destination, output.host.name};
-}
 
 /// Every number a table refers to. Control thread only.
 struct SlotAllocators {

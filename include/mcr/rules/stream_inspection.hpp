@@ -12,11 +12,13 @@
 #include "mcr/base/address.hpp"
 #include "mcr/base/mapping.hpp"
 #include "mcr/config/inspection.hpp"
-#include "mcr/config/rule.hpp"
 #include "mcr/stream/format.hpp"
 #include "mcr/stream/inspector.hpp"
 
 namespace mcr {
+
+struct Input;
+struct Rule;
 
 class StreamInspection {
  public:

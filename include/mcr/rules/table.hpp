@@ -15,7 +15,7 @@
 #include "mcr/base/address.hpp"
 #include "mcr/config/mdns_filter.hpp"
 #include "mcr/config/rate_limit.hpp"
-#include "mcr/config/reflector.hpp"
+#include "mcr/config/reflector_kind.hpp"
 #include "mcr/config/socket_kind.hpp"
 #include "mcr/config/sources.hpp"
 #include "mcr/packet/send_header.hpp"

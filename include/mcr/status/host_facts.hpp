@@ -2,14 +2,16 @@
 // nothing. A fact that cannot be read stays as HostFacts has it.
 #pragma once
 
+#include <span>
+
 #include "mcr/status/doctor.hpp"
 
 namespace mcr {
 
-struct Config;
+struct Rule;
 
-/// `config`: its interfaces and the next hops of its outputs are looked at more closely. Throws
+/// `rules`: their interfaces and the next hops of their outputs are looked at more closely. Throws
 /// OsError where netlink does not answer.
-[[nodiscard]] HostFacts inspect_host(const Config& config);
+[[nodiscard]] HostFacts inspect_host(std::span<const Rule> rules);
 
 }  // namespace mcr

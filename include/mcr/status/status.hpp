@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "mcr/base/address.hpp"
-#include "mcr/config/rule.hpp"
+#include "mcr/config/expectation.hpp"
+#include "mcr/config/input.hpp"
+#include "mcr/config/output.hpp"
 #include "mcr/control/memberships.hpp"
 #include "mcr/packet/drop_reason.hpp"
 #include "mcr/rules/latency.hpp"

@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "config_text.hpp"
+#include "mcr/config/config_difference.hpp"
 
 namespace mcr {
 

@@ -9,6 +9,7 @@
 
 #include "catch.hpp"
 #include "config_text.hpp"
+#include "mcr/config/config_difference.hpp"
 #include "mcr/config/limits.hpp"
 
 namespace mcr {

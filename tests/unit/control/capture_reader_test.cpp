@@ -85,9 +85,8 @@ TEST_CASE("a capture's file begins once, and names an interface before its first
 TEST_CASE("a datagram of a superframe has headers of its own") {
   CaptureReader reader(std::make_shared<const Capture>(CaptureWish{.rule = 1, .in = true}, 1));
   const Superframe two;
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
-  const auto [allocators, table] = compiled(config, two_interfaces());
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000)};
+  const auto [allocators, table] = compiled(rules, two_interfaces());
   auto frame = two.frame;
   frame.slot = table.rx().front().slot;
   reader.capture()->received(0, 1, frame, two.packet);

@@ -51,22 +51,21 @@ TEST_CASE("a wish changes of an interface's setting what it is about") {
 }
 
 TEST_CASE("a configuration is about the GRO of its inputs' interfaces, by index") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
-  CHECK(gro_wishes(config.rules, config.interfaces, two_interfaces()) ==
+  InterfaceTunings tunings;
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000)};
+  CHECK(gro_wishes(rules, tunings, two_interfaces()) ==
         std::map<unsigned, Gro>{{2, Gro::automatic}});
-  CHECK(gro_wishes(config.rules, config.interfaces, Interfaces({up("renamed", 2)})).empty());
-  config.interfaces["in"].gro = Gro::on;
-  CHECK(gro_wishes(config.rules, config.interfaces, two_interfaces()) ==
-        std::map<unsigned, Gro>{{2, Gro::on}});
-  config.interfaces["in"].gro = Gro::leave;
-  CHECK(gro_wishes(config.rules, config.interfaces, two_interfaces()).empty());
-  config.interfaces.clear();
-  config.rules[0].inputs[0].local = true;
-  CHECK(gro_wishes(config.rules, config.interfaces, two_interfaces()).empty());
-  config.rules[0].inputs[0].local = false;
-  config.rules[0].enabled = false;
-  CHECK(gro_wishes(config.rules, config.interfaces, two_interfaces()).empty());
+  CHECK(gro_wishes(rules, tunings, Interfaces({up("renamed", 2)})).empty());
+  tunings["in"].gro = Gro::on;
+  CHECK(gro_wishes(rules, tunings, two_interfaces()) == std::map<unsigned, Gro>{{2, Gro::on}});
+  tunings["in"].gro = Gro::leave;
+  CHECK(gro_wishes(rules, tunings, two_interfaces()).empty());
+  tunings.clear();
+  rules[0].inputs[0].local = true;
+  CHECK(gro_wishes(rules, tunings, two_interfaces()).empty());
+  rules[0].inputs[0].local = false;
+  rules[0].enabled = false;
+  CHECK(gro_wishes(rules, tunings, two_interfaces()).empty());
 }
 
 TEST_CASE("the first user of a record writes it, the last one may remove it") {

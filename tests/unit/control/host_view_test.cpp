@@ -14,12 +14,12 @@ using Links = std::vector<Interface>;
 /// True if a change of the host means something to rules from `in` to `out`, with a unicast input
 /// and an output that names its source.
 bool seen(const std::function<void(Links&)>& change) {
-  Config config;
-  config.rules = {rule("multicast", ip("239.1.1.1"), 5000), rule("unicast", ip("10.7.0.1"), 5000),
-                  rule("fixed", ip("239.1.1.2"), 5000)};
-  config.rules[2].outputs[0].source = {Source::Mode::address, ip("10.8.0.1")};
+  std::vector<Rule> rules = {rule("multicast", ip("239.1.1.1"), 5000),
+                             rule("unicast", ip("10.7.0.1"), 5000),
+                             rule("fixed", ip("239.1.1.2"), 5000)};
+  rules[2].outputs[0].source = {Source::Mode::address, ip("10.8.0.1")};
   Links links{up("lo", 1), up("in", 2), up("out", 3, {source}), up("other", 4, {ip("10.9.0.1")})};
-  const auto before = view_of(config.rules, Interfaces(links));
+  const auto before = view_of(rules, Interfaces(links));
   CHECK(before == before.in(Interfaces(links)));
   change(links);
   return before != before.in(Interfaces(links));
@@ -44,11 +44,10 @@ TEST_CASE("a rule sees the addresses that it names on whatever interface") {
 }
 
 TEST_CASE("a rule sees that an address of its host becomes one of this host") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
-  config.rules[0].outputs[0].destination = ip("10.1.0.9");
-  config.rules[0].outputs[0].host.name = "pods";
-  const auto before = view_of(config.rules, two_interfaces());
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000)};
+  rules[0].outputs[0].destination = ip("10.1.0.9");
+  rules[0].outputs[0].host.name = "pods";
+  const auto before = view_of(rules, two_interfaces());
   CHECK(before !=
         before.in(Interfaces({up("in", 2), up("out", 3, {source}), up("x", 4, {ip("10.1.0.9")})})));
 }
@@ -62,9 +61,8 @@ TEST_CASE("a rule sees nothing of other interfaces") {
 }
 
 TEST_CASE("an interface that a rule waits for is seen when it comes") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
-  const auto before = view_of(config.rules, Interfaces({up("out", 3, {source})}));
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000)};
+  const auto before = view_of(rules, Interfaces({up("out", 3, {source})}));
   CHECK(before != before.in(two_interfaces()));
-  CHECK(before.in(two_interfaces()) == view_of(config.rules, two_interfaces()));
+  CHECK(before.in(two_interfaces()) == view_of(rules, two_interfaces()));
 }

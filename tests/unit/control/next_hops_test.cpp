@@ -20,21 +20,21 @@ struct Watch {
     if (!found.address) found.address = way.destination;
     return found;
   }};
-  Config config;
+  std::vector<Rule> rules;
   const OutputKey output{"a", "out", {ip("10.1.0.9"), 6000}};
 
   Watch() {
-    config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000),
-                    rule("c", ip("239.1.1.3"), 5000)};
+    rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000),
+             rule("c", ip("239.1.1.3"), 5000)};
     for (const auto r : {0U, 1U})
-      config.rules[r].outputs[0].destination = ip("10.1.0.9");
+      rules[r].outputs[0].destination = ip("10.1.0.9");
     watch();
   }
   void watch() {
     std::vector<RuleStatus> statuses;
-    for (const auto& one : config.rules)
+    for (const auto& one : rules)
       statuses.push_back(rule_status(one, two_interfaces(), never_refused));
-    hops.watch(config.rules, statuses, two_interfaces());
+    hops.watch(rules, statuses, two_interfaces());
   }
   std::vector<NextHops::Event> tick(Neighbour neighbour, std::uint64_t more = 0) {
     hop.neighbour = neighbour;
@@ -106,11 +106,11 @@ TEST_CASE("next hops: a missing route is told as such") {
 
 TEST_CASE("next hops: thousands are looked at a few each second, all in turn") {
   Watch watch;
-  watch.config.rules.clear();
+  watch.rules.clear();
   for (std::uint32_t i = 0; i < 1000; ++i) {
     auto one = rule("r" + std::to_string(i), ip("239.1.1.1").plus(i), 5000);
     one.outputs[0].destination = ip("10.1.1.0").plus(i);
-    watch.config.rules.push_back(one);
+    watch.rules.push_back(one);
   }
   watch.watch();
   for (int i = 0; i < 5; ++i)

@@ -14,10 +14,8 @@ namespace {
 const Endpoint guarded{ip("10.9.0.1"), 5000};
 
 RuleTable table_of(const std::vector<Rule>& rules, unsigned near_index) {
-  Config config;
-  config.rules = rules;
   const Interfaces host({up("in", near_index, {guarded.address}), up("out", 90, {source})});
-  return compiled(config, host).table;
+  return compiled(rules, host).table;
 }
 
 /// Another program has it, for the test.

@@ -13,10 +13,10 @@ const Endpoint c{ip("239.1.1.3"), 5000};
 
 /// A table with one rule for each destination: all on rx slot 0, sent by tx slot 0.
 RuleTable table_for(const std::vector<Endpoint>& destinations) {
-  Config config;
+  std::vector<Rule> rules;
   for (const auto& to : destinations)
-    config.rules.push_back(rule(fmt::format("{}", to), to.address, to.port));
-  return compiled(config, two_interfaces()).table;
+    rules.push_back(rule(fmt::format("{}", to), to.address, to.port));
+  return compiled(rules, two_interfaces()).table;
 }
 
 ReloadPlan plan_for(const std::vector<Endpoint>& destinations, const OpenSockets& open) {

@@ -58,15 +58,14 @@ TEST_CASE("senders' ports are bounded, of one kind of egress and in all") {
 }
 
 TEST_CASE("senders leave their ports to the inputs that need them") {
-  mcr::Config config;
-  config.rules = {mcr::rule("a", mcr::ip("10.7.0.1"), 5000)};
-  config.rules[0].inputs[0].ports = 2;
+  std::vector<mcr::Rule> rules = {mcr::rule("a", mcr::ip("10.7.0.1"), 5000)};
+  rules[0].inputs[0].ports = 2;
   SenderPorts ports;
   for (std::uint16_t port = 4999; port < 5003; ++port)
     ports.add(sender(port), start);
-  ports.leave_to_inputs(config.rules, start);
+  ports.leave_to_inputs(rules, start);
   CHECK(ports.keys() == std::vector{sender(4999), sender(5002)});
-  config.rules = {mcr::rule("a", mcr::ip("239.1.1.1"), 5002)};
-  ports.leave_to_inputs(config.rules, start);
+  rules = {mcr::rule("a", mcr::ip("239.1.1.1"), 5002)};
+  ports.leave_to_inputs(rules, start);
   CHECK(ports.keys() == std::vector{sender(4999), sender(5002)});
 }

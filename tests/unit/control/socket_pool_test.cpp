@@ -16,7 +16,7 @@ struct Pool {
   SocketPool::Workers workers;
   SocketPool sockets{workers};
   SlotAllocators slots;
-  Config config;
+  InterfaceTunings tunings;
   Interfaces host = Netlink().snapshot();
 
   Pool() {
@@ -32,17 +32,16 @@ struct Pool {
       for (auto& output : one.outputs)
         output.interface = "far";
     }
-    config.rules = std::move(wanted);
     std::vector<RuleStatus> statuses;
-    for (const auto& one : config.rules)
+    for (const auto& one : wanted)
       statuses.push_back(rule_status(one, host, never_refused));
-    return compile_table(config, host, statuses, slots, 1, sockets.source_port());
+    return compile_table(wanted, host, statuses, slots, 1, sockets.source_port());
   }
 
   ReloadPlan open(const RuleTable& table) {
     ReloadPlan plan;
     plan_sockets(plan, table, sockets.opened());
-    sockets.open(plan.open_rx, plan.open_tx, config.interfaces, config.daemon.fanout);
+    sockets.open(plan.open_rx, plan.open_tx, tunings, Fanout::hash);
     sockets.widen(plan.widen);
     return plan;
   }
@@ -107,9 +106,7 @@ TEST_CASE("when one socket cannot be opened none is") {
   rx.push_back(rx[0]);
   rx[1].slot = 1;
   rx[1].key.interface_index = 999;
-  CHECK_THROWS_AS(
-      pool.sockets.open(rx, table.tx(), pool.config.interfaces, pool.config.daemon.fanout),
-      SocketsRefused);
+  CHECK_THROWS_AS(pool.sockets.open(rx, table.tx(), pool.tunings, Fanout::hash), SocketsRefused);
   CHECK(pool.sockets.opened().rx.empty());
   CHECK(pool.sockets.opened().tx.empty());
 }
@@ -119,9 +116,9 @@ TEST_CASE("a ring of blocks is made before its socket is used, or not at all") {
   Pool pool;
   const auto table = pool.table({rule("a", a.address, a.port)});
   pool.open(table);
-  CHECK_NOTHROW(pool.sockets.refuse_restart_keys(table, pool.config.interfaces));
-  pool.config.interfaces["near"].ingress = IngressMode::mmap;
-  CHECK_THROWS_AS(pool.sockets.refuse_restart_keys(table, pool.config.interfaces), Failure);
+  CHECK_NOTHROW(pool.sockets.refuse_restart_keys(table, pool.tunings));
+  pool.tunings["near"].ingress = IngressMode::mmap;
+  CHECK_THROWS_AS(pool.sockets.refuse_restart_keys(table, pool.tunings), Failure);
 }
 
 TEST_CASE("a source port that another program has is not held") {

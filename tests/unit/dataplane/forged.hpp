@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/dataplane/tx.hpp"
 #include "mcr/rules/compiler.hpp"
@@ -53,13 +53,12 @@ inline RuleTable OneRule::compile(std::uint64_t generation, std::span<const TxKe
   rule.inputs = {{"in", *IpAddress::parse("239.1.1.1"), 5000, {}}};
   rule.outputs = {{"out", *IpAddress::parse("239.2.1.1"), 6000, Ttl::of(16)}};
   if (preserve) rule.outputs.front().source.mode = Source::Mode::preserve;
-  Config config;
-  config.rules = {rule};
+  std::vector<Rule> rules = {rule};
   auto out = link("out", 3);
   out.segments = segments;
   const Interfaces interfaces({link("in", 2), out});
   const auto standing = rule_status(rule, interfaces, [](const Input&) { return Reason(); });
-  return compile_table(config, interfaces, {standing}, allocators, generation, 0, senders);
+  return compile_table(rules, interfaces, {standing}, allocators, generation, 0, senders);
 }
 
 /// A ring whose requests are looked at, and never handed over.

@@ -17,7 +17,7 @@
 
 #include "catch.hpp"
 #include "frame_builder.hpp"
-#include "mcr/config/config.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/dataplane/worker.hpp"
 #include "mcr/rules/compiler.hpp"
 
@@ -156,15 +156,15 @@ class World {
   }
 
  private:
-  RuleTable compiled(std::size_t rules) {
-    Config config;
+  RuleTable compiled(std::size_t count) {
+    std::vector<Rule> rules;
     std::vector<Interface> links{link("lo", ::if_nametoindex("lo"), "127.0.0.1")};
-    for (unsigned n = 1; n <= rules; ++n) {
+    for (unsigned n = 1; n <= count; ++n) {
       const auto name = "in" + std::to_string(n);
       links.push_back(link(name, 100 + n, "10.1.0.1"));
       const Input input{name, *IpAddress::parse("239.1.1." + std::to_string(n)), 5000, {}};
       if (merge && n > 1) {
-        config.rules.front().inputs.push_back(input);
+        rules.front().inputs.push_back(input);
         continue;
       }
       Rule rule;
@@ -174,13 +174,13 @@ class World {
       rule.outputs = {{"lo", *IpAddress::parse("127.0.0.1"), sink.port(), Ttl::of(16)}};
       rule.outputs.front().limit = limit;
       rule.circle.number = circle;
-      config.rules.push_back(rule);
+      rules.push_back(rule);
     }
     const Interfaces interfaces(links);
     std::vector<RuleStatus> statuses;
-    for (const auto& rule : config.rules)
+    for (const auto& rule : rules)
       statuses.push_back(rule_status(rule, interfaces, [](const Input&) { return Reason(); }));
-    return compile_table(config, interfaces, statuses, allocators_, ++generation_);
+    return compile_table(rules, interfaces, statuses, allocators_, ++generation_);
   }
 
   SlotAllocators allocators_;

@@ -22,14 +22,12 @@ Interfaces host() {
 
 /// The host's table with the numbers that the worker's table gives, and source port 7777.
 PlainTable plain(const std::vector<Rule>& rules, const Refusals& refusals = {}) {
-  Config config;
-  config.rules = rules;
   std::vector<RuleStatus> statuses;
   for (const auto& one : rules)
     statuses.push_back(rule_status(one, host(), never_refused));
   SlotAllocators slots;
-  (void)compile_table(config, host(), statuses, slots, 1, 7777);  // allots the slots
-  return compile_plain_table(config.rules, host(), statuses, slots, 7777, refusals);
+  (void)compile_table(rules, host(), statuses, slots, 1, 7777);  // allots the slots
+  return compile_plain_table(rules, host(), statuses, slots, 7777, refusals);
 }
 
 /// As relay.bpf.c looks it up; null: it leaves the frame alone.

@@ -14,9 +14,8 @@ TEST_CASE("a rule that is switched off waits for nothing, and keeps its counters
   const auto status = rule_status(one, Interfaces(), never_refused);
   CHECK(status.state == RuleState::disabled);
   CHECK(status.reason.empty());
-  Config config;
-  config.rules = {one};
-  const auto result = compiled(config, two_interfaces());
+  std::vector<Rule> rules = {one};
+  const auto result = compiled(rules, two_interfaces());
   CHECK(result.table.rx().empty());
   CHECK(result.table.tx().empty());
   CHECK(result.allocators.rules.find("a"));
@@ -30,9 +29,8 @@ TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
   CHECK(status.state == RuleState::active);
   CHECK(status.reason == "in part: interface gone does not exist");
 
-  Config config;
-  config.rules = {one};
-  const auto result = compiled(config, two_interfaces());
+  std::vector<Rule> rules = {one};
+  const auto result = compiled(rules, two_interfaces());
   const auto entries = result.table.lookup(0, {ip("239.1.1.1"), 5000});
   REQUIRE(entries.size() == 1);
   const auto outputs = result.table.outputs(entries[0]);
@@ -42,12 +40,12 @@ TEST_CASE("a rule runs while one output can be used, and says what is amiss") {
 }
 
 TEST_CASE("each kind of input has an rx slot of its own") {
-  Config config;
-  config.rules = {rule("plain", ip("239.1.1.1"), 5000), rule("same", ip("239.1.1.2"), 5000),
-                  rule("vlan", ip("239.1.1.1"), 5000), rule("local", ip("239.1.1.1"), 5000)};
-  config.rules[2].inputs[0].vlan = 100;
-  config.rules[3].inputs[0].local = true;
-  const auto result = compiled(config, two_interfaces());
+  std::vector<Rule> rules = {
+      rule("plain", ip("239.1.1.1"), 5000), rule("same", ip("239.1.1.2"), 5000),
+      rule("vlan", ip("239.1.1.1"), 5000), rule("local", ip("239.1.1.1"), 5000)};
+  rules[2].inputs[0].vlan = 100;
+  rules[3].inputs[0].local = true;
+  const auto result = compiled(rules, two_interfaces());
   REQUIRE(result.table.rx().size() == 3);
   std::set<std::uint32_t> rules;
   for (const auto& rx : result.table.rx()) {
@@ -60,28 +58,27 @@ TEST_CASE("each kind of input has an rx slot of its own") {
 }
 
 TEST_CASE("an untagged input on a port of a bridge has a socket for all protocols") {
-  Config config;
-  config.rules = {rule("plain", ip("239.1.1.1"), 5000), rule("vlan", ip("239.1.1.1"), 5000),
-                  rule("local", ip("239.1.1.1"), 5000)};
-  config.rules[1].inputs[0].vlan = 100;
-  config.rules[2].inputs[0].local = true;
+  std::vector<Rule> rules = {rule("plain", ip("239.1.1.1"), 5000),
+                             rule("vlan", ip("239.1.1.1"), 5000),
+                             rule("local", ip("239.1.1.1"), 5000)};
+  rules[1].inputs[0].vlan = 100;
+  rules[2].inputs[0].local = true;
   auto port = up("in", 2);
   port.master_kind = MasterKind::bridge;
-  const auto result = compiled(config, Interfaces({port, up("out", 3, {source})}));
+  const auto result = compiled(rules, Interfaces({port, up("out", 3, {source})}));
   REQUIRE(result.table.rx().size() == 3);
   for (const auto& rx : result.table.rx())
     CHECK(rx.key.all_protocols == (rx.key.kind == InputKind{}));
 }
 
 TEST_CASE("an output carries what the kernel needs") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
-  const auto result = compiled(config, two_interfaces());
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000)};
+  const auto result = compiled(rules, two_interfaces());
   const auto& output = result.table.outputs(result.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
   CHECK(output.unfragmented == 1472);
   CHECK(output.segmentation);
-  auto whole = config;
-  whole.rules[0].outputs[0].segmentation = false;
+  auto whole = rules;
+  whole[0].outputs[0].segmentation = false;
   const auto single = compiled(whole, two_interfaces());
   CHECK_FALSE(
       single.table.outputs(single.table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0].segmentation);
@@ -92,16 +89,15 @@ TEST_CASE("an output carries what the kernel needs") {
   auto plain = up("out", 3, {source});
   plain.segments = false;
   for (const auto& egress : {shaped, plain}) {
-    const auto slow = compiled(config, Interfaces({up("in", 2), egress}));
+    const auto slow = compiled(rules, Interfaces({up("in", 2), egress}));
     const auto& table = slow.table;
     CHECK_FALSE(table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0].segmentation);
   }
 }
 
 TEST_CASE("outputs share a socket unless their source port, loopback or source differ") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
-  auto& outputs = config.rules[0].outputs;
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000)};
+  auto& outputs = rules[0].outputs;
   for (int i = 0; i < 4; ++i)
     outputs.push_back(outputs[0]);
   outputs[1].source_port = 7000;
@@ -109,7 +105,7 @@ TEST_CASE("outputs share a socket unless their source port, loopback or source d
   outputs[3].source.mode = Source::Mode::preserve;
   for (std::uint16_t i = 1; i < 5; ++i)
     outputs[i].port = static_cast<std::uint16_t>(6000 + i);
-  const auto result = compiled(config, two_interfaces());
+  const auto result = compiled(rules, two_interfaces());
   REQUIRE(result.table.tx().size() == 4);
   CHECK(result.table.tx()[1].key.source_port == 7000);
   CHECK(result.table.tx()[2].key.loopback);
@@ -117,17 +113,16 @@ TEST_CASE("outputs share a socket unless their source port, loopback or source d
 }
 
 TEST_CASE("an output that preserves the sender's port is raw, with tx slots by source port") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
-  config.rules[1].outputs[0].port = 6001;
-  auto& outputs = config.rules[0].outputs;
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
+  rules[1].outputs[0].port = 6001;
+  auto& outputs = rules[0].outputs;
   outputs[0].source.mode = Source::Mode::preserve;
   outputs.push_back(outputs[0]);
   outputs[1].port = 6002;
   outputs[1].source_port = 7000;
   const auto interfaces = two_interfaces();
   std::vector<RuleStatus> statuses;
-  for (const auto& one : config.rules)
+  for (const auto& one : rules)
     statuses.push_back(rule_status(one, interfaces, never_refused));
   SlotAllocators allocators;
   const TxKey sender{.interface_index = 3, .source_port = 4000, .any_source = true};
@@ -136,7 +131,7 @@ TEST_CASE("an output that preserves the sender's port is raw, with tx slots by s
   auto elsewhere = sender;
   elsewhere.interface_index = 9;
   const std::vector senders{sender, same_as_fixed, elsewhere};
-  const auto table = compile_table(config, interfaces, statuses, allocators, 1, 40000, senders);
+  const auto table = compile_table(rules, interfaces, statuses, allocators, 1, 40000, senders);
 
   REQUIRE(table.tx().size() == 4);
   CHECK(table.tx()[0].key.raw);
@@ -155,16 +150,15 @@ TEST_CASE("an output that preserves the sender's port is raw, with tx slots by s
 }
 
 TEST_CASE("senders find no tx slot of their own where all are taken") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
-  config.rules[0].outputs[0].source.mode = Source::Mode::preserve;
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000)};
+  rules[0].outputs[0].source.mode = Source::Mode::preserve;
   const auto interfaces = two_interfaces();
-  const std::vector statuses{rule_status(config.rules[0], interfaces, never_refused)};
+  const std::vector statuses{rule_status(rules[0], interfaces, never_refused)};
   SlotAllocators allocators;
   std::vector<TxKey> senders;
   for (std::uint16_t port = 1; port <= slots::tx; ++port)
     senders.push_back({.interface_index = 3, .source_port = port, .any_source = true});
-  const auto table = compile_table(config, interfaces, statuses, allocators, 1, 40000, senders);
+  const auto table = compile_table(rules, interfaces, statuses, allocators, 1, 40000, senders);
   CHECK(table.tx().size() == slots::tx);
   const auto& output = table.outputs(table.lookup(0, {ip("239.1.1.1"), 5000})[0])[0];
   CHECK(output.senders.size() == slots::tx - 1);
@@ -177,12 +171,11 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
                  {"out", ip("ff02::2"), 6000, Ttl::of(16)},
                  {"out", ip("fe80::9"), 6000, {}},
                  {"out", ip("239.1.1.1"), 6000, Ttl::of(16)}};
-  Config config;
-  config.rules = {one};
+  std::vector<Rule> rules = {one};
   const auto link = ip("fe80::1");
   const auto global = ip("2001:db8::1");
   const auto result =
-      compiled(config, Interfaces({up("in", 2), up("out", 3, {global, link, source})}));
+      compiled(rules, Interfaces({up("in", 2), up("out", 3, {global, link, source})}));
   const auto outputs = result.table.outputs(result.table.lookup(0, {ip("ff15::1"), 5000})[0]);
   REQUIRE(outputs.size() == 4);
   const auto carries = [](const TableOutput& output, const IpAddress& address) {
@@ -213,9 +206,8 @@ TEST_CASE("an IPv6 output is sent from an address as wide as its destination") {
 }
 
 TEST_CASE("one interface receives each family by a socket of its own") {
-  Config config;
-  config.rules = {rule("four", ip("239.1.1.1"), 5000), rule("six", ip("ff15::1"), 5000)};
-  const auto result = compiled(config, two_interfaces());
+  std::vector<Rule> rules = {rule("four", ip("239.1.1.1"), 5000), rule("six", ip("ff15::1"), 5000)};
+  const auto result = compiled(rules, two_interfaces());
   REQUIRE(result.table.rx().size() == 2);
   for (const auto& rx : result.table.rx()) {
     REQUIRE(rx.destinations.size() == 1);
@@ -227,9 +219,8 @@ TEST_CASE("one interface receives each family by a socket of its own") {
 }
 
 TEST_CASE("rules that do not run are not in the table but keep their counters") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000)};
-  const auto result = compiled(config, Interfaces({up("in", 2)}));
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000)};
+  const auto result = compiled(rules, Interfaces({up("in", 2)}));
   CHECK(result.table.lookup(0, {ip("239.1.1.1"), 5000}).empty());
   CHECK(result.table.rx().empty());
   CHECK(result.allocators.rules.find("a"));
@@ -245,9 +236,8 @@ TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own 
   one.outputs.push_back({"out", ip("239.8.8.8"), 7000, Ttl::of(16)});
   one.outputs[1].ports = 3;
   one.outputs.push_back({"out", ip("239.7.7.7"), 8000, Ttl::of(16)});
-  Config config;
-  config.rules = {one};
-  const auto result = compiled(config, two_interfaces());
+  std::vector<Rule> rules = {one};
+  const auto result = compiled(rules, two_interfaces());
   std::set<std::uint32_t> slots;
   std::set<std::uint32_t> limiters;
   for (std::uint32_t group = 0; group < 4; ++group)
@@ -275,24 +265,21 @@ TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own 
 }
 
 TEST_CASE("slots stay with their rule across tables") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
-  auto first = compiled(config, two_interfaces());
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
+  auto first = compiled(rules, two_interfaces());
   const auto slot = first.table.lookup(0, {ip("239.1.1.2"), 5000})[0].rule;
-  config.rules.erase(config.rules.begin());
-  const std::vector<RuleStatus> statuses{
-      rule_status(config.rules[0], two_interfaces(), never_refused)};
-  const auto next = compile_table(config, two_interfaces(), statuses, first.allocators, 2);
+  rules.erase(rules.begin());
+  const std::vector<RuleStatus> statuses{rule_status(rules[0], two_interfaces(), never_refused)};
+  const auto next = compile_table(rules, two_interfaces(), statuses, first.allocators, 2);
   CHECK(next.lookup(0, {ip("239.1.1.2"), 5000})[0].rule == slot);
 }
 
 TEST_CASE("a broadcast input takes what is sent to all hosts, and to those of its subnets") {
-  Config config;
-  config.rules = {rule("a", limited_broadcast, 9)};
-  config.rules[0].circle.number = 4;
+  std::vector<Rule> rules = {rule("a", limited_broadcast, 9)};
+  rules[0].circle.number = 4;
   auto in = up("in", 2);
   in.broadcasts = {ip("10.1.0.255"), ip("10.2.255.255")};
-  const auto result = compiled(config, Interfaces({in, up("out", 3, {source})}));
+  const auto result = compiled(rules, Interfaces({in, up("out", 3, {source})}));
   for (const auto* address : {"255.255.255.255", "10.1.0.255", "10.2.255.255"}) {
     const auto entries = result.table.lookup(0, {ip(address), 9});
     REQUIRE(entries.size() == 1);

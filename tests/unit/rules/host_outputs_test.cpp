@@ -168,13 +168,12 @@ TEST_CASE("hosts make no more outputs than there may be in all") {
 }
 
 TEST_CASE("each address is compiled, and what has none waits") {
-  Config config;
-  config.rules = {rule_to({to_host("x"), to_host("y")})};
-  put_addresses(config.rules, {{"x", has({"10.1.0.2", "10.1.0.3"})}}, two_interfaces());
-  const auto status = rule_status(config.rules[0], two_interfaces(), never_refused);
+  std::vector<Rule> rules = {rule_to({to_host("x"), to_host("y")})};
+  put_addresses(rules, {{"x", has({"10.1.0.2", "10.1.0.3"})}}, two_interfaces());
+  const auto status = rule_status(rules[0], two_interfaces(), never_refused);
   CHECK(status.state == RuleState::active);
   CHECK(status.reason == "in part: host 'y': its addresses are not known yet");
-  const auto made = compiled(config, two_interfaces());
+  const auto made = compiled(rules, two_interfaces());
   const auto entry = made.table.lookup(0, {ip("239.1.1.1"), 5000}).front();
   const auto outputs = made.table.outputs(entry);
   REQUIRE(outputs.size() == 3);
@@ -183,8 +182,8 @@ TEST_CASE("each address is compiled, and what has none waits") {
   CHECK(outputs[0].slot != outputs[1].slot);
   CHECK(outputs[2].tx_slot == TableOutput::no_tx_slot);
 
-  config.rules[0].outputs.resize(1);
-  config.rules[0].outputs[0].destination = {};
-  put_addresses(config.rules, {}, two_interfaces());
-  CHECK(rule_status(config.rules[0], two_interfaces(), never_refused).state == RuleState::waiting);
+  rules[0].outputs.resize(1);
+  rules[0].outputs[0].destination = {};
+  put_addresses(rules, {}, two_interfaces());
+  CHECK(rule_status(rules[0], two_interfaces(), never_refused).state == RuleState::waiting);
 }

@@ -11,22 +11,21 @@
 using namespace mcr;
 
 TEST_CASE("what an output has sent is known by source address and port") {
-  Config config;
-  config.rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
-  config.rules[1].allow_loop = true;
-  auto fixed = config.rules[0].outputs[0];
+  std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000), rule("b", ip("239.1.1.2"), 5000)};
+  rules[1].allow_loop = true;
+  auto fixed = rules[0].outputs[0];
   fixed.port = 6001;
   fixed.source_port = 7000;
   auto preserving = fixed;
   preserving.port = 6002;
   preserving.source = {Source::Mode::preserve, {}};
-  config.rules[0].outputs.push_back(fixed);
-  config.rules[0].outputs.push_back(preserving);
+  rules[0].outputs.push_back(fixed);
+  rules[0].outputs.push_back(preserving);
   SlotAllocators allocators;
   std::vector<RuleStatus> statuses;
-  for (const auto& one : config.rules)
+  for (const auto& one : rules)
     statuses.push_back(rule_status(one, two_interfaces(), never_refused));
-  const auto table = compile_table(config, two_interfaces(), statuses, allocators, 1, 40000);
+  const auto table = compile_table(rules, two_interfaces(), statuses, allocators, 1, 40000);
   CHECK(table.is_own({source, 40000}));
   CHECK(table.is_own({source, 7000}));
   CHECK_FALSE(table.is_own({source, 40064}));
@@ -40,7 +39,7 @@ TEST_CASE("the lookup agrees with a naive scan") {
   std::mt19937 random(42);
   for (int round = 0; round < 30; ++round) {
     // Few values, so that neighbours, shared groups and shared ports are frequent.
-    Config config;
+    std::vector<Rule> rules;
     std::set<std::tuple<std::uint32_t, std::uint16_t, std::uint32_t>> used;
     const auto rules = random() % 300;
     for (unsigned i = 0; i < rules; ++i) {
@@ -52,16 +51,16 @@ TEST_CASE("the lookup agrees with a naive scan") {
       if (from != 0x0A000000U) sources.emplace_back(IpAddress::v4(from), 31 + random() % 2);
       if (from != 0x0A000000U && random() % 2 == 0)
         sources.emplace_back(IpAddress::v4(0x0A000010U), 28 + random() % 5);
-      config.rules.push_back(rule("r" + std::to_string(i), IpAddress::v4(group), port, sources));
+      rules.push_back(rule("r" + std::to_string(i), IpAddress::v4(group), port, sources));
     }
-    const auto result = compiled(config, two_interfaces());
+    const auto result = compiled(rules, two_interfaces());
     for (std::uint32_t group = 0xEF010100U; group < 0xEF010100U + 42; ++group)
       for (std::uint16_t port = 4999; port < 5005; ++port)
         for (const std::uint32_t low : {0U, 1U, 2U, 3U, 0x0FU, 0x10U, 0x11U, 0x1FU, 0x20U}) {
           const std::uint32_t from = 0x0A000000U + low;
           const Endpoint destination{IpAddress::v4(group), port};
           std::multiset<std::uint32_t> expected;
-          for (const auto& one : config.rules) {
+          for (const auto& one : rules) {
             const auto& input = one.inputs[0];
             const bool allowed = input.sources.empty() ||
                                  std::ranges::any_of(input.sources, [&](const Prefix& block) {
@@ -80,11 +79,11 @@ TEST_CASE("the lookup agrees with a naive scan") {
 }
 
 TEST_CASE("an excluded source is denied, its neighbours are not") {
-  Config config;
-  config.rules = {rule("all but", ip("239.1.1.1"), 5000), rule("left out", ip("239.1.1.1"), 5000)};
-  config.rules[0].inputs[0].excluded = {Prefix(ip("10.0.0.4"), 30), ip("10.1.0.0")};
-  config.rules[1].inputs[0].sources = {Prefix(ip("10.0.0.4"), 31)};
-  const auto result = compiled(config, two_interfaces());
+  std::vector<Rule> rules = {rule("all but", ip("239.1.1.1"), 5000),
+                             rule("left out", ip("239.1.1.1"), 5000)};
+  rules[0].inputs[0].excluded = {Prefix(ip("10.0.0.4"), 30), ip("10.1.0.0")};
+  rules[1].inputs[0].sources = {Prefix(ip("10.0.0.4"), 31)};
+  const auto result = compiled(rules, two_interfaces());
   const auto takers = [&](const char* from) {
     std::set<std::uint32_t> found;
     for (const auto& entry : result.table.lookup(0, {ip("239.1.1.1"), 5000}))
@@ -100,10 +99,10 @@ TEST_CASE("an excluded source is denied, its neighbours are not") {
 }
 
 TEST_CASE("a table of the largest size compiles and finds every rule") {
-  Config config;
+  std::vector<Rule> rules;
   for (std::uint32_t i = 0; i < limits::rules; ++i)
-    config.rules.push_back(rule("r" + std::to_string(i), IpAddress::v4(0xEF000000U + i * 7), 5000));
-  const auto result = compiled(config, two_interfaces());
+    rules.push_back(rule("r" + std::to_string(i), IpAddress::v4(0xEF000000U + i * 7), 5000));
+  const auto result = compiled(rules, two_interfaces());
   for (std::uint32_t i = 0; i < limits::rules; ++i)
     REQUIRE(result.table.lookup(0, {IpAddress::v4(0xEF000000U + i * 7), 5000}).size() == 1);
 }
