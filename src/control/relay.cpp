@@ -13,8 +13,6 @@
 // which stays notices nothing.
 #include "mcr/control/relay.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <set>
@@ -24,13 +22,12 @@
 #include "mcr/base/log.hpp"
 #include "mcr/control/reload.hpp"
 #include "mcr/control/try_or_log.hpp"
+#include "mcr/control/worker_places.hpp"
 #include "mcr/rules/remedies.hpp"
 
 namespace mcr {
 
 namespace {
-
-constexpr std::size_t most_workers_by_default = 4;
 
 /// Until refused sockets are tried again; as for joins.
 constexpr std::chrono::seconds first_backoff{1};
@@ -75,26 +72,9 @@ Config tuned_by_all_names(const Config& config, const Interfaces& interfaces) {
 
 }  // namespace
 
-std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon) {
-  std::vector<std::optional<unsigned>> places(daemon.cpus.begin(), daemon.cpus.end());
-  if (!places.empty()) return places;
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  ::sched_getaffinity(0, sizeof mask, &mask);
-  std::vector<unsigned> allowed;
-  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &mask)) allowed.push_back(cpu);
-  if (allowed.empty()) allowed.push_back(0);
-  const auto count = daemon.workers.value_or(
-      static_cast<unsigned>(std::min(allowed.size(), most_workers_by_default)));
-  for (unsigned i = 0; i < count; ++i)
-    places.emplace_back(count > allowed.size() ? std::nullopt : std::optional(allowed[i]));
-  return places;
-}
-
 Relay::Relay(const Daemon& daemon, const Options& options)
     : running_(std::make_unique<Running>()),
-      rules_(std::make_unique<const RuleTable>(), place_workers(daemon).size()),
+      rules_(std::make_unique<const RuleTable>(), place_workers(daemon, allowed_cpus()).size()),
       sockets_(workers_),
       sender_sockets_(workers_, sockets_),
       gro_(options.run_folder + "/gro"),
@@ -105,7 +85,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
   running_->config.daemon = daemon;
   sockets_.leave_out(fast_path_.mark());
   const auto mode = options.plain ? Tx::Mode::baseline : Tx::Mode::bulk;
-  const auto places = place_workers(daemon);
+  const auto places = place_workers(daemon, allowed_cpus());
   auto rings = make_rings(places.size());
   for (unsigned id = 0; id < rings.size(); ++id)
     workers_.push_back(std::make_unique<Worker>(rules_, limiters_, loop_guard_, id, places[id],

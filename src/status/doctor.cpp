@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "doctor_discovery.hpp"
+#include "doctor_placement.hpp"
 #include "mcr/base/printable.hpp"
 #include "mcr/config/config.hpp"
 #include "mcr/control/next_hops.hpp"
@@ -479,6 +480,7 @@ Findings diagnose(const Config& config, const HostFacts& host) {
   const auto waiting = waiting_rules(config, host);
   for (const auto& [interface, use] : uses)
     InterfaceJudge(config, host, interface, use, waiting, findings).judge();
+  judge_placement(config, host, findings);
   judge_rules(config, host, findings);
   judge_next_hops(host, findings);
   judge_mtus(config, host, findings);

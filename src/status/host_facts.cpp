@@ -6,7 +6,6 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -83,10 +82,8 @@ void inspect_process(HostFacts& host) {
   if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_max != RLIM_INFINITY)
     host.memlock = limit.rlim_max;  // up to here mcr run raises it by itself
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) host.descriptors = limit.rlim_max;
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  if (::sched_getaffinity(0, sizeof mask, &mask) == 0)
-    host.cpus = static_cast<unsigned>(CPU_COUNT(&mask));
+  host.allowed_cpus = allowed_cpus();
+  host.cpus = static_cast<unsigned>(host.allowed_cpus.size());
 }
 
 /// Loads the program and lets it go.
@@ -148,6 +145,7 @@ InterfaceFacts inspect_interface(const std::string& name) {
   facts.udp_segmentation = feature("tx-udp-segmentation");
   facts.tx_checksum = computes_checksums(features);
   facts.receive_queues = receive_queues(device);
+  facts.receive_work = receive_work(name);
   facts.driver = driver_of(name);
   for (const auto& each : {std::string("all"), name})
     facts.rp_filter =

@@ -6,6 +6,7 @@
 """
 
 import json
+import os
 
 from netlab.daemon import config, rule
 from netlab.expect import Skip, check, equal, phase
@@ -82,6 +83,21 @@ def story(world):
         has_not(findings(world, file), "interface r0", "snoops IGMP")
     else:
         print("   left out: this kernel has no bridges")
+
+    phase("a worker on the CPU that receives for its input")
+    cpus = sorted(os.sched_getaffinity(0))
+    steering = "/sys/class/net/r0/queues/rx-0/rps_cpus"
+    pinned = world.write("pinned.toml", config(
+        rule("a", "239.1.1.1", 5000, [("r1", "239.2.1.1")]), extra=f"cpus = [{cpus[0]}]"))
+    has_not(findings(world, pinned), "interface r0", "receives its frames")
+    world.sh(f"echo {1 << cpus[0]:x} > {steering}", "relay", ok=False)
+    if len(cpus) > 1 and int(world.sh(f"cat {steering}", "relay").replace(",", ""), 16):
+        has(findings(world, pinned), "interface r0", f"receives its frames on CPU {cpus[0]},",
+            f"cpus = [{cpus[1]}] in [daemon]; or another CPU in {steering}")
+        world.sh(f"echo 0 > {steering}", "relay")
+        has_not(findings(world, pinned), "interface r0", "receives its frames")
+    else:
+        print("   left out: one CPU only, or steering may not be changed here")
 
     phase("who asks matters; a configuration that is refused is told")
     bare = world.call("doctor", "-c", file, prefix=("setpriv", "--bounding-set=-all"))

@@ -259,8 +259,4 @@ class Relay {
   bool all_retired_ = true;  ///< nothing of an earlier table is left to free
 };
 
-/// How many workers, and where each is pinned: [daemon] workers and cpus, else the CPUs of our
-/// affinity mask, at most 4.
-[[nodiscard]] std::vector<std::optional<unsigned>> place_workers(const Daemon& daemon);
-
 }  // namespace mcr

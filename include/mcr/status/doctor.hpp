@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "mcr/host/cpus.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/host/next_hop.hpp"
 
@@ -26,10 +27,11 @@ struct InterfaceFacts {
   std::optional<bool> udp_segmentation;
   std::optional<bool> tx_checksum;
   unsigned receive_queues = 0;  ///< 0: unknown
-  unsigned rp_filter = 0;       ///< as it acts: the larger of this interface's and `all`
-  unsigned igmp_version = 0;    ///< that the querier makes us speak; 0: unknown
-  std::string bridge;           ///< it is, or is a port of, this bridge
-  bool snooping = false;        ///< of that bridge
+  std::vector<ReceiveWork> receive_work{};
+  unsigned rp_filter = 0;     ///< as it acts: the larger of this interface's and `all`
+  unsigned igmp_version = 0;  ///< that the querier makes us speak; 0: unknown
+  std::string bridge;         ///< it is, or is a port of, this bridge
+  bool snooping = false;      ///< of that bridge
   bool querier = false;
   std::string discipline;  ///< its root queueing discipline; "": unknown
   std::string driver;      ///< "veth"; "": unknown
@@ -52,6 +54,7 @@ struct HostFacts {
   std::optional<std::uint32_t> registered_buffers;
   std::uint64_t descriptors = 0;                 ///< hard limit
   unsigned cpus = 1;                             ///< that we may use
+  Cpus allowed_cpus{};                           ///< which these are; empty: unknown
   std::uint64_t softnet_dropped = 0;             ///< frames, since the host started
   std::map<std::string, std::uint64_t> sysctls;  ///< "net.core.rmem_max"; those that can be read
   Interfaces interfaces;
