@@ -1,10 +1,10 @@
 // A reload loses no datagram of a rule that stays, and never ends half-way. It has one commit
 // point, the publication of the new rule table:
 //
-//   join_groups  compile  open_sockets  widen_filters  prepare_fast_path | publish | adjust_host
-//   ...
-//   ---------------- adds to what runs, throws, is undone --------------->|         |<- takes away
-//   -
+//   join_groups, compile, open_sockets,      add to what runs; they may throw, and are undone
+//     widen_filters, prepare_fast_path
+//   publish                                  the commit point
+//   adjust_host, narrow_filters, ...         take away what only the old rules needed
 //
 // Before it the old table runs. Each step only adds something that the old table does not notice: a
 // membership, a socket that no worker reads, a filter that passes more. So any failure is undone by

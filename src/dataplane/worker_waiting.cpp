@@ -61,7 +61,7 @@ std::uint32_t Worker::deliver_in_order(const TableEntry& entry, const Frame& fra
   return passed;
 }
 
-/// False: there is no room for it. What is before it has gone on, and so does it.
+/// False: there is no room for it. All before it has gone on, and the caller lets it go on, too.
 bool Worker::wait_for_turn(const TableEntry& entry, const Packet& datagram,
                            const RuleTable& table) noexcept {
   auto& legs = table.legs(entry);
@@ -120,7 +120,7 @@ void Worker::release_due(const RuleTable& table) noexcept {
   }
 }
 
-/// Sends at a stop what waits, in order.
+/// At a stop: sends in order all that waits.
 void Worker::release_all(const RuleTable& table) noexcept {
   for (const auto& [due_ns, number, legs] : expected_) {
     while (auto* waiting = legs->sequencer()->take_any())
@@ -149,7 +149,7 @@ void Worker::find_expected(const RuleTable& table) noexcept {
   std::ranges::make_heap(expected_, later);
 }
 
-/// They are in no table any more.
+/// Drops what waits at legs that are in no table any more.
 void Worker::forget(redundancy::Legs& legs) noexcept {
   while (auto* waiting = legs.sequencer()->take_any()) {
     counters_->worker.unmatched.add(1);

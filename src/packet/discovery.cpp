@@ -22,9 +22,9 @@ bool names_a_service(std::string_view name) {
   return false;
 }
 
-/// "printer._ipp._tcp.local", "_color._sub._ipp._tcp.local" and "_ipp._tcp.local" are of the
-/// service
-/// "_ipp._tcp". Names are in lower case; services may be in any.
+/// "_ipp._tcp" is the service of "printer._ipp._tcp.local", "_color._sub._ipp._tcp.local" and
+/// "_ipp._tcp.local".
+/// Names are in lower case; services may be in any.
 bool is_of(std::string_view name, std::string_view service) {
   constexpr std::string_view domain = ".local";
   if (!name.ends_with(domain)) return false;

@@ -1,9 +1,9 @@
-// A thread for each relay, since the resolver blocks (getaddrinfo(3)) and cannot be told for how
-// long. Who has said nothing in time is given up, with its thread: what it still says goes to a
-// place that it owns itself.
+// Each relay is asked by a thread of its own, since the resolver blocks (getaddrinfo(3)) and takes
+// no time limit. A relay that has not answered in time is given up together with its thread, which
+// owns the place that a late answer goes to.
 //
-// We are no browser, but may be asked by a name that is in the public DNS, which a relay does not
-// answer (is_trusted_host()). So it is asked under the address that the name has.
+// The user may name a relay by a name of the public DNS, to which a relay does not answer
+// (is_trusted_host() guards browsers by this). So the request names the address instead.
 #include "mcr/program/fleet.hpp"
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
-// Events by HTTP, as `mcr events --json` has them. Of a client nothing is kept but its place in the
-// ring: one that is slow finds a gap there, and one that takes nothing at all is cut off.
+// Events by HTTP, as `mcr events --json` has them. A client costs only its place in the ring: one
+// that is slow finds a gap there, and one that takes nothing at all is cut off.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ std::optional<std::uint64_t> since_of(const Request& request) {
   return last ? last : read_id(http::query_value(request.query, "since").value_or(""));
 }
 
-/// A browser that is cut off comes again after so long, and says what it had.
+/// A browser that is cut off comes again after this time (ms), and says which event it had last.
 constexpr std::string_view retry = "retry: 2000\n\n";
 
 }  // namespace

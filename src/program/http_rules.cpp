@@ -69,8 +69,8 @@ std::optional<json> wish_of(const Request& request, const std::string& name) {
   return wish;
 }
 
-/// Why the rule could not be put or removed. One that stands in a file for people, or elsewhere
-/// than it shall stand, is in the way whatever the content is.
+/// Says why the rule could not be put or removed. A rule of this name in a file for people, or in
+/// another folder than the one asked for, is a conflict, whatever the content is.
 Response refused(const json& answer, const json& before, const json& wish) {
   const auto home = before.value("home", "");
   const bool in_the_way = home == "files" || (home == "state" && wish.value("runtime", false));

@@ -20,11 +20,11 @@
 // So:
 //   one leg alone           is followed at once
 //   restart of the sender   the first leg goes on at once, and the others as
-//   they come to it; nothing
-//                           is lost, neither of the old run nor of the new one
-//   a leg that turns to     goes on beside the others for `overlap`, and stands
-//   by then another stream a foreign stream        stands by for good; it takes
-//   over when the others fall quiet
+//                           they come to it: neither run loses anything
+//   a leg that turns to     goes on beside the others for `overlap`, and then
+//     another stream        stands by
+//   a foreign stream        stands by for good; it takes over when the others
+//                           fall quiet
 //
 // In positions (Place) a run follows the one before. While that one may still
 // grow there is a gap between them, so that in sequence the new run waits for

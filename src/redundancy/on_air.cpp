@@ -12,8 +12,8 @@
 // The input on air, by the first line that applies:
 //   by hand                    the chosen one, whatever becomes of it
 //   the one on air is failed   the best one that is good; else the best one that proves itself;
-//   else
-//                              a poor one; else it stays: the first to return wins at once
+//                              else a poor one; else it stays, and the first to return wins at
+//                              once
 //   it is poor                 the best one that is good; else it stays
 //   it is neither              with `revert`, the best one that is good and has a lower priority
 //

@@ -1,8 +1,8 @@
 // Waiting. A datagram goes on at once if all before it has. Else it waits, and goes on
 //   - when the last one before it has come: what follows a hole that is filled goes at once;
 //   - `window` after it has come, at the latest. What is missing before it then is lost, and
-//   dropped
-//     as late if it comes at all.
+//     dropped as late if it comes at all.
+//
 // So there is no delay while nothing is missing. With `pace` only the second line holds: then all
 // that is delayed is delayed by `window`.
 //

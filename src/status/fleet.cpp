@@ -1,5 +1,5 @@
-// An overview has its rules as columns, which anybody may have made who answers at that port: what
-// does not fit is left out, and a rule whose state nobody knows is no healthy one.
+// An overview has its rules as columns. Any program may answer at that port, so nothing in them is
+// believed: what does not fit is left out, and a rule of unknown state counts as troubled.
 #include "mcr/status/fleet.hpp"
 
 #include <fmt/format.h>
@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t most_listed = 40;  // troubled rules, for people
 constexpr unsigned default_columns = 100;
 
-/// The text of a list that a column has the index of; "" where there is none.
+/// The text whose index the column has for this rule; "" where there is none.
 std::string text_at(const json& texts, const json& column, std::size_t rule) {
   const auto index = rule < column.size() ? read_small<std::size_t>(column[rule]) : std::nullopt;
   return index && *index < texts.size() ? read_text(texts[*index]) : "";

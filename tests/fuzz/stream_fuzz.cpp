@@ -2,9 +2,8 @@
 //
 //   byte   0     format that is asked for
 //          1-4   of `sequence`: offset, width, byte order; where the step stands, its width
-//          5-    datagrams: a byte of flags (bits 0-1 the source, bits 2-4 how late, bits 5-7 of
-//          how
-//                many the frame is), two of length, the bytes
+//          5-    datagrams: a byte of flags (bits 0-1 the source, bits 2-4 how late, bits 5-7 how
+//                many the frame has), two of length, the bytes
 #include <algorithm>
 #include <vector>
 

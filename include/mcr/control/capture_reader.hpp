@@ -17,7 +17,7 @@ namespace mcr {
 
 class CaptureReader {
  public:
-  /// At once; the oldest datagrams go first.
+  /// Bytes that are kept at once; the oldest datagrams go first.
   static constexpr std::size_t most_bytes = std::size_t{1} << 20U;
 
   explicit CaptureReader(std::shared_ptr<const Capture> capture) : capture_(std::move(capture)) {}

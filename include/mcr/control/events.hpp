@@ -66,9 +66,9 @@ class EventRing {
   /// Numbers it and keeps it, in place of the oldest if there are too many.
   void add(Event event);
 
-  /// The event that a reader sees next who has seen all until `seen` (0: none of them), or the gap
-  /// before it, whose id is that of the last event missed; nothing if there is none yet. The reader
-  /// goes on from the id of what it got.
+  /// The next event for a reader that has seen all up to the id `seen` (0: none of them). If some
+  /// are gone already: a gap, with the id of the last event missed. Nothing: there is none yet. The
+  /// reader passes the id of what it got as the next `seen`.
   [[nodiscard]] std::optional<Event> after(std::uint64_t seen) const;
 
   /// The id of the first event that is kept; one more than the last id if there was none.

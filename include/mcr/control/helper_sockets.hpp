@@ -44,8 +44,8 @@ class HelperSockets {
 
   /// Returns 0 or the errno value: of a first join on a fresh socket, of opening one (EMFILE), or
   /// of a refusal that has nothing to do with room. Sockets found full on the way are no failure.
-  /// Nor is it one that the kernel leaves fewer sources out than it was asked to: that only saves
-  /// traffic.
+  /// If the kernel leaves fewer sources out than it was asked to, that is no failure either: it
+  /// only costs traffic.
   int join(const GroupSources& wanted);
 
   /// Returns 0 or the errno value; after a failure the membership is still held, except where the

@@ -15,7 +15,7 @@ namespace mcr {
 
 struct Rule;
 
-/// Decides when a name is looked up, and what an answer changes. Who looks it up is the caller.
+/// Decides when a name is looked up, and what an answer changes. The caller looks it up.
 class HostNames {
  public:
   using Clock = std::chrono::steady_clock;

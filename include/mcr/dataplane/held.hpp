@@ -43,7 +43,7 @@ class Held {
     return due;
   }
 
-  /// Not if it is full. Goes behind what waits for the same output.
+  /// Call it only while not full(). The datagram goes behind those that wait for the same output.
   void push(const HeldDatagram& datagram) noexcept {
     auto due = datagram.due_ns;
     for (const auto& each : held())
@@ -51,7 +51,7 @@ class Held {
     held_[count_] = datagram;
     held_[count_++].due_ns = due;
   }
-  /// The oldest, which is there.
+  /// Gives the oldest. Call it only if there is one.
   HeldDatagram pop() noexcept { return take(0); }
   /// Gives those that are due to `give`, in the order in which they came. It may not push().
   template <typename Give>

@@ -16,9 +16,9 @@ inline constexpr std::array<unsigned, 3> relay_capabilities{CAP_NET_RAW, CAP_NET
 /// The same with `fast_path`. CAP_BPF: a new table for the kernel's program at a reload.
 inline constexpr std::array<unsigned, 4> fast_path_capabilities{CAP_NET_RAW, CAP_NET_ADMIN,
                                                                 CAP_NET_BIND_SERVICE, CAP_BPF};
-/// Until its rings are set up and the kernel's program is loaded. CAP_IPC_LOCK: what an io_uring is
-/// charged to RLIMIT_MEMLOCK is decided for good when it is made. CAP_PERFMON: without it the
-/// kernel's verifier does not let the program put addresses together.
+/// Kept until the rings are set up and the kernel's program is loaded. CAP_IPC_LOCK: an io_uring
+/// that is made with it is never charged to RLIMIT_MEMLOCK. CAP_PERFMON: without it the kernel's
+/// verifier does not let the program put addresses together.
 inline constexpr std::array<unsigned, 6> setup_capabilities{
     CAP_NET_RAW, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_IPC_LOCK, CAP_BPF, CAP_PERFMON};
 

@@ -9,12 +9,12 @@
 
 namespace mcr {
 
-/// Not bound to an address. Its datagrams are not heard on this host, and it hears nothing of what
-/// other sockets join. Throws OsError.
+/// A socket to send by, not bound to an address. This host does not hear its datagrams, and it
+/// receives nothing of the groups that other sockets join. Throws OsError.
 [[nodiscard]] Socket open_group_socket(Family family, const std::string& interface);
 
-/// Hears what comes to the group on the interface of this name and index; others of this host may
-/// hear it, too. Throws OsError.
+/// A socket that receives what comes to the group on the interface of this name and index; other
+/// programs of this host may receive it, too. Throws OsError.
 [[nodiscard]] UniqueFd open_group_listener(const Endpoint& group, const std::string& interface,
                                            unsigned index);
 

@@ -22,8 +22,8 @@ namespace mcr {
 /// For send_report_from_nobody(): a packet socket that receives nothing. Throws OsError.
 [[nodiscard]] UniqueFd open_packet_report_socket(const std::string& interface);
 
-/// As packet_from_nobody() has it. The kernel itself would take another interface's address where
-/// this one has none. Returns 0 or the errno value.
+/// Sends the report as packet_from_nobody() writes it, from 0.0.0.0 or ::. By send_report() the
+/// kernel would take another interface's address where this one has none. Returns 0 or errno.
 [[nodiscard]] int send_report_from_nobody(Fd socket, unsigned interface_index,
                                           const ReportMessage& message) noexcept;
 

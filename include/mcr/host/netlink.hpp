@@ -43,7 +43,7 @@ class Netlink {
   UniqueFd requests_;  // none after an error
   std::uint32_t sequence_ = 0;
   std::uint32_t deletions_ = 0;  // so far
-  // By interface index; of those that are not here it is others_.
+  // By interface index; an interface that is not in it has others_.
   std::map<unsigned, std::uint32_t> incarnations_;
   std::uint32_t others_ = 0;
 };

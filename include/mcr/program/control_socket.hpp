@@ -1,13 +1,12 @@
 // The control socket (unix(7), stream): one JSON object on a line asks, one answers, then the
 // server closes. It belongs to its owner and group (0660).
 //   {"command":"status"}   -> the object of `mcr status --json`
-//   {"command":"reload"}   -> {"ok":true,"difference":"+1 -0 ~2 =97"} or
-//   {"ok":false,"errors":[...]}
-//   {"command":"capture","rule":NAME,"in":true,"out":false,"drops":false,"snap":BYTES}  -> a
-//   stream:
-//   {"ok":true}, then the blocks of a capture file; for the daemon's own user and root
-//   {"command":"events","since":ID}  -> a stream: {"ok":true,"last":ID}, then an object for each
-//   event after ID (0: all that are known; without it: what comes), on a line of its own
+//   {"command":"reload"}   -> {"ok":true,"difference":"+1 -0 ~2 =97"}, or
+//                             {"ok":false,"errors":[...]}
+//   {"command":"capture","rule":NAME,"in":true,"out":false,"drops":false,"snap":BYTES}
+//     -> a stream, for the daemon's own user and root: {"ok":true}, then blocks of a capture file
+//   {"command":"events","since":ID}    (ID 0: all that are known; no "since": those to come)
+//     -> a stream: {"ok":true,"last":ID}, then an object for each event after ID, on its own line
 // A client that begins with a request of HTTP is answered by HttpApi instead.
 #pragma once
 

@@ -53,8 +53,8 @@ struct Response {
   std::string content;
   std::string_view type = "text/plain; charset=utf-8";
   std::string more{};  ///< header lines, each with its end
-  /// Not null: what follows the content has no end. Asked for the next piece; "" if there is none
-  /// now.
+  /// Not null: a stream follows the content, and has no end. Gives its next piece; "" if there is
+  /// none now.
   std::function<std::string()> stream{};
 };
 

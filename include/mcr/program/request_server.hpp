@@ -26,12 +26,12 @@ class RequestServer {
   /// text that is no stream ends the connection.
   struct Reply {
     std::string text;
-    /// Not null: the reply is a stream. Asked when all before is sent, for what comes next; "" if
-    /// there is nothing now (see resume()).
+    /// Not null: the reply is a stream. Called when all before is sent; gives what comes next, or
+    /// "" if there is nothing now (see resume()).
     std::function<std::string()> more{};
-    /// Not "": the stream says it when it has said nothing for `beat_pause`, so that both sides
-    /// notice when the other has gone. Who takes nothing of such a stream for `patience` is cut
-    /// off.
+    /// Not "": this text is sent when the stream has sent nothing for `beat_pause`, so that both
+    /// sides notice when the other has gone. A client that takes nothing of such a stream for
+    /// `patience` is cut off.
     std::string beat{};
 
     // NOLINTNEXTLINE(google-explicit-constructor): most replies are a text

@@ -33,13 +33,13 @@ struct Waiting {
 /// One rule's. The worker of the rule's lane calls all but set(). No allocation after construction.
 class Sequencer {
  public:
-  /// No datagram waits for one that is so many numbers before it.
+  /// A datagram waits only for those less than so many numbers before it.
   static constexpr std::uint64_t most = 16'384;
 
   /// `counts` outlives it. Throws OsError.
   Sequencer(const Merge& merge, MergeCounts& counts);
 
-  /// Control: `window` and `pace`, for what waits already, too.
+  /// Sets `window` and `pace`, also for what waits already. For the control thread.
   void set(const Merge& merge) noexcept;
 
   /// The first position that is still open: each one before it has gone on, or never will.
@@ -48,23 +48,23 @@ class Sequencer {
   /// True if a first copy goes on at once; then pass() it. Else hold() it, if has_room_for().
   [[nodiscard]] bool is_next(const Place& place) noexcept;
   void pass(const Place& place) noexcept;
-  /// False: it is too far ahead. Then take_before() it, go_early() and pass() it.
+  /// False: it is too far ahead. Then call take_before(), go_early() and pass().
   [[nodiscard]] bool has_room_for(const Place& place) const noexcept {
     return place.begin - next_ < most && slot(place.begin) == nullptr;
   }
-  /// `waiting` is the caller's, until a take gives it back. Its place is set.
+  /// Keeps `waiting`, whose place is set, until a take...() gives it back to its owner.
   void hold(Waiting& waiting, std::uint64_t now_ns) noexcept;
 
-  /// True if what waits goes on, since all before it has.
+  /// True if the first that waits goes on, since all before it has gone on.
   [[nodiscard]] bool has_ready() const noexcept {
     return waiting_ != 0 && lowest_ <= next_ && !paced();
   }
-  // Waiting ones, lowest number first. Null: there is none of that kind.
+  // Each gives the waiting datagram with the lowest number. Null: there is none of that kind.
   [[nodiscard]] Waiting* take_ready() noexcept { return has_ready() ? take() : nullptr; }
-  /// It may wait no longer.
+  /// One that may wait no longer.
   [[nodiscard]] Waiting* take_due(std::uint64_t now_ns) noexcept;
   void go_early() noexcept { counts_.early.add(1); }
-  /// It is before this place, and goes early, too.
+  /// One that is before this place, and so goes early, too.
   [[nodiscard]] Waiting* take_before(const Place& place) noexcept;
   [[nodiscard]] Waiting* take_any() noexcept { return waiting_ != 0 ? take() : nullptr; }
 

@@ -16,44 +16,44 @@ namespace mcr {
 /// (payload_hash()). `interface`: an index. Times: CLOCK_MONOTONIC, ns.
 class Carriers {
  public:
-  /// A datagram waits as long as this at most, and at least.
+  /// A datagram waits for a time between these two.
   static constexpr std::chrono::milliseconds longest_wait{100};
   static constexpr std::chrono::milliseconds shortest_wait{4};
   /// Two relays that have sent the same datagram hear each other within this time.
   static constexpr std::chrono::milliseconds rival_time{150};
-  /// After a rival was heard so many datagrams of ours must stay alone before the next one is not
-  /// kept waiting; they count if they are so far apart.
+  /// A relay that has heard a rival carries again after so many datagrams that nobody else sent.
+  /// Those that follow one another sooner than `pace` count as one.
   static constexpr std::uint32_t proofs = 3;
   static constexpr std::chrono::milliseconds pace{20};
-  /// Another's copy may overtake the original by so much.
+  /// Another relay's copy may come before the original by so much.
   static constexpr std::chrono::milliseconds slack{5};
 
   explicit Carriers(std::uint64_t key) noexcept : key_(key) {}
 
-  /// Somebody else has sent this payload on this interface's network.
+  /// Notes that somebody else has sent this payload on this interface's network.
   void heard(std::uint64_t payload, unsigned interface, std::uint64_t now_ns) noexcept;
-  /// True if somebody else has, since then.
+  /// True if somebody else has sent it there, since then.
   [[nodiscard]] bool is_there(std::uint64_t payload, unsigned interface,
                               std::uint64_t since_ns) const noexcept;
 
-  /// True: this relay carries what goes this way. Else a datagram waits for wait(), and is sent
-  /// only if it is not there then.
+  /// True: this relay sends at once what goes this way. Else a datagram waits for wait(), and is
+  /// sent only if is_there() does not find it then.
   [[nodiscard]] bool carries(std::uint32_t way) const noexcept;
-  /// `brief`: a quarter, for copies whose echoes are known as such for a tenth of a second only,
-  /// and may have waited at three relays.
+  /// `brief`: a quarter of it. Some echoes are known as such for a tenth of a second only, and may
+  /// have waited at three relays.
   [[nodiscard]] std::chrono::nanoseconds wait(std::uint32_t way, bool brief) const noexcept;
 
-  /// True if sent() wants to know of the next datagram this way.
+  /// True if the next datagram this way must be told to sent().
   [[nodiscard]] bool is_due(std::uint32_t way, std::uint64_t now_ns) const noexcept;
-  /// This relay sends it this way.
+  /// Notes that this relay sends it this way.
   void sent(std::uint32_t way, std::uint64_t payload, unsigned interface,
             std::uint64_t now_ns) noexcept;
-  /// This relay does not, since it is there.
+  /// Notes that this relay keeps it back, since is_there() found it.
   void left(std::uint32_t way) noexcept;
 
  private:
   struct Way {
-    std::atomic<std::uint32_t> proofs_missing{0};  ///< and one; 0: nothing is known yet
+    std::atomic<std::uint32_t> proofs_missing{0};  ///< plus 1; 0: nothing is known yet
     std::atomic<std::uint32_t> rivals{0};          ///< heard so far; each changes wait()
     std::atomic<std::uint64_t> sent_ns{0};
   };

@@ -88,8 +88,8 @@ class LoopGuard {
   std::uint64_t key_;
   EchoMemory memory_;
   Carriers carriers_{key_};
-  /// By a hash of the sender: a part of it, how many echoes it sent, and when the last one. Of two
-  /// that share a place the later one stays.
+  /// Found by a hash of the sender: a part of the hash, how many echoes it sent, and when the last
+  /// one came. If two senders share a place, the later one stays.
   std::array<std::atomic<std::uint64_t>, suspects> suspects_{};
   Mapping<Record> records_{slots::rules};
 };
