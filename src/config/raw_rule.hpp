@@ -49,6 +49,7 @@ struct RawInput {
   Field<std::uint16_t> vlan;
   Field<bool> local;
   Field<std::uint8_t> priority;
+  Field<bool> warm;
 };
 
 struct RawOutput {

@@ -264,6 +264,7 @@ constexpr Key<RawInput> input_keys[] = {
      shape::boolean},
     {"priority", [](const Value& v, RawInput& i) { i.priority.set(v.at(), read_priority(v)); },
      shape::integer(1, limits::priority)},
+    {"warm", [](const Value& v, RawInput& i) { i.warm.set(v.at(), v.boolean()); }, shape::boolean},
 };
 
 // [[rule]]

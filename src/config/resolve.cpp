@@ -75,7 +75,10 @@ class Resolver {
                 .vlan = raw.vlan.value.value_or(0),
                 .local = raw.local.value.value_or(false),
                 .excluded = sources.excluded,
-                .priority = raw.priority.value.value_or(0)};
+                .priority = raw.priority.value.value_or(0),
+                .warm = raw.warm.value.value_or(true)};
+    if (!input.warm && (input.local || !input.destination.is_multicast()))
+      return diagnostics_.add(raw.warm.at, "warm: only what arrives for a group is joined at all");
     if (const auto ranges = source_ranges(input); ranges.size() == 1 && !ranges[0].first)
       return diagnostics_.add(raw.sources.at, "sources: all that is named is left out, too");
     placed.rule.inputs.push_back(std::move(input));
@@ -163,7 +166,7 @@ class Resolver {
   void legs(const RawRule& raw, Rule& rule) {
     if (raw.merge.present && raw.failover.present)
       diagnostics_.add(raw.failover.at, "a rule has `merge` or `failover`, not both");
-    if (!raw.failover.present) refuse_priorities(raw);
+    if (!raw.failover.present) refuse_keys_of_failover(raw);
     if (!rule.merge && !rule.failover) return;
     const std::string_view key = rule.merge ? "merge" : "failover";
     const auto at = rule.merge ? raw.merge.at : raw.failover.at;
@@ -181,13 +184,32 @@ class Resolver {
       input.lane = lane_of(rule.name);
       if (rule.failover && input.priority == 0) input.priority = place;
     }
+    if (rule.failover && rule.failover->revert != Failover::Revert::never)
+      refuse_cold_best(raw, rule);
   }
 
-  void refuse_priorities(const RawRule& raw) {
+  /// While another one is on air, the best one is joined, too: else nobody sees it come back.
+  void refuse_cold_best(const RawRule& raw, const Rule& rule) {
+    if (!raw.inputs.value || raw.inputs.value->size() != rule.inputs.size()) return;
+    const auto best = std::ranges::min_element(rule.inputs, {}, &Input::priority);
+    if (best == rule.inputs.end() || best->warm ||
+        std::ranges::count(rule.inputs, best->priority, &Input::priority) != 1)
+      return;
+    const auto place = static_cast<std::size_t>(best - rule.inputs.begin());
+    diagnostics_.add(
+        (*raw.inputs.value)[place].warm.at,
+        "warm: the input with the best priority is always joined, unless `failover` has "
+        "revert = \"never\"");
+  }
+
+  void refuse_keys_of_failover(const RawRule& raw) {
     const auto refuse = [this](const RawInput& input) {
       if (input.priority.present)
         diagnostics_.add(input.priority.at,
                          "priority: only the inputs of a rule with `failover` have one");
+      if (input.warm.present)
+        diagnostics_.add(input.warm.at,
+                         "warm: only the inputs of a rule with `failover` have this key");
     };
     if (raw.input.value) refuse(*raw.input.value);
     if (raw.inputs.value) std::ranges::for_each(*raw.inputs.value, refuse);

@@ -55,6 +55,17 @@ void tell(const Rule& rule, const redundancy::OnAir::Switch& change, const std::
     log::warning("{}", line);
 }
 
+std::vector<bool> joined(const LegWatch::Watched& watched) {
+  std::vector<bool> joined(watched.looks.size());
+  for (std::size_t i = 0; i < joined.size(); ++i)
+    joined[i] = watched.on_air.joined(i);
+  return joined;
+}
+
+bool has_cold(const Rule& rule) {
+  return !std::ranges::all_of(rule.inputs, &Input::warm);
+}
+
 }  // namespace
 
 std::string LegWatch::trouble_of(const Watched& watched, std::size_t input) {
@@ -94,7 +105,7 @@ void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> s
     for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
       watched.numbers.push_back(registry.number_of(rule, rule.inputs[i]));
       watched.looks.push_back({statuses[r].input_reasons[i].empty(), last_seen(watched.leg(i)),
-                               rule.inputs[i].priority, ""});
+                               rule.inputs[i].priority, "", rule.inputs[i].warm});
     }
     watched.on_air.begin(watched.looks, now);
     if (const auto before = watched_.find(rule.name);
@@ -102,6 +113,7 @@ void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> s
       keep(watched, before->second, now);
     if (rule.failover) look(watched, now);
     has_failover_ = has_failover_ || rule.failover.has_value();
+    joins_changed_ = joins_changed_ || has_cold(rule);
     next.emplace(rule.name, std::move(watched));
   }
   watched_ = std::move(next);
@@ -131,14 +143,38 @@ void LegWatch::look(Watched& watched, Clock::time_point now) {
   for (std::size_t i = 0; i < watched.looks.size(); ++i)
     watched.looks[i].last_seen = last_seen(watched.leg(i));
   const auto& wanted = *watched.rule.failover;
+  const auto before = has_cold(watched.rule) ? joined(watched) : std::vector<bool>();
   const auto change = watched.on_air.look(wanted, watched.looks, now);
   watched.legs->put_on_air(watched.numbers[watched.on_air.on_air()]);
+  follow_joins(watched, before);
   if (!change) return;
   using Why = redundancy::OnAir::Why;
   const auto reason = change->why == Why::failed || change->why == Why::poor
                           ? watched.on_air.why_not(change->from, wanted, now)
                           : std::string(to_string(change->why));
   tell(watched.rule, *change, reason);
+}
+
+void LegWatch::follow_joins(const Watched& watched, const std::vector<bool>& before) {
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (watched.on_air.joined(i) == before[i]) continue;
+    joins_changed_ = true;
+    log::notice("input {}: {}", before[i] ? "left" : "joined", leg_text(watched.rule, i));
+  }
+}
+
+/// Where a rule is new, only the input that goes on air is joined at first.
+bool LegWatch::joins(const Rule& rule, const Input& input) const {
+  if (input.warm || !rule.failover) return true;
+  const auto identity = redundancy::LegRegistry::identity_of;
+  if (const auto known = watched_.find(rule.name); known != watched_.end()) {
+    const auto& inputs = known->second.rule.inputs;
+    const auto same = std::ranges::find(inputs, identity(input), identity);
+    if (same != inputs.end())
+      return known->second.on_air.joined(static_cast<std::size_t>(same - inputs.begin()));
+  }
+  const auto best = std::ranges::min_element(rule.inputs, {}, &Input::priority);
+  return best != rule.inputs.end() && *best == input;
 }
 
 void LegWatch::set_shortcoming(const std::string& rule, std::size_t input, std::string text) {
@@ -221,7 +257,9 @@ std::string LegWatch::trouble(const std::string& rule) const {
   if (watched == nullptr) return "";
   if (watched->rule.failover) {
     const auto on_air = watched->on_air.on_air() + 1;
-    if (watched->on_air.by_hand()) return fmt::format("input {} is on air by hand", on_air);
+    if (const auto chosen = watched->on_air.by_hand())
+      return fmt::format("input {} is on air by hand{}", *chosen + 1,
+                         *chosen + 1 == on_air ? "" : " as soon as it is heard");
     return watched->on_backup() ? fmt::format("on backup: input {} is on air", on_air) : "";
   }
   std::string text;

@@ -152,9 +152,9 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   auto wanted = tuned_by_all_names(config, interfaces);
   host_names_.want(wanted.rules, now);
   put_addresses(wanted.rules, host_names_.book(), interfaces);
-  Reload reload(
-      {*running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_, fast_path_},
-      wanted, interfaces, refused, now);
+  Reload reload({*running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_,
+                 fast_path_, leg_watch_},
+                wanted, interfaces, refused, now);
   reload.join_groups();
   reload.compile();
   reload.open_sockets();
@@ -176,6 +176,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   reload.adjust_host();
   reload.narrow_filters();
   reload.leave_groups();
+  follow_join_changes(now);
 }
 
 void Relay::begin(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
@@ -400,6 +401,31 @@ void Relay::retry_joins(Clock::time_point now) {
   if (!retried_join_succeeded_) return;
   apply_in_part(running_->config, running_->interfaces, now);
   retried_join_succeeded_ = false;
+}
+
+void Relay::look_at_inputs(Clock::time_point now) noexcept {
+  try_or_log("look at the inputs of rules", "", [&] { leg_watch_.look(now); });
+  follow_join_changes(now);
+}
+
+std::string Relay::put_on_air(const std::string& rule, std::optional<std::size_t> input,
+                              std::optional<std::chrono::microseconds> time,
+                              Clock::time_point now) {
+  auto error = leg_watch_.put_on_air(rule, input, time, now);
+  follow_join_changes(now);
+  return error;
+}
+
+/// Joins the inputs that are needed now, and leaves those that are not any more.
+void Relay::follow_join_changes(Clock::time_point now) noexcept {
+  if (!leg_watch_.take_join_change()) return;
+  try_or_log("join inputs that are needed", "", [&] {
+    const auto wanted = wanted_groups(
+        running_->config.rules,
+        [this](const Rule& rule, const Input& input) { return leg_watch_.joins(rule, input); });
+    log_events(memberships_.join(wanted, running_->interfaces, now));
+    log_events(memberships_.leave(wanted, now));
+  });
 }
 
 void Relay::follow_senders(Clock::time_point now) {

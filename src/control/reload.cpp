@@ -99,13 +99,19 @@ Reload::Reload(const Parts& parts, const Config& config, const Interfaces& inter
                const SocketRefusals& refused, Clock::time_point now)
     : parts_(parts),
       now_(now),
-      groups_before_(wanted_groups(parts.running.config.rules)),
+      groups_before_(groups_for(parts.running.config)),
       other_{config, interfaces, view_of(config.rules, interfaces), {}, parts.running.senders,
              refused},
-      plan_(plan_groups(groups_before_, wanted_groups(config.rules))) {}
+      plan_(plan_groups(groups_before_, groups_for(config))) {}
 
 Reload::~Reload() {
   if (!committed_) undo();
+}
+
+std::set<Group> Reload::groups_for(const Config& config) const {
+  return wanted_groups(config.rules, [this](const Rule& rule, const Input& input) {
+    return parts_.leg_watch.joins(rule, input);
+  });
 }
 
 void Reload::join_groups() {

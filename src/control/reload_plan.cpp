@@ -79,11 +79,12 @@ std::vector<Group> groups_of(const Input& input) {
   return groups;
 }
 
-std::set<Group> wanted_groups(std::span<const Rule> rules) {
+std::set<Group> wanted_groups(std::span<const Rule> rules, const InputChoice& joins) {
   std::set<Group> groups;
   for (const auto& rule : rules)
     for (const auto& input : rule.inputs)
-      if (rule.enabled) std::ranges::move(groups_of(input), std::inserter(groups, groups.end()));
+      if (rule.enabled && joins(rule, input))
+        std::ranges::move(groups_of(input), std::inserter(groups, groups.end()));
   return groups;
 }
 

@@ -156,13 +156,13 @@ void Relay::update_quality_alarm(std::size_t at, Clock::time_point now) {
   }
 }
 
-/// `expect` is part of an input's health.
+/// `expect` is part of an input's health. Nothing is expected of one that is not joined.
 void Relay::update_input_alarms(std::size_t at, Clock::time_point now) {
   const auto& rule = rules()[at];
   const auto slot = *slots_.rules.find(rule.name);
   const auto* watched = leg_watch_.find(rule.name);
   for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
-    if (!rule.expect || watched == nullptr) {
+    if (!rule.expect || watched == nullptr || !watched->on_air.joined(i)) {
       input_alarms_.erase({slot, i});
       leg_watch_.set_shortcoming(rule.name, i, "");
       continue;

@@ -14,6 +14,7 @@ LegRegistry& LegRegistry::operator=(LegRegistry&&) noexcept = default;
 Input LegRegistry::identity_of(const Input& input) {
   auto identity = input;
   identity.priority = 0;
+  identity.warm = true;
   return identity;
 }
 

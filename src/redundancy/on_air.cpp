@@ -9,6 +9,12 @@
 //     +-----------------+---------------------------------+
 //         silent for `after`, or it cannot be used
 //
+// An input that is not warm is `cold`, and not joined, until it is needed; then it is `failed`
+// until it is heard. So it is on air only when there is something to send. It is needed
+//   while it is on air, or shall be by hand
+//   while the one on air is failed or poor, and from then on until that one is good
+//   while the one on air is to be left for it as soon as it is good: it has the better priority
+//
 // The input on air, by the first line that applies:
 //   by hand                    the chosen one, whatever becomes of it
 //   the one on air is failed   the best one that is good; else the best one that proves itself;
@@ -50,6 +56,8 @@ void OnAir::begin(std::span<const InputLook> inputs, Time now) {
   for (auto& health : health_)
     health.since = now;
   on_air_ = best(inputs, State::good);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (!inputs[i].warm && i != on_air_) health_[i].state = State::cold;
 }
 
 void OnAir::rearrange(std::span<const std::optional<std::size_t>> before, Time now) {
@@ -69,7 +77,8 @@ void OnAir::rearrange(std::span<const std::optional<std::size_t>> before, Time n
                  .heard = {},
                  .since = now,
                  .failed_last = {},
-                 .failed_before = {}};
+                 .failed_before = {},
+                 .joined = {}};
   health_ = std::move(next);
   on_air_ = place(on_air_).value_or(0);
   if (by_hand_) by_hand_ = place(*by_hand_);
@@ -96,7 +105,7 @@ void OnAir::update(Health& health, const Failover& wanted, const InputLook& inpu
   health.usable = input.usable;
   health.heard = input.last_seen;
   const auto heard = std::max(input.last_seen.value_or(begun_), begun_);
-  const bool alive = input.usable && now - heard < wanted.after;
+  const bool alive = input.usable && input.last_seen >= health.joined && now - heard < wanted.after;
   health.shortcoming = input.shortcoming;
   const auto bad = !alive ? State::failed : State::poor;
   if (!alive || !input.shortcoming.empty()) {
@@ -140,18 +149,47 @@ std::optional<OnAir::Switch> OnAir::look(const Failover& wanted, std::span<const
                                          Time now) {
   if (health_.size() != inputs.size()) begin(inputs, now);
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    update(health_[i], wanted, inputs[i], now);
-  if (std::ranges::all_of(health_, [](const Health& h) { return h.state == State::failed; }))
+    if (joined(i)) update(health_[i], wanted, inputs[i], now);
+  if (std::ranges::all_of(health_, [](const Health& h) { return h.state <= State::failed; }))
     all_failed_ = true;
   if (until_ && now >= *until_) release();
-  return choose(wanted, inputs, now);
+  const auto change = choose(wanted, inputs, now);
+  join_as_needed(wanted, inputs, now);
+  return change;
+}
+
+bool OnAir::is_needed(const Failover& wanted, std::span<const InputLook> inputs,
+                      std::size_t input) const {
+  if (input == on_air_ || by_hand_ == input) return true;
+  if (wanted.revert != Failover::Revert::never && inputs[input].priority < inputs[on_air_].priority)
+    return true;
+  const auto state = health_[on_air_].state;
+  return state <= State::poor || (state == State::proving && joined(input));
+}
+
+void OnAir::join_as_needed(const Failover& wanted, std::span<const InputLook> inputs, Time now) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool needed = inputs[i].warm || is_needed(wanted, inputs, i);
+    if (needed == joined(i)) continue;
+    health_[i].state = needed ? State::failed : State::cold;
+    health_[i].since = now;
+    health_[i].joined = needed ? std::optional(now) : std::nullopt;
+  }
+}
+
+/// It was joined just now, and may be heard soon.
+bool OnAir::is_awaited(std::size_t input, const Failover& wanted, Time now) const {
+  const auto& health = health_[input];
+  if (health.state == State::cold) return true;
+  return health.state == State::failed && health.joined && now - *health.joined < wanted.after;
 }
 
 std::optional<OnAir::Switch> OnAir::choose(const Failover& wanted,
                                            std::span<const InputLook> inputs, Time now) {
+  if (by_hand_ && is_awaited(*by_hand_, wanted, now)) return std::nullopt;
   if (by_hand_) return change(*by_hand_, Why::by_hand, now);
   const bool released = std::exchange(released_, false);
-  if (health_[on_air_].state == State::failed) {
+  if (health_[on_air_].state <= State::failed) {
     if (last_ && now - last_->at < wanted.min_stay && !all_failed_ && !released)
       return std::nullopt;
     return change(best(inputs, State::poor), Why::failed, now);
@@ -188,6 +226,7 @@ std::string OnAir::why_not(std::size_t input, const Failover& wanted, Time now) 
   if (input >= health_.size()) return "not looked at yet";
   const auto& health = health_[input];
   if (health.state == State::good) return "";
+  if (health.state == State::cold) return "not joined: warm = false";
   if (!health.usable) return "it cannot be used";
   if (health.state == State::failed)
     return health.heard ? fmt::format("silent for {:.1f} s", seconds(now - *health.heard))

@@ -62,7 +62,7 @@ MergedLeg make_leg(const LegWatch::Watched& watched, std::size_t input, WatchTim
 FailoverInput make_failover_input(const LegWatch::Watched& watched, std::size_t input,
                                   WatchTime now) {
   return {watched.looks[input].priority, watched.on_air.on_air() == input,
-          watched.on_air.healthy(input),
+          watched.on_air.joined(input), watched.on_air.healthy(input),
           watched.on_air.why_not(input, *watched.rule.failover, now)};
 }
 
@@ -92,7 +92,7 @@ FailoverView make_failover(const LegWatch::Watched& watched, WatchTime now) {
   FailoverView view;
   view.on_air = on_air.on_air() + 1;
   view.backup = watched.on_backup();
-  view.by_hand = on_air.by_hand();
+  view.by_hand = on_air.by_hand().has_value();
   if (const auto until = on_air.by_hand_until())
     view.by_hand_left_s = std::max(0.0, seconds(*until - now));
   view.switches = on_air.switches();

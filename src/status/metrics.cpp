@@ -465,6 +465,9 @@ constexpr std::array standing_metrics{
         "mcr_input_healthy",
         [](const FailoverInput& input) { return std::uint64_t{input.healthy}; },
         "1 for an input that may go on air."},
+    ViewMetric<FailoverInput>{
+        "mcr_input_joined", [](const FailoverInput& input) { return std::uint64_t{input.joined}; },
+        "0 for an input with warm = false that nobody needs now."},
 };
 
 /// Streams without numbers miss nothing that could be told.

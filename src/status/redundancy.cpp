@@ -65,6 +65,7 @@ std::optional<MergedLeg> leg_from_json(const json& object) {
 void write_failover_input(json& object, const FailoverInput& input) {
   object["priority"] = input.priority;
   object["on_air"] = input.on_air;
+  object["joined"] = input.joined;
   object["healthy"] = input.healthy;
   object["why"] = input.why;
 }
@@ -72,8 +73,8 @@ void write_failover_input(json& object, const FailoverInput& input) {
 std::optional<FailoverInput> failover_input_from_json(const json& input) {
   if (!at(input, "on_air").is_boolean()) return std::nullopt;
   return FailoverInput{read_count(at(input, "priority")).value_or(0),
-                       read_bool(at(input, "on_air")), read_bool(at(input, "healthy")),
-                       read_text(at(input, "why"))};
+                       read_bool(at(input, "on_air")), at(input, "joined") != json(false),
+                       read_bool(at(input, "healthy")), read_text(at(input, "why"))};
 }
 
 json to_json(const MergeView& merge) {
@@ -148,6 +149,7 @@ std::string leg_line(const MergedLeg& leg) {
 }
 
 std::string failover_line(const FailoverInput& input) {
+  if (!input.joined) return fmt::format("priority {}, {}", input.priority, shown(input.why));
   return fmt::format("priority {}, {}{}", input.priority, input.on_air ? "on air" : "stands by",
                      input.healthy ? "" : ", not healthy: " + shown(input.why));
 }

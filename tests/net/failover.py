@@ -29,13 +29,13 @@ def slack():
     return 0.02 + (0.3 * PATIENCE * (3 if EMULATED else 1) if busy else 0)
 
 
-def relayed(hold="2s", revert="auto", more="", workers=2):
+def relayed(hold="2s", revert="auto", more="", workers=2, second=""):
     return config(f"""[[rule]]
 name = "program"
 {more}
 inputs = [
   {{ interface = "ra", group = "239.1.1.1", port = 5000, priority = 1 }},
-  {{ interface = "rb", group = "239.1.1.1", port = 5000, priority = 2 }},
+  {{ interface = "rb", group = "239.1.1.1", port = 5000, priority = 2{second} }},
 ]
 failover = {{ after = "{1000 * AFTER:.0f}ms", hold = "{hold}", revert = "{revert}", min_stay = "100ms" }}
 outputs = [ {{ interface = "r1", group = "{OUT[0]}", port = {OUT[1]} }} ]
@@ -177,6 +177,49 @@ def loses(world, daemon, encoders):
     air.process.kill()
 
 
+def joins_when_needed(world, daemon, encoders):
+    phase("the second one is not warm: it is joined when the first one fails, and left when that one is well again")
+    group = "239.1.1.1"
+    joined = lambda: group in world.igmp("relay", "rb")
+    second = lambda: program(daemon)["inputs"][1]
+    until(joined, "joined, says /proc/net/igmp")
+    daemon.reload(relayed(second=", warm = false",
+                          more='expect = { silent_after = "1s", min_pps = 1, within = "1s" }'))
+    until(lambda: not joined(), "left, says /proc/net/igmp")
+    check(group in world.igmp("relay", "ra"), "the first one is joined")
+    equal((second()["joined"], second()["why"]), (False, "not joined: warm = false"), "the second one's state")
+    check("not joined: warm = false" in world.call("status", "program", "--socket", daemon.socket).stdout,
+          "mcr status says so")
+    equal(program(daemon)["state"], "active", "state")
+    before = daemon.log()
+    air = Air(world)
+    until(lambda: air.now() == 1, "the first one is on air")
+    encoders.kill(0)
+    until(lambda: air.now() == 2, "the second one is on air", 5)
+    check(joined(), "joined when the first one has failed")
+    check(air.gaps()[0] <= AFTER + slack(), f"gap of {air.gaps()[0]:.3f} s")
+    lines = daemon.log()[len(before):]
+    check(0 <= lines.find("input joined") < lines.find("input switched"), f"joined before the switch: {lines}")
+    encoders.start(0)
+    until(lambda: air.now() == 1, "the first one is on air again", 10)
+    until(lambda: not joined(), "left when the first one is on air again")
+    equal(world.call("switch", "program", 2, "--socket", daemon.socket).returncode, 0, "exit code of mcr switch")
+    until(lambda: air.now() == 2, "the second one is on air by hand")
+    check(joined(), "joined by hand")
+    daemon.reload(relayed(second=", warm = false"))
+    check(joined(), "joined after a reload")
+    equal(world.call("switch", "program", "auto", "--socket", daemon.socket).returncode, 0, "exit code")
+    until(lambda: air.now() == 1 and not joined(), "left after mcr switch auto")
+    equal(air.runs(), [1, 2, 1, 2, 1], "inputs on air")
+    daemon.stop()
+    daemon.start()
+    check(not joined(), "not joined after a start")
+    until(lambda: on_air(daemon) == 1 and program(daemon)["rx_datagrams"] > 0, "the first one is on air")
+    daemon.reload(relayed())
+    until(joined, "joined, now that it is warm")
+    air.process.kill()
+
+
 def by_hand(world, daemon):
     phase("by hand, across a reload, and for a time")
     ask = lambda *args: world.call("switch", *args, "--socket", daemon.socket)
@@ -212,6 +255,7 @@ def story(world):
     takes_over(world, daemon, encoders)
     loses(world, daemon, encoders)
     by_hand(world, daemon)
+    joins_when_needed(world, daemon, encoders)
     flaps(world, daemon, encoders)
     all_dead(world, daemon, encoders)
     for one in (0, 1):
@@ -221,4 +265,4 @@ def story(world):
     daemon.stop()
 
 
-play(story, 150)
+play(story, 180)

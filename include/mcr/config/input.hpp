@@ -25,6 +25,7 @@ struct Input {
   std::vector<Prefix> excluded{};
   std::uint8_t priority = 0;  ///< with `failover`: the lowest goes first
   std::uint8_t lane = 0;      ///< see lane_of(); 0: all workers receive, each some of the flows
+  bool warm = true;           ///< with `failover`: its groups are joined while it stands by, too
 
   [[nodiscard]] Destinations destinations() const {
     return {{destination, port}, addresses, ports};

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mcr/config/rule.hpp"
@@ -59,6 +60,11 @@ class LegWatch {
   [[nodiscard]] bool has_failover() const noexcept { return has_failover_; }
   /// Looks at all inputs of rules with `failover`, and switches.
   void look(Clock::time_point now);
+  /// True if the input of this rule, which runs or is to run, is to be joined: it is warm, or
+  /// needed.
+  [[nodiscard]] bool joins(const Rule& rule, const Input& input) const;
+  /// True if joins() may say otherwise than at the last call.
+  [[nodiscard]] bool take_join_change() noexcept { return std::exchange(joins_changed_, false); }
   /// Once a second: tells of merged legs that are lost, back, or no copies.
   void tick(Clock::time_point now);
 
@@ -74,7 +80,9 @@ class LegWatch {
 
  private:
   static void keep(Watched& now, const Watched& before, Clock::time_point time);
-  static void look(Watched& watched, Clock::time_point now);
+  void look(Watched& watched, Clock::time_point now);
+  /// Notes and tells that inputs are to be joined now, or not any more. `before`: by input.
+  void follow_joins(const Watched& watched, const std::vector<bool>& before);
   static void tick(Watched& watched, Clock::time_point now);
   static void look_behind(Watched& watched, std::size_t input);
   /// The input is a merged one; "": it has none.
@@ -82,6 +90,7 @@ class LegWatch {
 
   std::map<std::string, Watched> watched_;
   bool has_failover_ = false;
+  bool joins_changed_ = false;
 };
 
 /// "239.1.1.1:5000 on eth0"

@@ -110,14 +110,12 @@ class Relay {
 
   /// Looks at the inputs of rules with `failover`: due each LegWatch::interval while there are
   /// some.
-  void look_at_inputs(Clock::time_point now) { leg_watch_.look(now); }
+  void look_at_inputs(Clock::time_point now) noexcept;
   [[nodiscard]] bool has_failover() const noexcept { return leg_watch_.has_failover(); }
   /// See LegWatch::put_on_air().
   [[nodiscard]] std::string put_on_air(const std::string& rule, std::optional<std::size_t> input,
                                        std::optional<std::chrono::microseconds> time,
-                                       Clock::time_point now) {
-    return leg_watch_.put_on_air(rule, input, time, now);
-  }
+                                       Clock::time_point now);
 
   /// Receives nothing more, sends what is held, leaves all groups.
   void stop();
@@ -188,6 +186,7 @@ class Relay {
   void watch_audience() noexcept;
   void hurry_joins(Clock::time_point now);
   void retry_joins(Clock::time_point now);
+  void follow_join_changes(Clock::time_point now) noexcept;
   void follow_senders(Clock::time_point now);
   void follow_hosts(Clock::time_point now);
   void sample_workers(Clock::time_point now);

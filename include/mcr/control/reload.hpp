@@ -11,6 +11,7 @@
 #include "mcr/config/config.hpp"
 #include "mcr/control/gro.hpp"
 #include "mcr/control/host_view.hpp"
+#include "mcr/control/leg_watch.hpp"
 #include "mcr/control/memberships.hpp"
 #include "mcr/control/port_guards.hpp"
 #include "mcr/control/reload_plan.hpp"
@@ -53,6 +54,7 @@ class Reload {
     PortGuards& port_guards;
     GroSwitch& gro;
     fastpath::FastPath& fast_path;
+    const LegWatch& leg_watch;
   };
 
   Reload(const Parts& parts, const Config& config, const Interfaces& interfaces,
@@ -78,6 +80,7 @@ class Reload {
   void leave_groups() noexcept;
 
  private:
+  [[nodiscard]] std::set<Group> groups_for(const Config& config) const;
   [[nodiscard]] Reason join_refusal(const Input& input) const;
   void undo() noexcept;
   void await_workers() const noexcept;

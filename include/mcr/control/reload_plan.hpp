@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -64,7 +65,10 @@ void plan_sockets(ReloadPlan& plan, const RuleTable& table, const OpenSockets& o
 /// The groups that an input asks for.
 [[nodiscard]] std::vector<Group> groups_of(const Input& input);
 
+/// True: this input of this rule is to be joined.
+using InputChoice = std::function<bool(const Rule&, const Input&)>;
+
 /// The groups that enabled rules ask for.
-[[nodiscard]] std::set<Group> wanted_groups(std::span<const Rule> rules);
+[[nodiscard]] std::set<Group> wanted_groups(std::span<const Rule> rules, const InputChoice& joins);
 
 }  // namespace mcr

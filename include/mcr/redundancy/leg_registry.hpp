@@ -40,6 +40,9 @@ class LegRegistry {
   /// The number of an input among the legs that get() gave.
   [[nodiscard]] std::size_t number_of(const Rule& rule, const Input& input) const;
 
+  /// The input without that which may change while it stays the same one.
+  [[nodiscard]] static Input identity_of(const Input& input);
+
  private:
   struct Known {
     std::optional<Merge> merge;
@@ -47,7 +50,6 @@ class LegRegistry {
     std::weak_ptr<Legs> legs;
   };
 
-  [[nodiscard]] static Input identity_of(const Input& input);
   [[nodiscard]] static bool same_legs(const Known& known, const Rule& rule);
   [[nodiscard]] static bool add_inputs(Known& known, const Rule& rule);
 

@@ -23,6 +23,7 @@ struct InputLook {
   std::optional<Time> last_seen;
   std::uint8_t priority = 1;  ///< the lowest goes first
   std::string shortcoming{};  ///< in what it is not as `expect` says; "": in nothing
+  bool warm = true;           ///< false: it is joined only while it is needed
 };
 
 /// Control thread only.
@@ -64,7 +65,12 @@ class OnAir {
   void release() noexcept;
 
   [[nodiscard]] std::size_t on_air() const noexcept { return on_air_; }
-  [[nodiscard]] bool by_hand() const noexcept { return by_hand_.has_value(); }
+  /// False: nobody needs it now, and it is not warm.
+  [[nodiscard]] bool joined(std::size_t input) const noexcept {
+    return input >= health_.size() || health_[input].state != State::cold;
+  }
+  /// The one that somebody has chosen, if any.
+  [[nodiscard]] std::optional<std::size_t> by_hand() const noexcept { return by_hand_; }
   /// Nothing: until somebody says otherwise.
   [[nodiscard]] std::optional<Time> by_hand_until() const noexcept { return until_; }
   [[nodiscard]] bool healthy(std::size_t input) const noexcept;
@@ -74,7 +80,7 @@ class OnAir {
   [[nodiscard]] const std::optional<Switch>& last() const noexcept { return last_; }
 
  private:
-  enum class State : std::uint8_t { failed, poor, proving, good };
+  enum class State : std::uint8_t { cold, failed, poor, proving, good };
   struct Health {
     State state = State::good;
     bool usable = true;
@@ -83,6 +89,7 @@ class OnAir {
     Time since;                 ///< when it came into this state
     std::optional<Time> failed_last;
     std::optional<Time> failed_before;
+    std::optional<Time> joined;  ///< after it was cold: when. It has yet to be heard since
   };
 
   void update(Health& health, const Failover& wanted, const InputLook& input, Time now) const;
@@ -92,6 +99,10 @@ class OnAir {
   [[nodiscard]] std::size_t best(std::span<const InputLook> inputs, State least) const;
   [[nodiscard]] std::optional<Switch> choose(const Failover& wanted,
                                              std::span<const InputLook> inputs, Time now);
+  [[nodiscard]] bool is_awaited(std::size_t input, const Failover& wanted, Time now) const;
+  [[nodiscard]] bool is_needed(const Failover& wanted, std::span<const InputLook> inputs,
+                               std::size_t input) const;
+  void join_as_needed(const Failover& wanted, std::span<const InputLook> inputs, Time now);
   [[nodiscard]] std::optional<Switch> change(std::size_t to, Why why, Time now);
 
   std::vector<Health> health_;

@@ -30,6 +30,7 @@ struct MergedLeg {
 struct FailoverInput {
   std::uint64_t priority = 0;
   bool on_air = false;
+  bool joined = true;
   bool healthy = false;
   std::string why;  ///< it is not healthy
 

@@ -43,7 +43,7 @@ function inputsTable(inputs) {
     ["priority", (input) => valueText("priority", input.priority), "number"],
     ["on air", (input) => (input.on_air === undefined ? "" : input.on_air ? "on air" : "no")],
     ["healthy", (input) => (input.healthy === undefined ? ""
-      : input.healthy ? "yes" : ["no", "bad"])],
+      : input.healthy ? "yes" : input.joined === false ? "not joined" : ["no", "bad"])],
     ["why", (input) => input.why || "", "words"],
   ]);
 }

@@ -1,4 +1,4 @@
-// The keys `merge`, `failover`, `priority` and `standby`.
+// The keys `merge`, `failover`, `priority`, `warm` and `standby`.
 #include <string>
 
 #include "catch.hpp"
@@ -77,6 +77,32 @@ TEST_CASE("failover, and the priorities of inputs") {
   CHECK(rule.inputs[0].priority == 1);
   CHECK(rule.inputs[1].priority == 2);
   CHECK(good("failover = {}", inputs(2, ", priority = 9")).inputs[1].priority == 9);
+}
+
+TEST_CASE("inputs that are joined only while they are needed") {
+  const auto two = [](const std::string& first, const std::string& second) {
+    return "inputs = [ { interface = \"e0\", group = \"239.1.1.1\", port = 5" + first +
+           " },\n  { interface = \"e1\", group = \"239.1.1.1\", port = 5" + second + " } ]\n";
+  };
+  CHECK(good("failover = {}").inputs[1].warm);
+  CHECK(good("failover = {}", two("", ", warm = true")).inputs[1].warm);
+  CHECK_FALSE(good("failover = {}", two("", ", warm = false")).inputs[1].warm);
+  CHECK_FALSE(good("failover = {}", inputs(2, ", priority = 3, warm = false")).inputs[0].warm);
+  CHECK_FALSE(good("failover = { revert = \"never\" }", two(", warm = false", "")).inputs[0].warm);
+  CHECK(mistake("", two("", ", warm = false")) ==
+        "f:4:59: warm: only the inputs of a rule with `failover` have this key");
+  CHECK(mistake("merge = { by = \"rtp\", order = \"first\" }", two("", ", warm = true")) ==
+        "f:4:59: warm: only the inputs of a rule with `failover` have this key");
+  const std::string best =
+      "warm: the input with the best priority is always joined, unless `failover` has revert = "
+      "\"never\"";
+  CHECK(mistake("failover = {}", two(", warm = false", "")) == "f:3:68: " + best);
+  CHECK(mistake("failover = {}", two("", ", priority = 0, warm = false")) ==
+        "f:4:63: priority: 0 is not from 1 to 255");
+  CHECK(mistake("failover = { revert = \"manual\" }",
+                two(", priority = 2", ", priority = 1, warm = false")) == "f:4:73: " + best);
+  CHECK(mistake("failover = {}", two("", ", warm = false, local = true")) ==
+        "f:4:59: warm: only what arrives for a group is joined at all");
 }
 
 TEST_CASE("all inputs of a rule with legs have one lane, other rules have none") {

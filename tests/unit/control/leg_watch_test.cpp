@@ -55,6 +55,64 @@ struct Watch {
 
 }  // namespace
 
+TEST_CASE("inputs that are not warm: what is to be joined") {
+  Watch one;
+  one.rule.inputs[1].warm = false;
+  const auto joins = [&](std::size_t input) {
+    return one.watch.joins(one.rule, one.rule.inputs[input]);
+  };
+  one.follow();
+  CHECK(one.watch.take_join_change());
+  CHECK(joins(0));
+  CHECK_FALSE(joins(1));
+  one.pass(1s, true, false);
+  CHECK_FALSE(one.watch.take_join_change());
+  one.pass(400ms, false, false);
+  CHECK(one.watch.take_join_change());
+  CHECK_FALSE(one.watch.take_join_change());
+  CHECK(joins(1));
+  CHECK(one.legs->on_air() == 0);
+  one.pass(100ms, false, true);
+  CHECK(one.legs->on_air() == 1);
+  CHECK_FALSE(one.watch.take_join_change());
+
+  SECTION("a reload keeps what is joined, and sees a change of the key") {
+    std::swap(one.rule.inputs[0], one.rule.inputs[1]);
+    CHECK(joins(0));
+    one.follow();
+    CHECK(joins(0));
+    one.rule.inputs[0].warm = true;
+    one.follow();
+    CHECK(joins(0));
+    CHECK(one.legs->on_air() == 1);
+  }
+  SECTION("it is left when the other one is back on air") {
+    one.pass(11s, true, true);
+    CHECK(one.legs->on_air() == 0);
+    CHECK(one.watch.take_join_change());
+    CHECK_FALSE(joins(1));
+  }
+  SECTION("by hand") {
+    one.pass(11s, true, true);
+    static_cast<void>(one.watch.take_join_change());
+    CHECK(one.watch.put_on_air("a", 1, {}, one.now).empty());
+    CHECK(one.watch.take_join_change());
+    CHECK(joins(1));
+    CHECK(one.watch.trouble("a") == "input 2 is on air by hand as soon as it is heard");
+  }
+}
+
+TEST_CASE("of a rule that is yet to run the best input is joined, and all that are warm") {
+  Watch one;
+  auto rule = one.rule;
+  rule.name = "b";
+  rule.inputs[0].warm = rule.inputs[1].warm = false;
+  CHECK(one.watch.joins(rule, rule.inputs[0]));
+  CHECK_FALSE(one.watch.joins(rule, rule.inputs[1]));
+  rule.failover.reset();
+  CHECK(one.watch.joins(rule, rule.inputs[1]));
+}
+
 TEST_CASE("failover: the worker is told who is on air") {
   Watch one;
   CHECK(one.watch.has_failover());

@@ -30,6 +30,7 @@ struct Stage {
   PortGuards port_guards;
   GroSwitch gro{std::filesystem::temp_directory_path() / "mcr-no-gro"};
   fastpath::FastPath fast_path{FastPathMode::off};
+  LegWatch leg_watch;
 
   MembershipCalls calls() {
     return {[](Family) { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); },
@@ -45,7 +46,8 @@ struct Stage {
   }
 
   Reload reload(const Config& config, const Interfaces& interfaces) {
-    return {{running, slots, memberships, rules, workers, sockets, port_guards, gro, fast_path},
+    return {{running, slots, memberships, rules, workers, sockets, port_guards, gro, fast_path,
+             leg_watch},
             config,
             interfaces,
             {},

@@ -1,5 +1,6 @@
 #include "mcr/redundancy/on_air.hpp"
 
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -67,6 +68,152 @@ TEST_CASE("a silent one is left after `after`, and taken back after `hold`") {
   CHECK(air.on_air.on_air() == 0);
   CHECK(air.on_air.last()->why == OnAir::Why::reverted);
   CHECK(air.switches() == 2);
+}
+
+namespace {
+
+/// Of three inputs the second and the third are not warm. They bring nothing until they are joined.
+struct ColdAir : Air {
+  ColdAir() : Air(3) {
+    looks[1].warm = looks[2].warm = false;
+    heard[1] = heard[2] = false;
+    on_air.begin(looks, now);
+  }
+  [[nodiscard]] std::pair<bool, bool> joined() const {
+    return {on_air.joined(1), on_air.joined(2)};
+  }
+  static constexpr std::pair none{false, false};
+  static constexpr std::pair both{true, true};
+};
+
+}  // namespace
+
+TEST_CASE("what is not warm is joined only while it is needed") {
+  ColdAir air;
+  CHECK(air.joined() == ColdAir::none);
+  air.pass(5s);
+  CHECK(air.on_air.joined(0));
+  CHECK(air.joined() == ColdAir::none);
+  CHECK_FALSE(air.on_air.healthy(1));
+  CHECK(air.on_air.why_not(1, air.wanted, air.now) == "not joined: warm = false");
+
+  air.heard[0] = false;
+  air.pass(290ms);
+  CHECK(air.joined() == ColdAir::none);
+  air.pass(30ms);
+  CHECK(air.joined() == ColdAir::both);
+  CHECK(air.on_air.on_air() == 0);  // until another one is heard
+  CHECK(air.on_air.why_not(1, air.wanted, air.now) == "never heard");
+
+  SECTION("the one on air returns before another one is heard") {
+    air.heard[0] = true;
+    air.pass(9'900ms);
+    CHECK(air.joined() == ColdAir::both);
+    air.pass(200ms);
+    CHECK(air.joined() == ColdAir::none);
+    CHECK(air.switches() == 0);
+  }
+  SECTION("when it is joined again it has to be heard again") {
+    air.heard[1] = true;
+    air.pass(20ms);
+    CHECK(air.on_air.on_air() == 1);
+    air.heard[0] = true;
+    air.pass(11s);
+    CHECK(air.joined() == ColdAir::none);
+    air.heard[0] = air.heard[1] = false;
+    air.pass(2s);
+    CHECK(air.joined() == ColdAir::both);
+    CHECK(air.on_air.on_air() == 0);
+    CHECK(air.switches() == 2);
+  }
+}
+
+TEST_CASE("not warm: the first that is heard is on air, and all are left when that one is well") {
+  ColdAir air;
+  air.heard[0] = false;
+  air.pass(1s);
+  air.heard[2] = true;
+  air.pass(20ms);
+  CHECK(air.on_air.on_air() == 2);
+  CHECK(air.on_air.last()->why == OnAir::Why::failed);
+  air.pass(9'900ms);
+  CHECK(air.joined() == ColdAir::both);
+  air.pass(1s);
+  CHECK(air.joined() == ColdAir::both);  // the second one has a better priority
+  air.heard[0] = true;
+  air.pass(9'900ms);
+  CHECK(air.joined() == ColdAir::both);
+  air.pass(200ms);
+  CHECK(air.on_air.on_air() == 0);
+  CHECK(air.on_air.last()->why == OnAir::Why::reverted);
+  CHECK(air.joined() == ColdAir::none);
+  CHECK(air.switches() == 2);
+}
+
+TEST_CASE("what is not warm has no grace when the relay has just begun") {
+  Air air;
+  air.looks[1].warm = false;
+  air.on_air.begin(air.looks, air.now);
+  air.heard[1] = false;
+  air.looks[0].usable = false;
+  air.pass(2s);
+  CHECK(air.on_air.joined(1));
+  CHECK(air.on_air.on_air() == 0);
+  CHECK(air.switches() == 0);
+}
+
+TEST_CASE("not warm, and the one on air is not as expected") {
+  Air air;
+  air.looks[1].warm = false;
+  air.on_air.begin(air.looks, air.now);
+  air.looks[0].shortcoming = "5% lost";
+  air.pass(1s);
+  CHECK(air.on_air.joined(1));
+  CHECK(air.on_air.on_air() == 0);  // nobody knows yet if the other one is better
+  air.pass(10s);
+  CHECK(air.on_air.on_air() == 1);
+  CHECK(air.on_air.last()->why == OnAir::Why::poor);
+}
+
+TEST_CASE("not warm, and by hand: joined, and on air as soon as it is heard") {
+  Air air;
+  air.looks[1].warm = false;
+  air.on_air.begin(air.looks, air.now);
+  const bool alive = GENERATE(true, false);
+  air.heard[1] = false;
+  air.pass(1s);
+  air.on_air.put_on_air(1, {}, air.now);
+  air.pass(100ms);
+  CHECK(air.on_air.joined(1));
+  CHECK(air.on_air.on_air() == 0);
+  air.heard[1] = alive;
+  air.pass(20ms);
+  CHECK(air.on_air.on_air() == (alive ? 1 : 0));
+  air.pass(300ms);
+  CHECK(air.on_air.on_air() == 1);  // whatever becomes of it
+  air.on_air.release();
+  air.pass(20ms);
+  CHECK(air.on_air.on_air() == 0);
+  CHECK_FALSE(air.on_air.joined(1));
+}
+
+TEST_CASE("of equal ones that are not warm one is joined") {
+  Air air;
+  for (auto& look : air.looks) {
+    look.warm = false;
+    look.priority = 1;
+  }
+  air.on_air.begin(air.looks, air.now);
+  air.pass(1s);
+  CHECK(air.on_air.joined(0));
+  CHECK_FALSE(air.on_air.joined(1));
+  air.heard[0] = false;
+  air.pass(1s);
+  CHECK(air.on_air.on_air() == 1);
+  CHECK(air.on_air.joined(0));
+  air.pass(10s);
+  CHECK_FALSE(air.on_air.joined(0));
+  CHECK(air.switches() == 1);
 }
 
 TEST_CASE("who reverts") {

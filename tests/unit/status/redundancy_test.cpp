@@ -83,10 +83,16 @@ TEST_CASE("failover as JSON, and back") {
   view.by_hand_left_s.reset();
   CHECK(failover_from_json(to_json(view)) == view);
   CHECK(failover_line(view).find("input 2 is on air by hand") == 0);
-  const FailoverInput input{7, true, false, "silent for 0.3 s"};
-  nlohmann::json object;
-  write_failover_input(object, input);
-  CHECK(failover_input_from_json(object) == input);
+  for (const bool joined : {true, false}) {
+    const FailoverInput input{7, true, joined, false, "silent for 0.3 s"};
+    nlohmann::json object;
+    write_failover_input(object, input);
+    CHECK(failover_input_from_json(object) == input);
+    object.erase("joined");  // as before 0.2
+    CHECK(failover_input_from_json(object)->joined);
+  }
+  CHECK(failover_line({2, false, false, false, "not joined: warm = false"}) ==
+        "priority 2, not joined: warm = false");
   CHECK_FALSE(failover_input_from_json(nlohmann::json::object()));
 }
 
