@@ -9,11 +9,12 @@ The capture at the sink has the kernel's time of each datagram: how long the gap
 the old input came after the first of the new one.
 """
 
+import json
 import os
 import signal
 
 from netlab.daemon import Daemon, config
-from netlab.expect import EMULATED, PATIENCE, SANITIZED, check, equal, phase, until
+from netlab.expect import EMULATED, PATIENCE, SANITIZED, check, equal, phase, scaled, until
 from netlab.ledger import internal
 from netlab.offload import switch
 from netlab.world import play
@@ -220,6 +221,45 @@ def joins_when_needed(world, daemon, encoders):
     air.process.kill()
 
 
+def thousand(world):
+    rules, first, period = scaled(1000, 50), 20000, 0.1
+    phase(f"{rules} rules at once: the first encoder of all dies")
+    daemon = Daemon(world, config(*(f"""[[rule]]
+name = "r{port}"
+inputs = [
+  {{ interface = "ra", group = "239.1.1.1", port = {port} }},
+  {{ interface = "rb", group = "239.1.1.1", port = {port} }},
+]
+failover = {{ after = "{1000 * AFTER:.0f}ms" }}
+outputs = [ {{ interface = "r1", group = "{OUT[0]}" }} ]
+""" for port in range(first, first + rules)), workers=2)).start()
+    gaps = world.start_program("switch_gaps", "s0", OUT[0], namespace="sink")
+    encoders = [world.start_program("port_swarm", f"g{one}", "239.1.1.1", first, rules, period, one, namespace="gen")
+                for one in (0, 1)]
+    on_air = lambda: [rule["failover"]["on_air"] for rule in daemon.status()["rules"]]
+    heard = lambda: all(rule["drops"]["standby"] > 2 and rule["outputs"][0]["tx_datagrams"] > 2
+                        for rule in daemon.status()["rules"])
+    until(heard, "all inputs are heard")
+    equal(set(on_air()), {1}, "on air")
+    encoders[0].kill()
+    until(lambda: set(on_air()) == {2}, "all have switched", 5)
+    until(lambda: daemon.rule(f"r{first}")["last_seen_s"] < 0.1, "the second encoder goes on")
+    sent = [rule["outputs"][0]["tx_datagrams"] for rule in daemon.status()["rules"]]
+    until(lambda: all(rule["outputs"][0]["tx_datagrams"] > before + 1
+                      for rule, before in zip(daemon.status()["rules"], sent)), "all send")
+    encoders[1].kill()
+    gaps.signal(signal.SIGTERM)
+    equal(gaps.wait(20), 0, f"exit code of the capture: {gaps.err()}")
+    seen = json.loads(gaps.out())
+    equal(seen.pop("dropped"), 0, "datagrams that the capture missed")
+    equal(len(seen), rules, "rules that sent")
+    equal({tags for tags, _ in seen.values()}, {"01"}, "encoders on air, one after the other")
+    longest = max(gap for _, gap in seen.values())
+    print(f"longest gap: {1000 * longest:.0f} ms, where each input has a datagram in {1000 * period:.0f} ms")
+    check(longest <= AFTER + period + slack(), f"longest gap: {longest:.3f} s")
+    daemon.stop()
+
+
 def by_hand(world, daemon):
     phase("by hand, across a reload, and for a time")
     ask = lambda *args: world.call("switch", *args, "--socket", daemon.socket)
@@ -263,6 +303,7 @@ def story(world):
     until(lambda: program(daemon)["last_seen_s"] > 0.5, "all is at rest")
     internal(daemon.status())
     daemon.stop()
+    thousand(world)
 
 
 play(story, 180)

@@ -11,9 +11,10 @@ brought arrives once, bit for bit, and no other does.
 
 import collections
 import json
+import signal
 
 from netlab.daemon import Daemon, config
-from netlab.expect import check, equal, phase, until
+from netlab.expect import check, equal, phase, scaled, until
 from netlab.ledger import internal
 from netlab.offload import switch
 from netlab.programs import leg_sender
@@ -25,13 +26,14 @@ B = "239.2.2.2,5002,g1"
 SIX = "ff15::2,5002,g1"
 
 
-def relayed(*more, six=False, by='"rtp"', workers=2):
-    second = "ff15::2" if six else "239.2.2.2"
+def relayed(*more, six=False, by='"rtp"', workers=2, second="rb", expect=""):
+    group = "ff15::2" if six else "239.2.2.2"
     text = f"""[[rule]]
 name = "merged"
+{expect}
 inputs = [
   {{ interface = "ra", group = "239.1.1.1", port = 5000 }},
-  {{ interface = "rb", group = "{second}", port = 5002 }},
+  {{ interface = "{second}", group = "{group}", port = 5002 }},
 ]
 merge = {{ by = {by}, order = "first" }}
 outputs = [ {{ interface = "r1", group = "{OUT[0]}", port = {OUT[1]} }} ]
@@ -128,6 +130,80 @@ def one_leg(world, daemon):
     check("leg lost" in daemon.log() and "leg back" in daemon.log(), "the log tells of it")
 
 
+def kernel_drops(daemon):
+    return daemon.status()["totals"]["kernel_drops"]
+
+
+def try_deaths(world, daemon, rate, ssrc, seconds=3, deaths=10, size=200):
+    """What the sink has seen; None: the host had no time for this rate."""
+    count, drops = rate * seconds, kernel_drops(daemon)
+    tally = world.start_program("number_tally", "s0", *OUT, size, namespace="sink")
+    sender = world.start_program("dying_legs", count, rate, ssrc, deaths, "239.1.1.1,5000,g0,0,40",
+                                 "239.2.2.2,5002,g1,5,32", namespace="gen")
+    equal(sender.wait(60), 0, f"exit code of the sender: {sender.err()}")
+    still(daemon)
+    until(lambda: merged(daemon)["outputs"][0]["in_flight"] == 0, "all has left")
+    tally.signal(signal.SIGTERM)
+    equal(tally.wait(20), 0, f"exit code of the tally: {tally.err()}")
+    seen = json.loads(tally.out())
+    if kernel_drops(daemon) != drops or seen["dropped"]:
+        print(f"{rate} datagrams a second were too many for this host")
+        return None
+    print(f"asked for {rate} datagrams a second on each leg, {sender.out().strip()} sent")
+    equal(seen, {"distinct": count, "twice": 0, "other": 0, "dropped": 0}, "numbers at the sink")
+    return seen
+
+
+def ten_deaths(world, daemon):
+    phase("one leg dies and returns, ten times, in the middle of 100,000 a second: numbers wrap twice a second")
+    rate = scaled(100_000, 1000)
+    for ssrc in (2, 3, 4):
+        before = merged(daemon)
+        if try_deaths(world, daemon, rate, ssrc):
+            break
+        rate //= 4
+    else:
+        check(False, f"not even {rate} datagrams a second")
+    rule = merged(daemon)
+    equal(rule["merge"]["lost"] - before["merge"]["lost"], 0, "merge.lost")
+    for number, entry in enumerate(rule["inputs"], 1):
+        check(entry["leg"]["unique"] > 0 and entry["leg"]["missing"] > 0, f"leg {number} was dead at times: {entry}")
+    internal(daemon.status())
+
+
+def one_interface(world, daemon):
+    phase("both legs by one interface; then all legs die: silent, and back")
+    daemon.reload(relayed(second="ra", expect='expect = { silent_after = "1s" }'))
+    legs = A + ",3,0", B.replace("g1", "g0") + ",3,20"
+    quiet(daemon)
+    resets = merged(daemon)["merge"]["resets"]
+    Stream(world, *legs, count=1500, rate=1500, first=40000, ssrc=60).judge("one interface")
+    until(lambda: merged(daemon)["state"] == "silent", "silent", 5)
+    back = Stream(world, *legs, count=3000, rate=1000, first=41500, ssrc=60, seed=2)
+    until(lambda: merged(daemon)["state"] == "active", "back", 3)
+    back.judge("back")
+    equal(merged(daemon)["merge"]["resets"] - resets, 1, "merge.resets: the new SSRC, and no other")
+    internal(daemon.status())
+    daemon.reload(relayed())
+
+
+def classes(world, daemon):
+    phase("the class of the paths' difference (SMPTE ST 2022-7)")
+    limits = (("D", 150), ("A", 10_000), ("B", 50_000), ("C", 450_000), ("none", float("inf")))
+    for wanted, delay, count in (("D", 0, 20), ("A", 4, 300), ("B", 30, 300), ("C", 200, 300), ("none", 600, 300)):
+        for ssrc in range(100, 110):  # a program that is woken late makes a difference larger
+            daemon.reload(config())
+            daemon.reload(relayed())
+            Stream(world, A + ",0,0", B + f",0,{delay}", count=count, rate=1000, ssrc=ssrc, seed=0).judge(wanted)
+            leg = still(daemon)["inputs"][1]["leg"]
+            equal(leg["class"], next(name for name, most in limits if leg["skew_us"]["max"] <= most),
+                  f"class of {leg['skew_us']}")
+            check(leg["skew_us"]["max"] > 900 * delay, f"{delay} ms: {leg['skew_us']}")
+            if leg["class"] == wanted:
+                break
+        equal(leg["class"], wanted, f"class of paths that are {delay} ms apart: {leg['skew_us']}")
+
+
 def restart(world, daemon):
     phase("the sender begins anew, on one leg first")
     resets = merged(daemon)["merge"]["resets"]
@@ -166,8 +242,11 @@ def story(world):
     world.link("gen", "g0", "10.1.0.2/24", "relay", "ra", "10.1.0.1/24")
     world.link("gen", "g1", "10.3.0.2/24", "relay", "rb", "10.3.0.1/24")
     world.link("relay", "r1", "10.2.0.1/24", "sink", "s0", "10.2.0.2/24")
-    switch(world, "relay", "r1", tx_udp_segmentation=False)  # the capture sees what the wire would
     world.link_local("gen", "g1")
+    daemon = Daemon(world, relayed()).start()
+    ten_deaths(world, daemon)
+    daemon.stop()
+    switch(world, "relay", "r1", tx_udp_segmentation=False)  # the capture sees what the wire would
     daemon = Daemon(world, relayed(six=True)).start()
     losses(world, daemon)
     daemon.stop()
@@ -177,6 +256,8 @@ def story(world):
     restart(world, daemon)
     reloads(world, daemon)
     foreign(world, daemon)
+    one_interface(world, daemon)
+    classes(world, daemon)
     phase("by content")
     daemon.reload(relayed(by='"content"'))
     Stream(world, A + ",3,0", B + ",3,40", first=7000, ssrc=50, count=1500, rate=1500, seed=0).judge(
@@ -185,4 +266,4 @@ def story(world):
     daemon.stop()
 
 
-play(story, 100)
+play(story, 150)

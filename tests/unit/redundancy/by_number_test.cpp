@@ -338,3 +338,34 @@ TEST_CASE("whatever the legs do, each number goes on once, when its first copy c
     CHECK(counted.received.get() == counted.unique.get() + counted.duplicates.get());
   }
 }
+
+/// RTP wraps after 65 ms then, so a leg may lag by 32 ms.
+TEST_CASE("a million a second") {
+  constexpr std::uint64_t us = 1'000;
+  constexpr std::uint32_t count = 200'000;
+  const std::uint64_t lag = GENERATE(0U, 150U, 10'000U, 30'000U);
+  CAPTURE(lag);
+  std::mt19937 random(1);
+  std::vector<bool> seen(count);
+  Merged merged;
+  std::uint64_t distinct = 0;
+  const auto bring = [&](std::size_t leg, std::uint64_t number, std::uint64_t at_us) {
+    const auto drop =
+        merged.legs.judge(leg, rtp(static_cast<std::uint16_t>(number)), merged.now + at_us * us);
+    REQUIRE(drop == (seen[number] ? std::optional(InputDrop::duplicate) : std::nullopt));
+    distinct += std::uint64_t{!seen[number]};
+    seen[number] = true;
+  };
+  for (std::uint64_t at = 0; at < count + lag; ++at) {
+    // Each leg loses by itself; the first one changes the order of neighbours.
+    if (at < count && random() % 20 != 0) bring(0, at ^ (at < count / 2 ? 1U : 0U), at);
+    if (at >= lag && random() % 20 != 0) bring(1, at - lag, at);
+  }
+  CHECK(distinct > count * 99 / 100);
+  CHECK(distinct < count);
+  CHECK(merged.lost() == merged.legs.counts().span.get() - distinct);
+  CHECK(merged.legs.counts().span.get() <= count);
+  CHECK(merged.legs.counts().span.get() >= count - 100);
+  CHECK(merged.resets() == 0);
+  CHECK(merged.mismatches() == 0);
+}

@@ -418,3 +418,28 @@ TEST_CASE("sequence: the sorted union, as far as the window allows, and none twi
     CHECK(one.at - one.came <=
           static_cast<std::uint64_t>(std::chrono::nanoseconds(window).count()));
 }
+
+TEST_CASE("sequence: a million a second, where 16-bit numbers wrap each 65 ms") {
+  constexpr std::uint32_t count = 200'000;
+  const std::uint64_t lag = GENERATE(0U, 10'000U);
+  CAPTURE(lag);
+  std::mt19937 random(1);
+  Line line(in_sequence(by_rtp, 12ms));
+  std::set<std::uint32_t> wanted;
+  const auto begin = line.now;
+  const auto bring = [&](std::size_t leg, std::uint64_t number) {
+    const bool is_new = wanted.insert(static_cast<std::uint32_t>(number)).second;
+    REQUIRE(line.bring(leg, rtp(static_cast<std::uint16_t>(number)),
+                       static_cast<std::uint32_t>(number)) == (is_new ? "" : "duplicate"));
+  };
+  for (std::uint64_t at = 0; at < count + lag; ++at) {
+    line.until(begin + at * us);
+    if (at == 0 || (at < count && random() % 20 != 0)) bring(0, at);
+    if (at >= lag && random() % 20 != 0) bring(1, at - lag);
+  }
+  line.until(line.now + 100 * ms);
+  CHECK(line.tags() == Tags(wanted.begin(), wanted.end()));
+  CHECK(wanted.size() < count);
+  CHECK(line.early() == 0);
+  CHECK(line.legs.counts().resets.get() == 0);
+}
