@@ -361,10 +361,12 @@ std::uint32_t Worker::deliver_in_part(const TableEntry& entry, const Frame& fram
   Packet run = packet;
   run.datagrams = 0;
   std::optional<InputDrop> fate;
+  auto* legs = entry.legs == 0 ? nullptr : &table.legs(entry);
   auto rest = packet.payload;
   for (std::uint32_t i = 0; i < packet.datagrams; ++i) {
     const auto datagram = rest.first(std::min<std::size_t>(packet.segment, rest.size()));
-    const auto next = fate_of(entry, datagram, table);
+    auto next = legs == nullptr ? std::nullopt : legs->judge(entry.leg, datagram, now_ns_);
+    if (standby_ && !next) next = InputDrop::standby;
     if (next != fate && run.datagrams != 0) {
       passed += settle(entry, frame, run, fate, table);
       run.payload = rest;
@@ -377,14 +379,6 @@ std::uint32_t Worker::deliver_in_part(const TableEntry& entry, const Frame& fram
   passed += settle(entry, frame, run, fate, table);
   if (entry.inspection != 0) tx_.time(0);
   return passed;
-}
-
-std::optional<InputDrop> Worker::fate_of(const TableEntry& entry,
-                                         std::span<const std::byte> datagram,
-                                         const RuleTable& table) noexcept {
-  const auto drop =
-      entry.legs == 0 ? std::nullopt : table.legs(entry).judge(entry.leg, datagram, now_ns_);
-  return standby_ && !drop ? std::optional(InputDrop::standby) : drop;
 }
 
 /// Sends or drops the first datagrams of `run`. Its payload may reach further. Returns how many go

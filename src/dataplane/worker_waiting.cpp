@@ -33,15 +33,17 @@ std::uint32_t Worker::deliver_in_order(const TableEntry& entry, const Frame& fra
     if (end != begin) passed += settle(entry, frame, packet.part(begin, end - begin), fate, table);
     begin = end;
   };
+  auto rest = packet.payload;
   for (std::uint32_t n = 0; n < packet.datagrams; ++n) {
-    const auto datagram = packet.part(n, 1);
-    auto next = legs.judge(entry.leg, datagram.payload, now_ns_);
+    const auto datagram = rest.first(std::min<std::size_t>(packet.segment, rest.size()));
+    rest = rest.subspan(datagram.size());
+    auto next = legs.judge(entry.leg, datagram, now_ns_);
     const bool goes_on = !next;
     const auto& place = legs.place();
     const bool numbered = goes_on && place.begin != place.end;
     if (numbered && !sequencer.is_next(place)) {
       settle_to(n);
-      if (wait_for_turn(entry, datagram, table)) {
+      if (wait_for_turn(entry, packet.part(n, 1), table)) {
         begin = n + 1;
         continue;
       }

@@ -44,6 +44,7 @@ namespace {
 
 /// Numbers that a run may still grow by beside the next one.
 constexpr std::uint64_t most_left = 4096;
+constexpr std::uint64_t most_step = ByNumber::memory / 4;
 constexpr unsigned time_shift = 15;
 constexpr unsigned time_bits = 20;
 constexpr unsigned digest_bits = 20;
@@ -67,25 +68,167 @@ constexpr std::int64_t half_of(const stream::NumberSpace& space) noexcept {
 ByNumber::ByNumber(const Merge& merge, std::span<Leg, limits::legs> legs, MergeCounts& counts)
     : merge_(merge),
       space_(number_space(merge)),
+      unused_(static_cast<unsigned>(std::countl_zero(space_.mask))),
       behind_(half_of(space_)),
       ahead_(behind_ / 2),
       counters_(legs),
       counts_(counts) {}
 
+inline std::int64_t ByNumber::distance(std::uint64_t from, std::uint64_t to) const noexcept {
+  return static_cast<std::int64_t>((to - from) << unused_) >> unused_;
+}
+
+/// Guesses by the place that the leg has reached, or by the run's head if that
+/// is the better guide.
+inline std::uint64_t ByNumber::place_of(const Run& run, const LegState& from, std::uint64_t number,
+                                        std::uint64_t now_ns) const noexcept {
+  constexpr std::uint64_t most_ns = 100'000'000;
+  auto base = run.head;
+  const bool known = from.epoch == run.epoch && run.epoch != 0;
+  if (known && now_ns - from.steady_ns < most_ns) base = from.next;
+  const auto base_number = run.head_number - (run.head - base);
+  return base + static_cast<std::uint64_t>(distance(base_number, number));
+}
+
+/// The leg has come to this place step by step.
+inline bool ByNumber::goes_on(const Run& run, const LegState& from,
+                              std::uint64_t place) const noexcept {
+  if (from.epoch != run.epoch || run.epoch == 0) return false;
+  const auto step = static_cast<std::int64_t>(place - from.next);
+  return step < ahead_ && step >= -static_cast<std::int64_t>(space_.max_misorder);
+}
+
+/// fits(), where what is known of the place need not be asked.
+inline bool ByNumber::surely_fits(const Run& run, const LegState& from, const Bearing& bearing,
+                                  std::uint64_t place) const noexcept {
+  const auto ahead = static_cast<std::int64_t>(place - run.head);
+  return run.epoch != 0 && bearing.id == run.id && !from.out && ahead < ahead_ &&
+         -ahead <= behind_ && (ahead >= 0 || goes_on(run, from, place));
+}
+
+inline std::uint64_t ByNumber::tag_of(std::uint64_t place) noexcept {
+  return 1 + place / memory % 0xFFFFU;
+}
+
+inline bool ByNumber::seen(std::uint64_t place) const noexcept {
+  return cell_at(place).tag == tag_of(place);
+}
+
+/// The run that follows counts on from it.
+inline void ByNumber::grow(Run& run, std::uint64_t numbers) noexcept {
+  counts_.span.add(numbers);
+  run.count += numbers;
+  if (&run == &ending_) run_.count += numbers;
+}
+
+inline void ByNumber::advance(Run& run, std::uint64_t end) noexcept {
+  grow(run, end - run.head);
+  run.head_number += end - run.head;
+  run.head = end;
+}
+
+/// Notes the place that the leg has reached, in numbers of the whole stream.
+inline void ByNumber::note_reached(const Run& run, std::size_t leg, std::uint64_t place,
+                                   std::uint64_t end) noexcept {
+  auto& from = legs_[leg];
+  auto& counters = counters_[leg];
+  const auto count_to = [&run](std::uint64_t at) { return run.count - (run.head - at); };
+  if (from.epoch == 0) counters.before.set(count_to(std::max(place, run.first)));
+  if (from.epoch != run.epoch || end > from.next) from.next = end;
+  from.epoch = run.epoch;
+  counters.reached.set(count_to(std::min(from.next, run.head)));
+}
+
+inline void ByNumber::take_new(Run& run, std::size_t leg, const Bearing& bearing,
+                               std::uint64_t place, std::uint64_t now_ns) noexcept {
+  const auto own = std::uint64_t{1} << leg;
+  std::uint64_t fresh = 0;
+  for (std::uint64_t at = place; at != place + bearing.step; ++at) {
+    if (seen(at)) continue;
+    cell_at(at) = {.tag = tag_of(at) & 0xFFFFU,
+                   .legs = own & 0xFFU,
+                   .digest = (at == place ? digest_of(bearing) : inside) & inside,
+                   .time = time_of(now_ns) & ((1U << time_bits) - 1)};
+    ++fresh;
+  }
+  counts_.numbers.add(fresh);
+  counters_[leg].numbers.add(fresh);
+  counters_[leg].skew.add(0, now_ns);
+  leader_ = leg;
+  led_ns_ = now_ns;
+  const auto position = place - run.skipped;
+  last_ = {position, position + bearing.step};
+  if (place < run.first) {
+    grow(run, run.first - place);
+    run.first = place;
+  }
+  if (const auto end = place + bearing.step; static_cast<std::int64_t>(end - run.head) > 0)
+    advance(run, end);
+}
+
+inline InputDrop ByNumber::take_copy(std::size_t leg, const Bearing& bearing, Cell& cell,
+                                     std::uint64_t now_ns) noexcept {
+  constexpr std::uint64_t ns_of_us = 1000;
+  auto& from = legs_[leg];
+  if (cell.digest != digest_of(bearing)) [[unlikely]]
+    return mismatch(leg, cell);
+  if (from.dissent != 0 && --from.dissent == 0 && from.out) {
+    from.out = false;
+    counters_[leg].aside.set(0);
+  }
+  const auto own = std::uint64_t{1} << leg;
+  if ((cell.legs & own) == 0) {
+    cell.legs = (cell.legs | own) & 0xFFU;
+    counters_[leg].numbers.add(bearing.step);
+    const auto skew = (time_of(now_ns) - cell.time) & ((1U << time_bits) - 1);
+    counters_[leg].skew.add((skew << time_shift) / ns_of_us, now_ns);
+  }
+  return InputDrop::duplicate;
+}
+
+inline std::optional<InputDrop> ByNumber::take(Run& run, std::size_t leg, const Bearing& bearing,
+                                               std::uint64_t place, std::uint64_t now_ns) noexcept {
+  auto& from = legs_[leg];
+  from.last_ns = from.steady_ns = now_ns;
+  from.candidate.count = 0;
+  std::optional<InputDrop> drop;
+  if (seen(place))
+    drop = take_copy(leg, bearing, cell_at(place), now_ns);
+  else if (from.out)
+    drop = InputDrop::standby;
+  else if (place - run.skipped < settled_)
+    drop = InputDrop::late;
+  else
+    take_new(run, leg, bearing, place, now_ns);
+  note_reached(run, leg, place, place + bearing.step);
+  return drop;
+}
+
 std::optional<InputDrop> ByNumber::judge(std::size_t leg, Datagram datagram, std::uint64_t now_ns,
                                          std::uint64_t settled) noexcept {
   settled_ = settled;
   const auto bearing = read_bearing(merge_, datagram);
-  if (!bearing || bearing->step == 0 || bearing->step > memory / 4) return unnumbered(leg, now_ns);
-  if (ending_.epoch != 0) [[unlikely]]
-    end_overlap(now_ns);
+  if (bearing && bearing->step - 1 < most_step && ending_.epoch == 0) [[likely]] {
+    const auto place = place_of(run_, legs_[leg], bearing->number, now_ns);
+    if (surely_fits(run_, legs_[leg], *bearing, place)) [[likely]]
+      return take(run_, leg, *bearing, place, now_ns);
+  }
+  return judge_other(leg, bearing, now_ns);
+}
+
+/// All that is rare.
+[[gnu::cold]] std::optional<InputDrop> ByNumber::judge_other(std::size_t leg,
+                                                             const std::optional<Bearing>& bearing,
+                                                             std::uint64_t now_ns) noexcept {
+  if (!bearing || bearing->step - 1 >= most_step) return unnumbered(leg, now_ns);
+  if (ending_.epoch != 0) end_overlap(now_ns);
   auto* run = run_of(leg, *bearing, now_ns);
   if (run == nullptr) {
     if (is_late(run_, leg, *bearing, now_ns)) return InputDrop::late;
     if (!follow(leg, *bearing, now_ns)) return InputDrop::standby;
     run = &run_;
   }
-  return take(*run, leg, *bearing, now_ns);
+  return take(*run, leg, *bearing, place_of(*run, legs_[leg], bearing->number, now_ns), now_ns);
 }
 
 /// The one that the datagram fits, first its leg's own one; null: none.
@@ -119,30 +262,6 @@ std::optional<InputDrop> ByNumber::unnumbered(std::size_t leg, std::uint64_t now
   led_ns_ = now_ns;
   last_ = {};
   return {};
-}
-
-std::int64_t ByNumber::distance(std::uint64_t from, std::uint64_t to) const noexcept {
-  const auto unused = static_cast<unsigned>(std::countl_zero(space_.mask));
-  return static_cast<std::int64_t>((to - from) << unused) >> unused;
-}
-
-/// Guesses by the place that the leg has reached, or by the run's head if that
-/// is the better guide.
-std::uint64_t ByNumber::place_of(const Run& run, const LegState& from, std::uint64_t number,
-                                 std::uint64_t now_ns) const noexcept {
-  constexpr std::uint64_t most_ns = 100'000'000;
-  auto base = run.head;
-  const bool known = from.epoch == run.epoch && run.epoch != 0;
-  if (known && now_ns - from.steady_ns < most_ns) base = from.next;
-  const auto base_number = run.head_number - (run.head - base);
-  return base + static_cast<std::uint64_t>(distance(base_number, number));
-}
-
-/// The leg has come to this place step by step.
-bool ByNumber::goes_on(const Run& run, const LegState& from, std::uint64_t place) const noexcept {
-  if (from.epoch != run.epoch || run.epoch == 0) return false;
-  const auto step = static_cast<std::int64_t>(place - from.next);
-  return step < ahead_ && step >= -static_cast<std::int64_t>(space_.max_misorder);
 }
 
 bool ByNumber::fits(const Run& run, std::size_t leg, const Bearing& bearing,
@@ -248,93 +367,6 @@ void ByNumber::end_overlap(std::uint64_t now_ns) noexcept {
   ending_ = {};
 }
 
-std::uint64_t ByNumber::tag_of(std::uint64_t place) noexcept {
-  return 1 + place / memory % 0xFFFFU;
-}
-
-bool ByNumber::seen(std::uint64_t place) const noexcept {
-  return cell_at(place).tag == tag_of(place);
-}
-
-std::optional<InputDrop> ByNumber::take(Run& run, std::size_t leg, const Bearing& bearing,
-                                        std::uint64_t now_ns) noexcept {
-  const auto place = place_of(run, legs_[leg], bearing.number, now_ns);
-  auto& from = legs_[leg];
-  from.last_ns = from.steady_ns = now_ns;
-  from.candidate.count = 0;
-  std::optional<InputDrop> drop;
-  if (seen(place))
-    drop = take_copy(leg, bearing, cell_at(place), now_ns);
-  else if (from.out)
-    drop = InputDrop::standby;
-  else if (place - run.skipped < settled_)
-    drop = InputDrop::late;
-  else
-    take_new(run, leg, bearing, place, now_ns);
-  note_reached(run, leg, place, place + bearing.step);
-  return drop;
-}
-
-void ByNumber::take_new(Run& run, std::size_t leg, const Bearing& bearing, std::uint64_t place,
-                        std::uint64_t now_ns) noexcept {
-  const auto own = std::uint64_t{1} << leg;
-  std::uint64_t fresh = 0;
-  for (std::uint64_t at = place; at != place + bearing.step; ++at) {
-    if (seen(at)) continue;
-    auto& cell = cell_at(at);
-    cell.tag = tag_of(at) & 0xFFFFU;
-    cell.legs = own & 0xFFU;
-    cell.digest = (at == place ? digest_of(bearing) : inside) & inside;
-    cell.time = time_of(now_ns) & ((1U << time_bits) - 1);
-    ++fresh;
-  }
-  counts_.numbers.add(fresh);
-  counters_[leg].numbers.add(fresh);
-  counters_[leg].skew.add(0, now_ns);
-  leader_ = leg;
-  led_ns_ = now_ns;
-  const auto position = place - run.skipped;
-  last_ = {position, position + bearing.step};
-  if (place < run.first) {
-    grow(run, run.first - place);
-    run.first = place;
-  }
-  if (const auto end = place + bearing.step; static_cast<std::int64_t>(end - run.head) > 0)
-    advance(run, end);
-}
-
-/// The run that follows counts on from it.
-void ByNumber::grow(Run& run, std::uint64_t numbers) noexcept {
-  counts_.span.add(numbers);
-  run.count += numbers;
-  if (&run == &ending_) run_.count += numbers;
-}
-
-void ByNumber::advance(Run& run, std::uint64_t end) noexcept {
-  grow(run, end - run.head);
-  run.head_number += end - run.head;
-  run.head = end;
-}
-
-InputDrop ByNumber::take_copy(std::size_t leg, const Bearing& bearing, Cell& cell,
-                              std::uint64_t now_ns) noexcept {
-  constexpr std::uint64_t ns_of_us = 1000;
-  auto& from = legs_[leg];
-  if (cell.digest != digest_of(bearing)) return mismatch(leg, cell);
-  if (from.dissent != 0 && --from.dissent == 0 && from.out) {
-    from.out = false;
-    counters_[leg].aside.set(0);
-  }
-  const auto own = std::uint64_t{1} << leg;
-  if ((cell.legs & own) == 0) {
-    cell.legs = (cell.legs | own) & 0xFFU;
-    counters_[leg].numbers.add(bearing.step);
-    const auto skew = (time_of(now_ns) - cell.time) & ((1U << time_bits) - 1);
-    counters_[leg].skew.add((skew << time_shift) / ns_of_us, now_ns);
-  }
-  return InputDrop::duplicate;
-}
-
 InputDrop ByNumber::mismatch(std::size_t leg, const Cell& cell) noexcept {
   counts_.mismatches.add(1);
   if (legs_[leg].out) {
@@ -355,18 +387,6 @@ void ByNumber::set_aside(std::size_t leg) noexcept {
   legs_[leg].out = true;
   legs_[leg].dissent = most_mismatches;
   counters_[leg].aside.set(1);
-}
-
-/// Notes the place that the leg has reached, in numbers of the whole stream.
-void ByNumber::note_reached(const Run& run, std::size_t leg, std::uint64_t place,
-                            std::uint64_t end) noexcept {
-  auto& from = legs_[leg];
-  auto& counters = counters_[leg];
-  const auto count_to = [&run](std::uint64_t at) { return run.count - (run.head - at); };
-  if (from.epoch == 0) counters.before.set(count_to(std::max(place, run.first)));
-  if (from.epoch != run.epoch || end > from.next) from.next = end;
-  from.epoch = run.epoch;
-  counters.reached.set(count_to(std::min(from.next, run.head)));
 }
 
 }  // namespace mcr::redundancy

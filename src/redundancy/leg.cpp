@@ -1,28 +1,13 @@
 #include "mcr/redundancy/leg.hpp"
 
 #include <algorithm>
-#include <bit>
 
 namespace mcr::redundancy {
-
-std::size_t Skew::bucket_of(std::uint64_t skew_us) noexcept {
-  if (skew_us < 4) return skew_us;
-  const auto octave = static_cast<std::size_t>(std::bit_width(skew_us)) - 3;
-  return std::min(4 * octave + (skew_us >> octave), buckets - 1);
-}
 
 std::uint64_t Skew::least_of(std::size_t bucket) noexcept {
   if (bucket < 8) return bucket;
   const auto octave = bucket / 4 - 1;
   return (4 + bucket % 4) << octave;
-}
-
-void Skew::add(std::uint64_t skew_us, std::uint64_t now_ns) noexcept {
-  if (now_ns - began_ns_ >= window_ns) turn(now_ns);
-  auto& window = windows_[turn_.get() & 1U];
-  window.counts[bucket_of(skew_us)].add(1);
-  window.total.add(1);
-  if (skew_us > window.most_us.get()) window.most_us.set(skew_us);
 }
 
 void Skew::turn(std::uint64_t now_ns) noexcept {

@@ -13,7 +13,8 @@ namespace mcr::redundancy {
 
 namespace {
 
-constexpr std::uint64_t odd = 0x9E37'79B9'7F4A'7C15;
+using detail::mixed;
+using detail::odd;
 
 std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
   std::uint64_t word = 0;
@@ -22,16 +23,15 @@ std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t at) noexcept
   return word;
 }
 
-std::uint64_t mixed(std::uint64_t word) noexcept {
-  word = (word ^ word >> 32U) * odd;
-  return word ^ word >> 29U;
-}
-
 std::uint32_t digest_of_ends(std::span<const std::byte> bytes) noexcept {
+  using Word = std::uint64_t;
+  if (bytes.size() >= 2 * sizeof(Word)) [[likely]]
+    return detail::digest_of_ends(
+        detail::word_at<Word>(bytes.data()), detail::word_at<Word>(bytes.data() + sizeof(Word)),
+        detail::word_at<Word>(bytes.data() + bytes.size() - sizeof(Word)), bytes.size());
   const auto end = bytes.size() > sizeof(std::uint64_t) ? bytes.size() - sizeof(std::uint64_t) : 0;
-  const auto sum = mixed(word_at(bytes, 0) + bytes.size()) ^ mixed(word_at(bytes, 8) + odd) ^
-                   mixed(word_at(bytes, end) + 2 * odd);
-  return static_cast<std::uint32_t>(sum >> 32U);
+  return detail::digest_of_ends(word_at(bytes, 0), word_at(bytes, 8), word_at(bytes, end),
+                                bytes.size());
 }
 
 /// `bytes` (1 to 8) of them.
@@ -76,8 +76,8 @@ std::optional<Bearing> read_numbers(const Merge& merge,
 
 }  // namespace
 
-std::optional<Bearing> read_bearing(const Merge& merge,
-                                    std::span<const std::byte> datagram) noexcept {
+std::optional<Bearing> read_any_bearing(const Merge& merge,
+                                        std::span<const std::byte> datagram) noexcept {
   auto bearing = read_numbers(merge, datagram);
   if (bearing) bearing->digest = digest_of_ends(datagram);
   return bearing;

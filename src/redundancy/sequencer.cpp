@@ -38,20 +38,6 @@ void Sequencer::set(const Merge& merge) noexcept {
   pace_.store(merge.pace, std::memory_order_relaxed);
 }
 
-bool Sequencer::is_next(const Place& place) noexcept {
-  if (next_ == 0) next_ = place.begin;
-  return place.begin <= next_ && !paced();
-}
-
-void Sequencer::reach(const Place& place) noexcept {
-  highest_ = std::max(highest_, place.begin);
-}
-
-void Sequencer::pass(const Place& place) noexcept {
-  reach(place);
-  next_ = std::max(next_, place.end);
-}
-
 void Sequencer::hold(Waiting& waiting, std::uint64_t now_ns) noexcept {
   const auto position = waiting.place.begin;
   waiting.came_ns = now_ns;

@@ -104,9 +104,6 @@ class Worker {
                         const RuleTable& table) noexcept;
   std::uint32_t deliver_in_part(const TableEntry& entry, const Frame& frame, const Packet& packet,
                                 const RuleTable& table) noexcept;
-  [[nodiscard]] std::optional<InputDrop> fate_of(const TableEntry& entry,
-                                                 std::span<const std::byte> datagram,
-                                                 const RuleTable& table) noexcept;
   std::uint32_t deliver_in_order(const TableEntry& entry, const Frame& frame, const Packet& packet,
                                  const RuleTable& table) noexcept;
   std::uint32_t settle(const TableEntry& entry, const Frame& frame, Packet run,

@@ -92,6 +92,11 @@ class ByNumber {
     Candidate candidate;
   };
 
+  [[nodiscard]] std::optional<InputDrop> judge_other(std::size_t leg,
+                                                     const std::optional<Bearing>& bearing,
+                                                     std::uint64_t now_ns) noexcept;
+  [[nodiscard]] bool surely_fits(const Run& run, const LegState& from, const Bearing& bearing,
+                                 std::uint64_t place) const noexcept;
   [[nodiscard]] std::optional<InputDrop> unnumbered(std::size_t leg, std::uint64_t now_ns) noexcept;
   [[nodiscard]] bool is_late(const Run& run, std::size_t leg, const Bearing& bearing,
                              std::uint64_t now_ns) noexcept;
@@ -111,7 +116,7 @@ class ByNumber {
                               std::uint64_t now_ns) const noexcept;
   void begin(const Bearing& bearing, bool beside, std::uint64_t now_ns) noexcept;
   [[nodiscard]] std::optional<InputDrop> take(Run& run, std::size_t leg, const Bearing& bearing,
-                                              std::uint64_t now_ns) noexcept;
+                                              std::uint64_t place, std::uint64_t now_ns) noexcept;
   void take_new(Run& run, std::size_t leg, const Bearing& bearing, std::uint64_t place,
                 std::uint64_t now_ns) noexcept;
   [[nodiscard]] InputDrop take_copy(std::size_t leg, const Bearing& bearing, Cell& cell,
@@ -129,6 +134,7 @@ class ByNumber {
 
   const Merge merge_;
   const stream::NumberSpace space_;
+  const unsigned unused_;      ///< bits of 64 that no number has
   const std::int64_t behind_;  ///< numbers that are remembered
   const std::int64_t ahead_;   ///< numbers that may be missing at once
   std::span<Leg, limits::legs> counters_;

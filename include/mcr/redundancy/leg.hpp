@@ -1,7 +1,9 @@
 // The counters of one leg: one of the inputs of a rule with `merge` or `failover`.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,7 +17,14 @@ class Skew {
  public:
   static constexpr std::uint64_t window_ns = 10'000'000'000;
 
-  void add(std::uint64_t skew_us, std::uint64_t now_ns) noexcept;
+  void add(std::uint64_t skew_us, std::uint64_t now_ns) noexcept {
+    if (now_ns - began_ns_ >= window_ns) [[unlikely]]
+      turn(now_ns);
+    auto& window = windows_[turn_.get() & 1U];
+    window.counts[bucket_of(skew_us)].add(1);
+    window.total.add(1);
+    if (skew_us > window.most_us.get()) window.most_us.set(skew_us);
+  }
 
   /// Delays in us, from the fuller of this window and the one before.
   [[nodiscard]] std::uint64_t median_us() const noexcept;
@@ -30,7 +39,11 @@ class Skew {
     Counter most_us;
   };
 
-  [[nodiscard]] static std::size_t bucket_of(std::uint64_t skew_us) noexcept;
+  [[nodiscard]] static std::size_t bucket_of(std::uint64_t skew_us) noexcept {
+    if (skew_us < 4) return skew_us;
+    const auto octave = static_cast<std::size_t>(std::bit_width(skew_us)) - 3;
+    return std::min(4 * octave + (skew_us >> octave), buckets - 1);
+  }
   [[nodiscard]] static std::uint64_t least_of(std::size_t bucket) noexcept;
   void turn(std::uint64_t now_ns) noexcept;
 

@@ -2,6 +2,7 @@
 // what is missing before it. Theory in sequencer.cpp.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -46,8 +47,14 @@ class Sequencer {
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
 
   /// True if a first copy goes on at once; then pass() it. Else hold() it, if has_room_for().
-  [[nodiscard]] bool is_next(const Place& place) noexcept;
-  void pass(const Place& place) noexcept;
+  [[nodiscard]] bool is_next(const Place& place) noexcept {
+    if (next_ == 0) next_ = place.begin;
+    return place.begin <= next_ && !paced();
+  }
+  void pass(const Place& place) noexcept {
+    reach(place);
+    next_ = std::max(next_, place.end);
+  }
   /// False: it is too far ahead. Then call take_before(), go_early() and pass().
   [[nodiscard]] bool has_room_for(const Place& place) const noexcept {
     return place.begin - next_ < most && slot(place.begin) == nullptr;
@@ -81,7 +88,7 @@ class Sequencer {
   }
   [[nodiscard]] std::uint64_t next_waiting(std::uint64_t position) const noexcept;
   [[nodiscard]] Waiting* take() noexcept;
-  void reach(const Place& place) noexcept;
+  void reach(const Place& place) noexcept { highest_ = std::max(highest_, place.begin); }
 
   std::atomic<std::uint64_t> window_ns_;
   std::atomic<bool> pace_;

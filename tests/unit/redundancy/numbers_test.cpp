@@ -1,5 +1,7 @@
 #include "mcr/redundancy/numbers.hpp"
 
+#include <random>
+
 #include "catch.hpp"
 #include "datagrams.hpp"
 
@@ -25,6 +27,27 @@ TEST_CASE("what bears no number") {
   CHECK_FALSE(read_bearing(by_mold, rtp(1)));
   CHECK_FALSE(read_bearing(by_number, Bytes(5)));
   CHECK_FALSE(read_bearing(by_content, rtp(1)));
+}
+
+TEST_CASE("plain RTP bears what any RTP does") {
+  std::mt19937 dice(1);
+  std::size_t plain = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    Bytes bytes(dice() % 40);
+    for (auto& byte : bytes)
+      byte = static_cast<std::byte>(dice());
+    if (!bytes.empty() && dice() % 4 != 0) bytes[0] = std::byte{0x80};
+    const auto one = read_bearing(by_rtp, bytes);
+    const auto other = read_any_bearing(by_rtp, bytes);
+    REQUIRE(one.has_value() == other.has_value());
+    if (!one) continue;
+    ++plain;
+    REQUIRE(one->id == other->id);
+    REQUIRE(one->digest == other->digest);
+    REQUIRE(one->number == other->number);
+    REQUIRE(one->step == other->step);
+  }
+  CHECK(plain > 5'000);
 }
 
 TEST_CASE("copies have one digest, others another") {
