@@ -9,6 +9,7 @@
     matrix    the cells of a run, and all that is measured of one
     fixed     the same at rates that users have: CPU, the relay's core, latency
     inspection  what inspection costs, with 1,000 rules
+    merging     what merging costs, beside a plain rule
     aims      the figures that the project wants to reach, judged
     report    JSON, the table, Markdown
     plot      the same as SVG

@@ -20,6 +20,7 @@ class Case:
     idle_rules: int = 0  # loaded beside the one that has traffic
     media: tuple = ()  # options of `mcr gen`: what the datagrams are
     inspect: str = "none"  # the key of the rules with traffic
+    merge: str = ""  # its order: the rules with traffic have a second leg, which is silent
     reflector: bool = False  # one of mDNS stands beside it, between the same interfaces
 
     def ports(self):

@@ -48,14 +48,20 @@ GRO_KEY = {"single": 'gro = "off"\n', "frames": 'gro = "off"\n', "superframe": '
            "gro": 'gro = "on"\n'}
 WORKER_KEY = 'fast_path = "off"\n'  # where this build has the key
 
+SILENT_GROUP = "239.1.3.255"  # nobody sends there
+
 COMPILED = re.compile(r"rules?\b.* in ([0-9.]+) ms")  # in the log at start
 
 
-def rule_text(name, group, outputs, inspect="none"):
+def rule_text(name, group, outputs, inspect="none", merge=""):
+    inputs = f'input = {{ interface = "r0", group = "{group}", port = {IN_PORT} }}\n'
+    if merge:
+        legs = ", ".join(f'{{ interface = "r0", group = "{g}", port = {IN_PORT} }}' for g in (group, SILENT_GROUP))
+        inputs = f'inputs = [ {legs} ]\nmerge = {{ by = "rtp", order = "{merge}" }}\n'
     text = ", ".join(f'{{ interface = "r1", group = "{g}", port = {p} }}' for g, p in outputs)
     return (
         f'[[rule]]\nname = "{name}"\n'
-        f'input = {{ interface = "r0", group = "{group}", port = {IN_PORT} }}\n'
+        f"{inputs}"
         f"outputs = [ {text} ]\n"
         + (f'inspect = "{inspect}"\n' if inspect != "none" else "") + "\n"
     )
@@ -64,7 +70,8 @@ def rule_text(name, group, outputs, inspect="none"):
 def rules_text(case):
     """The rules with traffic stand in the middle of the idle ones."""
     busy = [
-        rule_text(f"busy-{s}", in_group(s), [(out_group(s), p) for p in case.ports()], case.inspect)
+        rule_text(f"busy-{s}", in_group(s), [(out_group(s), p) for p in case.ports()], case.inspect,
+                  case.merge)
         for s in range(case.streams)
     ]
     idle = [

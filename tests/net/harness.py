@@ -12,7 +12,7 @@ import os
 from netlab.expect import Skip, check, equal, phase, scaled
 from netlab.kernel import superframes_are_described
 from netlab.world import play
-from pps import fixed, inspection
+from pps import fixed, inspection, merging
 from pps.cases import CASES, Cell
 from pps.latency import latency
 from pps.relay import MODES, Mcr
@@ -72,6 +72,12 @@ def story(world):
                                  rules=20, rate=scaled(RATE), rounds=1)
     for kind, one in figures.items():
         equal((one.get("void"), one.get("loss")), (None, 0), f"{kind}: what does not balance; lost")
+    phase("what merging costs")
+    figures = merging.measure(line, SECONDS, lambda what, _: print(f"   {what}"), rate=scaled(RATE),
+                              slow_rate=scaled(RATE), rounds=1)
+    for order, one in figures.items():
+        equal((one.get("void"), one.get("loss")), (None, 0), f"merge {order}: what does not balance; lost")
+    print(merging.tell(figures))
 
 
 play(story, 120)
