@@ -216,6 +216,9 @@ constexpr Key<InterfaceTuning> interface_keys[] = {
        t.gro = read_choice(v, gro_choices).value_or(t.gro);
      },
      shape::words(gro_choices)},
+    {"gro_wait",
+     [](const Value& v, InterfaceTuning& t) { t.gro_wait = v.duration(limits::gro_wait); },
+     shape::duration},
     {"ingress",
      [](const Value& v, InterfaceTuning& t) {
        t.ingress = read_choice(v, ingress_modes).value_or(t.ingress);
@@ -462,6 +465,14 @@ bool refuse_unquoted_dot(const Value& value, std::string_view name, const toml::
   return refused;
 }
 
+/// A wait is about frames that are merged by our will.
+void check_gro_wait(const toml::table& table, const InterfaceTuning& tuning, const Value& header) {
+  if (!tuning.gro_wait || (tuning.gro != Gro::off && tuning.gro != Gro::leave)) return;
+  const auto at = position_of(table.get("gro_wait")->source(), header.at());
+  header.diagnostics().add(at, fmt::format("gro_wait: with gro = \"{}\" nothing is changed",
+                                           tuning.gro == Gro::off ? "off" : "leave"));
+}
+
 void read_interfaces(const Value& value, File& file) {
   if (file.refuse_in_conf_d(value, "[interface]")) return;
   const auto* interfaces = value.table();
@@ -472,9 +483,10 @@ void read_interfaces(const Value& value, File& file) {
     const auto* table = Value(header, node, key_at, value.diagnostics()).table();
     if (table == nullptr || refuse_unquoted_dot(value, key.str(), *table)) continue;
     if (const auto fault = interface_name_fault(key.str())) value.diagnostics().add(key_at, *fault);
-    read_keys<InterfaceTuning>(*table, header, interface_keys,
-                               file.raw.interfaces[std::string(key.str())], value.at(),
+    auto& tuning = file.raw.interfaces[std::string(key.str())];
+    read_keys<InterfaceTuning>(*table, header, interface_keys, tuning, value.at(),
                                value.diagnostics());
+    check_gro_wait(*table, tuning, value);
   }
 }
 

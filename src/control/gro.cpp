@@ -26,6 +26,7 @@
 #include "mcr/base/log.hpp"
 #include "mcr/config/rule.hpp"
 #include "mcr/control/try_or_log.hpp"
+#include "mcr/host/gro_wait.hpp"
 #include "mcr/rules/remedies.hpp"
 
 namespace mcr {
@@ -63,7 +64,8 @@ bool restore(unsigned index, const GroSetting& original) {
   try {
     const auto now = read_gro(interface);
     if (!now) throw OsError(EOPNOTSUPP, "read UDP GRO", "of " + interface);
-    if (*now != original) write_gro(interface, original);
+    if (!now->has_features_of(original)) write_gro(interface, original);
+    if (original.wait && original.wait != now->wait) write_gro_wait(interface, *original.wait);
     return true;
   } catch (const OsError& error) {
     log::warning("UDP GRO not put back: interface={} reason={}", log::value(interface),
@@ -74,29 +76,30 @@ bool restore(unsigned index, const GroSetting& original) {
 
 }  // namespace
 
-GroSetting gro_setting(Gro wish, const GroSetting& original, bool described) noexcept {
-  switch (wish) {
+GroSetting gro_setting(const GroWish& wish, const GroSetting& original, bool described) noexcept {
+  const auto wait = wish.wait ? wish.wait : original.wait;
+  switch (wish.gro) {
     case Gro::automatic:
-      return {original.merging, described};
+      return {original.merging, described, wait};
     case Gro::on:
-      return {original.merging || described, described};
+      return {original.merging || described, described, wait};
     case Gro::off:
-      return {original.merging, false};
+      return {original.merging, false, wait};
     case Gro::leave:
       break;
   }
   return original;
 }
 
-std::map<unsigned, Gro> gro_wishes(std::span<const Rule> rules, const InterfaceTunings& tunings,
-                                   const Interfaces& interfaces) {
-  std::map<unsigned, Gro> wishes;
+std::map<unsigned, GroWish> gro_wishes(std::span<const Rule> rules, const InterfaceTunings& tunings,
+                                       const Interfaces& interfaces) {
+  std::map<unsigned, GroWish> wishes;
   for (const auto& rule : rules)
     for (const auto& input : rule.inputs) {
-      const auto wish = tuning_of(tunings, input.interface).gro;
+      const auto tuning = tuning_of(tunings, input.interface);
       const auto* interface = interfaces.find(input.interface);
-      if (rule.enabled && !input.local && wish != Gro::leave && interface != nullptr)
-        wishes.emplace(interface->index, wish);
+      if (rule.enabled && !input.local && tuning.gro != Gro::leave && interface != nullptr)
+        wishes.emplace(interface->index, GroWish{tuning.gro, tuning.gro_wait});
     }
   return wishes;
 }
@@ -128,7 +131,7 @@ void GroSwitch::apply(std::span<const Rule> rules, const InterfaceTunings& tunin
     try {
       switch_to(interface, wish);
     } catch (const OsError& error) {
-      if (told_.insert(interface.name).second)
+      if (tells(interface.name, "features"))
         log::notice(
             "UDP GRO stays as it is: interface={} reason={}{}", log::value(interface.name),
             log::value(error.what()),
@@ -137,11 +140,15 @@ void GroSwitch::apply(std::span<const Rule> rules, const InterfaceTunings& tunin
   }
 }
 
-void GroSwitch::switch_to(const Interface& interface, Gro wish) {
+bool GroSwitch::tells(const std::string& interface, std::string_view what) {
+  return told_.insert(fmt::format("{} {}", interface, what)).second;
+}
+
+void GroSwitch::switch_to(const Interface& interface, const GroWish& wish) {
   const auto now = read_gro(interface.name);
   if (!now) return;
   const bool described = superframes_are_described();
-  if (wish != Gro::off && !described && told_.insert(interface.name).second)
+  if (wish.gro != Gro::off && !described && tells(interface.name, "no sizes"))
     log::notice(
         "UDP GRO is kept off: interface={} reason=\"this kernel cannot tell the size of merged "
         "datagrams (Linux 6.2 can)\"",
@@ -154,14 +161,29 @@ void GroSwitch::switch_to(const Interface& interface, Gro wish) {
     record =
         records_.emplace(interface.index, GroRecord::share(path_of(interface.index), *now)).first;
   }
+  if (wish.wait && now->wait) record->second.keep_wait(*now->wait);
   const auto wanted = gro_setting(wish, record->second.original(), described);
-  if (wanted == *now) return;
+  if (wanted.wait && wanted.wait != now->wait) wait_as_wished(interface, *wanted.wait);
+  if (wanted.has_features_of(*now)) return;
   write_gro(interface.name, wanted);
   log::notice(
       "UDP GRO switched until the end: interface={} merging={} udp_forwarding={} merging_before={} "
       "udp_forwarding_before={}",
       log::value(interface.name), on_off(wanted.merging), on_off(wanted.udp_forwarding),
       on_off(now->merging), on_off(now->udp_forwarding));
+}
+
+void GroSwitch::wait_as_wished(const Interface& interface, std::chrono::nanoseconds wait) {
+  try {
+    write_gro_wait(interface.name, wait);
+    log::notice("GRO waits until the end: interface={} gro_flush_timeout={}",
+                log::value(interface.name), wait.count());
+  } catch (const OsError& error) {
+    if (tells(interface.name, "wait"))
+      log::notice("GRO waits as the host has it: interface={} reason={} do=\"{}\"",
+                  log::value(interface.name), log::value(error.what()),
+                  remedy(Trouble::gro_wait_refused, interface.name));
+  }
 }
 
 void GroSwitch::put_back(unsigned index) noexcept {

@@ -1,11 +1,14 @@
 #include "mcr/control/gro_record.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -29,15 +32,28 @@ bool is_at(Fd file, const std::string& path) noexcept {
          ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 
+/// "10", or with a wait in nanoseconds "10 20000"; and the end of the line.
 std::string text_of(const GroSetting& setting) {
-  return {setting.merging ? '1' : '0', setting.udp_forwarding ? '1' : '0', '\n'};
+  const auto wait = setting.wait ? fmt::format(" {}", setting.wait->count()) : "";
+  return fmt::format("{:d}{:d}{}\n", setting.merging, setting.udp_forwarding, wait);
 }
 
 std::optional<GroSetting> read_record(Fd file) noexcept {
-  std::array<char, 3> text{};
-  if (::pread(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-    return std::nullopt;
-  return GroSetting{text[0] == '1', text[1] == '1'};
+  std::array<char, 32> text{};
+  const auto length = ::pread(file.get(), text.data(), text.size(), 0);
+  if (length < 3 || text[static_cast<std::size_t>(length) - 1] != '\n') return std::nullopt;
+  GroSetting setting{text[0] == '1', text[1] == '1'};
+  std::int64_t wait = 0;
+  if (text[2] == ' ' &&
+      std::from_chars(text.data() + 3, text.data() + length, wait).ec == std::errc())
+    setting.wait = std::chrono::nanoseconds(wait);
+  return setting;
+}
+
+void write_record(Fd file, const std::string& path, const GroSetting& setting) {
+  const auto text = text_of(setting);
+  if (::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    throw_errno("write record", path);
 }
 
 }  // namespace
@@ -51,10 +67,8 @@ GroRecord GroRecord::share(const std::string& path, const GroSetting& now) {
     if (!is_at(file, path)) continue;
     auto original = read_record(file);
     if (!original) {
-      original = now;
-      const auto text = text_of(now);
-      if (::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-        throw_errno("write record", path);
+      original = GroSetting{now.merging, now.udp_forwarding};
+      write_record(file, path, *original);
     }
     lock(file, LOCK_SH);
     return {path, std::move(file), *original};
@@ -66,6 +80,14 @@ std::optional<GroRecord> GroRecord::left_behind(const std::string& path) {
   const auto original = file.valid() ? read_record(file) : std::nullopt;
   if (!original || !lock(file, LOCK_EX | LOCK_NB)) return std::nullopt;
   return GroRecord(path, std::move(file), *original);
+}
+
+void GroRecord::keep_wait(std::chrono::nanoseconds now) {
+  if (original_.wait) return;
+  original_ = read_record(file_).value_or(original_);
+  if (original_.wait) return;
+  original_.wait = now;
+  write_record(file_, path_, original_);
 }
 
 bool GroRecord::claim() noexcept {

@@ -19,6 +19,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/kernel_features.hpp"
+#include "mcr/host/gro_wait.hpp"
 #include "mcr/host/socket.hpp"
 
 namespace mcr {
@@ -185,14 +186,15 @@ std::optional<GroSetting> read_gro(const std::string& interface) {
   const auto merging = features.find(std::string(merging_feature));
   const auto udp = features.find(std::string(udp_feature));
   if (merging == features.end() || udp == features.end()) return std::nullopt;
-  return GroSetting{merging->second, udp->second};
+  return GroSetting{merging->second, udp->second, read_gro_wait(interface)};
 }
 
 void write_gro(const std::string& interface, const GroSetting& setting) {
-  if (!read_gro(interface)) throw OsError(EOPNOTSUPP, "set UDP GRO", "of " + interface);
-  if (const int error = set_gro(interface, setting); error != 0)
-    throw OsError(error, "set UDP GRO", "of " + interface);
-  if (read_gro(interface) != setting) throw OsError(EOPNOTSUPP, "set UDP GRO", "of " + interface);
+  const auto fail = [&](int error) { throw OsError(error, "set UDP GRO", "of " + interface); };
+  if (!read_gro(interface)) fail(EOPNOTSUPP);
+  if (const int error = set_gro(interface, setting); error != 0) fail(error);
+  const auto after = read_gro(interface);
+  if (!after || !after->has_features_of(setting)) fail(EOPNOTSUPP);
 }
 
 bool superframes_are_described() {

@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, troubles> remedies{
     "tc -s qdisc show dev {0}",
     "ethtool -S {0}",
     "give CAP_NET_ADMIN",
+    "as root: echo NANOSECONDS >/sys/class/net/{0}/gro_flush_timeout (a rule of udev can keep it)",
     "another program has the source port: ss -uanp shows which; stop it, or choose another "
     "source_port",
     "it is tried again after 1 to 30 s; mcr doctor looks at {0}",

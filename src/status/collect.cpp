@@ -62,9 +62,11 @@ InterfaceState state_of(const mcr::Interface* interface) {
   return interface->up ? InterfaceState::up : InterfaceState::down;
 }
 
-bool merges_udp(const std::string& interface) {
-  const auto setting = read_gro(interface);
-  return setting && setting->merging && setting->udp_forwarding;
+void add_gro(Interface& interface) {
+  const auto setting = read_gro(interface.name);
+  interface.gro = setting && setting->merging && setting->udp_forwarding;
+  if (setting && setting->wait)
+    interface.gro_wait_ns = static_cast<std::uint64_t>(setting->wait->count());
 }
 
 /// The value of a map, or a value-initialized one.
@@ -87,7 +89,7 @@ std::vector<Interface> collect_interfaces(const Relay& relay, const std::vector<
     Interface interface;
     interface.name = name;
     interface.state = state_of(host);
-    interface.gro = merges_udp(name);
+    add_gro(interface);
     if (host != nullptr) {
       interface.alt_names = host->alt_names;
       interface.index = host->index;

@@ -37,6 +37,7 @@ constexpr std::array worker_counts{CountKey<Worker>{"id", &Worker::id},
 constexpr std::array interface_counts{
     CountKey<Interface>{"index", &Interface::index},
     CountKey<Interface>{"mtu", &Interface::mtu},
+    CountKey<Interface>{"gro_wait_ns", &Interface::gro_wait_ns},
     CountKey<Interface>{"receive_buffer", &Interface::receive_buffer},
     CountKey<Interface>{"receive_buffer_asked", &Interface::receive_buffer_asked},
     CountKey<Interface>{"send_buffer", &Interface::send_buffer},

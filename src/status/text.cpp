@@ -226,8 +226,12 @@ std::vector<std::string> interface_notes(const Interface& interface) {
   return notes;
 }
 
-std::string gro_text(const std::optional<bool>& gro) {
-  return gro ? *gro ? "on" : "off" : "-";
+/// "on 20 us": merged frames wait so long for others.
+std::string gro_text(const Interface& interface) {
+  if (!interface.gro) return "-";
+  if (!*interface.gro) return "off";
+  const auto wait_ns = interface.gro_wait_ns.value_or(0);
+  return wait_ns == 0 ? "on" : fmt::format("on {:g} us", static_cast<double>(wait_ns) / 1000);
 }
 
 /// The names by which rules call interfaces.
@@ -262,7 +266,7 @@ std::string interfaces_part(const Status& status, std::size_t columns) {
                    {"RX BUFFER", true},
                    {"TX BUFFER", true}});
   for (const auto& each : status.interfaces) {
-    table.add({{names_text(each, in_use), shown(each.state), plain(each.mtu), gro_text(each.gro),
+    table.add({{names_text(each, in_use), shown(each.state), plain(each.mtu), gro_text(each),
                 si(each.rx_datagrams), grouped(each.kernel_drops), size(each.receive_buffer),
                 size(each.send_buffer)},
                interface_notes(each)});

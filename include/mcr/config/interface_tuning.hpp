@@ -1,6 +1,7 @@
 // The tables [interface.NAME]: buffers, UDP GRO and the way frames are received.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -32,6 +33,8 @@ struct InterfaceTuning {
   std::optional<std::uint64_t> receive_buffer;
   std::optional<std::uint64_t> send_buffer;
   Gro gro = Gro::automatic;
+  /// How long GRO may keep a frame for others of its flow to follow; nothing: as the host has it.
+  std::optional<std::chrono::microseconds> gro_wait{};
   IngressMode ingress = IngressMode::recvmsg;
   /// For the outputs that do not say it themselves: see Output.
   std::optional<bool> segmentation{};

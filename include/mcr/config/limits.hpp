@@ -42,6 +42,7 @@ inline constexpr std::size_t workers = 64;
 inline constexpr std::uint32_t shards = 1024;
 inline constexpr std::size_t folder_bytes = 1024;  ///< length of a folder's path
 inline constexpr std::chrono::microseconds batch_wait{10'000};
+inline constexpr std::chrono::microseconds gro_wait{10'000};
 inline constexpr std::chrono::microseconds rejoin_min = std::chrono::seconds(1);
 inline constexpr std::chrono::microseconds rejoin_max = std::chrono::hours(1);
 inline constexpr std::chrono::microseconds resolve_every_min = std::chrono::seconds(1);

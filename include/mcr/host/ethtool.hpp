@@ -1,6 +1,7 @@
 // The offloads of an interface that concern UDP (ethtool(8), linux/ethtool.h).
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -11,7 +12,13 @@ namespace mcr {
 struct GroSetting {
   bool merging = false;         ///< "generic-receive-offload": packets of one flow are merged
   bool udp_forwarding = false;  ///< "rx-udp-gro-forwarding": UDP without a local socket, too
+  /// How long a frame waits for others (gro_wait.hpp). Nothing: not known, or not to be changed.
+  std::optional<std::chrono::nanoseconds> wait{};
 
+  /// All but the wait.
+  [[nodiscard]] bool has_features_of(const GroSetting& other) const noexcept {
+    return merging == other.merging && udp_forwarding == other.udp_forwarding;
+  }
   friend bool operator==(const GroSetting&, const GroSetting&) = default;
 };
 
@@ -25,7 +32,8 @@ struct GroSetting {
 /// No value if the interface is gone or its driver has no such features.
 [[nodiscard]] std::optional<GroSetting> read_gro(const std::string& interface);
 
-/// Needs CAP_NET_ADMIN. Throws OsError; also when the driver took the request and did not do it.
+/// All but the wait. Needs CAP_NET_ADMIN. Throws OsError; also when the driver took the request and
+/// did not do it.
 void write_gro(const std::string& interface, const GroSetting& setting);
 
 /// True if messages of several datagrams (UDP_SEGMENT) may leave by it, with its present features.

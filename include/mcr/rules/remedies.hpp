@@ -33,6 +33,7 @@ enum class Trouble : std::uint8_t {
   discipline_drops,
   driver_drops,
   gro_refused,        ///< EPERM
+  gro_wait_refused,   ///< gro_flush_timeout of sysfs
   source_port_taken,  ///< by a program that does not share it
   socket_refused,     ///< with any other errno
   memory_not_locked,  ///< RLIMIT_MEMLOCK

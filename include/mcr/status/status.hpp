@@ -108,9 +108,10 @@ struct Interface {
   std::vector<std::string> alt_names{};  ///< others by which the configuration may call it
   Count index;                           ///< nothing: it is missing
   std::optional<InterfaceState> state;
-  Count mtu;                   ///< bytes
-  std::optional<bool> gro;     ///< UDP is merged on receive
-  Count receive_buffer;        ///< bytes as granted, twice what was asked for; 0: no socket
+  Count mtu;                ///< bytes
+  std::optional<bool> gro;  ///< UDP is merged on receive
+  Count gro_wait_ns;     ///< how long a frame waits for others to be merged with; nothing: unknown
+  Count receive_buffer;  ///< bytes as granted, twice what was asked for; 0: no socket
   Count receive_buffer_asked;  ///< bytes; nothing: by nobody
   Count send_buffer;           ///< as receive_buffer
   Count send_buffer_asked;     ///< as receive_buffer_asked

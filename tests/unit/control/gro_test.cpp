@@ -10,6 +10,7 @@
 #include "rule_builder.hpp"
 
 using namespace mcr;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -45,19 +46,30 @@ TEST_CASE("a wish changes of an interface's setting what it is about") {
       {Gro::leave, off, off, off},
   };
   for (const auto& row : rows) {
-    CHECK(gro_setting(row.wish, row.original, true) == row.expected);
-    CHECK(gro_setting(row.wish, row.original, false) == row.undescribed);
+    CHECK(gro_setting({row.wish}, row.original, true) == row.expected);
+    CHECK(gro_setting({row.wish}, row.original, false) == row.undescribed);
   }
+}
+
+TEST_CASE("a wait that is wished for, or else the one that was before, if it was ever changed") {
+  const GroSetting known{true, true, 7us};
+  CHECK(gro_setting({Gro::automatic, 20us}, on, true).wait == 20us);
+  CHECK(gro_setting({Gro::automatic, 0us}, known, true).wait == 0us);
+  CHECK(gro_setting({Gro::on}, known, true).wait == 7us);
+  CHECK(gro_setting({Gro::leave, 20us}, known, true) == known);
+  CHECK_FALSE(gro_setting({Gro::on}, on, true).wait);
 }
 
 TEST_CASE("a configuration is about the GRO of its inputs' interfaces, by index") {
   InterfaceTunings tunings;
   std::vector<Rule> rules = {rule("a", ip("239.1.1.1"), 5000)};
   CHECK(gro_wishes(rules, tunings, two_interfaces()) ==
-        std::map<unsigned, Gro>{{2, Gro::automatic}});
+        std::map<unsigned, GroWish>{{2, {Gro::automatic}}});
   CHECK(gro_wishes(rules, tunings, Interfaces({up("renamed", 2)})).empty());
   tunings["in"].gro = Gro::on;
-  CHECK(gro_wishes(rules, tunings, two_interfaces()) == std::map<unsigned, Gro>{{2, Gro::on}});
+  tunings["in"].gro_wait = 20us;
+  CHECK(gro_wishes(rules, tunings, two_interfaces()) ==
+        std::map<unsigned, GroWish>{{2, {Gro::on, 20us}}});
   tunings["in"].gro = Gro::leave;
   CHECK(gro_wishes(rules, tunings, two_interfaces()).empty());
   tunings.clear();
@@ -96,6 +108,21 @@ TEST_CASE("a record that nobody shares was left behind") {
   CHECK(left->original() == merging);
   left->remove();
   CHECK_FALSE(GroRecord::left_behind(path));
+}
+
+TEST_CASE("a record keeps the wait that was before the first change") {
+  const Folder folder;
+  const auto path = folder.path + "/record";
+  auto first = GroRecord::share(path, {true, false, 5us});
+  CHECK_FALSE(first.original().wait);  // nobody has changed it
+  auto second = GroRecord::share(path, merging);
+  first.keep_wait(5us);
+  second.keep_wait(20us);  // as the first user has changed it
+  CHECK(first.original() == GroSetting{true, false, 5us});
+  CHECK(second.original() == first.original());
+  std::string text;
+  std::getline(std::ifstream(path), text);
+  CHECK(text == "10 5000");
 }
 
 TEST_CASE("a file that is no record is left alone, and one without text is written") {

@@ -48,6 +48,7 @@ TEST_CASE("remedies: names are put in, and each trouble has its own text") {
         "ip address add 10.9.9.9/LENGTH dev eth1, or name another `source`");
   CHECK(remedy(Trouble::driver_drops, "{0}") == "ethtool -S {0}");
   CHECK(remedy(Trouble::gro_refused) == "give CAP_NET_ADMIN");
+  CHECK(remedy(Trouble::gro_wait_refused, "eth0").starts_with("as root: echo NANOSECONDS >/sys/"));
 }
 
 TEST_CASE("remedies: a join's advice follows its errno") {
