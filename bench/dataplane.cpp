@@ -88,8 +88,8 @@ struct Shape {
   std::size_t outputs;    ///< of each
   std::size_t datagrams;  ///< of a frame
   std::size_t frames;     ///< of a round
-  enum class Look : std::uint8_t { none, other_rule };
-  Look look = Look::none;  ///< of a capture, at another rule
+  enum class Look : std::uint8_t { none, other_rule, back };
+  Look look = Look::none;  ///< a capture sees another rule; or these rules keep what comes
   bool reflector = false;  ///< beside the rules, without traffic
 };
 
@@ -111,6 +111,7 @@ Rule reflected(const std::string& from, const std::string& to) {
 RuleTable compiled(const Shape& shape) {
   auto rules = bench::rules(shape.streams);
   for (auto& rule : rules) {
+    if (shape.look == Shape::Look::back) rule.capture_before = std::uint64_t{4} << 20U;
     for (std::size_t n = 1; n < shape.outputs; ++n) {
       auto output = rule.outputs.front();
       output.port = static_cast<std::uint16_t>(output.port + n);
@@ -178,5 +179,6 @@ BENCHMARK_CAPTURE(forward, single_frames_of_50_streams_deep, Shape{50, 1, 1, 500
 // A capture that is off is one branch, the same that these take on the other side.
 BENCHMARK_CAPTURE(forward, while_another_rule_is_captured,
                   Shape{1, 1, 1, 64, Shape::Look::other_rule});
+BENCHMARK_CAPTURE(forward, with_its_past_kept, Shape{1, 1, 1, 64, Shape::Look::back});
 BENCHMARK_CAPTURE(forward, superframes, Shape{1, 1, 40, 32});
 BENCHMARK_CAPTURE(forward, superframes_to_10_outputs, Shape{1, 10, 40, 6});

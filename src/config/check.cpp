@@ -228,6 +228,18 @@ void check_kinds(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   }
 }
 
+/// Each worker keeps that much.
+void check_captured_before(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
+  std::uint64_t sum = 0;
+  for (const auto& placed : rules) {
+    if (placed.rule.enabled) sum += placed.rule.capture_before;
+    if (sum <= limits::captured_before) continue;
+    diagnostics.add(placed.name_at, fmt::format("`capture_before` of all rules is more than {} GiB",
+                                                limits::captured_before >> 30U));
+    return;
+  }
+}
+
 /// Each name is looked up again and again.
 void check_hosts(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
   std::set<std::string_view> names;
@@ -268,6 +280,7 @@ void check_rules(std::span<PlacedRule> rules, Diagnostics& diagnostics) {
     check_outputs(placed, diagnostics);
   check_kinds(rules, diagnostics);
   check_hosts(rules, diagnostics);
+  check_captured_before(rules, diagnostics);
   if (check_total(rules, diagnostics) && !inputs.too_many()) number_circles(rules);
 }
 

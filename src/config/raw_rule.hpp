@@ -93,6 +93,7 @@ struct RawRule {
   Field<bool> allow_loop;
   Field<Consume> consume;
   Field<std::optional<Inspection>> inspect;
+  Field<std::uint64_t> capture_before;
   Field<Merge> merge;
   Field<Failover> failover;
 };

@@ -41,6 +41,7 @@ class Resolver {
     placed.rule.allow_loop = raw.allow_loop.value.value_or(false);
     placed.rule.consume = raw.consume.value.value_or(Consume::automatic);
     placed.rule.inspect = raw.inspect.value.value_or(std::nullopt);
+    placed.rule.capture_before = raw.capture_before.value.value_or(0);
     placed.rule.merge = raw.merge.value;
     placed.rule.failover = raw.failover.value;
     legs(raw, placed.rule);

@@ -89,6 +89,7 @@ void RuleIndex::count(const Rule& rule, bool more) {
   };
   add(sums_.outputs, mapped_destinations(rule).size() * rule.outputs.size());
   if (!rule.enabled) return;
+  add(sums_.captured_before, rule.capture_before);
   for (const auto& input : rule.inputs) {
     const auto size = input.destinations().size();
     add(sums_.inputs, size);
@@ -106,7 +107,8 @@ bool RuleIndex::may_be_too_many() const {
   return rules_.size() > limits::rules || sums_.inputs > limits::lookup_entries ||
          sums_.sources > limits::sources || sums_.outputs > limits::outputs ||
          sums_.input_kinds.size() > limits::input_kinds ||
-         sums_.output_kinds.size() > limits::output_kinds || sums_.hosts.size() > limits::hosts;
+         sums_.output_kinds.size() > limits::output_kinds || sums_.hosts.size() > limits::hosts ||
+         sums_.captured_before > limits::captured_before;
 }
 
 /// The rule itself is among them.

@@ -57,6 +57,7 @@ class RuleIndex {
     std::size_t inputs = 0;
     std::size_t sources = 0;
     std::size_t outputs = 0;
+    std::size_t captured_before = 0;
     std::map<std::pair<std::string, InputKind>, std::size_t> input_kinds;
     std::map<std::pair<std::string, TxKey>, std::size_t> output_kinds;
     std::map<std::string, std::size_t> hosts;

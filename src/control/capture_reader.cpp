@@ -81,7 +81,36 @@ CaptureReader::Timed CaptureReader::packet_block(const CapturedDatagram& datagra
                .comment = comment_of(datagram, place.interface)})};
 }
 
-std::string CaptureReader::take(const RuleTable& table) {
+void CaptureReader::open_past() {
+  for (std::size_t worker = 0; worker < past_->workers(); ++worker) {
+    const auto& ring = past_->ring(worker);
+    before_.push_back({&ring, ring.since(capture_->wish().since_ns)});
+  }
+}
+
+/// Each worker's records are in the order of time: the oldest front is the oldest of all. The past
+/// is read where it lies, and goes back to the workers with its last record.
+std::vector<CaptureReader::Timed> CaptureReader::take_past(const RuleTable& table) {
+  std::vector<Timed> blocks;
+  for (std::size_t bytes = 0; bytes < most_bytes; bytes += blocks.back().block.size()) {
+    std::erase_if(before_, [](const Kept& kept) { return kept.empty(); });
+    if (before_.empty()) break;
+    auto& oldest = *std::ranges::min_element(before_, {}, [](const Kept& kept) {
+      return capture_record::datagram_at(kept.front()).time_ns;
+    });
+    capture_record::read(oldest.front(), [&](const auto& datagram, auto header, auto payload) {
+      blocks.push_back(packet_block(datagram, header, payload, table));
+    });
+    oldest.place = oldest.ring->next(oldest.place);
+  }
+  if (before_.empty()) {
+    past_.reset();
+    capture_->past_is_read();
+  }
+  return blocks;
+}
+
+std::vector<CaptureReader::Timed> CaptureReader::take_present(const RuleTable& table) {
   std::vector<Timed> blocks;
   auto& rings = capture_->rings();
   for (auto& ring : rings)
@@ -92,8 +121,15 @@ std::string CaptureReader::take(const RuleTable& table) {
       if (!any) break;
       bytes += blocks.back().block.size();
     }
-  datagrams_ += blocks.size();
   std::ranges::stable_sort(blocks, {}, &Timed::time_ns);
+  return blocks;
+}
+
+std::string CaptureReader::take(const RuleTable& table) {
+  std::vector<Timed> blocks;
+  if (past_ != nullptr) blocks = take_past(table);
+  if (blocks.empty()) blocks = take_present(table);
+  datagrams_ += blocks.size();
   std::string text = begun_ ? "" : pcapng::section_header("mcr " MCR_VERSION);
   begun_ = true;
   text += std::exchange(heads_, {});

@@ -34,15 +34,40 @@ std::shared_ptr<CaptureReader> Relay::capture(const std::string& rule, CaptureWi
       wish.outputs.push_back(
           *slots_.outputs.find(output_key(rule, output, output.destinations().at(n))));
   std::ranges::sort(wish.outputs);
+  auto past = past_for(rule, wish);
   auto reader = std::make_shared<CaptureReader>(
-      std::make_shared<const Capture>(std::move(wish), workers_.size()));
+      std::make_shared<const Capture>(std::move(wish), workers_.size()), std::move(past));
   captures_.push_back({rule, reader, reader->capture()});
   publish_captures();
   log::notice("capture begins: rule={}", log::value(rule));
   return reader;
 }
 
+/// Returns the past that the capture looks back at; null: it does not.
+std::shared_ptr<const Past> Relay::past_for(const std::string& rule,
+                                            const CaptureWish& wish) const {
+  if (wish.since_ns == 0) return nullptr;
+  if (std::ranges::any_of(captures_, [&](const RunningCapture& each) {
+        return each.capture->reads_past(wish.rule);
+      }))
+    throw Failure(
+        ExitCode::unavailable,
+        fmt::format("another capture still reads what came before for rule \"{}\"", rule));
+  auto past = slots_.pasts.find(rule);
+  if (past == nullptr)
+    throw Failure(ExitCode::usage,
+                  fmt::format("rule \"{}\" keeps nothing of what came before: that needs its key "
+                              "`capture_before`",
+                              rule));
+  return past;
+}
+
 std::string Relay::read_capture(CaptureReader& reader) const {
+  if (reader.awaits_past()) {
+    if (!std::ranges::all_of(workers_, [](const auto& each) { return each->reclaim_captures(); }))
+      return {};
+    reader.open_past();
+  }
   return reader.take(rules_.latest());
 }
 

@@ -93,6 +93,7 @@ Relay::Relay(const Daemon& daemon, const Options& options)
   watchdogs_.resize(workers_.size());
   loads_.resize(workers_.size());
   slots_.inspections.set_workers(workers_.size());
+  slots_.pasts.set_workers(workers_.size());
 }
 
 Relay::~Relay() {

@@ -298,6 +298,15 @@ void Worker::capture_dropped(const TableEntry& entry, const Frame& frame, const 
     capture->dropped(id_, entry.rule, frame, packet, reason);
 }
 
+/// Not while a capture reads it, which keeps what comes from there on.
+void Worker::keep_in_past(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                          const RuleTable& table) noexcept {
+  if (capturing_ != nullptr)
+    for (const auto& capture : *capturing_)
+      if (capture->reads_past(entry.rule)) return;
+  keep_in(table.past(entry).ring(id_), entry.rule, frame, packet);
+}
+
 /// Delivers the datagrams that the rule has not relayed already, each run of them as one packet,
 /// and returns how many go on.
 std::uint32_t Worker::deliver_guarded(const TableEntry& entry, const Frame& frame,
@@ -343,6 +352,8 @@ std::uint32_t Worker::deliver(const TableEntry& entry, const Frame& frame, const
   counters.last_seen_ns.set(now_ns_);
   counters.last_source.set(packet.source);
   if (entry.inspection != 0) inspect(entry, packet, table);
+  if (entry.past != 0) [[unlikely]]
+    keep_in_past(entry, frame, packet, table);
   if (capturing_ != nullptr) [[unlikely]]
     for (const auto& capture : *capturing_)
       capture->received(id_, entry.rule, frame, packet);

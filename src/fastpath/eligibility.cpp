@@ -51,6 +51,7 @@ std::string why_worker(const Output& output, Family family, const Interfaces& in
 
 std::string why_worker(const Rule& rule, const Interfaces& interfaces) {
   if (rule.inspect) return "its streams are inspected";
+  if (rule.capture_before != 0) return "what came for it is kept for captures";
   if (rule.circle.number != 0) return "it may hear again what it has sent";
   if (rule.merge) return "its inputs are merged";
   if (rule.failover) return "one of its inputs is on air";

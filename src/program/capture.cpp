@@ -39,6 +39,7 @@ struct Options {
   std::string file;  ///< "-": standard output
   std::uint64_t count = 0;
   double seconds = 0;
+  double before = 0;  ///< seconds
   std::uint32_t snap = CaptureWish::whole;
   bool in = false;
   bool out = false;
@@ -92,8 +93,9 @@ std::size_t whole_blocks(std::string_view bytes, std::uint64_t most, std::uint64
 
 nlohmann::json request_for(const Options& options) {
   const bool some = options.in || options.out || options.drops;
-  return {{"command", "capture"}, {"rule", options.rule},   {"in", options.in || !some},
-          {"out", options.out},   {"drops", options.drops}, {"snap", options.snap}};
+  return {{"command", "capture"},    {"rule", options.rule},   {"in", options.in || !some},
+          {"out", options.out},      {"drops", options.drops}, {"snap", options.snap},
+          {"before", options.before}};
 }
 
 void capture(const Options& options) {
@@ -101,6 +103,8 @@ void capture(const Options& options) {
   if (path == "-" && ::isatty(STDOUT_FILENO) != 0)
     throw Failure(ExitCode::usage,
                   "a capture is no text: -w FILE writes it, and `| tshark -i -` reads it live");
+  if (options.before > 0 && !options.in && (options.out || options.drops))
+    throw Failure(ExitCode::usage, "--before is about what arrives: add --in");
   DaemonStream stream(options.socket, request_for(options), patience);
   if (!stream.first().value("ok", false))
     throw Failure(static_cast<ExitCode>(
@@ -142,6 +146,12 @@ void add_capture_command(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62U))
       ->type_name("N");
   command->add_option("--seconds", options->seconds, "End after S seconds")
+      ->check(CLI::Range(0.001, longest))
+      ->type_name("S");
+  command
+      ->add_option("--before", options->before,
+                   "Begin with what arrived in the last S seconds, as far as the rule's "
+                   "capture_before reaches")
       ->check(CLI::Range(0.001, longest))
       ->type_name("S");
   command->add_option("--snap", options->snap, "Keep at most N bytes of each, with its headers")

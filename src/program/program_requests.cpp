@@ -22,6 +22,13 @@ namespace {
 constexpr std::chrono::milliseconds capture_pause{20};
 constexpr int capture_turns = 4;
 
+std::uint64_t realtime_ns_before(double seconds) {
+  const auto then =
+      std::chrono::system_clock::now().time_since_epoch() - std::chrono::duration<double>(seconds);
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(then).count();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 1));
+}
+
 }  // namespace
 
 ControlServer::Reply Program::on_request(const json& request) {
@@ -49,6 +56,8 @@ ControlServer::Reply Program::stream_capture(const json& request) {
   wish.out = request.value("out", false);
   wish.drops = request.value("drops", false);
   wish.snap = request.value("snap", CaptureWish::whole);
+  if (const auto before_s = request.value("before", 0.0); before_s > 0)
+    wish.since_ns = realtime_ns_before(before_s);
   const auto reader = relay_.capture(request.value("rule", ""), std::move(wish));
   const auto more = [this, reader, turns = 0]() mutable {
     return ++turns % (capture_turns + 1) == 0 ? std::string() : relay_.read_capture(*reader);

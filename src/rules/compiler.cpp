@@ -88,6 +88,7 @@ class TableCompiler {
   const std::uint16_t source_port_;
   RuleTable table_;
   std::shared_ptr<redundancy::Legs> legs_;  ///< of the rule that is being added
+  std::shared_ptr<const Past> past_;        ///< likewise
   std::map<RxKey, std::size_t> rx_at_;      ///< where in table_.rx_
   std::map<TxKey, std::uint16_t> tx_slots_;
   std::map<std::uint16_t, std::vector<SenderTx>> senders_;  ///< by raw tx slot
@@ -100,12 +101,14 @@ void TableCompiler::add(const Rule& rule, const RuleStatus& status) {
   table_.outputs_.resize(layout.first + layout.mapped.size() * layout.outputs);
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
     add_output(rule, i, rule.enabled && status.output_reasons[i].empty(), layout);
-  // So does one with legs; what it knows of its stream.
+  // So does one with legs what it knows of its stream, and one with a past that.
   legs_ = rule.enabled ? slots_.legs.get(rule) : nullptr;
   if (legs_ != nullptr) {
     table_.legs_.push_back(legs_);
     table_.leg_entries_.emplace_back();
   }
+  past_ = rule.enabled ? slots_.pasts.get(rule) : nullptr;
+  if (past_ != nullptr) table_.pasts_.push_back(past_);
   if (status.state != RuleState::active) return;
   for (std::size_t i = 0; i < rule.inputs.size(); ++i)
     if (status.input_reasons[i].empty()) add_input(rule, rule.inputs[i], slot, layout);
@@ -138,6 +141,7 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
     entry.legs = static_cast<std::uint32_t>(table_.legs_.size());
     entry.leg = static_cast<std::uint8_t>(slots_.legs.number_of(rule, input));
   }
+  if (past_ != nullptr) entry.past = static_cast<std::uint32_t>(table_.pasts_.size());
   entry.first_output = static_cast<std::uint32_t>(layout.first);
   if (legs_ != nullptr) table_.leg_entries_.back() = entry;
   const auto& mapped = layout.mapped;

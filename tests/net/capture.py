@@ -5,7 +5,8 @@
                         239.1.1.1:5000 -> 239.2.2.2:6000
 
 What came in, what left, and what was dropped, with the reason as a comment; superframes as their
-datagrams; live through a pipe. A reader that does not read costs `capture_missed`, and no datagram.
+datagrams; live through a pipe; and what came before it was asked for. A reader that does not read
+costs `capture_missed`, and no datagram.
 """
 
 import re
@@ -112,6 +113,36 @@ def live(world, daemon):
     gen.stop()
 
 
+def before(world, daemon):
+    phase("what came before, and what comes from then on: each datagram once")
+    ledger = Ledger(world, daemon, size=300)
+    Gen(world, "239.1.1.4", 5000, rate=2000, size=300, count=400, gso="off").wait()
+    ledger.settle()
+    gen = Gen(world, "239.1.1.4", 5000, rate=2000, size=300, count=6000, gso="off")
+    until(lambda: daemon.rule("kept")["rx_datagrams"] > 2000, "half of it has come")
+    capture = Capture(world, daemon, "--before", "60", name="kept")
+    gen.wait()
+    packets = finished(world, capture, 6400)
+    times = [packet["frame.time_epoch"] for packet in packets]
+    equal(times, sorted(times), "in the order of time")
+    ledger.settle()
+    ledger.close()
+
+    phase("no more of it than was asked for; none, if nothing is kept")
+    capture = Capture(world, daemon, "--before", "0.001", "--seconds", "0.5", name="kept")
+    equal(capture.packets(), [], "packets of the last millisecond")
+    def code(*args):
+        return world.call("capture", *args, "--before", "5", "-w", "/dev/null", "--socket",
+                          daemon.socket).returncode
+    equal(code("stream"), 64, "exit code: a rule without capture_before")
+    equal(code("kept", "--out"), 64, "exit code: of what leaves")
+
+    phase("one at a time")
+    ask = f"{world.mcr} capture kept --before 600 --socket {daemon.socket} -w"
+    told = world.sh(f"{ask} - | {{ head -c 8 >/dev/null; {ask} /dev/null; echo $?; }}", "relay")
+    equal(told.strip(), "69", "exit code: another one still reads what came before")
+
+
 def slow_reader(world, daemon):
     phase("a reader that does not read")
     ledger = Ledger(world, daemon, size=1400)
@@ -156,11 +187,14 @@ def story(world):
     daemon = Daemon(world, config(
         rule("stream", *IN, [("r1", *OUT)]),
         rule("strict", "239.1.1.2", 5000, [("r1", "239.2.1.2")], sources=["10.9.9.9"]),
-        rule("limited", "239.1.1.3", 5000, [limited]))).start()
+        rule("limited", "239.1.1.3", 5000, [limited]),
+        rule("kept", "239.1.1.4", 5000, [("r1", "239.2.1.4")])
+        + 'capture_before = "8 MiB"\n')).start()
     arriving(world, daemon)
     leaving(world, daemon)
     drops(world, daemon)
     live(world, daemon)
+    before(world, daemon)
     slow_reader(world, daemon)
     refusals(world, daemon)
     until(lambda: daemon.log().count("capture ends") == daemon.log().count("capture begins"),

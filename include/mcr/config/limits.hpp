@@ -55,6 +55,8 @@ inline constexpr std::size_t name_bytes = 64;  ///< length of a rule's name
 inline constexpr std::size_t comment_bytes = 256;
 inline constexpr std::uint64_t buffer_min = 4096;  ///< bytes of a socket buffer
 inline constexpr std::uint64_t buffer_max = 1ULL << 30U;
+/// `capture_before` of all rules: bytes on each worker.
+inline constexpr std::uint64_t captured_before = 1ULL << 30U;
 inline constexpr std::chrono::microseconds silent_after_min = std::chrono::seconds(1);
 inline constexpr std::chrono::microseconds silent_after_max = std::chrono::hours(24);
 inline constexpr std::chrono::microseconds within_min = std::chrono::seconds(1);

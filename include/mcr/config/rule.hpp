@@ -37,6 +37,8 @@ struct Rule {
   bool allow_loop = false;  ///< takes datagrams that this relay itself has sent
   Consume consume = Consume::automatic;
   std::optional<Inspection> inspect{};
+  /// Bytes that each worker keeps of what came last, for a capture that begins later; 0: none.
+  std::uint64_t capture_before = 0;
   std::optional<Merge> merge{};
   std::optional<Failover> failover{};  ///< not with `merge`
   Circle circle{};

@@ -96,9 +96,11 @@ class Relay {
   /// Searches that reflectors send on; the caller polls and serves them.
   [[nodiscard]] Searches& searches() noexcept { return searches_; }
   /// Begins to capture a rule; `wish` says what, but for its slots. Ends within a second or two of
-  /// the reader's end. Throws Failure (usage: no such rule; unavailable: too many run), OsError.
+  /// the reader's end. Throws Failure (usage: no such rule, or it has no past; unavailable: too
+  /// many run), OsError.
   [[nodiscard]] std::shared_ptr<CaptureReader> capture(const std::string& rule, CaptureWish wish);
-  /// Returns what the capture has seen since the last call: blocks of a capture file.
+  /// Returns what the capture has seen since the last call: blocks of a capture file. Nothing at
+  /// first, until the rule's past can be read, if it looks back.
   [[nodiscard]] std::string read_capture(CaptureReader& reader) const;
   [[nodiscard]] bool captures() const noexcept { return !captures_.empty(); }
   /// Datagrams that captures should have and have not, since the start.
@@ -199,6 +201,8 @@ class Relay {
   void update_quality_alarm(std::size_t at, Clock::time_point now);
   void publish_captures();
   void end_captures();
+  [[nodiscard]] std::shared_ptr<const Past> past_for(const std::string& rule,
+                                                     const CaptureWish& wish) const;
   [[nodiscard]] QualityLook quality_look(std::size_t at, Clock::time_point now) const;
   void update_input_alarms(std::size_t at, Clock::time_point now);
   [[nodiscard]] QualityLook input_look(std::size_t at, std::size_t input,

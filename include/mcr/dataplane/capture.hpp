@@ -3,6 +3,7 @@
 // RcuPointer; while there is none they look at one pointer a frame.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -15,6 +16,7 @@
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/packet/drop_reason.hpp"
 #include "mcr/packet/parse.hpp"
+#include "mcr/rules/past.hpp"
 
 namespace mcr {
 
@@ -28,6 +30,8 @@ struct CaptureWish {
   bool out = false;
   bool drops = false;          ///< of the rule and of its outputs
   std::uint32_t snap = whole;  ///< bytes of each datagram with its headers, at most
+  std::uint64_t since_ns =
+      0;  ///< CLOCK_REALTIME; not 0: also what is in the rule's past since then
 };
 
 /// A copy that has left, or has not.
@@ -40,7 +44,14 @@ struct Copy {
   std::uint8_t traffic_class = 0;
 };
 
+/// Keeps the datagrams of a frame in the rule's past. That worker's.
+void keep_in(PastRing& ring, std::uint32_t rule, const Frame& frame, const Packet& packet) noexcept;
+
 /// The methods with a `worker` are that worker's.
+///
+/// A capture that looks back takes over from the rule's past: a worker that has seen it writes
+/// nothing into the past until control has read it. So what comes is in one of the two, never in
+/// both.
 class Capture {
  public:
   /// Throws OsError.
@@ -57,17 +68,23 @@ class Capture {
   void copied(std::size_t worker, const Copy& copy, std::span<const std::byte> payload,
               std::uint32_t segment, std::optional<OutputDrop> reason) const noexcept;
 
+  /// The past of this rule is not to be written.
+  [[nodiscard]] bool reads_past(std::uint32_t rule) const noexcept {
+    return rule == wish_.rule && reads_past_.load(std::memory_order_acquire);
+  }
+  /// Control's: it may be again.
+  void past_is_read() const noexcept { reads_past_.store(false, std::memory_order_release); }
+
   [[nodiscard]] std::deque<CaptureRing>& rings() const noexcept { return rings_; }
   /// Datagrams, by all workers.
   [[nodiscard]] std::uint64_t missed() const noexcept;
 
  private:
-  void keep(std::size_t worker, CapturedDatagram datagram, std::span<const std::byte> header,
-            std::span<const std::byte> payload, std::uint32_t segment) const noexcept;
-  void keep_frame(std::size_t worker, CapturedDatagram datagram, const Frame& frame,
+  void keep_frame(std::size_t worker, const CapturedDatagram& datagram, const Frame& frame,
                   const Packet& packet) const noexcept;
 
   const CaptureWish wish_;
+  mutable std::atomic<bool> reads_past_{wish_.since_ns != 0};
   mutable std::deque<CaptureRing> rings_;  ///< by worker
 };
 

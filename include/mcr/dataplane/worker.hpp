@@ -100,6 +100,8 @@ class Worker {
   void capture_dropped(const TableEntry& entry, const Frame& frame, const Packet& packet,
                        InputDrop reason) noexcept;
   void look_for_captures() noexcept;
+  void keep_in_past(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                    const RuleTable& table) noexcept;
   std::uint32_t deliver(const TableEntry& entry, const Frame& frame, const Packet& packet,
                         const RuleTable& table) noexcept;
   std::uint32_t deliver_in_part(const TableEntry& entry, const Frame& frame, const Packet& packet,

@@ -3,7 +3,8 @@
 //   {"command":"status"}   -> the object of `mcr status --json`
 //   {"command":"reload"}   -> {"ok":true,"difference":"+1 -0 ~2 =97"}, or
 //                             {"ok":false,"errors":[...]}
-//   {"command":"capture","rule":NAME,"in":true,"out":false,"drops":false,"snap":BYTES}
+//   {"command":"capture","rule":NAME,"in":true,"out":false,"drops":false,"snap":BYTES,
+//    "before":SECONDS}
 //     -> a stream, for the daemon's own user and root: {"ok":true}, then blocks of a capture file
 //   {"command":"events","since":ID}    (ID 0: all that are known; no "since": those to come)
 //     -> a stream: {"ok":true,"last":ID}, then an object for each event after ID, on its own line

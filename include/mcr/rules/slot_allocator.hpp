@@ -14,6 +14,7 @@
 #include "mcr/redundancy/leg_registry.hpp"
 #include "mcr/rules/counters.hpp"
 #include "mcr/rules/output_key.hpp"
+#include "mcr/rules/past.hpp"
 #include "mcr/rules/stream_inspection.hpp"
 
 namespace mcr {
@@ -71,6 +72,7 @@ struct SlotAllocators {
   SlotAllocator<RxKey> rx{slots::rx};
   SlotAllocator<TxKey> tx{slots::tx};
   StreamInspections inspections{};
+  Pasts pasts{};
   redundancy::LegRegistry legs{};
 };
 

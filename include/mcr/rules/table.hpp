@@ -20,6 +20,7 @@
 #include "mcr/config/sources.hpp"
 #include "mcr/packet/send_header.hpp"
 #include "mcr/redundancy/legs.hpp"
+#include "mcr/rules/past.hpp"
 #include "mcr/rules/stream_inspection.hpp"
 
 namespace mcr {
@@ -74,6 +75,7 @@ struct TableEntry {
   bool preserves = false;        ///< an output keeps the sender's address
   std::uint8_t leg = 0;          ///< number among the rule's legs
   std::uint32_t legs = 0;        ///< 0: none; else RuleTable::legs() knows them
+  std::uint32_t past = 0;        ///< 0: none; else RuleTable::past() knows it
 };
 
 /// A socket the workers need to receive from.
@@ -157,6 +159,11 @@ class RuleTable {
     return leg_entries_[number - 1];
   }
 
+  /// The entry has one.
+  [[nodiscard]] const Past& past(const TableEntry& entry) const noexcept {
+    return *pasts_[entry.past - 1];
+  }
+
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   [[nodiscard]] const std::vector<TableRx>& rx() const noexcept { return rx_; }
   [[nodiscard]] const std::vector<TableTx>& tx() const noexcept { return tx_; }
@@ -185,6 +192,7 @@ class RuleTable {
   std::vector<std::shared_ptr<const StreamInspection>> inspections_;
   std::uint16_t reserved_port_ = 0;  ///< the one of this run
   std::vector<std::shared_ptr<redundancy::Legs>> legs_;
+  std::vector<std::shared_ptr<const Past>> pasts_;
   std::vector<TableEntry> leg_entries_;  ///< by legs
   std::uint64_t own_ports_ = 0;          ///< bit N: one of own_sources_ has a port of N modulo 64
   std::vector<Endpoint> own_sources_;    ///< sorted, unique

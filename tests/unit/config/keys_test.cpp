@@ -319,6 +319,21 @@ TEST_CASE("config: blocks of groups and ranges of ports are mapped by their dist
       {{text.c_str(), "3:58", "the rule already has the output 239.9.0.255:5000 on e1, at"}});
 }
 
+TEST_CASE("config: how much of what came is kept for captures") {
+  const std::string rule =
+      "\n[[rule]]\ninput = {" + fine_input + "}\noutputs = [" + fine_output + "]\n";
+  CHECK(good(rule).rules.at(0).capture_before == 0);
+  CHECK(good(rule + "capture_before = \"4 MiB\"").rules.at(0).capture_before == 4U << 20U);
+  const auto wrong = rule + "capture_before = \"1 KiB\"";
+  check_each({{wrong.c_str(), "5:18", "\"1 KiB\" is not from 4 KiB to 1 GiB"}});
+  const auto most = rule + "capture_before = \"1 GiB\"";
+  CHECK(good(most).rules.size() == 1);
+  const auto more = most + "\n[[rule]]\nname = \"b\"\ncapture_before = 4096\noutputs = [" +
+                    fine_output +
+                    "]\ninput = { interface = \"e0\", group = \"239.1.1.7\", port = 5000 }\n";
+  check_each({{more.c_str(), "7:8", "`capture_before` of all rules is more than 1 GiB"}});
+}
+
 TEST_CASE("config: the kernel's way, and what it leaves to the host") {
   const std::string rule =
       "\n[[rule]]\ninput = {" + fine_input + "}\noutputs = [" + fine_output + "]\n";

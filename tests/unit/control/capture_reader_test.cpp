@@ -125,3 +125,42 @@ TEST_CASE("a drop has its reason as a comment, and what was missed is told") {
   }
   CHECK(told == 1);
 }
+
+TEST_CASE("what came before goes first, oldest first, and from when it was asked for") {
+  Rule rule;
+  rule.name = "a";
+  rule.capture_before = 4U << 20U;
+  Pasts pasts;
+  pasts.set_workers(2);
+  const auto past = pasts.get(rule);
+  CapturedDatagram about{.slot = 1};
+  const std::vector<std::byte> payload(1000, std::byte{0x5A});
+  about.payload = about.original = 1000;
+  constexpr std::uint64_t count = 3000;  // more than one call takes
+  for (about.time_ns = 1; about.time_ns <= count; ++about.time_ns)
+    past->ring(about.time_ns % 3 == 0 ? 1 : 0).put(about, {}, payload);
+
+  const RuleTable none;
+  CaptureReader reader(
+      std::make_shared<const Capture>(CaptureWish{.rule = 1, .in = true, .since_ns = 501}, 2),
+      past);
+  const Superframe two;
+  reader.capture()->received(0, 1, two.frame, two.packet);
+  REQUIRE(reader.awaits_past());
+  CHECK(reader.capture()->reads_past(1));
+  reader.open_past();
+  CHECK_FALSE(reader.awaits_past());
+
+  std::vector<std::uint64_t> times;
+  for (auto text = reader.take(none); !text.empty(); text = reader.take(none)) {
+    CHECK(text.size() < 2 * CaptureReader::most_bytes);
+    for (const auto& block : blocks_of(text))
+      if (block.type == pcapng::packet_block)
+        times.push_back((std::uint64_t{block.u32(12)} << 32U) + block.u32(16));
+    CHECK(reader.capture()->reads_past(1) == (times.size() < count - 500));
+  }
+  REQUIRE(times.size() == count - 500 + 2);
+  for (std::size_t i = 0; i < count - 500; ++i)
+    REQUIRE(times[i] == 501 + i);
+  CHECK(times.back() > 1'600'000'000'000'000'000U);  // and then what came since
+}

@@ -91,6 +91,31 @@ TEST_CASE("capture: a part of a superframe has the frame's headers, too, and no 
   CHECK(kept[0].payload == bytes(50, 242));
 }
 
+TEST_CASE("capture: what came before is left alone while it is read") {
+  const Capture back({.rule = 7, .in = true, .since_ns = 1}, 1);
+  CHECK(back.reads_past(7));
+  CHECK_FALSE(back.reads_past(8));
+  back.past_is_read();
+  CHECK_FALSE(back.reads_past(7));
+  CHECK_FALSE(Capture({.rule = 7, .in = true}, 1).reads_past(7));
+}
+
+TEST_CASE("the past of a rule has whole datagrams, each with its headers") {
+  PastRing ring(4096);
+  const Received three(250, 100);
+  keep_in(ring, 7, three.frame, three.packet);
+  std::size_t found = 0;
+  for (auto place = ring.since(0); place != ring.end(); place = ring.next(place))
+    capture_record::read(ring.record(place), [&](const auto& about, auto header, auto payload) {
+      CHECK(about.slot == 7);
+      CHECK(about.what == What::received);
+      CHECK(std::ranges::equal(header, bytes(42)));
+      const auto first = static_cast<unsigned>(42 + 100 * found++);
+      CHECK(std::ranges::equal(payload, bytes(found == 3 ? 50 : 100, first)));
+    });
+  CHECK(found == 3);
+}
+
 TEST_CASE("capture: no more is kept than was asked for") {
   const Capture capture({.rule = 7, .drops = true, .snap = 64}, 1);
   const Received one(100, 100);

@@ -104,6 +104,41 @@ TEST_CASE("a worker that polls goes round without a frame, forwards, and sleeps 
   CHECK(rounds() < before + 100);
 }
 
+TEST_CASE("a capture that looks back takes over from the past, and gives it back") {
+  World world;
+  world.capture_before = 65'536;
+  if (!world.start(1)) return;
+  const auto forwarded = [&](int count) {
+    for (int i = 0; i < count; ++i)
+      world.wires[0].put(frame(100));
+    return world.sink.sizes(static_cast<std::size_t>(count)).size() == std::size_t(count);
+  };
+  const auto kept = [&] {
+    const auto& ring = world.past()->ring(0);
+    std::size_t count = 0;
+    for (auto place = ring.since(0); place != ring.end(); place = ring.next(place))
+      ++count;
+    return count;
+  };
+  CHECK(forwarded(3));
+  const auto capture =
+      std::make_shared<const Capture>(CaptureWish{.rule = 0, .in = true, .since_ns = 1}, 1);
+  world.worker().capture_for({capture});
+  CHECK(comes_true([&] { return world.worker().reclaim_captures(); }));
+  CHECK(kept() == 3);
+  CHECK(forwarded(2));
+  CHECK(kept() == 3);
+  std::size_t seen = 0;
+  while (capture->rings()[0].take([&](const auto&...) { ++seen; }))
+    continue;
+  CHECK(seen == 2);
+
+  capture->past_is_read();
+  CHECK(forwarded(4));
+  world.worker().stop();
+  CHECK(kept() == 7);
+}
+
 TEST_CASE("a worker that stops forwards what it has received") {
   World world;
   if (!world.start(1)) return;

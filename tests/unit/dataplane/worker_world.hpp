@@ -106,6 +106,7 @@ class World {
   RateLimit limit;
   std::optional<Merge> merge;  ///< then one rule has all inputs
   std::uint32_t circle = 0;
+  std::uint64_t capture_before = 0;
 
   /// False: not here.
   bool start(std::size_t rules) {
@@ -141,6 +142,8 @@ class World {
 
   [[nodiscard]] SlotAllocators& allocators() { return allocators_; }
   [[nodiscard]] Worker& worker() { return *worker_; }
+  /// The first rule's; its slot is 0.
+  [[nodiscard]] std::shared_ptr<const Past> past() const { return allocators_.pasts.find("in1"); }
   [[nodiscard]] const WorkerCounters& counters() const { return worker_->counters().worker; }
   /// True if the worker receives by the last rule's socket.
   [[nodiscard]] bool receives() const { return worker_->sockets().rx[newest_rx_].busy.load(); }
@@ -174,6 +177,7 @@ class World {
       rule.outputs = {{"lo", *IpAddress::parse("127.0.0.1"), sink.port(), Ttl::of(16)}};
       rule.outputs.front().limit = limit;
       rule.circle.number = circle;
+      rule.capture_before = capture_before;
       rules.push_back(rule);
     }
     const Interfaces interfaces(links);

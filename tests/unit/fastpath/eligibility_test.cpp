@@ -64,6 +64,7 @@ TEST_CASE("the kernel takes what needs nothing but new headers") {
        "output 239.9.9.9:6000 has segmentation off"},
       {[](Rule& r) { r.outputs[0].ttl = {}; }, "output 239.9.9.9:6000 has the system's TTL"},
       {[](Rule& r) { r.inspect.emplace(); }, "its streams are inspected"},
+      {[](Rule& r) { r.capture_before = 4096; }, "what came for it is kept for captures"},
   };
   auto tun = up("tun", 5);
   tun.type = ARPHRD_NONE;

@@ -226,6 +226,32 @@ TEST_CASE("rules that do not run are not in the table but keep their counters") 
   CHECK(result.allocators.rules.find("a"));
 }
 
+TEST_CASE("a rule's past is one for all of its inputs, and stays while the rule waits") {
+  auto keeps = rule("keeps", ip("239.1.1.1"), 5000);
+  keeps.capture_before = 8192;
+  keeps.inputs.push_back(keeps.inputs.front());
+  keeps.inputs.back().destination = ip("239.1.1.2");
+  const auto other = rule("other", ip("239.1.1.3"), 5000);
+  Config config;
+  config.rules = {keeps, other};
+  auto [allocators, table] = compiled(config, two_interfaces());
+  const auto slot = table.rx().front().slot;
+  const auto& first = table.lookup(slot, {ip("239.1.1.1"), 5000}).front();
+  const auto& second = table.lookup(slot, {ip("239.1.1.2"), 5000}).front();
+  CHECK(table.lookup(slot, {ip("239.1.1.3"), 5000}).front().past == 0);
+  REQUIRE(first.past != 0);
+  CHECK(&table.past(first) == &table.past(second));
+  CHECK(allocators.pasts.find("keeps").get() == &table.past(first));
+
+  const Interfaces none({up("out", 3, {source})});
+  const std::vector statuses{rule_status(keeps, none, never_refused),
+                             rule_status(other, none, never_refused)};
+  REQUIRE(statuses[0].state == RuleState::waiting);
+  const auto* kept = &table.past(first);
+  table = compile_table(config, none, statuses, allocators, 2);
+  CHECK(allocators.pasts.find("keeps").get() == kept);
+}
+
 TEST_CASE("blocks of groups and ranges of ports are laid out, each with its own destination") {
   auto one = rule("a", ip("239.1.0.0"), 5000);
   one.inputs[0].addresses = 4;
