@@ -41,7 +41,7 @@ enum class Trouble : std::uint8_t {
   no_route,
   host_not_resolved,  ///< the name of an output's host has no address that can be sent to
 };
-inline constexpr std::size_t troubles = 24;
+inline constexpr std::size_t troubles = 25;
 
 /// A sentence, mostly with a command. The names are put in as they are, not escaped.
 [[nodiscard]] std::string remedy(Trouble trouble, std::string_view interface = "IF",
