@@ -376,9 +376,10 @@ std::uint32_t Worker::deliver_in_part(const TableEntry& entry, const Frame& fram
   auto rest = packet.payload;
   for (std::uint32_t i = 0; i < packet.datagrams; ++i) {
     const auto datagram = rest.first(std::min<std::size_t>(packet.segment, rest.size()));
-    auto next = legs == nullptr ? std::nullopt : legs->judge(entry.leg, datagram, now_ns_);
+    std::optional<InputDrop> next;
+    if (legs != nullptr) next = legs->judge(entry.leg, datagram, now_ns_);
     if (standby_ && !next) next = InputDrop::standby;
-    if (next != fate && run.datagrams != 0) {
+    if (run.datagrams != 0 && next != fate) {
       passed += settle(entry, frame, run, fate, table);
       run.payload = rest;
       run.datagrams = 0;
