@@ -43,6 +43,7 @@ TEST_CASE("json: a document of before is the same today, but for new keys") {
                           "excluded",
                           "fast_path",
                           "filtered",
+                          "gro_wait_ns",
                           "late",
                           "latency",
                           "link_rx_dropped",
