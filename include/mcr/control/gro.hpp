@@ -19,7 +19,7 @@ namespace mcr {
 
 struct Rule;
 
-/// What the configuration asks of an interface.
+/// The configuration's wish for an interface.
 struct GroWish {
   Gro gro = Gro::automatic;
   std::optional<std::chrono::nanoseconds> wait{};  ///< nothing: as it is

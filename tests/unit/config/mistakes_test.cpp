@@ -11,7 +11,7 @@
 
 namespace mcr {
 
-TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") {
+TEST_CASE("config: mistakes of [daemon], [defaults] and the file") {
   check_each({
       {"[daemon]\nworkers = 0", "2:11", "workers: 0 is not from 1 to 64"},
       {"[daemon]\nworkers = 65", "2:11", "65 is not from 1 to 64"},
@@ -36,18 +36,9 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[daemon]\nmetrics = \"127.0.0.1\"", "2:11", "is not an address and a port"},
       {"[daemon]\nmetrics_hosts = [\"a:1\"]", "2:18", "is no name of a host; it has no port"},
       {"[daemon]\nmetrics = \"239.1.1.1:80\"", "2:11", "is no address of a host"},
-      {"[interface.e0]\ngro_wait = \"11ms\"", "2:12", "\"11ms\" is more than 10ms"},
-      {"[interface.e0]\ngro = \"off\"\ngro_wait = \"20us\"", "3:12",
-       "gro_wait: with gro = \"off\" nothing is changed"},
-      {"[interface.e0]\ngro_wait = \"20us\"\ngro = \"leave\"", "2:12",
-       "gro_wait: with gro = \"leave\" nothing is changed"},
       {"daemon = 3", "1:10", "daemon: expected a table, found an integer"},
       {"[defaults]\nttl = 0", "2:7", "ttl: 0 is not from 1 to 255"},
       {"[defaults]\nport = 5", "2:1", "unknown key \"port\" in [defaults]"},
-      {"[interface]\neth0 = 3", "2:8", "[interface.eth0]: expected a table, found an integer"},
-      {"[interface.eth0]\nrecieve_buffer = 9999", "2:1", "did you mean \"receive_buffer\"?"},
-      {"[interface.eth0]\ngro = \"yes\"", "2:7", "\"yes\" is none of auto, on, off, leave"},
-      {"[interface.eth0]\ningress = \"ring\"", "2:11", "\"ring\" is none of recvmsg, mmap"},
       {"[daemon]\nbatch_wait = \"20\"", "2:14", "\"20\" is not a time"},
       {"[daemon]\nbatch_wait = \"11ms\"", "2:14", "\"11ms\" is more than 10ms"},
       {"[daemon]\nbatch_wait = 20", "2:14", "batch_wait"},
@@ -55,6 +46,23 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[daemon]\nrejoin = \"100ms\"", "2:10", "\"100ms\" is less than 1s"},
       {"[daemon]\nrejoin = \"4000s\"", "2:10", "\"4000s\" is more than 3600s"},
       {"[daemon]\nrejoin = true", "2:10", "expected a time"},
+      {"[rules]", "1:2", "unknown key \"rules\" in the file; did you mean \"rule\"?"},
+      {"[rule]", "1:1", "each rule begins with [[rule]], found a table"},
+      {"rule = [1]", "1:9", "rule: expected a table, found an integer"},
+  });
+}
+
+TEST_CASE("config: mistakes of [interface]") {
+  check_each({
+      {"[interface.e0]\ngro_wait = \"11ms\"", "2:12", "\"11ms\" is more than 10ms"},
+      {"[interface.e0]\ngro = \"off\"\ngro_wait = \"20us\"", "3:12",
+       "gro_wait: with gro = \"off\" nothing is changed"},
+      {"[interface.e0]\ngro_wait = \"20us\"\ngro = \"leave\"", "2:12",
+       "gro_wait: with gro = \"leave\" nothing is changed"},
+      {"[interface]\neth0 = 3", "2:8", "[interface.eth0]: expected a table, found an integer"},
+      {"[interface.eth0]\nrecieve_buffer = 9999", "2:1", "did you mean \"receive_buffer\"?"},
+      {"[interface.eth0]\ngro = \"yes\"", "2:7", "\"yes\" is none of auto, on, off, leave"},
+      {"[interface.eth0]\ningress = \"ring\"", "2:11", "\"ring\" is none of recvmsg, mmap"},
       {"[interface.eth0]\nsend_buffer = \"64 MB\"", "2:15", "\"64 MB\" is not a size"},
       {"[interface.eth0]\nsend_buffer = \"-1 MiB\"", "2:15", "is not a size"},
       {"[interface.eth0]\nsend_buffer = \"99999999999999 GiB\"", "2:15", "is not a size"},
@@ -66,9 +74,6 @@ TEST_CASE("config: mistakes of [daemon], [defaults], [interface] and the file") 
       {"[interface.abcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-"
        "abcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-bcdefgh-]",
        "1:12", "too long for an interface name (127 bytes)"},
-      {"[rules]", "1:2", "unknown key \"rules\" in the file; did you mean \"rule\"?"},
-      {"[rule]", "1:1", "each rule begins with [[rule]], found a table"},
-      {"rule = [1]", "1:9", "rule: expected a table, found an integer"},
   });
 }
 

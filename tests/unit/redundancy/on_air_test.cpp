@@ -72,7 +72,7 @@ TEST_CASE("a silent one is left after `after`, and taken back after `hold`") {
 
 namespace {
 
-/// Of three inputs the second and the third are not warm. They bring nothing until they are joined.
+/// The second and the third of three inputs are not warm. They bring nothing until they are joined.
 struct ColdAir : Air {
   ColdAir() : Air(3) {
     looks[1].warm = looks[2].warm = false;
