@@ -1,6 +1,7 @@
 #include "mcr/redundancy/leg_registry.hpp"
 
 #include "catch.hpp"
+#include "mcr/config/rule.hpp"
 #include "datagrams.hpp"
 
 using namespace mcr;
