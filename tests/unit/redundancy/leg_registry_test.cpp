@@ -1,8 +1,8 @@
 #include "mcr/redundancy/leg_registry.hpp"
 
 #include "catch.hpp"
-#include "mcr/config/rule.hpp"
 #include "datagrams.hpp"
+#include "mcr/config/rule.hpp"
 
 using namespace mcr;
 using namespace mcr::redundancy;
