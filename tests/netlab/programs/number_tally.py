@@ -16,7 +16,7 @@ IPV4, SOL_PACKET, PACKET_STATISTICS = 0x0800, 263, 6
 
 interface, group, port, size = sys.argv[1], socket.inet_aton(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4))
-packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 64 << 20)
+packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
 packets.bind((interface, IPV4))
 packets.setblocking(False)
 numbers = struct.Struct(f"!4xI{size - 8}x")

@@ -17,7 +17,7 @@ IPV4, SO_TIMESTAMPNS, SOL_PACKET, PACKET_STATISTICS = 0x0800, 35, 263, 6
 
 interface, group = sys.argv[1], socket.inet_aton(sys.argv[2])
 packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4))
-packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 64 << 20)
+packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
 packets.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 packets.bind((interface, IPV4))
 packets.setblocking(False)
