@@ -48,7 +48,7 @@ std::size_t size_of(const Kept& one) {
 
 Rule keeps(std::uint64_t bytes) {
   Rule rule;
-  rule.name = "a";
+  rule.name = "keeps";
   rule.capture_before = bytes;
   return rule;
 }

@@ -1,6 +1,7 @@
 #include "mcr/rules/stream_inspection.hpp"
 
 #include "catch.hpp"
+#include "mcr/config/rule.hpp"
 
 namespace {
 
