@@ -115,9 +115,9 @@ TEST_CASE("past: a rule that stays keeps its own, for as long as something holds
   REQUIRE(past != nullptr);
   CHECK(past->workers() == 3);
   CHECK(pasts.get(keeps(8192)) == past);
-  CHECK(pasts.find("a") == past);
+  CHECK(pasts.find("keeps") == past);
   CHECK(pasts.find("b") == nullptr);
   CHECK(pasts.get(keeps(16'384)) != past);
   past.reset();
-  CHECK(pasts.find("a") == nullptr);
+  CHECK(pasts.find("keeps") == nullptr);
 }
