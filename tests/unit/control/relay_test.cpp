@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "catch.hpp"
+#include "mcr/config/config.hpp"
 #include "mcr/host/socket.hpp"
 #include "private_network.hpp"
 #include "rule_builder.hpp"

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "catch.hpp"
+#include "mcr/config/rule.hpp"
 
 namespace {
 

@@ -41,8 +41,8 @@ TEST_CASE("the lookup agrees with a naive scan") {
     // Few values, so that neighbours, shared groups and shared ports are frequent.
     std::vector<Rule> rules;
     std::set<std::tuple<std::uint32_t, std::uint16_t, std::uint32_t>> used;
-    const auto rules = random() % 300;
-    for (unsigned i = 0; i < rules; ++i) {
+    const auto count = random() % 300;
+    for (unsigned i = 0; i < count; ++i) {
       const auto group = 0xEF010100U + static_cast<std::uint32_t>(random() % 40);
       const auto port = static_cast<std::uint16_t>(5000 + random() % 4);
       const auto from = 0x0A000000U + static_cast<std::uint32_t>(random() % 3);
