@@ -12,8 +12,10 @@
 #include "mcr/stream/ts_tracker.hpp"
 
 #include <bitstream/mpeg/ts.h>
+#include <netinet/in.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "bytes.hpp"
@@ -29,6 +31,29 @@ constexpr std::uint64_t pcr_modulus = (std::uint64_t{1} << 33U) * 300;
 constexpr std::uint64_t max_pcr_step = 27'000'000 / 10;  // 100 ms
 constexpr std::size_t max_adaptation = ts_packet_bytes - 5;
 
+/// The first four bytes of a packet, without transport_priority, which says nothing here.
+std::uint32_t header_of(const std::byte* packet) noexcept {
+  constexpr std::uint32_t priority = 0x0020'0000;
+  std::uint32_t word = 0;
+  std::memcpy(&word, packet, sizeof word);
+  return ntohl(word) & ~priority;
+}
+
+std::uint16_t pid_of(std::uint32_t header) noexcept {
+  return static_cast<std::uint16_t>(header >> 8U & 0x1FFFU);
+}
+
+/// The same header, counted on by one.
+std::uint32_t following(std::uint32_t header) noexcept {
+  return (header & ~0xFU) | ((header + 1) & 0xFU);
+}
+
+/// The header of a packet that only counts on: a sync byte, the PID, and a payload that neither
+/// begins a unit, nor is scrambled, nor has an adaptation field before it.
+std::uint32_t plain_header(const PidRecord& record) noexcept {
+  return following(0x4700'0010U | std::uint32_t{record.pid} << 8U | record.continuity);
+}
+
 /// Right sync bytes from `offset` on, `stride` apart; 0 if one of them is wrong.
 std::size_t syncs(std::span<const std::byte> bytes, std::size_t offset,
                   std::size_t stride) noexcept {
@@ -43,6 +68,10 @@ std::size_t adaptation(const std::uint8_t* packet) noexcept {
   if (!ts_has_adaptation(packet)) return 0;
   const std::size_t size = ts_get_adaptation(packet);
   return size <= max_adaptation ? size : 0;
+}
+
+bool is_table(const PidRecord& record) noexcept {
+  return record.is_pmt || record.pid <= cat_pid;
 }
 
 std::span<const std::byte> payload_of(std::span<const std::byte, ts_packet_bytes> packet) noexcept {
@@ -71,20 +100,51 @@ bool ts_begins_inside(std::span<const std::byte> datagram) noexcept {
   return false;
 }
 
+/// False: there is more to see in this packet.
+inline bool TsTracker::begin_run(Run& run, std::uint32_t header, std::uint64_t now_ns) noexcept {
+  const auto index = index_[pid_of(header)];
+  if (index == 0) return false;
+  auto& record = records_[index - 1U];
+  if (header != plain_header(record) || !record.started || is_table(record)) return false;
+  if (record.has_pts && is_pts_late(record, now_ns)) return false;
+  run = {following(header), 1, &record};
+  return true;
+}
+
+inline void TsTracker::end_run(Run& run, std::uint64_t now_ns) noexcept {
+  if (run.packets == 0) return;
+  auto& record = *run.record;
+  packets_.add(run.packets);
+  record.packets.add(run.packets);
+  record.last_ns.set(now_ns);
+  record.continuity = (run.next - 1) & 0xFU;
+  record.duplicated = false;
+  run = {};
+}
+
 void TsTracker::see(std::span<const std::byte> bytes, std::uint64_t now_ns) noexcept {
   if (now_ns - seen_ns_ > table_limit_ns) since_ns_ = checked_ns_ = now_ns;
   seen_ns_ = now_ns;
   if (!synchronous_ && !synchronise(bytes, now_ns)) return;
   if (now_ns - checked_ns_ >= check_period_ns) check_tables(now_ns);
   if (carried_ != 0 || offset_ != 0) bytes = first_packet(bytes, now_ns);
+  Run run;
   for (; bytes.size() >= stride_; bytes = bytes.subspan(stride_)) {
+    const auto header = header_of(bytes.data());
+    if (header == run.next) {
+      ++run.packets;
+      run.next = following(header);
+      continue;
+    }
+    end_run(run, now_ns);
     if (bytes.front() != ts_sync) [[unlikely]] {
       if (bad_sync(now_ns)) return;
       continue;
     }
     bad_ = 0;
-    see_packet(bytes.first<ts_packet_bytes>(), now_ns);
+    if (!begin_run(run, header, now_ns)) see_packet(bytes.first<ts_packet_bytes>(), now_ns);
   }
+  end_run(run, now_ns);
   if (!bytes.empty()) carry(bytes);
 }
 
@@ -96,7 +156,7 @@ bool TsTracker::synchronise(std::span<const std::byte> bytes, std::uint64_t now_
       const auto count = syncs(bytes, offset, stride);
       if (count == 0 || (count < good_to_lock && offset != 0)) continue;
       const bool goes_on = stride == stride_ && offset == offset_;
-      good_ = static_cast<unsigned>(count) + (goes_on ? good_ : 0);
+      good_ = static_cast<std::uint16_t>(count + (goes_on ? good_ : 0U));
       stride_ = stride;
       offset_ = offset;
       synchronous_ = good_ >= good_to_lock;
@@ -202,7 +262,6 @@ void TsTracker::see_pcr(PidRecord& record, Packet packet, std::uint64_t now_ns) 
 
 void TsTracker::see_payload(PidRecord& record, Packet packet, std::uint64_t now_ns) noexcept {
   const auto* bytes = octets(packet.data());
-  const bool is_table = record.is_pmt || record.pid <= cat_pid;
   if (ts_get_scrambling(bytes) != 0) {
     scrambled_.add(1);
     record.scrambled.add(1);
@@ -212,14 +271,17 @@ void TsTracker::see_payload(PidRecord& record, Packet packet, std::uint64_t now_
     return;
   }
   const auto payload = payload_of(packet);
-  if (is_table) mailbox_.put(packet);
+  const bool table = is_table(record);
+  if (table) mailbox_.put(packet);
   if (!payload.empty() && ts_get_unitstart(bytes))
-    is_table ? see_table(record, payload, now_ns) : see_pes(record, payload);
-  if (record.has_pts && !is_table) {
-    const auto from = std::max(record.unit_ns.get(), since_ns_);
-    if (now_ns - from > pts_limit_ns) indicators_.raise(Indicator::pts, now_ns);
-    if (now_ns - from > pts_limit_ns || record.unit_ns.get() == 0) record.unit_ns.set(now_ns);
-  }
+    table ? see_table(record, payload, now_ns) : see_pes(record, payload);
+  if (!record.has_pts || table || !is_pts_late(record, now_ns)) return;
+  indicators_.raise(Indicator::pts, now_ns);
+  record.unit_ns.set(now_ns);
+}
+
+bool TsTracker::is_pts_late(const PidRecord& record, std::uint64_t now_ns) const noexcept {
+  return now_ns - std::max(record.unit_ns.get(), since_ns_) > pts_limit_ns;
 }
 
 /// A table begins, or several: the first one's id tells that the right one came.

@@ -1,8 +1,8 @@
 // MPEG-TS (ISO/IEC 13818-1): the packets of one source, and the indicators that they raise.
 //
 // The thread that receives looks at each packet's header, counts by PID and puts packets with
-// tables into a mailbox. The tables are read elsewhere (psi_reader.hpp), which tells here what
-// PIDs have PMTs.
+// tables into a mailbox. Packets of one PID that only count on are counted together. The tables are
+// read elsewhere (psi_reader.hpp), which tells here what PIDs have PMTs.
 #pragma once
 
 #include <array>
@@ -95,11 +95,24 @@ class TsTracker {
  private:
   using Packet = std::span<const std::byte, ts_packet_bytes>;
 
+  /// Packets of one PID, side by side in a datagram, that have nothing but a payload and count on:
+  /// nearly all are so. Their headers tell it, by one comparison each.
+  struct Run {
+    static constexpr std::uint32_t no_header = ~0U;
+
+    std::uint32_t next = no_header;  ///< the header that goes on with it
+    std::uint32_t packets = 0;
+    PidRecord* record = nullptr;
+  };
+
   bool synchronise(std::span<const std::byte> bytes, std::uint64_t now_ns) noexcept;
   [[nodiscard]] std::span<const std::byte> first_packet(std::span<const std::byte> bytes,
                                                         std::uint64_t now_ns) noexcept;
   void carry(std::span<const std::byte> rest) noexcept;
   bool bad_sync(std::uint64_t now_ns) noexcept;
+  [[nodiscard]] bool begin_run(Run& run, std::uint32_t header, std::uint64_t now_ns) noexcept;
+  void end_run(Run& run, std::uint64_t now_ns) noexcept;
+  [[nodiscard]] bool is_pts_late(const PidRecord& record, std::uint64_t now_ns) const noexcept;
   void see_packet(Packet packet, std::uint64_t now_ns) noexcept;
   void see_continuity(PidRecord& record, Packet packet, bool announced,
                       std::uint64_t now_ns) noexcept;
@@ -114,19 +127,21 @@ class TsTracker {
   void check(Indicator which, const PidRecord* record, std::uint64_t limit_ns,
              std::uint64_t now_ns) noexcept;
 
-  std::uint64_t seen_ns_ = 0;         ///< the last datagram
-  std::uint64_t since_ns_ = 0;        ///< times count from here: synchronous, and no silence since
-  std::uint64_t checked_ns_ = 0;      ///< the last check_tables()
-  std::uint64_t scrambled_then_ = 0;  ///< at that time
-  std::size_t stride_ = 0;            ///< from packet to packet, bytes; 0: not known
-  std::size_t offset_ = 0;            ///< of the first packet in a datagram, bytes
-  std::size_t carried_ = 0;           ///< bytes of carry_
-  unsigned good_ = 0;                 ///< right sync bytes in a row, until it is synchronous
-  unsigned bad_ = 0;                  ///< wrong ones in a row
-  std::uint8_t pat_version_ = 0;      ///< with the bit of a current one; 0: none came yet
+  // The first line: what each datagram needs.
+  std::uint64_t seen_ns_ = 0;     ///< the last datagram
+  std::uint64_t since_ns_ = 0;    ///< times count from here: synchronous, and no silence since
+  std::uint64_t checked_ns_ = 0;  ///< the last check_tables()
+  std::size_t stride_ = 0;        ///< from packet to packet, bytes; 0: not known
+  std::size_t offset_ = 0;        ///< of the first packet in a datagram, bytes
+  std::size_t carried_ = 0;       ///< bytes of carry_
+  std::uint16_t good_ = 0;        ///< right sync bytes in a row, until it is synchronous
+  std::uint16_t bad_ = 0;         ///< wrong ones in a row
+  std::uint8_t pat_version_ = 0;  ///< with the bit of a current one; 0: none came yet
   bool synchronous_ = false;
-  std::array<std::byte, 204> carry_;  ///< begin of a packet that goes on in the next datagram
   Counter packets_;
+
+  std::uint64_t scrambled_then_ = 0;  ///< at the last check_tables()
+  std::array<std::byte, 204> carry_;  ///< begin of a packet that goes on in the next datagram
   Counter null_packets_;
   Counter scrambled_;
   Counter untracked_;

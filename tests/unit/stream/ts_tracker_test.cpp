@@ -1,9 +1,12 @@
 #include "mcr/stream/ts_tracker.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <random>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "catch.hpp"
 #include "mcr/stream/psi_reader.hpp"
@@ -353,6 +356,139 @@ TEST_CASE("continuity: what is a fault and what is not") {
   for (const auto& each : one.packets)
     tracker->see(each.build(), 2);
   CHECK(tracker->cc_errors() == one.errors);
+}
+
+namespace {
+
+/// Counts as ISO/IEC 13818-1, 2.4.3.3, says, packet by packet.
+struct PlainCount {
+  struct Pid {
+    std::uint64_t packets = 0;
+    std::uint64_t cc_errors = 0;
+    std::uint64_t scrambled = 0;
+    unsigned continuity = 0;
+    bool started = false;
+    bool twice = false;
+  };
+  std::map<std::uint16_t, Pid> pids;
+  std::uint64_t null_packets = 0;
+
+  void see(const TsPacket& packet) {
+    if (packet.pid == null_pid) return static_cast<void>(++null_packets);
+    auto& pid = pids[packet.pid];
+    ++pid.packets;
+    const auto before = std::exchange(pid.continuity, packet.continuity);
+    if (packet.error) return;
+    const bool again = packet.has_payload && packet.continuity == before;
+    const bool on = packet.continuity == (before + (packet.has_payload ? 1 : 0)) % 16;
+    if (pid.started && !packet.discontinuity && !on && (!again || pid.twice)) ++pid.cc_errors;
+    pid.twice = pid.started && again;
+    pid.started = true;
+    if (packet.scrambling != 0) ++pid.scrambled;
+  }
+};
+
+/// Now and then another PID, and now and then something that is no plain counting on.
+TsPacket random_packet(std::mt19937& random, const TsPacket& before, const PlainCount& count) {
+  const auto one_in = [&](unsigned n) { return random() % n == 0; };
+  TsPacket packet;
+  packet.pid = before.pid;
+  constexpr std::array<std::uint16_t, 4> pids{0x100, 0x101, 0x1F0, null_pid};
+  if (one_in(3)) packet.pid = pids[random() % pids.size()];
+  const auto known = count.pids.find(packet.pid);
+  const auto continuity = known == count.pids.end() ? 0 : known->second.continuity;
+  packet.has_payload = !one_in(30);
+  const auto step = one_in(20) ? random() % 3 : packet.has_payload ? 1U : 0U;
+  packet.continuity = static_cast<std::uint8_t>((continuity + step) % 16);
+  packet.begins = one_in(30);
+  packet.error = one_in(50);
+  packet.discontinuity = one_in(50);
+  packet.scrambling = one_in(30) ? 2 : 0;
+  return packet;
+}
+
+}  // namespace
+
+TEST_CASE("packets that are counted together are counted as one by one") {
+  std::mt19937 random(GENERATE(1U, 2U, 3U));
+  auto tracker = std::make_unique<TsTracker>();
+  PlainCount count;
+  TsPacket packet;
+  std::uint64_t packets = 0;
+  for (std::uint64_t datagram = 1; datagram <= 3000; ++datagram) {
+    Bytes bytes;
+    for (int i = 0; i < 7; ++i, ++packets) {
+      packet = random_packet(random, packet, count);
+      count.see(packet);
+      auto built = packet.build();
+      if (random() % 4 == 0) built[1] |= std::byte{0x20};  // transport_priority
+      mcr::test::append(bytes, built);
+    }
+    tracker->see(bytes, datagram * ms);
+  }
+  CHECK(tracker->packets() == packets);
+  CHECK(tracker->null_packets() == count.null_packets);
+  REQUIRE(tracker->pids().size() == count.pids.size());
+  for (const auto& record : tracker->pids()) {
+    const auto& pid = count.pids.at(record.pid);
+    CHECK(record.packets.get() == pid.packets);
+    CHECK(record.cc_errors.get() == pid.cc_errors);
+    CHECK(record.scrambled.get() == pid.scrambled);
+    CHECK(record.last_ns.get() > 2900 * ms);
+    CHECK(pid.cc_errors > 50);
+  }
+}
+
+namespace {
+
+/// Seven packets of one PID that only count on.
+Bytes plain_datagram(unsigned& continuity) {
+  Bytes bytes;
+  for (int i = 0; i < 7; ++i, ++continuity)
+    mcr::test::append(bytes,
+                      TsPacket{video_pid, static_cast<std::uint8_t>(continuity % 16)}.build());
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("a PTS is missed where all packets only count on") {
+  auto tracker = std::make_unique<TsTracker>();
+  TsPacket begin{video_pid, 15, true, true};
+  mcr::test::append(begin.payload, 0x000001E0'00008080U, 8);
+  unsigned continuity = 0;
+  auto bytes = begin.build();
+  mcr::test::append(bytes, plain_datagram(continuity));
+  std::uint64_t now_ns = 1000 * ms;
+  tracker->see(bytes, now_ns);
+  for (int i = 0; i < 7; ++i)
+    tracker->see(plain_datagram(continuity), now_ns += 100 * ms);
+  CHECK(tracker->indicators()[Indicator::pts].count.get() == 0);
+  tracker->see(plain_datagram(continuity), now_ns += 100 * ms);
+  CHECK(tracker->indicators()[Indicator::pts].count.get() == 1);
+}
+
+TEST_CASE("continuity begins anew where sync was lost") {
+  auto tracker = std::make_unique<TsTracker>();
+  unsigned continuity = 0;
+  tracker->see(plain_datagram(continuity), 1 * ms);
+  auto broken = plain_datagram(continuity);
+  broken[5UL * 188] = broken[6UL * 188] = std::byte{0};
+  continuity -= 2;
+  tracker->see(broken, 2 * ms);
+  REQUIRE_FALSE(tracker->synchronous());
+  SECTION("what counts on by chance is no fault, and what does not then is one") {
+    tracker->see(plain_datagram(continuity), 3 * ms);
+    CHECK(tracker->cc_errors() == 0);
+    continuity += 3;
+    tracker->see(plain_datagram(continuity), 4 * ms);
+    CHECK(tracker->cc_errors() == 1);
+  }
+  SECTION("what does not count on is no fault") {
+    continuity += 3;
+    tracker->see(plain_datagram(continuity), 3 * ms);
+    CHECK(tracker->cc_errors() == 0);
+  }
 }
 
 TEST_CASE("sync: one wrong byte is an error, two in a row lose it, five right ones find it") {
