@@ -43,30 +43,57 @@ void clear(Source& source) noexcept {
 
 }  // namespace
 
-void Inspector::inspect(const Format& format, const Arrival& arrival) noexcept {
-  use(arrival.source, arrival.now_ns);
-  if (arrival.datagrams == 1) return see(format, arrival, arrival.payload, true);
-  auto rest = arrival.payload;
-  for (std::uint32_t i = 0; i < arrival.datagrams; ++i) {
-    const auto size = std::min<std::size_t>(arrival.segment, rest.size());
-    see(format, arrival, rest.first(size), i == 0);
-    rest = rest.subspan(size);
-  }
-  current().coarse_ns.set(arrival.now_ns);
+/// Makes the source with this id the current one, among those of the current one's address.
+inline Source& Inspector::with_id(std::uint32_t id, std::uint64_t now_ns) noexcept {
+  auto& source = current();
+  if (source.id.get() == id && source.sequence.started()) [[likely]]
+    return source;
+  use_id(id, now_ns);
+  return current();
 }
 
-void Inspector::see(const Format& format, const Arrival& arrival, Datagram datagram,
-                    bool timed) noexcept {
-  switch (kind_of(format, datagram)) {
+inline void Inspector::see_ts(Source& source, Datagram payload, std::uint64_t now_ns) noexcept {
+  source.ts_used = true;
+  source.ts.see(payload, now_ns);
+  if (!source.ts.synchronous())
+    ++source.misfits;
+  else
+    source.misfits = 0;
+}
+
+/// Returns the source, which is the current one.
+inline Source& Inspector::see_rtp(const Arrival& arrival, Datagram datagram, bool timed) noexcept {
+  const auto header = read_rtp(datagram);
+  if (!header) {
+    misfit();
+    return current();
+  }
+  auto& source = with_id(header->ssrc, arrival.now_ns);
+  source.misfits = 0;
+  source.sequence.see(rtp_numbers, header->sequence);
+  if (timed) source.clock.see(header->timestamp, header->payload_type, arrival.now_ns);
+  if (static_cast<Kind>(source.kind.get()) == Kind::rtp_ts)
+    see_ts(source, header->payload, arrival.now_ns);
+  return source;
+}
+
+inline void Inspector::see(const Format& format, const Arrival& arrival, Datagram datagram,
+                           bool timed) noexcept {
+  auto* source = &current();
+  auto kind = static_cast<Kind>(source->kind.get());
+  if (kind == Kind::unknown) [[unlikely]]
+    kind = find_kind(format, datagram);
+  switch (kind) {
     case Kind::rtp:
     case Kind::rtp_ts:
-      see_rtp(arrival, datagram, timed);
+      source = &see_rtp(arrival, datagram, timed);
       break;
     case Kind::ts:
-      see_ts(datagram, arrival.now_ns);
+      see_ts(*source, datagram, arrival.now_ns);
       break;
     case Kind::moldudp64:
       see_moldudp64(arrival, datagram);
+      source = &current();
       break;
     case Kind::sequence:
       see_field(format.field, datagram);
@@ -74,23 +101,33 @@ void Inspector::see(const Format& format, const Arrival& arrival, Datagram datag
     case Kind::unknown:
       break;
   }
-  auto& source = current();
-  source.received.add(1);
-  source.bytes.add(datagram.size());
-  source.last_ns.set(arrival.now_ns);
-  if (source.misfits == misfits_to_forget && format.wanted == Format::Wanted::automatic) {
-    source.kind.set(static_cast<std::uint64_t>(Kind::unknown));
-    source.recogniser = {};
-    source.misfits = 0;
+  source->received.add(1);
+  source->bytes.add(datagram.size());
+  source->last_ns.set(arrival.now_ns);
+  if (source->misfits == misfits_to_forget && format.wanted == Format::Wanted::automatic)
+      [[unlikely]] {
+    source->kind.set(static_cast<std::uint64_t>(Kind::unknown));
+    source->recogniser = {};
+    source->misfits = 0;
   }
 }
 
-/// The kind of the current source; where it is not known yet, this datagram may tell.
-Kind Inspector::kind_of(const Format& format, Datagram datagram) noexcept {
-  auto& source = current();
-  auto kind = static_cast<Kind>(source.kind.get());
-  if (kind != Kind::unknown) return kind;
+void Inspector::inspect(const Format& format, const Arrival& arrival) noexcept {
+  if (!same(current().endpoint, arrival.source)) [[unlikely]]
+    use(arrival.source, arrival.now_ns);
+  auto rest = arrival.payload;
+  for (std::uint32_t i = 0; i < arrival.datagrams; ++i) {
+    const auto size = std::min<std::size_t>(arrival.segment, rest.size());
+    see(format, arrival, rest.first(size), i == 0);
+    rest = rest.subspan(size);
+  }
+  if (arrival.datagrams > 1) current().coarse_ns.set(arrival.now_ns);
+}
+
+/// The kind of the current source, which is not known yet: this datagram may tell.
+Kind Inspector::find_kind(const Format& format, Datagram datagram) noexcept {
   using Wanted = Format::Wanted;
+  auto kind = Kind::unknown;
   if (format.wanted == Wanted::automatic) kind = recognise(datagram);
   if (format.wanted == Wanted::moldudp64) kind = Kind::moldudp64;
   if (format.wanted == Wanted::sequence) kind = Kind::sequence;
@@ -100,7 +137,7 @@ Kind Inspector::kind_of(const Format& format, Datagram datagram) noexcept {
     const auto carried = header ? rtp_kind(*header) : Kind::unknown;
     if (format.wanted == Wanted::rtp || carried == Kind::rtp_ts) kind = carried;
   }
-  source.kind.set(static_cast<std::uint64_t>(kind));
+  current().kind.set(static_cast<std::uint64_t>(kind));
   return kind;
 }
 
@@ -113,32 +150,10 @@ Kind Inspector::recognise(Datagram datagram) noexcept {
   return kind;
 }
 
-void Inspector::see_rtp(const Arrival& arrival, Datagram datagram, bool timed) noexcept {
-  const auto header = read_rtp(datagram);
-  if (!header) return misfit();
-  use_id(header->ssrc, arrival.now_ns);
-  auto& source = current();
-  source.misfits = 0;
-  source.sequence.see(rtp_numbers, header->sequence);
-  if (timed) source.clock.see(header->timestamp, header->payload_type, arrival.now_ns);
-  if (static_cast<Kind>(source.kind.get()) == Kind::rtp_ts) see_ts(header->payload, arrival.now_ns);
-}
-
-void Inspector::see_ts(Datagram payload, std::uint64_t now_ns) noexcept {
-  auto& source = current();
-  source.ts_used = true;
-  source.ts.see(payload, now_ns);
-  if (!source.ts.synchronous())
-    ++source.misfits;
-  else
-    source.misfits = 0;
-}
-
 void Inspector::see_moldudp64(const Arrival& arrival, Datagram datagram) noexcept {
   const auto header = read_moldudp64(datagram);
   if (!header) return misfit();
-  use_id(header->session, arrival.now_ns);
-  auto& source = current();
+  auto& source = with_id(header->session, arrival.now_ns);
   source.misfits = 0;
   source.sequence.see(numbers_of(8), header->sequence, header->messages);
 }
@@ -162,8 +177,6 @@ void Inspector::misfit() noexcept {
 
 /// Makes the source with this address the current one: of several, the last one heard.
 void Inspector::use(const Endpoint& endpoint, std::uint64_t now_ns) noexcept {
-  if (same(current().endpoint, endpoint)) [[likely]]
-    return;
   const Source* latest = nullptr;
   for (const auto& source : sources_)
     if (source.endpoint == endpoint &&
@@ -173,11 +186,9 @@ void Inspector::use(const Endpoint& endpoint, std::uint64_t now_ns) noexcept {
   current_ = static_cast<std::size_t>(latest - sources_.data());
 }
 
-/// Among the sources of the current one's address, the one with this id.
+/// As with_id(), for one that is not the current one.
 void Inspector::use_id(std::uint32_t id, std::uint64_t now_ns) noexcept {
   auto& source = current();
-  if (source.id.get() == id && source.sequence.started()) [[likely]]
-    return;
   if (!source.sequence.started()) return source.id.set(id);
   for (std::size_t i = 0; i < max_sources; ++i)
     if (sources_[i].endpoint == source.endpoint && sources_[i].id.get() == id &&

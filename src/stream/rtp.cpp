@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::size_t extension_header = 4;
 constexpr std::uint64_t second = 1'000'000'000;
-/// More ticks than this between two datagrams are no time that passed.
-constexpr std::int64_t max_ticks = 1 << 24;
-/// A source that was quiet for longer begins anew.
-constexpr std::uint64_t max_quiet_ns = 10 * second;
 
 /// RFC 5761: the second bytes that RTCP uses, and RTP therefore does not.
 bool is_rtcp(const std::uint8_t* header) noexcept {
@@ -46,7 +42,7 @@ std::uint64_t usual_clock(double hertz) noexcept {
 
 }  // namespace
 
-std::optional<RtpHeader> read_rtp(std::span<const std::byte> datagram) noexcept {
+std::optional<RtpHeader> read_any_rtp(std::span<const std::byte> datagram) noexcept {
   const auto* bytes = octets(datagram.data());
   if (datagram.size() < RTP_HEADER_SIZE || !rtp_check_hdr(bytes) || is_rtcp(bytes)) return {};
   std::size_t header = RTP_HEADER_SIZE + std::size_t{4} * rtp_get_cc(bytes);
@@ -63,7 +59,8 @@ std::optional<RtpHeader> read_rtp(std::span<const std::byte> datagram) noexcept 
 
 void RtpClock::reset() noexcept {
   started_ = false;
-  for (auto* counter : {&hertz_, &jitter_ns_, &delay_factor_ns_})
+  ns_of_tick_ = 0;
+  for (auto* counter : {&hertz_, &scaled_jitter_, &delay_factor_ns_})
     counter->set(0);
 }
 
@@ -80,7 +77,7 @@ void RtpClock::begin(std::uint32_t timestamp, std::uint8_t payload_type,
   timestamp_ = first_timestamp_ = timestamp;
   seen_ns_ = first_ns_ = window_ns_ = now_ns;
   transit_ns_ = transit_min_ns_ = transit_max_ns_ = 0;
-  scaled_jitter_ = 0;
+  scaled_jitter_.set(0);
 }
 
 void RtpClock::learn(std::uint32_t timestamp, std::uint64_t now_ns) noexcept {
@@ -98,24 +95,15 @@ void RtpClock::end_window(std::uint64_t now_ns) noexcept {
   window_ns_ = now_ns;
 }
 
-void RtpClock::see(std::uint32_t timestamp, std::uint8_t payload_type,
-                   std::uint64_t now_ns) noexcept {
-  const auto ticks = static_cast<std::int32_t>(timestamp - timestamp_);
-  const auto passed = static_cast<std::int64_t>(now_ns - seen_ns_);
-  if (!started_ || payload_type != payload_type_ || std::abs(std::int64_t{ticks}) > max_ticks ||
-      static_cast<std::uint64_t>(passed) > max_quiet_ns)
+void RtpClock::see_other(std::uint32_t timestamp, std::uint8_t payload_type,
+                         std::uint64_t now_ns) noexcept {
+  const auto ticks = std::int64_t{static_cast<std::int32_t>(timestamp - timestamp_)};
+  if (!started_ || payload_type != payload_type_ || std::abs(ticks) > max_ticks ||
+      now_ns - seen_ns_ > max_quiet_ns)
     return begin(timestamp, payload_type, now_ns);
   timestamp_ = timestamp;
   seen_ns_ = now_ns;
-  if (ns_of_tick_ == 0) return learn(timestamp, now_ns);
-  const auto late = passed - ((ticks * static_cast<std::int64_t>(ns_of_tick_)) >> 16);
-  scaled_jitter_ +=
-      static_cast<std::uint64_t>(late < 0 ? -late : late) - ((scaled_jitter_ + 8) >> 4U);
-  jitter_ns_.set(scaled_jitter_ >> 4U);
-  transit_ns_ += late;
-  transit_min_ns_ = std::min(transit_min_ns_, transit_ns_);
-  transit_max_ns_ = std::max(transit_max_ns_, transit_ns_);
-  if (now_ns - window_ns_ >= second) end_window(now_ns);
+  learn(timestamp, now_ns);
 }
 
 }  // namespace mcr::stream

@@ -28,25 +28,28 @@ struct Arrival {
 
 /// One source: an address and port, and with RTP an SSRC, with MoldUDP64 a session. The inspector
 /// writes; any thread reads the counters.
-struct Source {
-  Counter generation;  ///< odd while another source takes over; 0: never used
-  LastSource shown;
-  Counter id;    ///< SSRC, or a digest of the session
-  Counter kind;  ///< a Kind
+///
+/// The first fields are those that each datagram needs. RTP needs four cache lines of them.
+struct alignas(64) Source {
+  Endpoint endpoint;          ///< the inspector's own
+  std::uint32_t misfits = 0;  ///< in a row; the inspector's own
+  Counter id;                 ///< SSRC, or a digest of the session
+  Counter kind;               ///< a Kind
   Counter received;
-  Counter bytes;      ///< of UDP payload
-  Counter malformed;  ///< datagrams that are not of its kind
-  Counter first_ns;
+  Counter bytes;  ///< of UDP payload
   Counter last_ns;
-  Counter coarse_ns;  ///< when datagrams last came several at once: their times are not their own
-  SequenceTracker sequence;
   RtpClock clock;
+  SequenceTracker sequence;
   TsTracker ts;
 
+  Counter generation;  ///< odd while another source takes over; 0: never used
+  LastSource shown;
+  Counter malformed;  ///< datagrams that are not of its kind
+  Counter first_ns;
+  Counter coarse_ns;  ///< when datagrams last came several at once: their times are not their own
+
   // The inspector's own.
-  Endpoint endpoint;
   Recogniser recogniser;
-  std::uint32_t misfits = 0;  ///< in a row
   bool ts_used = false;
 };
 
@@ -77,14 +80,15 @@ class Inspector {
   using Datagram = std::span<const std::byte>;
 
   void see(const Format& format, const Arrival& arrival, Datagram datagram, bool timed) noexcept;
-  [[nodiscard]] Kind kind_of(const Format& format, Datagram datagram) noexcept;
+  [[nodiscard]] Kind find_kind(const Format& format, Datagram datagram) noexcept;
   [[nodiscard]] Kind recognise(Datagram datagram) noexcept;
-  void see_rtp(const Arrival& arrival, Datagram datagram, bool timed) noexcept;
-  void see_ts(Datagram payload, std::uint64_t now_ns) noexcept;
+  Source& see_rtp(const Arrival& arrival, Datagram datagram, bool timed) noexcept;
+  static void see_ts(Source& source, Datagram payload, std::uint64_t now_ns) noexcept;
   void see_moldudp64(const Arrival& arrival, Datagram datagram) noexcept;
   void see_field(const SequenceField& field, Datagram datagram) noexcept;
   void misfit() noexcept;
   void use(const Endpoint& endpoint, std::uint64_t now_ns) noexcept;
+  [[nodiscard]] Source& with_id(std::uint32_t id, std::uint64_t now_ns) noexcept;
   void use_id(std::uint32_t id, std::uint64_t now_ns) noexcept;
   void claim(const Endpoint& endpoint, std::uint64_t now_ns) noexcept;
   void retire(const Source& source) noexcept;

@@ -84,10 +84,10 @@ class SequenceTracker {
   void stray() noexcept;
   [[nodiscard]] bool take(std::uint64_t number) noexcept;
 
+  std::uint64_t next_ = 0;
+  std::uint64_t extent_ = 0;  ///< numbers from the first one of this run to next_
   bool started_ = false;
   bool jumped_ = false;
-  std::uint64_t next_ = 0;
-  std::uint64_t extent_ = 0;       ///< numbers from the first one of this run to next_
   std::uint64_t jumped_from_ = 0;  ///< the number that did not fit
   std::uint64_t jumped_to_ = 0;    ///< the number that would confirm it
   Counter lost_;
