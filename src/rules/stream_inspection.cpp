@@ -21,8 +21,14 @@ static_assert(static_cast<int>(Inspection::Kind::sequence) ==
 
 }  // namespace
 
-StreamInspection::StreamInspection(const Inspection& wanted, std::size_t workers)
-    : format_(format_of(wanted)), workers_(workers), inspectors_(workers) {}
+StreamInspection::StreamInspection(const Inspection& wanted, std::size_t workers,
+                                   std::size_t number)
+    : format_(format_of(wanted)),
+      workers_(workers),
+      memory_(workers * sizeof(stream::Inspector) / sizeof(Line) + page_lines) {
+  static_assert(sizeof(stream::Inspector) % sizeof(Line) == 0);
+  inspectors_ = reinterpret_cast<stream::Inspector*>(&memory_[number % page_lines]);
+}
 
 StreamInspections::Key StreamInspections::key_of(const Rule& rule, const Input& input) {
   return {rule.name, input.interface, {input.destination, input.port}, input.vlan, input.local};
@@ -41,7 +47,7 @@ std::shared_ptr<const StreamInspection> StreamInspections::get(const Rule& rule,
   auto& known = known_[key_of(rule, input)];
   auto inspection = known.inspection.lock();
   if (inspection && known.wanted == *rule.inspect) return inspection;
-  inspection = std::make_shared<const StreamInspection>(*rule.inspect, workers_);
+  inspection = std::make_shared<const StreamInspection>(*rule.inspect, workers_, made_++);
   known = {*rule.inspect, inspection};
   return inspection;
 }

@@ -1,5 +1,9 @@
 #include "mcr/rules/stream_inspection.hpp"
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "catch.hpp"
 #include "mcr/config/rule.hpp"
 
@@ -45,6 +49,21 @@ TEST_CASE("what nothing holds is forgotten") {
   const auto rule = ::rule();
   static_cast<void>(inspections.get(rule, rule.inputs[0]));
   CHECK_FALSE(inspections.find(rule, rule.inputs[0]));
+}
+
+TEST_CASE("inspections one after the other begin on cache lines of their own") {
+  StreamInspections inspections;
+  auto rule = ::rule();
+  std::set<std::uintptr_t> places;
+  std::vector<std::shared_ptr<const StreamInspection>> held;
+  for (int i = 0; i < 64; ++i) {
+    rule.name = std::to_string(i);
+    held.push_back(inspections.get(rule, rule.inputs[0]));
+    const auto place = reinterpret_cast<std::uintptr_t>(&held.back()->inspector(0));
+    CHECK(place % 64 == 0);
+    places.insert(place % 4096);
+  }
+  CHECK(places.size() == 64);
 }
 
 TEST_CASE("the wish becomes the format that workers look for") {
