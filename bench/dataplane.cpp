@@ -11,6 +11,7 @@
 #include "build.hpp"
 #include "frame_builder.hpp"
 #include "mcr/dataplane/worker.hpp"
+#include "media.hpp"
 
 namespace mcr {
 
@@ -33,6 +34,7 @@ struct WorkerRound {
   }
   [[nodiscard]] const RuleTable& table() const { return worker.rules_.current(); }
   [[nodiscard]] std::byte* memory(std::uint16_t buffer) const { return worker.buffers_.at(buffer); }
+  void pass(std::uint64_t ns) { worker.now_ns_ += ns; }
   void online() {
     worker.rules_.online();
     worker.look_for_captures();
@@ -91,6 +93,7 @@ struct Shape {
   enum class Look : std::uint8_t { none, other_rule, back };
   Look look = Look::none;  ///< a capture sees another rule; or these rules keep what comes
   bool reflector = false;  ///< beside the rules, without traffic
+  bool inspect = false;
 };
 
 /// A reflector's rule from one interface to the other.
@@ -112,6 +115,7 @@ RuleTable compiled(const Shape& shape) {
   auto rules = bench::rules(shape.streams);
   for (auto& rule : rules) {
     if (shape.look == Shape::Look::back) rule.capture_before = std::uint64_t{4} << 20U;
+    if (shape.inspect) rule.inspect.emplace();
     for (std::size_t n = 1; n < shape.outputs; ++n) {
       auto output = rule.outputs.front();
       output.port = static_cast<std::uint16_t>(output.port + n);
@@ -130,18 +134,36 @@ RuleTable compiled(const Shape& shape) {
   return compile_table(rules, interfaces, bench::judged(rules, interfaces), allocators, 1);
 }
 
-void forward(benchmark::State& state, const Shape& shape) {
-  RcuPointer<RuleTable> tables(std::make_unique<const RuleTable>(compiled(shape)), 1);
-  Mapping<RateLimiter> limiters(slots::outputs);
+/// A worker with these rules.
+struct Path {
+  RcuPointer<RuleTable> tables;
+  Mapping<RateLimiter> limiters{slots::outputs};
   LoopGuard loop_guard;
-  Worker worker(tables, limiters, loop_guard, 0, std::nullopt, Tx::Mode::bulk);
-  for (auto& tx : worker.sockets().tx)
-    tx.send_buffer.store(1U << 30U);
-  worker.sockets().rx[0].link_header = 14;
-  if (shape.look == Shape::Look::other_rule)
-    worker.capture_for({std::make_shared<const Capture>(CaptureWish{.rule = 1000, .in = true}, 1)});
+  Worker worker{tables, limiters, loop_guard, 0, std::nullopt, Tx::Mode::bulk};
   WorkerRound round{worker};
-  round.online();
+
+  explicit Path(const Shape& shape)
+      : tables(std::make_unique<const RuleTable>(compiled(shape)), 1) {
+    for (auto& tx : worker.sockets().tx)
+      tx.send_buffer.store(1U << 30U);
+    worker.sockets().rx[0].link_header = 14;
+    if (shape.look == Shape::Look::other_rule)
+      worker.capture_for(
+          {std::make_shared<const Capture>(CaptureWish{.rule = 1000, .in = true}, 1)});
+    round.online();
+  }
+  void count(benchmark::State& state, std::size_t copies_a_round) {
+    const auto copies =
+        static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(copies_a_round);
+    if (static_cast<std::int64_t>(worker.counters().worker.tx_datagrams.get()) != copies)
+      state.SkipWithError("not every datagram was sent");
+    state.SetItemsProcessed(copies);
+  }
+};
+
+void forward(benchmark::State& state, const Shape& shape) {
+  Path path(shape);
+  auto& round = path.round;
   std::vector<std::vector<std::byte>> frames;
   for (std::size_t stream = 0; stream < shape.streams; ++stream) {
     test::FrameBuilder frame;
@@ -161,12 +183,40 @@ void forward(benchmark::State& state, const Shape& shape) {
     }
     sends += round.complete();
   }
-  const auto copies = static_cast<std::int64_t>(state.iterations()) *
-                      static_cast<std::int64_t>(shape.frames * shape.datagrams * shape.outputs);
-  if (static_cast<std::int64_t>(worker.counters().worker.tx_datagrams.get()) != copies)
-    state.SkipWithError("not every datagram was sent");
-  state.SetItemsProcessed(copies);
+  path.count(state, shape.frames * shape.datagrams * shape.outputs);
   state.counters["sends"] = static_cast<double>(sends) / static_cast<double>(state.iterations());
+}
+
+/// The same with RTP or MPEG-TS, a datagram of each stream in turn. What is stamped into a datagram
+/// is stamped without inspection, too: so the difference of both is what inspection costs.
+void forward_media(benchmark::State& state, const bench::Media& media, bool inspect) {
+  constexpr std::size_t frames = 64;
+  constexpr std::size_t headers = 42;
+  const auto streams = static_cast<std::size_t>(state.range(0));
+  Path path(
+      {.streams = streams, .outputs = 1, .datagrams = 1, .frames = frames, .inspect = inspect});
+  std::vector<std::vector<std::byte>> datagrams;
+  for (std::size_t stream = 0; stream < streams; ++stream) {
+    test::FrameBuilder frame;
+    frame.destination = bench::destination(stream);
+    frame.payload = media.datagram();
+    datagrams.push_back(frame.build());
+  }
+  std::size_t stream = 0;
+  std::uint64_t number = 0;
+  for (auto _ : state) {
+    for (std::size_t i = 0; i < frames; ++i) {
+      auto& datagram = datagrams[stream];
+      media.stamp(&datagram[headers], number);
+      path.round.receive(static_cast<std::uint16_t>(i), datagram, 0);
+      if (++stream != streams) continue;
+      stream = 0;
+      ++number;
+    }
+    path.round.complete();
+    path.round.pass(frames * bench::apart_ns / streams);
+  }
+  path.count(state, frames);
 }
 
 }  // namespace
@@ -180,5 +230,9 @@ BENCHMARK_CAPTURE(forward, single_frames_of_50_streams_deep, Shape{50, 1, 1, 500
 BENCHMARK_CAPTURE(forward, while_another_rule_is_captured,
                   Shape{1, 1, 1, 64, Shape::Look::other_rule});
 BENCHMARK_CAPTURE(forward, with_its_past_kept, Shape{1, 1, 1, 64, Shape::Look::back});
+BENCHMARK_CAPTURE(forward_media, rtp, bench::rtp, false)->Arg(1)->Arg(1000);
+BENCHMARK_CAPTURE(forward_media, rtp_inspected, bench::rtp, true)->Arg(1)->Arg(1000);
+BENCHMARK_CAPTURE(forward_media, ts, bench::ts, false)->Arg(1)->Arg(1000);
+BENCHMARK_CAPTURE(forward_media, ts_inspected, bench::ts, true)->Arg(1)->Arg(1000);
 BENCHMARK_CAPTURE(forward, superframes, Shape{1, 1, 40, 32});
 BENCHMARK_CAPTURE(forward, superframes_to_10_outputs, Shape{1, 10, 40, 6});
