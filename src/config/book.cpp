@@ -219,7 +219,7 @@ std::optional<IndexedRule> ConfigBook::Pages::read(const RuleChange& change,
   const auto main_file = diagnostics.add_file("mcr.toml");
   if (const auto root = parse_toml(text, file, diagnostics))
     read_config_tables(*root, file, main_file, diagnostics, raw);
-  auto placed = resolve_rules(raw, diagnostics);
+  auto placed = resolve_rules(raw.rules, raw.defaults, raw.interfaces, diagnostics);
   IndexedRule rule{.file = diagnostics.file_name(file), .rank = rank_of(home)};
   auto errors = std::move(diagnostics).sorted();
   if (errors.empty() && (placed.size() != 1 || placed[0].rule.name != change.name))
@@ -270,7 +270,7 @@ void ConfigBook::Pages::plan(const RuleText& source, RuleHome home, Plan& plan) 
     diagnostics.add(raw.reflectors.front().at,
                     "a reflector stands in the main file or in conf.d, for people to edit");
   if (root) require_name(source.name, file, raw, diagnostics);
-  auto placed = resolve_rules(raw, diagnostics);
+  auto placed = resolve_rules(raw.rules, raw.defaults, raw.interfaces, diagnostics);
   refuse_twins(placed, diagnostics);
   plan.outcome.errors = std::move(diagnostics).sorted();
   if (!plan.outcome.errors.empty()) return;

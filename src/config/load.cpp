@@ -54,7 +54,8 @@ class Loader {
   }
 
   LoadedFiles finish() && {
-    files_.rules = resolve_rules(files_.raw, files_.diagnostics);
+    files_.rules = resolve_rules(files_.raw.rules, files_.raw.defaults, files_.raw.interfaces,
+                                 files_.diagnostics);
     files_.reflectors = expand_reflectors(files_.raw.reflectors, files_.raw.defaults,
                                           files_.diagnostics, files_.rules);
     files_.raw.rules.clear();

@@ -21,8 +21,8 @@ namespace {
 
 class Resolver {
  public:
-  Resolver(const RawConfig& raw, Diagnostics& diagnostics)
-      : defaults_(raw.defaults), interfaces_(raw.interfaces), diagnostics_(diagnostics) {}
+  Resolver(const RawOutput& defaults, const InterfaceTunings& interfaces, Diagnostics& diagnostics)
+      : defaults_(defaults), interfaces_(interfaces), diagnostics_(diagnostics) {}
 
   PlacedRule rule(const RawRule& raw) {
     PlacedRule placed;
@@ -405,17 +405,19 @@ class Resolver {
   }
 
   const RawOutput& defaults_;
-  const std::map<std::string, InterfaceTuning>& interfaces_;
+  const InterfaceTunings& interfaces_;
   Diagnostics& diagnostics_;
 };
 
 }  // namespace
 
-std::vector<PlacedRule> resolve_rules(const RawConfig& raw, Diagnostics& diagnostics) {
-  Resolver resolver(raw, diagnostics);
+std::vector<PlacedRule> resolve_rules(const std::vector<RawRule>& raw, const RawOutput& defaults,
+                                      const InterfaceTunings& interfaces,
+                                      Diagnostics& diagnostics) {
+  Resolver resolver(defaults, interfaces, diagnostics);
   std::vector<PlacedRule> rules;
-  rules.reserve(raw.rules.size());
-  for (const auto& rule : raw.rules)
+  rules.reserve(raw.size());
+  for (const auto& rule : raw)
     rules.push_back(resolver.rule(rule));
   return rules;
 }

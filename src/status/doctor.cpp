@@ -17,6 +17,7 @@
 #include "mcr/base/printable.hpp"
 #include "mcr/config/config.hpp"
 #include "mcr/control/next_hops.hpp"
+#include "mcr/control/worker_places.hpp"
 #include "mcr/dataplane/buffers.hpp"
 #include "mcr/rules/remedies.hpp"
 #include "mcr/rules/rule_state.hpp"
@@ -480,7 +481,8 @@ Findings diagnose(const Config& config, const HostFacts& host) {
   const auto waiting = waiting_rules(config, host);
   for (const auto& [interface, use] : uses)
     InterfaceJudge(config, host, interface, use, waiting, findings).judge();
-  judge_placement(config, host, findings);
+  judge_placement(config.rules, place_workers(config.daemon, host.allowed_cpus),
+                  config.daemon.fast_path, host, findings);
   judge_rules(config, host, findings);
   judge_next_hops(host, findings);
   judge_mtus(config, host, findings);

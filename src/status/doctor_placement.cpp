@@ -9,8 +9,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "mcr/config/config.hpp"
-#include "mcr/control/worker_places.hpp"
+#include "mcr/config/rule.hpp"
 #include "mcr/fastpath/eligibility.hpp"
 
 namespace mcr {
@@ -30,10 +29,11 @@ Cpus without(const Cpus& some, const Cpus& others) {
 }
 
 /// The interfaces whose frames come to workers.
-std::set<std::string> received_from(const Config& config, const HostFacts& host) {
-  const bool fast_path = config.daemon.fast_path != FastPathMode::off && host.no_fast_path.empty();
+std::set<std::string> received_from(std::span<const Rule> rules, FastPathMode mode,
+                                    const HostFacts& host) {
+  const bool fast_path = mode != FastPathMode::off && host.no_fast_path.empty();
   std::set<std::string> names;
-  for (const auto& rule : config.rules) {
+  for (const auto& rule : rules) {
     if (!rule.enabled) continue;
     const bool plain = fast_path && fastpath::why_worker(rule, host.interfaces).empty();
     for (const auto& input : rule.inputs)
@@ -58,12 +58,12 @@ std::string cpu_text(const Cpus& cpus) {
 
 }  // namespace
 
-void judge_placement(const Config& config, const HostFacts& host, std::vector<Finding>& findings) {
-  const auto places = place_workers(config.daemon, host.allowed_cpus);
+void judge_placement(std::span<const Rule> rules, std::span<const std::optional<unsigned>> places,
+                     FastPathMode mode, const HostFacts& host, std::vector<Finding>& findings) {
   Cpus pinned;
   for (const auto& place : places)
     if (place) pinned.insert(*place);
-  const auto inputs = received_from(config, host);
+  const auto inputs = received_from(rules, mode, host);
   auto free = host.allowed_cpus;
   for (const auto& [name, facts] : host.details)
     for (const auto& work : facts.receive_work)
