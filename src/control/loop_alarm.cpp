@@ -1,6 +1,6 @@
-//   quiet ---- `echoes` of them, without a pause ----> looping
-//     ^                                                   |
-//     +------------------ a pause ------------------------+
+//   quiet ---- `echoes` of them, a `share`, without a pause ----> looping
+//     ^                                                              |
+//     +------------------------- a pause ----------------------------+
 #include "mcr/control/loop_alarm.hpp"
 
 #include <fmt/format.h>
@@ -9,23 +9,34 @@
 
 namespace mcr {
 
-LoopAlarm::Event LoopAlarm::update(const Echoes& heard, Time now) {
-  const auto more = heard.datagrams - (heard.datagrams < last_.datagrams ? 0 : last_.datagrams);
+LoopAlarm::Event LoopAlarm::update(const Echoes& heard, std::uint64_t taken, Time now) {
+  const auto more = heard.datagrams - last_.datagrams;
+  if (!looping_ && (echoes_ == 0 || now - began_at_ >= span)) {
+    echoes_ = 0;
+    taken_ = last_taken_;
+    began_at_ = now;
+  }
+  last_taken_ = taken;
   if (more != 0) {
     last_ = heard;
     last_at_ = now;
-    since_pause_ += more;
-    if (since_pause_ < echoes) return Event::none;
-    return std::exchange(looping_, true) ? Event::none : Event::began;
+    echoes_ += more;
+    if (looping_ || echoes_ < echoes || echoes_ * share < taken - taken_) return Event::none;
+    looping_ = true;
+    return Event::began;
   }
   if (now - last_at_ < pause) return Event::none;
-  since_pause_ = 0;
+  echoes_ = 0;
   return std::exchange(looping_, false) ? Event::ended : Event::none;
 }
 
 std::string LoopAlarm::reason(std::string_view interface) const {
-  return fmt::format("what it sends comes back on {} from {}: {} datagrams stopped", interface,
-                     last_.source, since_pause_);
+  const auto what =
+      last_.by_wire
+          ? fmt::format("a wire brings what other segments have to {}, as from {}", interface,
+                        last_.source)
+          : fmt::format("what it sends comes back on {} from {}", interface, last_.source);
+  return fmt::format("{}: {} datagrams stopped", what, echoes_);
 }
 
 }  // namespace mcr

@@ -311,6 +311,7 @@ void Relay::free_slots() {
       clear(worker->counters().outputs[slot]);
     fast_path_.forget_output(slot);
     limiters_[slot].clear();
+    loop_guard_.carriers().clear(slot);
     return true;
   });
 }

@@ -104,14 +104,16 @@ std::string Relay::loop_reason(std::uint32_t slot) const {
 }
 
 void Relay::update_loop_alarms(Clock::time_point now) noexcept {
-  for (const auto& rule : rules())
-    if (rule.circle.number != 0)
-      try_or_log("update the alarm of loops", rule.name, [&] { update_loop_alarm(rule, now); });
+  for (std::size_t i = 0; i < rules().size(); ++i)
+    if (const auto& rule = rules()[i]; rule.circle.number != 0)
+      try_or_log("update the alarm of loops", rule.name, [&] { update_loop_alarm(i, now); });
 }
 
-void Relay::update_loop_alarm(const Rule& rule, Clock::time_point now) {
+void Relay::update_loop_alarm(std::size_t at, Clock::time_point now) {
+  const auto& rule = rules()[at];
   const auto slot = *slots_.rules.find(rule.name);
-  switch (loop_alarms_[slot].update(loop_guard_.echoes(slot), now)) {
+  const auto taken = totals_of(at).rx_datagrams;
+  switch (loop_alarms_[slot].update(loop_guard_.echoes(slot), taken, now)) {
     case LoopAlarm::Event::none:
       break;
     case LoopAlarm::Event::began:

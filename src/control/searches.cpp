@@ -192,7 +192,7 @@ void Searches::on_search(Listener& listener, const Endpoint& searcher,
   const auto& wanted = listener.wanted;
   if (!wanted.sources.empty() && !contains(wanted.sources, searcher.address)) return;
   if (is_own(searcher)) return;
-  carriers_.heard(payload_hash(search, key_), wanted.index, ns(now));
+  carriers_.heard(payload_hash(search, key_), wanted.index, searcher, ns(now));
   if (is_echo(searcher, search, now)) {
     ++count(listener).left_out;
     return;
@@ -209,12 +209,13 @@ void Searches::send_or_wait(Listener& listener, std::size_t way, const Endpoint&
     end_wait(waiting_.front(), now);
     waiting_.pop_front();
   }
+  const auto rank = Carriers::rank_of(listener.wanted.ways[way].source);
   waiting_.push_back({listener.id,
                       way,
                       searcher,
                       {search.begin(), search.end()},
                       now,
-                      now + carriers_.wait(number, true)});
+                      now + carriers_.wait(number, rank, true)});
   set_timer();
 }
 
@@ -236,8 +237,9 @@ void Searches::end_wait(const Waiting& waiting, Time now) {
   auto* from = listener(waiting.listener);
   if (from == nullptr) return;
   const auto& to = from->wanted.ways[waiting.way];
-  if (carriers_.is_there(payload_hash(waiting.search, key_), to.index, ns(waiting.came))) {
-    carriers_.left(carriers_way(from->id, waiting.way));
+  const auto hash = payload_hash(waiting.search, key_);
+  if (carriers_.is_there(hash, to.index, ns(waiting.came))) {
+    carriers_.left(carriers_way(from->id, waiting.way), hash, to.index, waiting.searcher, ns(now));
     ++count(*from).left_out;
     return;
   }

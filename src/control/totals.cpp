@@ -59,6 +59,14 @@ OutputTotals Relay::totals_of(std::size_t rule, std::size_t output) const {
   return totals;
 }
 
+std::optional<Carriers::Other> Relay::carrier_of(std::size_t rule, std::size_t output) const {
+  const auto& config = rules()[rule];
+  if (config.circle.number == 0) return std::nullopt;
+  const auto& sends = config.outputs[output];
+  return loop_guard_.carriers().other(
+      *slots_.outputs.find(output_key(config.name, sends, sends.destinations().at(0))));
+}
+
 Totals Relay::totals() const {
   Totals totals;
   for (const auto& worker : workers_)

@@ -16,6 +16,7 @@
 // sleeps it is offline for RcuPointer: nobody waits for it.
 #include "mcr/dataplane/worker.hpp"
 
+#include <net/ethernet.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
@@ -23,6 +24,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <exception>
 #include <limits>
 #include <system_error>
@@ -56,6 +58,13 @@ bool pin(unsigned cpu) {
   const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
   if (error != 0) log::warning("cannot pin a worker to CPU {}: {}", cpu, errno_text(error));
   return error == 0;
+}
+
+/// The link's address that sent the frame, as a number; 0 where links have none.
+std::uint64_t station_of(std::span<const std::byte> frame, std::uint8_t link_header) noexcept {
+  std::uint64_t station = 0;
+  if (link_header == ETH_HLEN) std::memcpy(&station, frame.data() + ETH_ALEN, ETH_ALEN);
+  return station;
 }
 
 }  // namespace
@@ -312,15 +321,9 @@ void Worker::keep_in_past(const TableEntry& entry, const Frame& frame, const Pac
 std::uint32_t Worker::deliver_guarded(const TableEntry& entry, const Frame& frame,
                                       const Packet& packet, bool own,
                                       const RuleTable& table) noexcept {
-  const bool surely_own = own && !entry.allow_loop && table.is_reserved(packet.source.port);
-  const auto stopped = loop_guard_.judge({.circle = entry.circle,
-                                          .rule = entry.rule,
-                                          .interface = entry.interface,
-                                          .rx_slot = frame.slot,
-                                          .own = own,
-                                          .surely_own = surely_own,
-                                          .preserves = entry.preserves},
-                                         packet, now_ns_);
+  const auto [stopped, wary] =
+      loop_guard_.judge(arrival_of(entry, frame, packet, own, table), packet, now_ns_);
+  wary_ = wary;
   const auto reason = own ? InputDrop::own_source : InputDrop::loop;
   std::uint32_t passed = 0;
   for (std::uint32_t n = 0; n < packet.datagrams;) {
@@ -340,6 +343,19 @@ std::uint32_t Worker::deliver_guarded(const TableEntry& entry, const Frame& fram
     counters_->rules[entry.rule].drops[reason].add(echoes);
   }
   return passed;
+}
+
+Arrival Worker::arrival_of(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                           bool own, const RuleTable& table) const noexcept {
+  return {.circle = entry.circle,
+          .rule = entry.rule,
+          .interface = entry.interface,
+          .rx_slot = frame.slot,
+          .station = station_of(frame.bytes, sockets_.rx[frame.slot].link_header),
+          .own = own,
+          .surely_own = own && !entry.allow_loop && table.is_reserved(packet.source.port),
+          .listens = entry.outputs == 0,
+          .preserves = entry.preserves};
 }
 
 /// Returns how many datagrams go on; the others are counted as drops. Of the rules that share a

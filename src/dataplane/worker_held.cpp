@@ -16,7 +16,7 @@ void Worker::send_guarded(const TableEntry& entry, const Frame& frame, const Pac
   auto& carriers = loop_guard_.carriers();
   for (const auto& output : table.outputs(entry)) {
     if (output.filter != 0 && !let_pass(output, packet, table)) continue;
-    if (!carriers.carries(output.slot) || held_.has(output.slot)) {
+    if (wary_ || !carriers.carries(output.slot) || held_.has(output.slot)) {
       hold(entry, output, frame, packet, table);
       continue;
     }
@@ -42,8 +42,8 @@ bool Worker::let_pass(const TableOutput& output, const Packet& packet,
 
 void Worker::hold(const TableEntry& entry, const TableOutput& output, const Frame& frame,
                   const Packet& packet, const RuleTable& table) noexcept {
-  const auto wait =
-      static_cast<std::uint64_t>(loop_guard_.carriers().wait(output.slot, entry.preserves).count());
+  const auto wait = static_cast<std::uint64_t>(
+      loop_guard_.carriers().wait(output.slot, output.rank, entry.preserves).count());
   for (std::uint32_t n = 0; n < packet.datagrams; ++n) {
     while (held_.full() || (!held_.empty() && buffers_.available() < buffers_.count() / 4))
       send_held(held_.pop(), table);
@@ -76,8 +76,8 @@ void Worker::send_held(const HeldDatagram& held, const RuleTable& table) noexcep
     for (const auto& output : table.outputs(entry)) {
       if (output.slot != held.output) continue;
       if (carriers.is_there(held.payload_hash, output.interface, held.came_ns)) {
-        carriers.left(output.slot);
-        tx_.drop(output, OutputDrop::loop, packet);
+        carriers.left(output.slot, held.payload_hash, output.interface, packet.source, now_ns_);
+        tx_.drop(output, OutputDrop::carried, packet);
         continue;
       }
       if (carriers.is_due(output.slot, now_ns_))

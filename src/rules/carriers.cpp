@@ -14,17 +14,23 @@
 // one more that carries.
 //
 // At first nobody knows of anybody. The first datagram waits, and a relay that is alone carries
-// from the second one on. The wait is drawn by lot and stays, so that what waits keeps its order,
-// and so that of several that wait the same one is always first. Two that sent the same at
-// the same time hear each other; then both draw anew. Who has once heard another takes over only
-// after three datagrams that nobody else carried, for one may be lost.
+// from the second one on. The wait follows from the address that copies are sent from, and stays,
+// so that what waits keeps its order, and so that of several that wait the same one is always
+// first. Addresses in a row are far apart by it. Two that sent the same at the same time hear each
+// other; then both draw lots for another wait. Who has once heard another takes over only after
+// three datagrams that nobody else carried, for one may be lost.
 //
 // Thus if the one that carries falls silent, the next datagram is carried by the first of those
 // that wait. A datagram comes once; twice where two waits ended together, or a copy was lost on the
-// way to one that waits.
-//
-// RFC 6762 lets mDNS answers wait for 20 to 120 ms for the same reason, and PIM's Assert
-// (RFC 7761, section 4.6) chooses one of several routers by the copies that they hear.
+// way to one that waits. A third copy comes so:
+// - three waits end within the time in which a copy is heard. It takes a delay of half of what lies
+//   between the first and the third (loop_guard_test.cpp: 18 ms among three in a row);
+// - three relays carry, since their networks were apart until now: one datagram comes thrice;
+// - more datagrams wait than there is room for (dataplane/held.hpp), at three relays at once;
+// - copies are lost.
+// A copy that overtakes its original is held, too (LoopGuard::Judgement::wary); else the carriers
+// of two ways would each send one. On three networks and more that happens rarely still, before it
+// is known whose copies these are.
 #include "mcr/rules/carriers.hpp"
 
 namespace mcr {
@@ -88,8 +94,10 @@ struct Probe {
 
 }  // namespace
 
-void Carriers::heard(std::uint64_t payload, unsigned interface, std::uint64_t now_ns) noexcept {
+void Carriers::heard(std::uint64_t payload, unsigned interface, const Endpoint& source,
+                     std::uint64_t now_ns) noexcept {
   const auto hash = place_of(payload, interface);
+  sources_[hash % probes].set(source);
   heard_[hash % places].store(Heard::bits(hash, now_ns), std::memory_order_relaxed);
   auto& place = probes_[hash % probes];
   const auto probe = place.load(std::memory_order_relaxed);
@@ -97,7 +105,8 @@ void Carriers::heard(std::uint64_t payload, unsigned interface, std::uint64_t no
   place.store(0, std::memory_order_relaxed);
   auto& way = ways_[Probe::way(probe)];
   way.proofs_missing.store(proofs + 1, std::memory_order_relaxed);
-  way.rivals.fetch_add(1, std::memory_order_relaxed);
+  if (age(probe & time_mask, now_ns) < ticks(shortest_wait))
+    way.rivals.fetch_add(1, std::memory_order_relaxed);
 }
 
 bool Carriers::is_there(std::uint64_t payload, unsigned interface,
@@ -112,13 +121,24 @@ bool Carriers::carries(std::uint32_t way) const noexcept {
   return ways_[way].proofs_missing.load(std::memory_order_relaxed) == 1;
 }
 
-std::chrono::nanoseconds Carriers::wait(std::uint32_t way, bool brief) const noexcept {
+std::chrono::nanoseconds Carriers::wait(std::uint32_t way, std::uint32_t rank,
+                                        bool brief) const noexcept {
+  const auto rivals = ways_[way].rivals.load(std::memory_order_relaxed);
   const auto lot =
-      scatter(key_ ^ std::uint64_t{way} << 32U ^ ways_[way].rivals.load(std::memory_order_relaxed));
+      rivals == 0 && rank != 0 ? rank : scatter(key_ ^ std::uint64_t{way} << 32U ^ rivals) >> 32U;
   constexpr std::chrono::nanoseconds span = longest_wait - shortest_wait;
-  const auto wait =
-      shortest_wait + std::chrono::nanoseconds(lot % static_cast<std::uint64_t>(span.count() + 1));
+  const auto share = static_cast<std::uint64_t>(span.count()) * lot >> 32U;
+  const auto wait = shortest_wait + std::chrono::nanoseconds(share);
   return brief ? wait / 4 : wait;
+}
+
+/// A multiple of the golden ratio: no other fraction keeps neighbours as far apart, wherever they
+/// begin (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+std::uint32_t Carriers::rank_of(const IpAddress& source) noexcept {
+  std::uint32_t number = 0;
+  for (const auto byte : source.bytes().last(4))
+    number = number << 8U | byte;
+  return number * 0x9E3779B9U;
 }
 
 bool Carriers::is_due(std::uint32_t way, std::uint64_t now_ns) const noexcept {
@@ -130,6 +150,7 @@ void Carriers::sent(std::uint32_t way, std::uint64_t payload, unsigned interface
                     std::uint64_t now_ns) noexcept {
   auto& known = ways_[way];
   known.sent_ns.store(now_ns, std::memory_order_relaxed);
+  known.left_ns.store(0, std::memory_order_relaxed);
   const auto missing = known.proofs_missing.load(std::memory_order_relaxed);
   if (missing != 1)
     known.proofs_missing.store(missing == 0 ? 1 : missing - 1, std::memory_order_relaxed);
@@ -137,8 +158,31 @@ void Carriers::sent(std::uint32_t way, std::uint64_t payload, unsigned interface
   probes_[hash % probes].store(Probe::bits(hash, way, now_ns), std::memory_order_relaxed);
 }
 
-void Carriers::left(std::uint32_t way) noexcept {
-  ways_[way].proofs_missing.store(proofs + 1, std::memory_order_relaxed);
+void Carriers::left(std::uint32_t way, std::uint64_t payload, unsigned interface,
+                    const Endpoint& source, std::uint64_t now_ns) noexcept {
+  auto& known = ways_[way];
+  known.proofs_missing.store(proofs + 1, std::memory_order_relaxed);
+  const auto other = sources_[place_of(payload, interface) % probes].get();
+  if (other == source)
+    known.other.clear();
+  else
+    known.other.set(other);
+  known.left_ns.store(now_ns, std::memory_order_relaxed);
+}
+
+std::optional<Carriers::Other> Carriers::other(std::uint32_t way) const noexcept {
+  const auto& known = ways_[way];
+  const auto left_ns = known.left_ns.load(std::memory_order_relaxed);
+  if (left_ns == 0) return std::nullopt;
+  return Other{known.other.get(), left_ns};
+}
+
+void Carriers::clear(std::uint32_t way) noexcept {
+  auto& known = ways_[way];
+  known.proofs_missing.store(0, std::memory_order_relaxed);
+  known.rivals.store(0, std::memory_order_relaxed);
+  known.sent_ns.store(0, std::memory_order_relaxed);
+  known.left_ns.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace mcr

@@ -15,6 +15,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/config/rule.hpp"
+#include "mcr/rules/carriers.hpp"
 
 namespace mcr {
 
@@ -201,6 +202,8 @@ TableOutput TableCompiler::make_output(const Output& output, bool usable) {
   if (!key.raw && key.source_port == 0) key.source_port = source_port_;
   result.tx_slot = tx_slot_of(interface, key);
   result.interface = interface.index;
+  if (const auto* source = interface.source(output.destination); source != nullptr)
+    result.rank = Carriers::rank_of(*source);
   result.unfragmented = unfragmented_payload(interface, key.family);
   result.segmentation = output.segmentation && interface.segments && !interface.shaped;
   result.header = header(output, interface, key);

@@ -6,7 +6,17 @@
 // suspect, so that the loop carries some datagrams a second and not some ten thousand.
 //
 // If copies bear the sender's address, an echo seems to come from the original sender, which
-// must not suffer for it: there is no suspect then.
+// must not suffer for it: then the address of the link is remembered, and nothing is throttled.
+//
+// Who has sent any echo may also send a copy that overtakes its original on the way to this relay.
+// It is no echo, and would be carried at once, beside the copy that another relay makes of the
+// original. So it is held first, however sure it is who carries (rules/carriers.hpp).
+//
+// Two kinds of echoes tell people two things. Where several relays join the same segments, each
+// hears the copies of the one that carries, on the segment that they were sent to: all is well.
+// Something goes round if an echo comes to where the payload first came from, or from this relay
+// itself, or if the very frame (the same sender, and the same address of the link) is on two
+// segments: a wire joins them.
 #include "mcr/rules/loop_guard.hpp"
 
 #include <algorithm>
@@ -17,6 +27,11 @@
 namespace mcr {
 
 namespace {
+
+std::uint64_t mixed(std::uint64_t station) {
+  const auto product = (station ^ station >> 29U) * 0x9E3779B97F4A7C15;
+  return product ^ product >> 32U;
+}
 
 /// All that is remembered of a sender, as one word: a part of its hash, echoes, time of the last
 /// one.
@@ -45,8 +60,12 @@ struct Suspect {
 
   /// Another worker's time may be a little ahead of ours.
   [[nodiscard]] bool is(std::uint64_t sender, std::uint64_t now_ns) const {
+    return count != 0 && was(sender, now_ns);
+  }
+  /// Also if it has sent as many originals since its last echo as echoes before.
+  [[nodiscard]] bool was(std::uint64_t sender, std::uint64_t now_ns) const {
     const auto age = (time_of(now_ns) - time) & time_mask;
-    return tag == tag_of(sender) && count != 0 && (age <= lives || age == time_mask);
+    return tag == tag_of(sender) && (age <= lives || age == time_mask);
   }
   [[nodiscard]] Suspect after_echo(std::uint64_t sender, std::uint64_t now_ns) const {
     const auto before = is(sender, now_ns) ? count : 0;
@@ -60,49 +79,98 @@ std::uint64_t random_key() {
   return std::uint64_t{device()} << 32U | device();
 }
 
+/// Where a payload first came from: 20 bits of its hash, the rx slot, 28 bits for the sender and
+/// its link's address.
+struct Origin {
+  static constexpr unsigned slot_bits = 16;
+  static constexpr unsigned sender_bits = 28;
+  static constexpr std::uint64_t sender_mask = (std::uint64_t{1} << sender_bits) - 1;
+
+  static std::uint64_t bits(std::uint64_t payload, const Arrival& arrival, std::uint64_t sender) {
+    const auto who = (sender ^ mixed(arrival.station)) >> (64U - sender_bits);
+    return payload >> (slot_bits + sender_bits) << (slot_bits + sender_bits) |
+           std::uint64_t{arrival.rx_slot} << sender_bits | who;
+  }
+  static bool same_payload(std::uint64_t one, std::uint64_t other) {
+    return (one ^ other) >> (slot_bits + sender_bits) == 0;
+  }
+  static bool same_sender(std::uint64_t one, std::uint64_t other) {
+    return ((one ^ other) & sender_mask) == 0;
+  }
+  static bool same_slot(std::uint64_t one, std::uint64_t other) {
+    return ((one ^ other) >> sender_bits & 0xFFFFU) == 0;
+  }
+};
+
 }  // namespace
 
 LoopGuard::LoopGuard() : key_(random_key()) {}
 
-LoopGuard::Stopped LoopGuard::judge(const Arrival& arrival, const Packet& packet,
-                                    std::uint64_t now_ns) noexcept {
-  const auto sender =
-      payload_hash(std::as_bytes(packet.source.address.bytes()), key_ ^ packet.source.port);
-  Stopped stopped;
+LoopGuard::Judgement LoopGuard::judge(const Arrival& arrival, const Packet& packet,
+                                      std::uint64_t now_ns) noexcept {
+  const auto sender = sender_of(packet);
+  const auto relay = arrival.preserves && arrival.station != 0 ? mixed(arrival.station) : sender;
+  Judgement judgement;
+  const auto known_relay = Suspect::of(suspect_at(relay).load(std::memory_order_relaxed));
+  judgement.wary = known_relay.was(relay, now_ns);
   auto rest = packet.payload;
   for (std::uint32_t n = 0; n < packet.datagrams; ++n) {
     const auto payload = rest.first(std::min<std::size_t>(rest.size(), packet.segment));
     rest = rest.subspan(payload.size());
     const auto known = hash(arrival.circle, payload);
-    if (!arrival.own) carriers_.heard(known, arrival.interface, now_ns);
-    stopped[n] = stops(arrival, known, sender, now_ns);
-  }
-  if (const auto echoes = stopped.count(); echoes != 0) {
+    if (!arrival.own) carriers_.heard(known, arrival.interface, packet.source, now_ns);
+    if (arrival.listens) continue;
+    const auto found = verdict(arrival, known, sender, relay, now_ns);
+    judgement.stopped[n] = found != Verdict::passes;
+    if (found != Verdict::returned && found != Verdict::by_wire) continue;
     auto& record = records_[arrival.rule];
-    record.datagrams.fetch_add(echoes, std::memory_order_relaxed);
+    record.datagrams.fetch_add(1, std::memory_order_relaxed);
+    record.by_wire.store(found == Verdict::by_wire, std::memory_order_relaxed);
     record.source.set(packet.source);
     record.rx_slot.store(arrival.rx_slot, std::memory_order_relaxed);
   }
-  return stopped;
+  return judgement;
 }
 
-bool LoopGuard::stops(const Arrival& arrival, std::uint64_t payload, std::uint64_t sender,
-                      std::uint64_t now_ns) noexcept {
-  auto& place = suspect_at(sender);
+std::uint64_t LoopGuard::sender_of(const Packet& packet) const noexcept {
+  return payload_hash(std::as_bytes(packet.source.address.bytes()), key_ ^ packet.source.port);
+}
+
+LoopGuard::Verdict LoopGuard::verdict(const Arrival& arrival, std::uint64_t payload,
+                                      std::uint64_t sender, std::uint64_t relay,
+                                      std::uint64_t now_ns) noexcept {
+  auto& place = suspect_at(relay);
   const auto known = Suspect::of(place.load(std::memory_order_relaxed));
   const bool suspect =
-      !arrival.preserves && known.count >= suspect_echoes && known.is(sender, now_ns);
+      !arrival.preserves && known.count >= suspect_echoes && known.is(relay, now_ns);
   const auto origin = sender + arrival.rx_slot;
   const EchoMemory::Caution caution{.long_window = suspect || arrival.own,
                                     .gap = suspect || arrival.preserves};
   const auto sight = memory_.see(payload, origin, now_ns, caution);
   if (arrival.surely_own || sight == EchoMemory::Sight::echo) {
-    place.store(known.after_echo(sender, now_ns).bits(), std::memory_order_relaxed);
-    return true;
+    place.store(known.after_echo(relay, now_ns).bits(), std::memory_order_relaxed);
+    return kind_of_echo(arrival, payload, sender);
   }
-  if (sight == EchoMemory::Sight::first && known.is(sender, now_ns))
-    place.store(known.after_original().bits(), std::memory_order_relaxed);
-  return suspect && !within_limit(records_[arrival.rule].due, now_ns);
+  if (sight == EchoMemory::Sight::first) {
+    origins_[payload % origins].store(Origin::bits(payload, arrival, sender),
+                                      std::memory_order_relaxed);
+    if (known.is(relay, now_ns))
+      place.store(known.after_original().bits(), std::memory_order_relaxed);
+  }
+  return suspect && !within_limit(records_[arrival.rule].due, now_ns) ? Verdict::throttled
+                                                                      : Verdict::passes;
+}
+
+LoopGuard::Verdict LoopGuard::kind_of_echo(const Arrival& arrival, std::uint64_t payload,
+                                           std::uint64_t sender) const noexcept {
+  if (arrival.own) return Verdict::returned;
+  const auto origin = origins_[payload % origins].load(std::memory_order_relaxed);
+  const auto mine = Origin::bits(payload, arrival, sender);
+  if (!Origin::same_payload(origin, mine)) return Verdict::carried;
+  if (Origin::same_sender(origin, mine))
+    return !Origin::same_slot(origin, mine) && arrival.station != 0 ? Verdict::by_wire
+                                                                    : Verdict::carried;
+  return Origin::same_slot(origin, mine) ? Verdict::returned : Verdict::carried;
 }
 
 bool LoopGuard::within_limit(std::atomic<std::uint64_t>& due, std::uint64_t now_ns) noexcept {
@@ -117,7 +185,8 @@ bool LoopGuard::within_limit(std::atomic<std::uint64_t>& due, std::uint64_t now_
 
 Echoes LoopGuard::echoes(std::uint32_t rule) const noexcept {
   const auto& record = records_[rule];
-  return {record.datagrams.load(std::memory_order_relaxed), record.source.get(),
+  return {record.datagrams.load(std::memory_order_relaxed),
+          record.by_wire.load(std::memory_order_relaxed), record.source.get(),
           static_cast<std::uint16_t>(record.rx_slot.load(std::memory_order_relaxed))};
 }
 

@@ -124,7 +124,18 @@ void collect_next_hops(const Relay& relay, const std::string& rule, Output& outp
   output.unreachable = unreachable;
 }
 
-Output collect_output(const Relay& relay, std::size_t rule, std::size_t at, Reason reason) {
+std::optional<Carrier> collect_carrier(const Relay& relay, std::size_t rule, std::size_t at,
+                                       Clock::time_point now) {
+  const auto other = relay.carrier_of(rule, at);
+  if (!other) return std::nullopt;
+  const std::chrono::duration<double> age =
+      now.time_since_epoch() - std::chrono::nanoseconds(other->last_ns);
+  return Carrier{other->source.port == 0 ? "" : fmt::format("{}", other->source),
+                 std::max(0.0, age.count())};
+}
+
+Output collect_output(const Relay& relay, std::size_t rule, std::size_t at, Reason reason,
+                      Clock::time_point now) {
   const auto totals = relay.totals_of(rule, at);
   Output output{.config = relay.config().rules[rule].outputs[at],
                 .state = reason.empty() ? OutputState::up : OutputState::waiting,
@@ -137,7 +148,8 @@ Output collect_output(const Relay& relay, std::size_t rule, std::size_t at, Reas
                 .copied = totals.copied,
                 .unreachable = {},
                 .drops = {totals.drops},
-                .error = describe_refusal(totals.last_refusal)};
+                .error = describe_refusal(totals.last_refusal),
+                .carrier = collect_carrier(relay, rule, at, now)};
   collect_next_hops(relay, relay.config().rules[rule].name, output);
   if (output.config.source_port == 0 && output.config.source.mode != Source::Mode::preserve)
     output.config.source_port = relay.sockets().source_port();
@@ -203,7 +215,7 @@ Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
     rule.streams.push_back(collect_stream(relay, at, i));
   collect_legs(relay, at, now, rule);
   for (std::size_t i = 0; i < config.outputs.size(); ++i)
-    rule.outputs.push_back(collect_output(relay, at, i, std::move(status.output_reasons[i])));
+    rule.outputs.push_back(collect_output(relay, at, i, std::move(status.output_reasons[i]), now));
   return rule;
 }
 

@@ -142,6 +142,11 @@ Input read_input(const json& object) {
   return input;
 }
 
+std::optional<Carrier> read_carrier(const json& object) {
+  if (!object.is_object()) return std::nullopt;
+  return Carrier{read_text(at(object, "relay")), read_number(at(object, "age_s"))};
+}
+
 json write_output(const Output& output) {
   const auto& config = output.config;
   json object{
@@ -161,6 +166,9 @@ json write_output(const Output& output) {
     object["addresses"] = config.host.all ? "all" : "one";
     if (!config.destination) object["address"] = nullptr;
   }
+  if (const auto& carrier = output.carrier; carrier)
+    object["carrier"] = {{"relay", carrier->relay.empty() ? json() : json(carrier->relay)},
+                         {"age_s", write(carrier->age_s)}};
   write_reason(object, "error", output.error);
   if (output.reason.empty())
     object["reason"] = "";
@@ -188,6 +196,7 @@ Output read_output(const json& object) {
   output.error = read_reason(object, "error");
   (output.reason.empty() ? output.reason : output.error).error = 0;
   output.drops = read_drops<SentDrops>(at(object, "drops"));
+  output.carrier = read_carrier(at(object, "carrier"));
   read_counts(object, output_counts, output);
   return output;
 }

@@ -48,7 +48,9 @@ std::string output_note(const Output& output) {
 TextTable::Row row_of(const Unjoined& unjoined, const Rule& rule) {
   return {{shown(rule.name), shown(rule.state), input_text(rule), si(rule.rate_pps),
            si(rule.rate_bps), last_seen(rule)},
-          notes_about(unjoined, rule)};
+          notes_about(unjoined, rule),
+          {},
+          remarks_about(rule)};
 }
 
 std::string text_of_first(const auto& first, std::size_t all) {
@@ -93,11 +95,27 @@ std::vector<std::string> notes_about(const Unjoined& unjoined, const Rule& rule)
     notes.push_back("dropped on input: " + drops_text(drops));
   for (const auto& output : rule.outputs) {
     if (auto note = output_note(output); !note.empty()) notes.push_back(std::move(note));
-    if (auto drops = nonzero(output.drops); !drops.empty())
+    if (auto drops = unusual(nonzero(output.drops)); !drops.empty())
       notes.push_back(fmt::format("output {} dropped {}{}", place(output.config), drops_text(drops),
                                   output.error.empty() ? "" : "; " + printable(output.error.text)));
   }
   return notes;
+}
+
+std::string remark_about(const Output& output) {
+  if (!output.carrier) return "";
+  const auto& [relay, age_s] = *output.carrier;
+  return fmt::format("another relay{} carries this; this one stands by{}",
+                     relay.empty() ? "" : fmt::format(", {},", printable(relay)),
+                     age_s ? fmt::format(" (last datagram {} ago)", duration(*age_s)) : "");
+}
+
+std::vector<std::string> remarks_about(const Rule& rule) {
+  std::vector<std::string> remarks;
+  for (const auto& output : rule.outputs)
+    if (const auto remark = remark_about(output); !remark.empty())
+      remarks.push_back(fmt::format("to {}: {}", place(output.config), remark));
+  return remarks;
 }
 
 std::string rules_table(const Status& status, std::size_t columns, bool of_reflectors) {

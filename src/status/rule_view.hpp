@@ -28,6 +28,11 @@ struct RuleVerdict {
 /// All that there is to say about it, one sentence each.
 [[nodiscard]] std::vector<std::string> notes_about(const Unjoined& unjoined, const Rule& rule);
 
+/// All that is to be said and is no trouble, one sentence each: another relay carries.
+[[nodiscard]] std::vector<std::string> remarks_about(const Rule& rule);
+/// The same of an output; "": nothing.
+[[nodiscard]] std::string remark_about(const Output& output);
+
 /// The table of rules, with their notes, those that need attention first; "" if there are none.
 /// `of_reflectors`: also those that are a part of one.
 [[nodiscard]] std::string rules_table(const Status& status, std::size_t columns,

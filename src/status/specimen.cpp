@@ -28,6 +28,7 @@ Output plain_output() {
   output.config.ttl = Ttl::of(16);
   output.config.limit = {1000, 8'000'000};
   output.state = OutputState::up;
+  output.carrier = Carrier{"10.2.0.3:5353", 1};
   return output;
 }
 

@@ -157,6 +157,10 @@ std::string matrix(const Reflector& reflector, std::size_t columns) {
   return table.str(columns);
 }
 
+std::string from_text(const Rule& rule) {
+  return shown(rule.inputs.empty() ? "" : rule.inputs[0].interface);
+}
+
 /// The troubles of its rules, each sentence once.
 std::vector<std::string> notes_about(const Status& status, const Reflector& reflector) {
   std::vector<std::string> notes;
@@ -165,12 +169,21 @@ std::vector<std::string> notes_about(const Status& status, const Reflector& refl
     if (rule.reflector != reflector.name) continue;
     if (rule.rx_datagrams == std::uint64_t{0} && rule.state == RuleState::active) continue;
     for (auto& note : notes_about(not_joined, rule)) {
-      auto line = fmt::format("from {}: {}",
-                              shown(rule.inputs.empty() ? "" : rule.inputs[0].interface), note);
+      auto line = fmt::format("from {}: {}", from_text(rule), note);
       if (std::ranges::find(notes, line) == notes.end()) notes.push_back(std::move(line));
     }
   }
   return notes;
+}
+
+/// All that its rules leave to other relays.
+std::vector<std::string> remarks_about(const Status& status, const Reflector& reflector) {
+  std::vector<std::string> remarks;
+  for (const auto& rule : status.rules)
+    if (rule.reflector == reflector.name)
+      for (const auto& remark : remarks_about(rule))
+        remarks.push_back(fmt::format("from {} {}", from_text(rule), remark));
+  return remarks;
 }
 
 std::string reflectors_part(const Status& status, std::size_t columns) {
@@ -189,6 +202,8 @@ std::string reflectors_part(const Status& status, std::size_t columns) {
                         columns);
     for (const auto& note : notes_about(status, reflector))
       result += wrapped("  ! ", note, columns);
+    for (const auto& remark : remarks_about(status, reflector))
+      result += wrapped("    ", remark, columns);
   }
   return result;
 }

@@ -11,6 +11,7 @@
 #include "mcr/rules/send_refusal.hpp"
 #include "mcr/status/text.hpp"
 #include "mcr/status/text_stream.hpp"
+#include "rule_view.hpp"
 #include "text_table.hpp"
 #include "text_values.hpp"
 
@@ -193,6 +194,8 @@ std::string output_part(const Output& output) {
                 columns);
   else if (!output.reason.empty())
     result += wrapped("    ! ", printable(output.reason.text), columns);
+  if (const auto remark = remark_about(output); !remark.empty())
+    result += wrapped("    ", remark, columns);
   if (auto limit = limit_text(output.config.limit); !limit.empty())
     result += wrapped("    ", limit, columns);
   if (const auto sending = sending_text(output.config); !sending.empty())

@@ -97,6 +97,8 @@ std::string TextTable::str(std::size_t columns) const {
     result += line(row, fitted);
     for (const auto& note : row.notes)
       result += wrapped("  ! ", note, columns);
+    for (const auto& remark : row.remarks)
+      result += wrapped("    ", remark, columns);
   }
   return result;
 }

@@ -33,7 +33,8 @@ class TextTable {
   struct Row {
     std::vector<std::string> cells;  ///< one a column
     std::vector<std::string> notes;
-    std::vector<Paint> paints{};  ///< of the first cells
+    std::vector<Paint> paints{};         ///< of the first cells
+    std::vector<std::string> remarks{};  ///< like notes, and no trouble
   };
 
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}

@@ -84,7 +84,9 @@ template std::vector<Drop> nonzero(const SentDrops& drops);
 
 bool is_usual(std::string_view reason) {
   const auto name = [](InputDrop drop) { return input_drop_names[static_cast<std::size_t>(drop)]; };
-  return reason == name(InputDrop::duplicate) || reason == name(InputDrop::standby);
+  const auto carried = output_drop_names[static_cast<std::size_t>(OutputDrop::carried)];
+  return reason == name(InputDrop::duplicate) || reason == name(InputDrop::standby) ||
+         reason == name(InputDrop::loop) || reason == carried;
 }
 
 std::vector<Drop> unusual(std::vector<Drop> drops) {

@@ -37,7 +37,8 @@ template <typename AnyDrops>
 [[nodiscard]] std::vector<Drop> nonzero(const AnyDrops& drops);
 /// "interface", "preserve", or the address: as the configuration says it.
 [[nodiscard]] std::string source_text(const mcr::Source& source);
-/// Drops for this reason are no loss: another input brought the datagram, or brings the stream.
+/// Drops for this reason are no loss: another input brought the datagram, or brings the stream, or
+/// another relay carries it.
 [[nodiscard]] bool is_usual(std::string_view reason);
 /// The drops that are not is_usual().
 [[nodiscard]] std::vector<Drop> unusual(std::vector<Drop> drops);

@@ -15,7 +15,7 @@ from netlab.world import play
 RX_DROPS = ("not_ip not_udp truncated bad_length bad_checksum fragment own_source source_denied loop standby"
             " duplicate late")
 TX_DROPS = ("ttl_expired rate_limited send_queue_full egress_full no_memory too_big output_down"
-            " send_error filtered loop")
+            " send_error filtered carried")
 KEYS = {
     "": "version pid uptime_s generation config shard rules_elsewhere memory_locked standby host workers"
         " interfaces rules reflectors membership totals fast_path",

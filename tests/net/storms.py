@@ -9,8 +9,9 @@
 
 In each topology hosts send numbered datagrams to the mDNS group. nftables counts at the hosts, and
 a capture there tells them apart: each datagram comes to the other segments once or twice, comes
-back at most once, and a second after the last one sent nothing comes any more. The relays say
-`looping`, with the interface and the other relay's address. The same with plain rules in a circle
+back at most once, and a second after the last one sent nothing comes any more. Where datagrams go
+round, in the ring and by a wire, relays say `looping`, with the interface and the address. Where one
+relay carries all are active, and the others name it. The same with plain rules in a circle
 that keep the TTL, and with `source = "preserve"`. Searches of SSDP go across once or twice, too, and
 are answered. When the relay that carries everything is killed, another one does.
 """
@@ -22,7 +23,7 @@ import time
 from netlab.capture import Capture
 from netlab.counters import Counters
 from netlab.daemon import Daemon, config, rule
-from netlab.expect import check, phase, scaled, until
+from netlab.expect import check, equal, phase, scaled, until
 from netlab.frames import udp
 from netlab.ledger import internal
 from netlab.segments import Segments
@@ -120,7 +121,51 @@ class Topology:
             counter.close()
 
 
-def judge(world, name, segments, relays, text, most=2, wires=(), loops=True):
+def says_looping(topology):
+    """Some rule does, and names the interface and the address."""
+    def looping():
+        rules = [r for d in topology.daemons for r in d.status()["rules"]]
+        return [r for r in rules if r["state"] == "looping"]
+    found = until(looping, "a relay says looping")
+    check(any(f" {words} s" in found[0]["reason"] for words in ("on", "to")) and " from 10." in found[0]["reason"],
+          f"interface and address are told: {found[0]['reason']}")
+    check(found[0]["drops"]["loop"] + found[0]["drops"]["own_source"] > 0, "and it is counted")
+
+
+def is_well(topology):
+    """Nobody says that anything is wrong."""
+    for daemon in topology.daemons:
+        for rule_ in daemon.status()["rules"]:
+            equal((rule_["state"], rule_["reason"]), ("active", ""), f"the state of {rule_['name']}")
+
+
+def stands_by(topology, keeps_sender=False):
+    """And for each way one relay carries; the others name it."""
+    is_well(topology)
+    ways = collections.Counter()
+    for daemon in topology.daemons:
+        status = daemon.status()
+        for rule_ in status["rules"]:
+            for output in rule_["outputs"]:
+                way = (rule_["input"]["interface"], output["interface"])
+                carrier = output.get("carrier")
+                ways[way] += 1 if carrier is None else 0
+                if carrier is None:
+                    continue
+                check(output["drops"]["carried"] > 0, f"what is left to it is counted: {output}")
+                if keeps_sender:
+                    equal(carrier["relay"], None, "who cannot be known")
+                else:
+                    check(carrier["relay"].startswith(f"10.{way[1][1:]}.0."), f"{way}: {carrier}")
+        text = topology.world.call("status", "--socket", daemon.socket).stdout
+        equal("this one stands by" in text, any("carrier" in o for r in status["rules"] for o in r["outputs"]),
+              f"and in words: {text}")
+        check("! from" not in text and text.startswith("OK "), f"and it is no alarm: {text}")
+    check(ways and all(count == 1 for count in ways.values()), f"relays that carry, by way: {ways}")
+
+
+def judge(world, name, segments, relays, text, most=2, wires=(), told=says_looping, ways=None):
+    """`ways`: those that there are, all without it."""
     phase(f"{name}: {len(relays)} relays, segments {segments}, wires {list(wires)}")
     topology = Topology(world, name, segments, relays, text, wires)
     count = scaled(COUNT, 15)
@@ -128,20 +173,15 @@ def judge(world, name, segments, relays, text, most=2, wires=(), loops=True):
         came = topology.talk(segment, count)
         print(f"{name}: {count} sent on segment {segment}: {came}")
         for other, datagrams in came.items():
-            if other != segment:
+            if other != segment and (ways is None or (segment, other) in ways):
                 check(datagrams >= count, f"each came to segment {other}: {datagrams} of {count}")
+            if ways is not None and (segment, other) not in ways:
+                equal(datagrams, 0, f"from segment {segment} to {other}")
             check(datagrams <= most * count, f"segment {other}: {datagrams} for {count} sent")
     for segment in segments:
         often = [n for n in topology.copies(segment).values() if n > most]
         check(not often, f"segment {segment}: datagrams came {often} times")
-    if loops:
-        def looping():
-            rules = [r for d in topology.daemons for r in d.status()["rules"]]
-            return [r for r in rules if r["state"] == "looping"]
-        found = until(looping, "a relay says looping")
-        check("comes back on s" in found[0]["reason"] and " from 10." in found[0]["reason"],
-              f"interface and address are told: {found[0]['reason']}")
-        check(found[0]["drops"]["loop"] + found[0]["drops"]["own_source"] > 0, "and it is counted")
+    told(topology)
     topology.close()
 
 
@@ -191,13 +231,14 @@ def story(world):
         world.segments.attach(f"h{segment}", "e0", segment, 100)
     keep = "ttl = \"preserve\""
     kept = keep + ", source = \"preserve\""
-    judge(world, "one", [1, 2], [(1, 2)], reflector, 1, loops=False)
-    judge(world, "two", [1, 2], [(1, 2)] * 2, reflector)
-    judge(world, "three", [1, 2], [(1, 2)] * 3, reflector)
-    judge(world, "triangle", [1, 2, 3], [(1, 2), (2, 3), (3, 1)], reflector)
+    judge(world, "one", [1, 2], [(1, 2)], reflector, 1, told=stands_by)
+    judge(world, "two", [1, 2], [(1, 2)] * 2, reflector, told=stands_by)
+    judge(world, "three", [1, 2], [(1, 2)] * 3, reflector, told=stands_by)
+    judge(world, "triangle", [1, 2, 3], [(1, 2), (2, 3), (3, 1)], reflector, told=is_well)
     judge(world, "ring", [1, 2, 3], [(1, 2), (2, 3), (3, 1)], one_way)
-    judge(world, "rules", [1, 2], [(1, 2)] * 2, lambda i: circle(i, keep))
-    judge(world, "kept", [1, 2], [(1, 2)] * 2, lambda i: circle(i, kept))
+    judge(world, "rules", [1, 2], [(1, 2)] * 2, lambda i: circle(i, keep), told=stands_by)
+    judge(world, "kept", [1, 2], [(1, 2)] * 2, lambda i: circle(i, kept),
+          told=lambda t: stands_by(t, keeps_sender=True))
     takes_over(world)
     searches(world)
     judge(world, "wire", [1, 2], [(1, 2)], reflector, wires=[(1, 2)])

@@ -148,6 +148,9 @@ class Relay {
   [[nodiscard]] RuleStatus status_of(std::size_t rule, Clock::time_point now) const;
   [[nodiscard]] RuleTotals totals_of(std::size_t rule) const;
   [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;
+  /// Who carries what goes to the output; nothing: this relay.
+  [[nodiscard]] std::optional<Carriers::Other> carrier_of(std::size_t rule,
+                                                          std::size_t output) const;
   /// Null: the rule is not inspected, or the first tick() has yet to come.
   [[nodiscard]] const StreamSight* stream_of(std::size_t rule, std::size_t input) const;
   /// Null: the rule has neither `merge` nor `failover`, or does not run.
@@ -209,7 +212,7 @@ class Relay {
                                        Clock::time_point now) const;
   [[nodiscard]] std::string degradation_of(std::size_t at) const;
   void update_loop_alarms(Clock::time_point now) noexcept;
-  void update_loop_alarm(const Rule& rule, Clock::time_point now);
+  void update_loop_alarm(std::size_t at, Clock::time_point now);
   [[nodiscard]] std::string loop_reason(std::uint32_t slot) const;
 
   std::unique_ptr<Running> running_;

@@ -95,6 +95,9 @@ class Worker {
   void forward(const Frame& frame, const RuleTable& table) noexcept;
   bool receive(const Frame& frame, Packet& packet) noexcept;
   void dispatch(const Frame& frame, const Packet& packet, const RuleTable& table) noexcept;
+  [[nodiscard]] Arrival arrival_of(const TableEntry& entry, const Frame& frame,
+                                   const Packet& packet, bool own,
+                                   const RuleTable& table) const noexcept;
   std::uint32_t deliver_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet,
                                 bool own, const RuleTable& table) noexcept;
   void capture_dropped(const TableEntry& entry, const Frame& frame, const Packet& packet,
@@ -174,6 +177,7 @@ class Worker {
   std::uint32_t turns_ = 0;                         ///< that this round may still give away
   std::uint32_t inspected_ = 0;                     ///< frames
   std::uint64_t now_ns_ = 0;                        ///< CLOCK_MONOTONIC at the start of this batch
+  bool wary_ = false;                               ///< of a packet's sender (LoopGuard::Judgement)
   bool standby_ = false;                            ///< in this batch: nothing is sent
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;

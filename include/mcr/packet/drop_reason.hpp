@@ -19,7 +19,7 @@ enum class InputDrop : std::uint8_t {
   fragment,       ///< a piece of a datagram that the kernel did not put together: IPv6, vlan, local
   own_source,     ///< this relay has sent it
   source_denied,  ///< not one of the rule's sources
-  loop,           ///< the rule has relayed it already: another relay or a wire brings it back
+  loop,           ///< it is known: another relay has carried it, or it has come back
   standby,        ///< another input of the rule is on air, or another host of a pair
   duplicate,      ///< another input of the rule brought it before
   late,           ///< it came after its number was forgotten
@@ -39,10 +39,10 @@ enum class OutputDrop : std::uint8_t {
   output_down,      ///< the egress interface is missing, down, or without a source or a route
   send_error,       ///< refused for another reason: rules/send_refusal.hpp
   filtered,         ///< a reflector lets no such message pass this way
-  loop,             ///< another relay or a wire had brought it there already
+  carried,          ///< another relay or a wire had brought it there already
 };
 inline constexpr std::array<std::string_view, 10> output_drop_names{
     "ttl_expired", "rate_limited", "send_queue_full", "egress_full", "no_memory",
-    "too_big",     "output_down",  "send_error",      "filtered",    "loop"};
+    "too_big",     "output_down",  "send_error",      "filtered",    "carried"};
 
 }  // namespace mcr

@@ -26,14 +26,18 @@ struct Arrival {
   std::uint32_t rule = 0;    ///< slot of its counters
   unsigned interface = 0;    ///< index
   std::uint16_t rx_slot = 0;
-  bool own = false;         ///< it has a source from which this relay sends, too
-  bool surely_own = false;  ///< and nobody else does
-  bool preserves = false;   ///< copies bear the sender's address
+  std::uint64_t station = 0;  ///< the link's address that sent the frame, as a number; 0: none
+  bool own = false;           ///< it has a source from which this relay sends, too
+  bool surely_own = false;    ///< and nobody else does
+  bool listens = false;       ///< nothing goes on: it is heard only
+  bool preserves = false;     ///< copies bear the sender's address
 };
 
-/// How much a rule has heard of its own output.
+/// How much a rule has heard that goes round: what it has relayed comes back, or a wire brings the
+/// same from segment to segment. What another relay has carried is none of it.
 struct Echoes {
   std::uint64_t datagrams = 0;
+  bool by_wire = false;       ///< the last one
   Endpoint source;            ///< of the last one
   std::uint16_t rx_slot = 0;  ///< on which it came
 };
@@ -44,6 +48,7 @@ class LoopGuard {
   static constexpr std::uint64_t suspect_echoes = 4;
   static constexpr std::chrono::seconds suspect_for{10};
   static constexpr std::size_t suspects = 1024;
+  static constexpr std::size_t origins = 16384;       ///< of payloads, that are remembered at once
   static constexpr std::size_t most_datagrams = 128;  ///< in a packet
   /// A suspect may send on, beside its echoes, so many datagrams a second and at once, of one rule.
   static constexpr std::uint64_t suspect_pps = 10;
@@ -51,11 +56,13 @@ class LoopGuard {
 
   LoopGuard();
 
-  /// Bit N: the packet's datagram N must not be relayed.
-  using Stopped = std::bitset<most_datagrams>;
+  struct Judgement {
+    std::bitset<most_datagrams> stopped;  ///< bit N: the packet's datagram N must not be relayed
+    bool wary = false;  ///< the sender sends echoes, too: a copy may have overtaken its original
+  };
   /// For workers. `now_ns`: CLOCK_MONOTONIC.
-  [[nodiscard]] Stopped judge(const Arrival& arrival, const Packet& packet,
-                              std::uint64_t now_ns) noexcept;
+  [[nodiscard]] Judgement judge(const Arrival& arrival, const Packet& packet,
+                                std::uint64_t now_ns) noexcept;
 
   /// For workers. A hash of a payload as judge() makes it, for carriers().
   [[nodiscard]] std::uint64_t hash(std::uint32_t circle,
@@ -64,6 +71,7 @@ class LoopGuard {
   }
   /// judge() tells them what is heard.
   [[nodiscard]] Carriers& carriers() noexcept { return carriers_; }
+  [[nodiscard]] const Carriers& carriers() const noexcept { return carriers_; }
 
   /// For the control thread; all since clear().
   [[nodiscard]] Echoes echoes(std::uint32_t rule) const noexcept;
@@ -75,11 +83,22 @@ class LoopGuard {
     std::atomic<std::uint64_t> datagrams{0};
     std::atomic<std::uint64_t> due{0};  ///< of what suspects send on: see rate_limiter.hpp
     std::atomic<std::uint32_t> rx_slot{0};
+    std::atomic<bool> by_wire{false};
     LastSource source;
   };
+  enum class Verdict : std::uint8_t {
+    passes,
+    throttled,  ///< a suspect's
+    carried,    ///< an echo: another relay's copy
+    returned,   ///< an echo: what this relay has sent comes back
+    by_wire,    ///< an echo: the same frame on another interface
+  };
 
-  [[nodiscard]] bool stops(const Arrival& arrival, std::uint64_t payload, std::uint64_t sender,
-                           std::uint64_t now_ns) noexcept;
+  [[nodiscard]] Verdict verdict(const Arrival& arrival, std::uint64_t payload, std::uint64_t sender,
+                                std::uint64_t relay, std::uint64_t now_ns) noexcept;
+  [[nodiscard]] Verdict kind_of_echo(const Arrival& arrival, std::uint64_t payload,
+                                     std::uint64_t sender) const noexcept;
+  [[nodiscard]] std::uint64_t sender_of(const Packet& packet) const noexcept;
   [[nodiscard]] std::atomic<std::uint64_t>& suspect_at(std::uint64_t sender) noexcept {
     return suspects_[sender % suspects];
   }
@@ -91,6 +110,9 @@ class LoopGuard {
   /// Found by a hash of the sender: a part of the hash, how many echoes it sent, and when the last
   /// one came. If two senders share a place, the later one stays.
   std::array<std::atomic<std::uint64_t>, suspects> suspects_{};
+  /// By a payload's hash: a part of it, and who sent it first and where. Of two that share a place
+  /// the later one stays.
+  Mapping<std::atomic<std::uint64_t>> origins_{origins};
   Mapping<Record> records_{slots::rules};
 };
 

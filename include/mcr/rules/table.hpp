@@ -39,6 +39,7 @@ struct TableOutput {
   std::uint32_t slot = 0;              ///< of its counters
   std::uint16_t tx_slot = no_tx_slot;  ///< no_tx_slot: count output_down
   unsigned interface = 0;              ///< index
+  std::uint32_t rank = 0;              ///< of its source among relays (Carriers::rank_of())
   std::uint16_t unfragmented = 0;      ///< largest UDP payload that fits the egress MTU, bytes
   bool segmentation = false;           ///< several datagrams may leave as one message
   std::uint8_t per_packet_fields =

@@ -125,6 +125,14 @@ struct Interface {
   friend bool operator==(const Interface&, const Interface&) = default;
 };
 
+/// The relay that carries what goes to an output of this one, which stands by.
+struct Carrier {
+  std::string relay;            ///< address and port of its copies; "": not known
+  std::optional<double> age_s;  ///< of the last one
+
+  friend bool operator==(const Carrier&, const Carrier&) = default;
+};
+
 struct Output {
   /// As configured, with the source port that is used; an unknown destination has no family.
   mcr::Output config;
@@ -141,6 +149,7 @@ struct Output {
   /// Why the last copy was refused, by whomever; an errno in it is that of JSON, too, if `reason`
   /// has none.
   Reason error;
+  std::optional<Carrier> carrier{};  ///< nothing: this relay carries
 
   friend bool operator==(const Output&, const Output&) = default;
 };

@@ -110,7 +110,9 @@ function outputsTable(outputs) {
   return table("Outputs", outputs, [
     ["interface", (output) => output.interface, "name"],
     ["destination", placeText, "name"],
-    ["state", (output) => [output.state || "–", output.state === "up" ? "" : "warn"]],
+    ["state", (output) => [(output.state || "–") + (output.carrier
+      ? `; another relay${output.carrier.relay ? `, ${output.carrier.relay},` : ""} carries this, and this one stands by` : ""),
+      output.state === "up" ? "" : "warn"]],
     ["matched", (output) => grouped(output.matched), "number"],
     ["sent", (output) => grouped(output.tx_datagrams), "number"],
     ["dropped", (output) => [grouped(drops(output)), drops(output) ? "" : "zero"], "number"],

@@ -33,12 +33,15 @@ TEST_CASE("json: a document of before is the same today, but for new keys") {
   const auto before = recorded();
   REQUIRE(before["rules"].size() == 10);
   auto now = to_json(from_json(before).value());
-  for (const auto* key :
-       {"altnames",      "cpu_use", "idle",        "last_cpu",        "capture_missed",
-        "duplicate",     "errno",   "excluded",    "fast_path",       "filtered",
-        "gro_wait_ns",   "late",    "latency",     "link_rx_dropped", "loop",
-        "memory_locked", "path",    "path_reason", "reflectors",      "rules_elsewhere",
-        "segmentation",  "shard",   "standby",     "unreachable"})
+  for (const auto* key : {"altnames",     "cpu_use",        "idle",
+                          "last_cpu",     "capture_missed", "carried",
+                          "duplicate",    "errno",          "excluded",
+                          "fast_path",    "filtered",       "gro_wait_ns",
+                          "late",         "latency",        "link_rx_dropped",
+                          "loop",         "memory_locked",  "path",
+                          "path_reason",  "reflectors",     "rules_elsewhere",
+                          "segmentation", "shard",          "standby",
+                          "unreachable"})
     erase_key(now, key);
   for (auto& rule : now["rules"]) {
     erase_key(rule["outputs"], "error");
@@ -86,6 +89,8 @@ TEST_CASE("json: a Status that was written is read as it was") {
   output.state = mcr::status::OutputState::waiting;
   output.reason = {"open packet socket on eth1: Too many open files", EMFILE};
   output.config.ttl = {mcr::Ttl::Mode::decrement};
+  output.carrier = mcr::status::Carrier{"10.2.0.3:5353", 1.5};
+  status.rules[1].outputs[0].carrier = mcr::status::Carrier{"", 2};
   output.config.source = {mcr::Source::Mode::preserve};
   status.memberships[0].state = mcr::MembershipState::failed;
   status.memberships[0].error = {"No buffer space available", ENOBUFS};

@@ -150,6 +150,36 @@ TEST_CASE("status: drops are named where they happened, zeros are not") {
   CHECK_FALSE(has(text, "too_big"));
 }
 
+TEST_CASE("status: a relay that stands by for another is no trouble") {
+  auto status = healthy();
+  auto& rule = status.rules[0];
+  rule.reflector = "all";
+  auto& reflector = status.reflectors.emplace_back();
+  reflector.name = "all";
+  reflector.state = RuleState::active;
+  reflector.interfaces = {"eth0", "eth1"};
+  reflector.ways = {{"eth0", "eth1", 7}};
+  rule.outputs[0].carrier = Carrier{"10.2.0.3:5353", 3.0};
+  drops_of(rule.outputs[0].drops, "carried") = 12;
+  drops_of(rule.drops, "loop") = 12;
+  const auto page = render_status(status, 80);
+  CHECK_FALSE(has(page, "!"));
+  CHECK(lines(page)[0] == "OK 2 rules: 2 active");
+  CHECK(has(flat(page),
+            "from eth0 to eth1 239.2.2.2:6000: another relay, 10.2.0.3:5353, carries this; this "
+            "one stands by (last datagram 3.0s ago)"));
+  const auto one = render_rule(status, rule.name);
+  CHECK(has(flat(one), "another relay, 10.2.0.3:5353, carries this; this one stands by"));
+  CHECK_FALSE(has(one, "!"));
+
+  rule.reflector = "";
+  status.reflectors.clear();
+  rule.outputs[0].carrier = Carrier{"", {}};
+  const auto plain = render_status(status, 80);
+  CHECK(has(flat(plain), "to eth1 239.2.2.2:6000: another relay carries this; this one stands by"));
+  CHECK_FALSE(has(plain, "!"));
+}
+
 TEST_CASE("status: interfaces and outputs that wait") {
   auto status = healthy();
   status.interfaces[1].state = InterfaceState::missing;
