@@ -12,10 +12,12 @@
 #include <array>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <set>
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -256,21 +258,64 @@ void check_hosts(std::span<const PlacedRule> rules, Diagnostics& diagnostics) {
 }
 
 /// Rules of a reflector are guarded also where its ways make no circle on this host: another one
-/// may close it. So each of its groups is a circle.
+/// may close it. So all of its rules for one group are of one circle, and circles that it joins are
+/// one.
 void guard_reflectors(std::span<PlacedRule> rules, std::uint32_t circles) {
   std::map<std::pair<std::string_view, IpAddress>, std::uint32_t> numbers;
-  for (auto& [rule, name_at, named, inputs_at, outputs_at] : rules) {
-    if (rule.reflector.empty() || rule.circle.number != 0) continue;
-    const auto [place, is_new] =
-        numbers.try_emplace({rule.reflector, rule.inputs.front().destination}, circles + 1);
-    circles += is_new ? 1 : 0;
-    rule.circle.number = place->second;
-  }
+  std::vector<std::uint32_t> joined_to(circles + 1);
+  std::iota(joined_to.begin(), joined_to.end(), 0U);
+  const auto number_of = [&](std::uint32_t circle) {
+    while (circle < joined_to.size() && joined_to[circle] != circle)
+      circle = joined_to[circle];
+    return circle;
+  };
+  for (const bool known : {true, false})
+    for (auto& [rule, name_at, named, inputs_at, outputs_at] : rules) {
+      auto& circle = rule.circle.number;
+      if (rule.reflector.empty() || (circle != 0) != known) continue;
+      const auto [place, is_new] =
+          numbers.try_emplace({rule.reflector, rule.inputs.front().destination},
+                              known ? number_of(circle) : circles + 1);
+      if (known)
+        joined_to[number_of(circle)] = number_of(place->second);
+      else
+        circle = place->second;
+      if (is_new && !known) ++circles;
+    }
+  for (auto& placed : rules)
+    placed.rule.circle.number = number_of(placed.rule.circle.number);
+}
+
+/// A rule that only listens makes way for one that takes the same. If there are more inputs than
+/// may be, that is told elsewhere.
+void drop_needless_listeners(std::vector<PlacedRule>& rules) {
+  const auto listens = [](const PlacedRule& placed) { return placed.rule.listens(); };
+  if (std::ranges::none_of(rules, listens)) return;
+  std::unordered_set<InputMatch, InputMatchHash> taken;
+  const auto take = [&](const Input& input) {
+    bool is_new = true;
+    for (std::size_t n = 0;
+         n < input.destinations().size() && taken.size() <= limits::lookup_entries; ++n)
+      is_new =
+          taken.emplace(input.interface, input.destinations().at(n), input.vlan).second && is_new;
+    return is_new;
+  };
+  for (const auto& placed : rules)
+    if (placed.rule.enabled && !listens(placed))
+      for (const auto& input : placed.rule.inputs)
+        take(input);
+  std::unordered_set<std::string> needless;
+  for (const auto& placed : rules)
+    if (listens(placed) && !take(placed.rule.inputs.front())) needless.insert(placed.rule.name);
+  std::erase_if(rules, [&](const PlacedRule& placed) {
+    return listens(placed) && needless.contains(placed.rule.name);
+  });
 }
 
 }  // namespace
 
-void check_rules(std::span<PlacedRule> rules, Diagnostics& diagnostics) {
+void check_rules(std::vector<PlacedRule>& rules, Diagnostics& diagnostics) {
+  drop_needless_listeners(rules);
   std::vector<bool> input_refused(rules.size());
   InputCheck inputs(diagnostics);
   for (std::size_t r = 0; r < rules.size(); ++r)
@@ -284,7 +329,8 @@ void check_rules(std::span<PlacedRule> rules, Diagnostics& diagnostics) {
   if (check_total(rules, diagnostics) && !inputs.too_many()) number_circles(rules);
 }
 
-void number_circles(std::span<PlacedRule> rules) {
+void number_circles(std::vector<PlacedRule>& rules) {
+  drop_needless_listeners(rules);
   guard_reflectors(rules, find_circles(rules));
 }
 

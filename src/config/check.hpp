@@ -2,7 +2,7 @@
 // back in, totals above the limits.
 #pragma once
 
-#include <span>
+#include <vector>
 
 #include "placed_rule.hpp"
 
@@ -10,9 +10,9 @@ namespace mcr {
 
 /// Adds a diagnostic for each mistake, and finds the circles (loops.hpp). The time is linear in
 /// inputs, sources and outputs, but for a logarithm for sources.
-void check_rules(std::span<PlacedRule> rules, Diagnostics& diagnostics);
+void check_rules(std::vector<PlacedRule>& rules, Diagnostics& diagnostics);
 
 /// Finds the circles of rules that are good together.
-void number_circles(std::span<PlacedRule> rules);
+void number_circles(std::vector<PlacedRule>& rules);
 
 }  // namespace mcr

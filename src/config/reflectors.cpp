@@ -4,8 +4,9 @@
 //   group = "224.0.0.251", port = 5353          mdns/iot    iot   -> lan, guest
 //                                               mdns/guest  guest -> lan, iot
 //
-// If there are several groups, the rules of all but the first bear the group, too:
-// mdns/lan/ff02::fb. These rules differ from others:
+// An interface that may only be sent to has a rule without outputs: where several relays stand,
+// each must hear what the others send there. If there are several groups, the rules of all but the
+// first bear the group, too: mdns/lan/ff02::fb. These rules differ from others:
 //
 //   kind          group            port  TTL             why
 //   mdns          224.0.0.251      5353  255             RFC 6762: responders ignore other source
@@ -91,7 +92,7 @@ class Expansion {
     if (refused_ || port == 0 || groups.empty() || !raw_.name.value) return;
     for (const auto& group : groups)
       for (const auto& interface : interfaces())
-        if (ways_.contains(interface.value))
+        if (ways_.contains(interface.value) || is_reached(interface.value))
           rules.push_back(rule(interface, {group.value, port}, group.value != groups[0].value));
   }
 
@@ -148,6 +149,14 @@ class Expansion {
     }
     for (const auto& allow : raw_.allow.value.value_or(std::vector<RawAllow>()))
       add_way(allow, common);
+  }
+
+  /// Such an interface is listened to, though nothing may go on from it: only so are the copies of
+  /// other relays heard there.
+  [[nodiscard]] bool is_reached(const std::string& interface) const {
+    return std::ranges::any_of(ways_, [&](const auto& from) {
+      return std::ranges::find(from.second, interface, &Way::to) != from.second.end();
+    });
   }
 
   void add_way(const RawAllow& allow, MdnsFilter filter) {
@@ -232,7 +241,7 @@ class Expansion {
     }
     rule.inputs.push_back(std::move(input));
     placed.inputs_at.push_back(from.at);
-    for (const auto& way : ways_.at(from.value)) {
+    for (const auto& way : ways_[from.value]) {
       rule.outputs.push_back(output(way, to));
       placed.outputs_at.push_back(way.at);
     }

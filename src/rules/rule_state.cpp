@@ -118,7 +118,7 @@ RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
   if (all_refused(status.input_reasons)) {
     status.state = join_refused.empty() ? RuleState::waiting : RuleState::failed;
     status.reason = join_refused.empty() ? status.input_reasons.front() : join_refused;
-  } else if (all_refused(status.output_reasons)) {
+  } else if (!rule.listens() && all_refused(status.output_reasons)) {
     status.state = RuleState::waiting;
     status.reason = status.output_reasons.front().after("no output can be used: ");
   } else if (const auto refusal = first_refusal(status); !refusal.empty()) {

@@ -10,8 +10,10 @@ namespace mcr::status {
 
 namespace {
 
+/// One without outputs only listens.
 bool is_silent(const Rule& rule) {
-  return rule.state == RuleState::active && rule.rx_datagrams == std::uint64_t{0};
+  return rule.state == RuleState::active && rule.rx_datagrams == std::uint64_t{0} &&
+         !rule.outputs.empty();
 }
 
 void add_kind(RuleVerdict& verdict, const std::string& kind) {

@@ -6,6 +6,7 @@
     the same, and a wire beside several relays                          both
     segments 1, 2, 3 with a relay between each two of them              triangle
     the same, each relay one way only: 1 to 2, 2 to 3, 3 to 1           ring
+    three relays between segments 1 and 2 that go one way only          aside
 
 In each topology hosts send numbered datagrams to the mDNS group. nftables counts at the hosts, and
 a capture there tells them apart: each datagram comes to the other segments once or twice, comes
@@ -234,6 +235,7 @@ def story(world):
     judge(world, "one", [1, 2], [(1, 2)], reflector, 1, told=stands_by)
     judge(world, "two", [1, 2], [(1, 2)] * 2, reflector, told=stands_by)
     judge(world, "three", [1, 2], [(1, 2)] * 3, reflector, told=stands_by)
+    judge(world, "aside", [1, 2], [(1, 2)] * 3, one_way, told=stands_by, ways=[(1, 2)])
     judge(world, "triangle", [1, 2, 3], [(1, 2), (2, 3), (3, 1)], reflector, told=is_well)
     judge(world, "ring", [1, 2, 3], [(1, 2), (2, 3), (3, 1)], one_way)
     judge(world, "rules", [1, 2], [(1, 2)] * 2, lambda i: circle(i, keep), told=stands_by)

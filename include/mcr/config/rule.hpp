@@ -30,7 +30,7 @@ struct Circle {
 struct Rule {
   std::string name;
   std::vector<Input> inputs;    ///< at least one
-  std::vector<Output> outputs;  ///< at least one
+  std::vector<Output> outputs;  ///< at least one, but in a part of a reflector that listens only
   std::optional<Expectation> expect{};
   bool enabled = true;
   std::string comment{};
@@ -44,6 +44,9 @@ struct Rule {
   Circle circle{};
   std::string reflector{};  ///< the name of the one that it is a part of; empty: of none
   ReflectorKind kind = ReflectorKind::udp;  ///< of that reflector
+
+  /// Nothing goes on from its input: it hears what other relays send there.
+  [[nodiscard]] bool listens() const noexcept { return !reflector.empty() && outputs.empty(); }
 
   friend bool operator==(const Rule&, const Rule&) = default;
 };

@@ -93,7 +93,7 @@ TEST_CASE("reflector: allow says what goes where, and what of it") {
 services = ["_http._tcp"]
 allow = [ { from = "a", to = "b" }, { from = "b", to = "a", questions = false },
           { from = "a", to = "c", services = ["_ipp._tcp"] } ])"));
-  CHECK(ways(config) == "a>b,c b>a");
+  CHECK(ways(config) == "a>b,c b>a c>");
   CHECK(config.rules.at(0).outputs.at(0).mdns == MdnsFilter{true, {"_http._tcp"}});
   CHECK(config.rules.at(0).outputs.at(1).mdns == MdnsFilter{true, {"_ipp._tcp"}});
   CHECK(config.rules.at(1).outputs.at(0).mdns == MdnsFilter{false, {"_http._tcp"}});
@@ -101,6 +101,40 @@ allow = [ { from = "a", to = "b" }, { from = "b", to = "a", questions = false },
   CHECK(good(reflector("kind = \"mdns\"\nallow = [ { from = \"a\", to = \"b\" } ]"))
             .rules.at(0)
             .circle.number == 1);
+}
+
+TEST_CASE("reflector: it listens where it may only send to, in the same circle") {
+  const auto one_way = reflector("kind = \"mdns\"\nallow = [ { from = \"a\", to = \"b\" } ]");
+  const auto config = good(one_way);
+  CHECK(ways(config) == "a>b b>");
+  CHECK(config.rules.at(1).name == "r/b");
+  CHECK(config.rules.at(1).listens());
+  CHECK_FALSE(config.rules.at(0).listens());
+  CHECK(config.rules.at(1).circle.number == config.rules.at(0).circle.number);
+
+  const auto mixed = good(reflector(R"(kind = "mdns"
+allow = [ { from = "a", to = "b" }, { from = "b", to = "a" }, { from = "c", to = "a" },
+          { from = "a", to = "d" } ])",
+                                    R"("a", "b", "c", "d")"));
+  CHECK(ways(mixed) == "a>b,d b>a c>a d>");
+  for (const auto& rule : mixed.rules)
+    CHECK(rule.circle.number == mixed.rules.at(0).circle.number);
+}
+
+TEST_CASE("reflector: one that only listens makes way for a rule that takes the same") {
+  const auto one_way = reflector("kind = \"mdns\"\nallow = [ { from = \"a\", to = \"b\" } ]");
+  const auto back = good(one_way + R"([[rule]]
+input = { interface = "b", group = "224.0.0.251", port = 5353 }
+outputs = [ { interface = "a" } ]
+)");
+  CHECK(back.rules.size() == 2);
+  CHECK(back.rules.at(0).circle.number == 1);
+  CHECK(back.rules.at(1).circle.number == 1);
+  const auto other = good(one_way + R"([[rule]]
+input = { interface = "b", group = "224.0.0.251", port = 5354 }
+outputs = [ { interface = "a" } ]
+)");
+  CHECK(other.rules.size() == 3);
 }
 
 TEST_CASE("reflector: mistakes have their places") {

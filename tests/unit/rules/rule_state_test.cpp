@@ -72,6 +72,15 @@ TEST_CASE("an input waits for a link that it can read") {
         RuleState::active);
 }
 
+TEST_CASE("a part of a reflector that only listens has no output to wait for") {
+  auto one = rule("a", ip("239.1.1.1"), 5000);
+  one.reflector = "r";
+  one.outputs.clear();
+  CHECK(rule_status(one, two_interfaces(), never_refused).state == RuleState::active);
+  CHECK(rule_status(one, Interfaces({up("out", 3, {source})}), never_refused).state ==
+        RuleState::waiting);
+}
+
 TEST_CASE("an output waits for a source address that it cannot have") {
   auto one = rule("a", ip("239.1.1.1"), 5000);
   auto& source = one.outputs[0].source;
