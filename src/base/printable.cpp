@@ -7,34 +7,10 @@
 #include <cstdint>
 #include <iterator>
 
+#include "mcr/base/utf8.hpp"
+
 namespace mcr {
 namespace {
-
-struct CodePoint {
-  char32_t value = 0;
-  std::size_t bytes = 0;  // 0: not valid UTF-8
-};
-
-constexpr bool continues(char byte) {
-  return (static_cast<std::uint8_t>(byte) & 0xC0U) == 0x80U;
-}
-
-/// The code point at the front (RFC 3629: shortest form, no surrogates).
-CodePoint front(std::string_view text) {
-  auto lead = static_cast<std::uint8_t>(text.front());
-  if (lead < 0x80U) return {lead, 1};
-  std::size_t size = lead >= 0xF0U ? 4 : lead >= 0xE0U ? 3 : 2;
-  if (lead < 0xC2U || lead > 0xF4U || text.size() < size) return {};
-  char32_t value = lead & (0xFFU >> (size + 1));
-  for (std::size_t i = 1; i < size; ++i) {
-    if (!continues(text[i])) return {};
-    value = value << 6U | (static_cast<std::uint8_t>(text[i]) & 0x3FU);
-  }
-  bool overlong = (size == 3 && value < 0x800U) || (size == 4 && value < 0x10000U);
-  bool surrogate = value >= 0xD800U && value <= 0xDFFFU;
-  if (overlong || surrogate || value > 0x10FFFFU) return {};
-  return {value, size};
-}
 
 /// C0, DEL, C1; line separators; marks that turn the direction of what follows.
 constexpr bool is_hidden(char32_t c) {
@@ -70,7 +46,7 @@ std::size_t columns_of(char32_t c) noexcept {
 void walk(std::string_view text, auto&& step) {
   const Utf8Locale locale;
   while (!text.empty()) {
-    const auto [value, bytes] = front(text);
+    const auto [value, bytes] = front_code_point(text);
     const auto taken = bytes == 0 ? 1 : bytes;
     if (!step(taken, bytes == 0 ? 1 : columns_of(value))) return;
     text.remove_prefix(taken);
@@ -82,7 +58,7 @@ void walk(std::string_view text, auto&& step) {
 std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
-    auto [value, bytes] = front(text);
+    auto [value, bytes] = front_code_point(text);
     if (bytes == 0) {
       fmt::format_to(std::back_inserter(result), "\\x{:02x}",
                      static_cast<std::uint8_t>(text.front()));

@@ -105,7 +105,7 @@ class ConfigBook::Pages {
     return tables_.daemon.shard && !tables_.daemon.shard->takes(rule);
   }
   Outcome change(const std::vector<RuleChange>& changes, RuleHome home);
-  Outcome apply(const RuleText& text, RuleHome home);
+  Outcome apply(const RuleText& text, RuleHome home, const TakeOver& take_over);
 
   RuleIndex index;
 
@@ -131,10 +131,12 @@ class ConfigBook::Pages {
   void remove(const std::string& name, Plan& plan) const;
   [[nodiscard]] std::optional<IndexedRule> read(const RuleChange& change, const std::string& text,
                                                 RuleHome home, Plan& plan) const;
-  Outcome carry_out(Plan plan, RuleHome home);
+  Outcome carry_out(Plan plan, RuleHome home, const TakeOver& take_over = {});
+  void exchange(Plan& plan, RuleHome home, const TakeOver& take_over, const Commit& commit);
 
   RawConfig tables_;  ///< without rules and reflectors
   std::vector<Reflector> reflectors_;
+  FolderRemoval removal_;
   RuleFolder state_{""};
   RuleFolder runtime_{""};
 };
@@ -240,14 +242,14 @@ void ConfigBook::Pages::put(IndexedRule rule, std::string text, Plan& plan) cons
   if (known != nullptr && known->placed.rule == rule.placed.rule) return;
   if (known != nullptr) plan.gone.insert(name);
   ++(known != nullptr ? plan.outcome.difference.changed : plan.outcome.difference.added);
-  plan.files[name] = std::move(text);
+  plan.files[name] = {std::move(text), known == nullptr};
   plan.fresh.push_back(std::move(rule));
 }
 
 void ConfigBook::Pages::remove(const std::string& name, Plan& plan) const {
   if (index.find(name) == nullptr) return;
   plan.gone.insert(name);
-  plan.files[name] = std::nullopt;
+  plan.files[name] = {};
   ++plan.outcome.difference.removed;
 }
 
@@ -296,22 +298,43 @@ void ConfigBook::Pages::plan_rest(std::vector<std::string> kept, RuleHome home, 
       remove(rule->placed.rule.name, plan);
 }
 
-ConfigBook::Outcome ConfigBook::Pages::carry_out(Plan plan, RuleHome home) {
+ConfigBook::Outcome ConfigBook::Pages::carry_out(Plan plan, RuleHome home,
+                                                 const TakeOver& take_over) {
   auto& [difference, errors] = plan.outcome;
   const auto total = index.size() + difference.added - difference.removed;
   difference.unchanged = total - difference.added - difference.changed;
   if (errors.empty() && total > limits::rules)
     errors.push_back({"", 0, 0, fmt::format("more than {} rules", limits::rules)});
-  if (errors.empty()) errors = index.check(plan.fresh, plan.gone);
+  if (!errors.empty() || plan.files.empty()) return std::move(plan.outcome);
+  RuleFolderChange files(folder(home), std::move(plan.files), removal_);
+  errors = index.check(plan.fresh, plan.gone);
   if (!errors.empty()) return std::move(plan.outcome);
-  folder(home).change(plan.files);
+  exchange(plan, home, take_over, [&files] { files.commit(); });
+  return std::move(plan.outcome);
+}
+
+/// The rules of the plan are in the index before their files have their names; if they do not get
+/// them, all is as it was.
+void ConfigBook::Pages::exchange(Plan& plan, RuleHome home, const TakeOver& take_over,
+                                 const Commit& commit) {
+  std::vector<IndexedRule> before;
+  std::vector<std::string> added;
   for (const auto& name : plan.gone)
-    index.remove(name);
+    before.push_back(index.take(name));
   for (auto& rule : plan.fresh) {
     settle(rule, folder(home).file_of(rule.placed.rule.name));
+    added.push_back(rule.placed.rule.name);
     index.add(std::move(rule));
   }
-  return std::move(plan.outcome);
+  try {
+    take_over ? take_over(commit) : commit();
+  } catch (...) {
+    for (const auto& name : added)
+      index.take(name);
+    for (auto& rule : before)
+      index.add(std::move(rule));
+    throw;
+  }
 }
 
 ConfigBook::Outcome ConfigBook::Pages::change(const std::vector<RuleChange>& changes,
@@ -323,11 +346,12 @@ ConfigBook::Outcome ConfigBook::Pages::change(const std::vector<RuleChange>& cha
   return carry_out(std::move(plan), home);
 }
 
-ConfigBook::Outcome ConfigBook::Pages::apply(const RuleText& text, RuleHome home) {
+ConfigBook::Outcome ConfigBook::Pages::apply(const RuleText& text, RuleHome home,
+                                             const TakeOver& take_over) {
   Plan plan;
   if (!may_write(home, plan)) return std::move(plan.outcome);
   this->plan(text, home, plan);
-  return carry_out(std::move(plan), home);
+  return carry_out(std::move(plan), home, take_over);
 }
 
 ConfigBook::ConfigBook() : pages_(std::make_unique<Pages>()) {}
@@ -371,8 +395,9 @@ ConfigBook::Outcome ConfigBook::change(const std::vector<RuleChange>& changes, R
   return pages_->change(changes, home);
 }
 
-ConfigBook::Outcome ConfigBook::apply(const RuleText& text, RuleHome home) {
-  return pages_->apply(text, home);
+ConfigBook::Outcome ConfigBook::apply(const RuleText& text, RuleHome home,
+                                      const TakeOver& take_over) {
+  return pages_->apply(text, home, take_over);
 }
 
 std::string write_rule(const nlohmann::json& rule) {

@@ -5,7 +5,8 @@
 // A file that gets its name by that is on the disk before, and the name is on the disk when we
 // return: a host that loses its power finds the old rules or the new ones. Of many files the file
 // system is asked once (syncfs(2)): a journal is written once for all of them, and not once for
-// each.
+// each. It does so, as the writing itself, in a thread, while the control thread checks the rules:
+// only the exchange of the folders waits for both. The old folder is removed in another.
 //
 // The lock keeps two daemons, or a daemon and a person's flock(1), from losing each other's change.
 // It lies beside the folder, since the folder itself may be exchanged, and is never waited for: the
@@ -23,6 +24,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <unordered_map>
+#include <utility>
 
 #include "mcr/base/error.hpp"
 
@@ -36,6 +38,7 @@ constexpr mode_t file_mode = 0644;  // whatever the umask: it holds no more than
 constexpr mode_t folder_mode = 0755;
 constexpr std::string_view suffix = ".toml";
 constexpr const char* unfinished = ".unfinished";
+constexpr const char* gone = ".gone";
 
 bool stands_for_itself(unsigned char byte) {
   return std::isalnum(byte) != 0 || byte == '-' || byte == '_' || byte == '.';
@@ -104,36 +107,78 @@ void make_folder(const std::string& path) {
   sync_names(parent);
 }
 
-UniqueFd write_file(Fd folder, const std::string& name, std::string_view text, const Owner& owner) {
+UniqueFd write_file(Fd folder, const std::string& name, std::string_view text, const Owner& owner,
+                    const std::string& path) {
   UniqueFd file(
       ::openat(folder.get(), name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, file_mode));
-  if (!file.valid()) throw_errno("write", name);
+  if (!file.valid()) throw_errno("write", path + '/' + name);
   owner.take(file);
   while (!text.empty()) {
     const auto count = ::write(file.get(), text.data(), text.size());
-    if (count < 0 && errno != EINTR) throw_errno("write", name);
+    if (count < 0 && errno != EINTR) throw_errno("write", path + '/' + name);
     if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
   }
   return file;
 }
 
-/// The same file in the new folder, or a copy where it is another user's (fs.protected_hardlinks).
-void keep(const std::string& path, const std::string& to) {
-  if (::link(path.c_str(), to.c_str()) == 0) return;
-  if (errno != EPERM) throw_errno("link", to);
-  std::error_code error;
-  fs::copy(path, to, error);
-  if (error) throw OsError(error.value(), "copy", path);
+/// On the disk; if that fails, nothing of it is left.
+void write_unfinished(Fd folder, std::string_view text, const std::string& path) try {
+  sync(write_file(folder, unfinished, text, Owner(path), path), path + '/' + unfinished);
+} catch (const OsError&) {
+  ::unlinkat(folder.get(), unfinished, 0);
+  throw;
 }
 
-/// Goes, with all that is in it.
-struct Unfinished {
-  std::string path;
-  ~Unfinished() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
+/// The same file in the new folder, or a copy where it is another user's (fs.protected_hardlinks).
+void keep(Fd from, const fs::path& path, Fd to, const std::string& folder) {
+  const auto name = path.filename();
+  if (::linkat(from.get(), name.c_str(), to.get(), name.c_str(), 0) == 0) return;
+  if (errno != EPERM) throw_errno("link", folder + '/' + name.string());
+  std::error_code error;
+  fs::copy(path, fs::path(folder) / name, error);
+  if (error) throw OsError(error.value(), "copy", path.string());
+}
+
+UniqueFd lock(const std::string& folder) {
+  const auto path = folder + ".lock";
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file.valid()) throw_errno("open", path);
+  Owner(fs::path(folder).parent_path()).take(file);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+  if (errno != EWOULDBLOCK) throw_errno("lock", path);
+  throw OsError(EAGAIN, "another program holds the lock", path);
+}
+
+/// Somebody has put a file there meanwhile: its rules would be lost.
+[[noreturn]] void refuse_stranger(const std::string& path) {
+  throw Failure(
+      ExitCode::config,
+      fmt::format("{}: the file is there already, and is not what the relay has read; mcr "
+                  "reload reads it",
+                  path));
+}
+
+/// 0, or why not. Where the file system cannot tell by itself, somebody may be quicker than we are.
+int rename_new(Fd folder, const std::string& name) {
+  if (::renameat2(folder.get(), unfinished, folder.get(), name.c_str(), RENAME_NOREPLACE) == 0)
+    return 0;
+  if (errno != EINVAL) return errno;
+  if (::faccessat(folder.get(), name.c_str(), F_OK, 0) == 0) return EEXIST;
+  return ::renameat(folder.get(), unfinished, folder.get(), name.c_str()) == 0 ? 0 : errno;
+}
+
+/// The unfinished file gets its name, or goes.
+void give_name(Fd folder, const std::string& name, bool added, const std::string& path) {
+  int error = 0;
+  if (added)
+    error = rename_new(folder, name);
+  else if (::renameat(folder.get(), unfinished, folder.get(), name.c_str()) != 0)
+    error = errno;
+  if (error == 0) return;
+  ::unlinkat(folder.get(), unfinished, 0);
+  if (added && error == EEXIST) refuse_stranger(path);
+  throw OsError(error, "rename to", path);
+}
 
 }  // namespace
 
@@ -141,87 +186,113 @@ std::string RuleFolder::file_of(std::string_view rule) const {
   return path_ + '/' + name_of(rule);
 }
 
-void RuleFolder::change(const Changes& changes) const {
-  if (changes.empty()) return;
+void RuleFolder::clean() const noexcept try {
+  const auto folder = path_ + unfinished;
+  const auto file = fmt::format("{}/{}", path_, unfinished);
+  const auto old = path_ + gone;
+  const auto is_there = [](const std::string& path) { return ::access(path.c_str(), F_OK) == 0; };
+  if (!exists() || !(is_there(folder) || is_there(file) || is_there(old))) return;
+  const auto held = lock(path_);
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+  fs::remove_all(old, ignored);
+  ::unlink(file.c_str());
+} catch (const std::exception&) {
+}
+
+RuleFolderChange::RuleFolderChange(const RuleFolder& folder, RuleFolder::Changes changes,
+                                   FolderRemoval& removal)
+    : path_(folder.path_),
+      draft_(path_ + unfinished),
+      changes_(std::move(changes)),
+      removal_(removal) {
+  if (changes_.size() > 1) writer_ = std::thread([this] { write_all(); });
+}
+
+RuleFolderChange::~RuleFolderChange() {
+  if (writer_.joinable()) writer_.join();
+  if (drafted_) retire();
+}
+
+void RuleFolderChange::commit() {
+  if (changes_.empty()) return;
+  if (changes_.size() == 1)
+    change_one();
+  else
+    change_many();
+}
+
+void RuleFolderChange::change_one() {
   const NoUmask none;
   make_folder(fs::path(path_).parent_path());
-  const auto held = lock();
+  lock_ = lock(path_);
   make_folder(path_);
-  if (changes.size() == 1)
-    change_one(name_of(changes.begin()->first), changes.begin()->second);
-  else
-    change_many(changes);
-}
-
-UniqueFd RuleFolder::lock() const {
-  const auto path = path_ + ".lock";
-  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!file.valid()) throw_errno("open", path);
-  Owner(fs::path(path_).parent_path()).take(file);
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
-  if (errno != EWOULDBLOCK) throw_errno("lock", path);
-  throw OsError(EAGAIN, "another program holds the lock", path);
-}
-
-void RuleFolder::change_one(const std::string& name, const std::optional<std::string>& text) const {
+  const auto& [rule, change] = *changes_.begin();
+  const auto name = name_of(rule);
   const auto folder = open_folder(path_);
-  if (text) {
-    sync(write_file(folder, unfinished, *text, Owner(path_)), path_ + '/' + unfinished);
-    if (::renameat(folder.get(), unfinished, folder.get(), name.c_str()) != 0) {
-      const int error = errno;
-      ::unlinkat(folder.get(), unfinished, 0);
-      throw OsError(error, "rename to", path_ + '/' + name);
-    }
+  if (change.text) {
+    write_unfinished(folder, *change.text, path_);
+    give_name(folder, name, change.added, path_ + '/' + name);
   } else if (::unlinkat(folder.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
     throw_errno("remove", path_ + '/' + name);
   }
   ::fsync(folder.get());
 }
 
-void RuleFolder::change_many(const Changes& changes) const {
-  const auto path = path_ + unfinished;
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
-  const Unfinished goes{path};
-  make_folder(path);
-  fill(path, changes);
+void RuleFolderChange::change_many() {
+  writer_.join();
+  if (failure_) std::rethrow_exception(failure_);
   // The commit point: the new folder has the name, and the old one goes.
-  if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) != 0)
+  if (::renameat2(AT_FDCWD, draft_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) != 0)
     throw_errno("exchange", path_);
   sync_names(fs::path(path_).parent_path());
 }
 
-/// The new folder gets what the old one has, but for the changes.
-void RuleFolder::fill(const std::string& path, const Changes& changes) const {
-  constexpr std::size_t few = 16;
-  const auto folder = open_folder(path);
-  const Owner owner(path_);
-  std::unordered_map<std::string, const std::optional<std::string>*> files;
-  for (const auto& [rule, text] : changes)
-    files.emplace(name_of(rule), &text);
-  for (const auto& entry : fs::directory_iterator(path_))
-    if (const auto name = entry.path().filename().string();
-        !files.contains(name) && name != unfinished)
-      keep(entry.path(), path + '/' + name);
-  for (const auto& [name, text] : files)
-    if (*text) {
-      const auto file = write_file(folder, name, **text, owner);
-      if (files.size() <= few) sync(file, path + '/' + name);
-    }
-  if (files.size() > few && ::syncfs(folder.get()) != 0) throw_errno("sync", path);
-  sync(folder, path);
+void RuleFolderChange::write_all() noexcept {
+  try {
+    const NoUmask none;
+    make_folder(fs::path(path_).parent_path());
+    lock_ = lock(path_);
+    make_folder(path_);
+    std::error_code ignored;
+    fs::remove_all(draft_, ignored);
+    drafted_ = true;
+    make_folder(draft_);
+    fill();
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
 }
 
-void RuleFolder::clean() const noexcept try {
-  const auto folder = path_ + unfinished;
-  const auto file = fmt::format("{}/{}", path_, unfinished);
-  if (!exists() || (::access(folder.c_str(), F_OK) != 0 && ::access(file.c_str(), F_OK) != 0))
-    return;
-  const auto held = lock();
-  std::error_code ignored;
-  fs::remove_all(folder, ignored);
-  ::unlink(file.c_str());
-} catch (const std::exception&) {
+/// The new folder gets what the old one has, but for the changes.
+void RuleFolderChange::fill() const {
+  constexpr std::size_t few = 16;
+  const auto folder = open_folder(draft_);
+  const auto before = open_folder(path_);
+  const Owner owner(path_);
+  std::unordered_map<std::string, const RuleFileChange*> files;
+  for (const auto& [rule, change] : changes_)
+    files.emplace(name_of(rule), &change);
+  for (const auto& entry : fs::directory_iterator(path_)) {
+    const auto name = entry.path().filename().string();
+    const auto changed = files.find(name);
+    if (changed == files.end() && name != unfinished)
+      keep(before, entry.path(), folder, draft_);
+    else if (changed != files.end() && changed->second->added)
+      refuse_stranger(entry.path().string());
+  }
+  for (const auto& [name, change] : files)
+    if (change->text) {
+      const auto file = write_file(folder, name, *change->text, owner, draft_);
+      if (files.size() <= few) sync(file, draft_ + '/' + name);
+    }
+  if (files.size() > few && ::syncfs(folder.get()) != 0) throw_errno("sync", draft_);
+  sync(folder, draft_);
+}
+
+/// While the lock is held: nobody else has a draft.
+void RuleFolderChange::retire() noexcept {
+  removal_.begin(draft_, path_ + gone);
 }
 
 }  // namespace mcr

@@ -3,19 +3,28 @@
 // what is unfinished has a name that nobody reads. Throws OsError, and nothing has changed then.
 #pragma once
 
+#include <exception>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
+#include "folder_removal.hpp"
 #include "mcr/base/fd.hpp"
 
 namespace mcr {
 
+/// A file of a rule, as it shall be.
+struct RuleFileChange {
+  std::optional<std::string> text;  ///< nothing: it goes
+  bool added = false;  ///< no rule has the file yet, as far as is known: one that is there stays
+};
+
 class RuleFolder {
  public:
-  /// The text of each rule that changes, by its name; nothing: it goes.
-  using Changes = std::map<std::string, std::optional<std::string>>;
+  /// By the rule's name.
+  using Changes = std::map<std::string, RuleFileChange>;
 
   /// rules.d in this folder. "": there is none, and nothing may be written.
   explicit RuleFolder(std::string_view parent)
@@ -26,20 +35,44 @@ class RuleFolder {
   /// else, and a dot at the beginning, as %XX: so each name has one file, inside of the folder.
   [[nodiscard]] std::string file_of(std::string_view rule) const;
 
-  /// Makes them, all or none. The folder is made if it is missing. When this returns, the disk has
-  /// them.
-  void change(const Changes& changes) const;
-
   /// Removes what a killed process has left unfinished. Errors do not matter: it harms nobody.
   void clean() const noexcept;
 
  private:
-  [[nodiscard]] UniqueFd lock() const;
-  void change_one(const std::string& name, const std::optional<std::string>& text) const;
-  void change_many(const Changes& changes) const;
-  void fill(const std::string& path, const Changes& changes) const;
+  friend class RuleFolderChange;
 
   std::string path_;
+};
+
+/// Several files are written from the beginning on, in a thread: what they shall be may be checked
+/// meanwhile. What was not committed goes.
+class RuleFolderChange {
+ public:
+  /// `removal` outlives it.
+  RuleFolderChange(const RuleFolder& folder, RuleFolder::Changes changes, FolderRemoval& removal);
+  RuleFolderChange(const RuleFolderChange&) = delete;
+  RuleFolderChange& operator=(const RuleFolderChange&) = delete;
+  ~RuleFolderChange();
+
+  /// Makes them, all or none. The folder is made if it is missing. When this returns, the disk has
+  /// them. Throws OsError, Failure (config) where a file is there that no rule is known to have.
+  void commit();
+
+ private:
+  void change_one();
+  void change_many();
+  void write_all() noexcept;
+  void fill() const;
+  void retire() noexcept;
+
+  const std::string path_;
+  const std::string draft_;  ///< the folder that is being filled
+  const RuleFolder::Changes changes_;
+  FolderRemoval& removal_;
+  UniqueFd lock_;
+  std::thread writer_;
+  std::exception_ptr failure_;  ///< the writer's
+  bool drafted_ = false;        ///< there is something at `draft_`
 };
 
 }  // namespace mcr

@@ -54,9 +54,8 @@ void RuleIndex::add(IndexedRule rule) {
   each_match(*added, [&](const InputMatch& match) { matches_.emplace(match, added); });
 }
 
-void RuleIndex::remove(std::string_view name) {
+IndexedRule RuleIndex::take(std::string_view name) {
   const auto place = rules_.find(name);
-  if (place == rules_.end()) return;
   const auto& rule = *place->second;
   each_match(rule, [&](const InputMatch& match) {
     const auto [begin, end] = matches_.equal_range(match);
@@ -64,8 +63,9 @@ void RuleIndex::remove(std::string_view name) {
     if (mine != end) matches_.erase(mine);
   });
   count(rule.placed.rule, false);
-  const auto gone = std::move(place->second);  // outlives its name as a key
+  const auto taken = std::move(place->second);  // outlives its name as a key
   rules_.erase(place);
+  return std::move(*taken);
 }
 
 const IndexedRule* RuleIndex::find(std::string_view name) const {
@@ -140,7 +140,7 @@ std::vector<ConfigError> RuleIndex::check(const std::vector<IndexedRule>& fresh,
   std::vector<IndexedRule> before;
   const auto exchange = [this](const std::vector<IndexedRule>& rules, const auto& names) {
     for (const auto& name : names)
-      remove(name);
+      if (find(name) != nullptr) take(name);
     for (const auto& rule : rules)
       add(rule);
   };

@@ -38,7 +38,8 @@ class RuleIndex {
  public:
   /// Its name must be new.
   void add(IndexedRule rule);
-  void remove(std::string_view name);
+  /// Removes it. Its name must be known.
+  IndexedRule take(std::string_view name);
 
   [[nodiscard]] const IndexedRule* find(std::string_view name) const;
   [[nodiscard]] std::size_t size() const noexcept { return rules_.size(); }

@@ -144,7 +144,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
 }
 
 void Relay::apply(const Config& config, const Interfaces& interfaces, const SocketRefusals& refused,
-                  Clock::time_point now) {
+                  Clock::time_point now, const Commit& commit) {
   refuse_restart_keys(config);
   struct Retire {
     Relay& relay;
@@ -161,6 +161,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   reload.open_sockets();
   reload.widen_filters();
   reload.prepare_fast_path();
+  if (commit) commit();
   reload.publish();  // The commit point: nothing below throws.
   try_or_log("forget hosts", "", [this] { host_names_.keep(running_->config.rules); });
   reload.tell_rule_changes();
@@ -180,8 +181,9 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   follow_join_changes(now);
 }
 
-void Relay::begin(const Config& config, const Interfaces& interfaces, Clock::time_point now) {
-  apply_in_part(config, interfaces, now);
+void Relay::begin(const Config& config, const Interfaces& interfaces, Clock::time_point now,
+                  const Commit& commit) {
+  apply_in_part(config, interfaces, now, commit);
 }
 
 /// An address or a link may be what failed joins want.
@@ -208,12 +210,12 @@ void Relay::stand_by(bool standby, Clock::time_point now) {
 }
 
 /// Tries every socket, and then the rest without those that the kernel has refused.
-void Relay::apply_in_part(const Config& config, const Interfaces& interfaces,
-                          Clock::time_point now) {
+void Relay::apply_in_part(const Config& config, const Interfaces& interfaces, Clock::time_point now,
+                          const Commit& commit) {
   SocketRefusals refused;
   for (bool done = false; !done;) {
     try {
-      apply(config, interfaces, refused, now);
+      apply(config, interfaces, refused, now, commit);
       done = true;
     } catch (const SocketsRefused& error) {
       const auto before = refused;

@@ -2,7 +2,6 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <sstream>
@@ -15,6 +14,7 @@
 #include "mcr/program/client.hpp"
 #include "mcr/program/doctor.hpp"
 #include "mcr/program/events.hpp"
+#include "mcr/program/exit_code.hpp"
 #include "mcr/program/import.hpp"
 #include "mcr/program/rule_commands.hpp"
 #include "mcr/program/run.hpp"
@@ -92,8 +92,7 @@ int main(int argc, char** argv) {
   } catch (const mcr::Failure& failure) {
     return fail(failure.exit_code(), failure.what());
   } catch (const mcr::OsError& error) {
-    const bool forbidden = error.code() == EACCES || error.code() == EPERM;
-    return fail(forbidden ? mcr::ExitCode::permission : mcr::ExitCode::os, error.what());
+    return fail(mcr::exit_code_of(error), error.what());
   } catch (const std::exception& error) {
     return fail(mcr::ExitCode::os, error.what());
   }

@@ -65,7 +65,11 @@ class Program {
   nlohmann::json switch_input(const nlohmann::json& request);
   nlohmann::json take_over_config();
   nlohmann::json change_rules(const RuleAnswer& answer);
+  nlohmann::json apply_rules(const nlohmann::json& request);
+  void note_changes(const ConfigDifference& difference);
   void take_over_changes();
+  void run_book(const Relay::Commit& commit);
+  void tell_changes();
   void take_over_due_changes();
   [[nodiscard]] int poll_timeout() const;
   void tell_reload(const nlohmann::json& answer);

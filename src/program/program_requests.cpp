@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "mcr/base/error.hpp"
@@ -34,7 +35,7 @@ std::uint64_t realtime_ns_before(double seconds) {
 ControlServer::Reply Program::on_request(const json& request) {
   const auto command = request.value("command", json());
   if (command == "rule") return line_of(change_rules(answer_rule_request(book_, request)));
-  if (command == "apply") return line_of(change_rules(answer_apply_request(book_, request)));
+  if (command == "apply") return line_of(apply_rules(request));
   take_over_due_changes();
   if (command == "status") return line_of(status::answer_request(status(), request));
   if (command == "reload") return line_of(reload());
@@ -173,22 +174,65 @@ json Program::take_over_config() {
 /// so that taking over takes a quarter of the time at most.
 json Program::change_rules(const RuleAnswer& answer) {
   if (!answer.changed()) return answer.document;
-  auto& due = changes_due_ ? *changes_due_ : changes_due_.emplace();
-  due.added += answer.difference.added;
-  due.removed += answer.difference.removed;
-  due.changed += answer.difference.changed;
+  note_changes(answer.difference);
   if (Clock::now() >= changes_at_) survive([this] { take_over_changes(); });
   return answer.document;
 }
 
+/// The same for many rules, whose files take a while: meanwhile the relay joins their groups and
+/// compiles their table. They run as soon as the files have their names. Where the relay cannot
+/// take them over, it tries again later.
+json Program::apply_rules(const json& request) {
+  bool runs = false;
+  const auto take_over = [&](const ConfigBook::Commit& commit) {
+    bool committed = false;
+    std::exception_ptr refused;
+    const auto commit_files = [&] {
+      try {
+        commit();
+        committed = true;
+      } catch (...) {
+        refused = std::current_exception();
+        throw;
+      }
+    };
+    if (Clock::now() >= changes_at_)
+      survive([&] {
+        run_book(commit_files);
+        runs = true;
+      });
+    if (refused) std::rethrow_exception(refused);
+    if (!committed) commit();
+  };
+  const auto answer = answer_apply_request(book_, request, take_over);
+  if (answer.changed()) note_changes(answer.difference);
+  if (runs) tell_changes();
+  return answer.document;
+}
+
+void Program::note_changes(const ConfigDifference& difference) {
+  auto& due = changes_due_ ? *changes_due_ : changes_due_.emplace();
+  due.added += difference.added;
+  due.removed += difference.removed;
+  due.changed += difference.changed;
+}
+
+void Program::take_over_changes() {
+  run_book({});
+  tell_changes();
+}
+
 /// Sockets that the kernel refuses wait, as at the start: the files are written, and the client has
 /// gone.
-void Program::take_over_changes() {
+void Program::run_book(const Relay::Commit& commit) {
   constexpr std::chrono::seconds pause_after_failure{1};
   const auto began = Clock::now();
   changes_at_ = began + pause_after_failure;
-  relay_.begin(book_.config(), relay_.interfaces(), began);
+  relay_.begin(book_.config(), relay_.interfaces(), began, commit);
   changes_at_ = Clock::now() + 3 * (Clock::now() - began);
+}
+
+void Program::tell_changes() {
   auto difference = *std::exchange(changes_due_, std::nullopt);
   difference.unchanged =
       book_.rules() - std::min(book_.rules(), difference.added + difference.changed);

@@ -13,28 +13,27 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <functional>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/fd.hpp"
 #include "mcr/base/output.hpp"
 #include "mcr/base/printable.hpp"
+#include "mcr/base/utf8.hpp"
 #include "mcr/config/book.hpp"
 #include "mcr/config/config_error.hpp"
-#include "mcr/config/limits.hpp"
 #include "mcr/config/rule_words.hpp"
 #include "mcr/program/control_socket.hpp"
 #include "mcr/program/rule_requests.hpp"
+#include "mcr/program/user_file.hpp"
 
 namespace mcr {
 
@@ -75,7 +74,16 @@ json rule_of(const Options& options) {
   return rule;
 }
 
+/// JSON could not say what is none.
+void require_text(const std::string& word) {
+  if (valid_utf8(word) != word.size())
+    throw Failure(ExitCode::usage, fmt::format("{} is no UTF-8", printable(word)));
+}
+
 json request_of(const Options& options, const std::string& verb) {
+  require_text(options.name);
+  for (const auto* list : {&options.inputs, &options.outputs, &options.settings, &options.unset})
+    std::ranges::for_each(*list, require_text);
   json request = {{"command", "rule"}, {"verb", verb}, {"name", options.name}};
   if (verb != "add" && verb != "set") return request;
   request["runtime"] = options.runtime;
@@ -136,7 +144,7 @@ ExitCode print_refusal(const json& answer) {
   }
   if (answer.contains("error")) fmt::print(stderr, "mcr: {}\n", answer.value("error", ""));
   fmt::print(stderr, "refused: nothing has changed\n");
-  return ExitCode::config;
+  return static_cast<ExitCode>(answer.value("exit", static_cast<int>(ExitCode::config)));
 }
 
 ExitCode print_difference(const json& answer) {
@@ -156,20 +164,6 @@ ExitCode print_rule(const json& answer, const Options& options) {
   write_output(fmt::format("# {}{}\n{}", printable(answer.value("file", "")),
                            line == 0 ? "" : fmt::format(":{}", line), answer.value("text", "")));
   return ExitCode::ok;
-}
-
-std::string read_file(const std::string& name) {
-  std::ifstream file;
-  if (name != "-") file.open(name, std::ios::binary);
-  auto& stream = name == "-" ? std::cin : file;
-  if (!stream) throw OsError(errno, "read", name);
-  std::string text(std::istreambuf_iterator<char>(stream), {});
-  if (stream.bad()) throw OsError(errno, "read", name);
-  if (text.size() > limits::config_bytes)
-    throw Failure(ExitCode::config, fmt::format("{}: has {} bytes, more than the {} MiB a "
-                                                "configuration file may have",
-                                                name, text.size(), limits::config_bytes >> 20U));
-  return text;
 }
 
 void add_place(CLI::App& command, const std::shared_ptr<Options>& options) {
@@ -252,9 +246,11 @@ void add_apply_command(CLI::App& app, int& exit_code) {
   command->add_flag("--runtime", options->runtime, "Until the next boot only");
   add_place(*command, options);
   command->callback([options, &exit_code] {
+    auto text = read_user_file(options->name);
+    require_utf8(text, options->name);
     const json request = {{"command", "apply"},
                           {"file", options->name},
-                          {"text", read_file(options->name)},
+                          {"text", std::move(text)},
                           {"prune", options->prune},
                           {"runtime", options->runtime}};
     exit_code = static_cast<int>(print_difference(ask(*options, request)));

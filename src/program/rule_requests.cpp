@@ -182,12 +182,13 @@ RuleAnswer answer_rule_request(ConfigBook& book, const json& request) {
 }
 
 /// With "prune" the rules of that home that the text does not have are removed.
-RuleAnswer answer_apply_request(ConfigBook& book, const json& request) {
+RuleAnswer answer_apply_request(ConfigBook& book, const json& request,
+                                const ConfigBook::TakeOver& take_over) {
   const auto home = request.value("runtime", false) ? RuleHome::runtime : RuleHome::state;
   return answer_of(book.apply({.text = request.at("text").get_ref<const std::string&>(),
                                .file = request.value("file", ""),
                                .prune = request.value("prune", false)},
-                              home));
+                              home, take_over));
 }
 
 }  // namespace mcr

@@ -49,6 +49,7 @@
 #include "mcr/host/netlink.hpp"
 #include "mcr/host/softnet.hpp"
 #include "mcr/program/control_socket.hpp"
+#include "mcr/program/exit_code.hpp"
 #include "mcr/program/metrics_server.hpp"
 #include "mcr/program/process_metrics.hpp"
 #include "mcr/program/rule_requests.hpp"
@@ -119,6 +120,10 @@ UniqueFd make_timer(std::chrono::milliseconds interval) {
 void read_timer(Fd timer) noexcept {
   std::uint64_t expirations = 0;
   [[maybe_unused]] const auto count = ::read(timer.get(), &expirations, sizeof expirations);
+}
+
+std::string refusal_line(const char* why, ExitCode exit_code) {
+  return line_of({{"ok", false}, {"error", why}, {"exit", static_cast<int>(exit_code)}});
 }
 
 ConfigBook load_or_fail(const std::string& path) {
@@ -218,9 +223,9 @@ void Program::serve() {
     try {
       return on_request(request);
     } catch (const Failure& failure) {
-      return line_of({{"ok", false},
-                      {"error", failure.what()},
-                      {"exit", static_cast<int>(failure.exit_code())}});
+      return refusal_line(failure.what(), failure.exit_code());
+    } catch (const OsError& error) {
+      return refusal_line(error.what(), exit_code_of(error));
     } catch (const std::exception& error) {
       return line_of({{"ok", false}, {"error", error.what()}});
     }

@@ -6,6 +6,7 @@ is refused or killed has changed nothing, and a reload finds what the verbs have
 """
 
 import concurrent.futures
+import fcntl
 import json
 import os
 import shutil
@@ -128,6 +129,36 @@ def batches(world, relay):
     relay.call("rule", "remove", "b1")
 
 
+def odd_words_and_files(world, relay):
+    """What cannot be said in JSON or be written is refused, and is not turned into something else."""
+    said = relay.call("rule", "add", "caf\udce9", code=64)
+    check("caf\\xe9 is no UTF-8" in said, said)
+    said = relay.call("rule", "set", "temporary", "--runtime", "--set", "comment=\udcff", code=64)
+    check("is no UTF-8" in said, said)
+    latin = world.path("latin.toml")
+    with open(latin, "wb") as file:
+        file.write(b"[[rule]]\nname = \"caf\xe9\"\n")
+    check(f"{latin}:2:12: the byte here is no UTF-8" in relay.call("apply", latin, code=78), "its place")
+    said = world.call("apply", "--socket", relay.daemon.socket, "/dev/zero")
+    equal((said.returncode, "has more than the 16 MiB" in said.stderr), (78, True), f"apply: {said.stderr}")
+    said = world.call("apply", "--socket", relay.daemon.socket, world.path(""))
+    equal((said.returncode, said.stderr), (71, f"mcr: read {world.path('')}: Is a directory\n"), "apply of a folder")
+    for verb, words in (("add", ("--input=interface=r0,group=239.1.1.8,port=5000", "--output=interface=r1")),
+                        ("remove", ())):
+        done = world.call("rule", verb, *words, "--socket", relay.daemon.socket, "--", "-dash")
+        equal(done.returncode, 0, f"exit code of {verb} -dash ({done.stderr})")
+    with open(f"{os.path.dirname(relay.state)}/rules.d.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = relay.add("locked", "239.1.1.8", code=71)
+        check("another program holds the lock" in said and "nothing has changed" in said, said)
+    with open(f"{relay.state}/hand.toml", "w", encoding="utf-8") as file:
+        file.write(rule("by hand", "239.1.1.8", 5000, [("r1", "239.2.1.8")]))
+    said = relay.add("hand", "239.1.1.9", code=78)
+    check("hand.toml: the file is there already" in said, said)
+    os.unlink(f"{relay.state}/hand.toml")
+    relay.nothing_to_reload(2)
+
+
 def racing_writers(world, relay):
     def add(i):
         return relay.add(f"race{i % 20}", f"239.1.3.{i % 20 + 1}")
@@ -143,7 +174,7 @@ def racing_writers(world, relay):
 def trace(daemon, call, number):
     """Kills the daemon before the number-th time that it makes that system call."""
     tracer = subprocess.Popen(
-        ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+        ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
          "-e", f"inject={call}:signal=KILL:when={number}", "-p", str(daemon.process.pid)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -163,7 +194,8 @@ def killed(world):
     daemon = relay.daemon
     relay.add("k1", "239.1.4.1")
     seen, kills = set(), 0
-    for call, single in (("mkdir", False), ("openat", False), ("flock", False), ("link", False), ("write", False),
+    for call, single in (("mkdir", False), ("openat", False), ("flock", False), ("linkat", False), ("write", False),
+                         ("rename", False),
                          ("fsync", False), ("renameat2", False), ("unlinkat", False), ("close", False),
                          ("fsync", True), ("renameat", True), ("unlinkat", True)):
         for number in range(1, 9):
@@ -221,18 +253,18 @@ def on_the_disk(world):
             (("rule", "remove", "d1"), ["unlinkat", "fsync", "sendto"]),
             (("apply", batch), ["syncfs", "fsync", "renameat2", "fsync", "sendto"])):
         tracer = subprocess.Popen(
-            ["strace", "-qq", "-o", trace_file, "-e", "trace=fsync,syncfs,rename,renameat,renameat2,unlinkat,sendto",
+            ["strace", "-f", "-qq", "-o", trace_file, "-e", "trace=fsync,syncfs,rename,renameat,renameat2,unlinkat,sendto",
              "-p", str(relay.daemon.process.pid)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(lambda: held_by(relay.daemon, tracer), "strace holds the daemon")
         relay.call(*args)
         tracer.terminate()
         tracer.wait(10)
         with open(trace_file, encoding="utf-8") as file:
-            seen = [line.split("(")[0] for line in file if "nlmsg" not in line]
+            seen = [line.split("(")[0].split()[-1] for line in file if "nlmsg" not in line and "resumed>" not in line]
         # A new folder is synced in its parent; and the old one goes at last, file by file.
         seen = seen[seen.index(calls[0]):seen.index("sendto") + 1]
         if calls[0] == "syncfs":
-            seen = [call for call in seen if call != "unlinkat"]
+            seen = [call for call in seen if call not in ("unlinkat", "rename")]
         equal(seen, calls, f"system calls of mcr {args[0]}")
     relay.daemon.stop()
 
@@ -341,6 +373,8 @@ def story(world):
     verbs(world, relay)
     phase("refusals")
     refusals(world, relay)
+    phase("odd words and files")
+    odd_words_and_files(world, relay)
     phase("batches")
     batches(world, relay)
     phase("writers that race")

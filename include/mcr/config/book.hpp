@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -79,8 +80,14 @@ class ConfigBook {
     std::vector<ConfigError> errors;
   };
   [[nodiscard]] Outcome change(const std::vector<RuleChange>& changes, RuleHome home);
-  /// The same for a text. Mistakes are told at their place in it.
-  [[nodiscard]] Outcome apply(const RuleText& text, RuleHome home);
+
+  /// Gives the files their names; throws as change().
+  using Commit = std::function<void()>;
+  /// Takes over what is in the book while files are being written. It calls its argument once, and
+  /// passes on what that throws.
+  using TakeOver = std::function<void(const Commit&)>;
+  /// The same as change(), for a text. Mistakes are told at their place in it.
+  [[nodiscard]] Outcome apply(const RuleText& text, RuleHome home, const TakeOver& take_over = {});
 
  private:
   class Pages;

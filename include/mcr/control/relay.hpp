@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -77,8 +78,11 @@ class Relay {
   void apply(const Config& config, const Interfaces& interfaces, Clock::time_point now);
 
   /// The first apply(). Inputs and outputs whose sockets the kernel refuses wait; tick() tries them
-  /// again. Throws OsError, Failure.
-  void begin(const Config& config, const Interfaces& interfaces, Clock::time_point now);
+  /// again. `commit` is the last step before the rules run: what it throws undoes the rest. Throws
+  /// OsError, Failure.
+  using Commit = std::function<void()>;
+  void begin(const Config& config, const Interfaces& interfaces, Clock::time_point now,
+             const Commit& commit = {});
 
   /// Makes the same configuration run on other interfaces, if its rules can see a difference.
   /// Sockets are refused as in begin(). Throws OsError, Failure, and nothing has changed.
@@ -179,8 +183,9 @@ class Relay {
 
  private:
   void apply(const Config& config, const Interfaces& interfaces, const SocketRefusals& refused,
-             Clock::time_point now);
-  void apply_in_part(const Config& config, const Interfaces& interfaces, Clock::time_point now);
+             Clock::time_point now, const Commit& commit = {});
+  void apply_in_part(const Config& config, const Interfaces& interfaces, Clock::time_point now,
+                     const Commit& commit = {});
   void note(const SocketRefusal& refusal, SocketRefusals& refused, Clock::time_point now);
   [[nodiscard]] bool is_known(const SocketRefusal& refusal) const;
   [[nodiscard]] const std::vector<RuleStatus>& statuses() const noexcept;  ///< by place in rules()

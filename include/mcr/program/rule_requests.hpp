@@ -27,7 +27,8 @@ struct RuleAnswer {
 /// Throws OsError if files cannot be written, Failure and nlohmann::json::exception for requests
 /// that are none. The book has not changed then.
 [[nodiscard]] RuleAnswer answer_rule_request(ConfigBook& book, const nlohmann::json& request);
-[[nodiscard]] RuleAnswer answer_apply_request(ConfigBook& book, const nlohmann::json& request);
+[[nodiscard]] RuleAnswer answer_apply_request(ConfigBook& book, const nlohmann::json& request,
+                                              const ConfigBook::TakeOver& take_over = {});
 
 [[nodiscard]] nlohmann::json list_errors(const std::vector<ConfigError>& errors);
 

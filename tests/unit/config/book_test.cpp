@@ -2,6 +2,8 @@
 #include "mcr/config/book.hpp"
 
 #include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -192,8 +194,41 @@ TEST_CASE("book: several changes are made together, or none of them") {
   changes.back() = {"new", rule("new", 0)};  // as r0, which goes
   CHECK(book.change(changes, RuleHome::state).difference.str() == "+1 -1 ~1 =38");
   CHECK(files.names().size() == 40);
-  CHECK(files.names("state").size() == 2);  // rules.d and its lock
   check_files(files, book);
+  book = files.read();                      // and the one before has removed the old files
+  CHECK(files.names("state").size() == 2);  // rules.d and its lock
+}
+
+TEST_CASE("book: the rules of a batch are taken over before their files have their names") {
+  const Files files;
+  auto book = files.read();
+  REQUIRE(put(book, rule("a", 1)).errors.empty());
+  const auto text = toml_rule("a", 2) + toml_rule("b", 3) + toml_rule("c", 4);
+  const RuleText batch{.text = text, .file = "batch.toml"};
+  const auto as_before = [&] {
+    CHECK(book.rules() == 1);
+    CHECK(files.names() == std::vector<std::string>{"a.toml"});
+    check_files(files, book);
+  };
+  const auto refuse = [](const ConfigBook::Commit&) { throw Failure(ExitCode::os, "no"); };
+  CHECK_THROWS_AS(book.apply(batch, RuleHome::state, refuse), Failure);
+  as_before();
+  fs::remove(files.folder + "/state/rules.d.lock");
+  fs::create_directory(files.folder + "/state/rules.d.lock");  // nobody can lock that
+  const auto pass_on = [](const ConfigBook::Commit& commit) { commit(); };
+  CHECK_THROWS_AS(book.apply(batch, RuleHome::state, pass_on), OsError);
+  CHECK_THROWS_AS(book.apply(batch, RuleHome::state), OsError);
+  as_before();
+  fs::remove(files.folder + "/state/rules.d.lock");
+  const auto outcome = book.apply(batch, RuleHome::state, [&](const ConfigBook::Commit& commit) {
+    CHECK(book.config().rules.size() == 3);
+    CHECK(files.names() == std::vector<std::string>{"a.toml"});
+    commit();
+    CHECK(files.names().size() == 3);
+  });
+  CHECK(outcome.difference.str() == "+2 -0 ~1 =0");
+  check_files(files, book);
+  CHECK(book.apply(batch, RuleHome::state, refuse).difference.str() == "+0 -0 ~0 =3");
 }
 
 TEST_CASE("book: rules that swap what they take are no contradiction") {
@@ -210,10 +245,59 @@ TEST_CASE("book: what a killed process has left is not read, and goes") {
   files.write("state/rules.d/a.toml", toml_rule("a", 1));
   files.write("state/rules.d/.unfinished", "[[rule]]\nnam");
   files.write("state/rules.d.unfinished/b.toml", toml_rule("b", 2));
+  files.write("state/rules.d.gone/c.toml", toml_rule("c", 3));
   auto book = files.read();
   CHECK(book.rules() == 1);
   CHECK(files.names() == std::vector<std::string>{"a.toml"});
-  CHECK_FALSE(fs::exists(files.folder + "/state/rules.d.unfinished"));
+  CHECK(files.names("state") == std::vector<std::string>{"rules.d", "rules.d.lock"});
+}
+
+TEST_CASE("book: a file that somebody has put there meanwhile is not lost") {
+  const Files files;
+  auto book = files.read();
+  REQUIRE(put(book, rule("known", 1)).errors.empty());
+  const auto others = toml_rule("one", 2) + toml_rule("other", 3);
+  files.write("state/rules.d/new.toml", others);
+  CHECK_THROWS_AS(put(book, rule("new", 4)), Failure);
+  CHECK_THROWS_AS(
+      book.change({{"new", rule("new", 4)}, {"more", rule("more", 5)}}, RuleHome::state), Failure);
+  CHECK(files.text("state/rules.d/new.toml") == others);
+  CHECK(files.names() == std::vector<std::string>{"known.toml", "new.toml"});
+  CHECK(book.rules() == 1);
+  book = files.read();  // now they are known, and their file is one for people
+  CHECK_THROWS_AS(put(book, rule("new", 4)), Failure);
+  REQUIRE(put(book, rule("more", 5)).errors.empty());
+  CHECK(files.text("state/rules.d/new.toml") == others);
+  files.write("state/rules.d/known.toml", toml_rule("known", 6));  // of a rule that is known
+  CHECK(put(book, rule("known", 7)).difference.str() == "+0 -0 ~1 =3");
+  CHECK(book.change({{"known", rule("known", 8)}, {"more", rule("more", 9)}}, RuleHome::state)
+            .errors.empty());
+  check_files(files, book);
+  book = files.read();
+  CHECK(files.names("state") == std::vector<std::string>{"rules.d", "rules.d.lock"});
+}
+
+TEST_CASE("book: a disk that takes no more leaves nothing behind") {
+  const Files files;
+  auto book = files.read();
+  REQUIRE(put(book, rule("a", 1)).errors.empty());
+  const auto full = [&](const auto& change) {
+    rlimit before{};
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    const rlimit small{16, before.rlim_max};  // bytes; the write after that fails
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    CHECK_THROWS_AS(change(), OsError);
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    CHECK(files.names() == std::vector<std::string>{"a.toml"});
+    CHECK(book.rules() == 1);
+  };
+  ::signal(SIGXFSZ, SIG_IGN);
+  full([&] { static_cast<void>(put(book, rule("b", 2))); });
+  full([&] {
+    static_cast<void>(book.change({{"b", rule("b", 2)}, {"c", rule("c", 3)}}, RuleHome::state));
+  });
+  REQUIRE(put(book, rule("b", 2)).errors.empty());
+  check_files(files, book);
 }
 
 TEST_CASE("book: each name has one file, inside of the folder") {
