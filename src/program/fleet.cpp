@@ -188,12 +188,13 @@ std::vector<status::FleetRelay> ask_all(const std::vector<std::string>& names,
 }
 
 Failure no_host(std::string_view text) {
-  return {ExitCode::usage, fmt::format("{} is no HOST or HOST:PORT", printable(text))};
+  return {ExitCode::usage, fmt::format("\"{}\" is no HOST or HOST:PORT", printable(text))};
 }
 
 }  // namespace
 
 HostPort HostPort::parse(std::string_view text) {
+  if (text.starts_with('-')) throw no_host(text);  // an option, where a host is missing
   const bool brackets = text.starts_with('[');
   if (!brackets && std::ranges::count(text, ':') > 1) return {.host = std::string(text)};
   HostPort result{.host = std::string(http::host_of(text))};

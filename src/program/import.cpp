@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 
@@ -16,6 +13,7 @@
 #include "mcr/config/import.hpp"
 #include "mcr/config/load.hpp"
 #include "mcr/config/rule_words.hpp"
+#include "mcr/program/user_file.hpp"
 
 namespace mcr {
 
@@ -33,14 +31,6 @@ struct Options {
   std::vector<std::string> outputs;
 };
 
-std::string read_file(const std::string& name) {
-  std::ifstream file(name, std::ios::binary);
-  if (!file) throw OsError(errno, "read", name);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (file.bad()) throw OsError(errno, "read", name);
-  return text;
-}
-
 ImportFormat format_of(const Options& options, const std::string& text) {
   if (!options.format.empty()) return formats.at(options.format);
   if (const auto format = recognise_import(text)) return *format;
@@ -51,7 +41,7 @@ ImportFormat format_of(const Options& options, const std::string& text) {
 
 /// Prints only rules that `mcr check` accepts.
 ExitCode import_file(Options options) {
-  const auto text = read_file(options.file);
+  const auto text = read_user_file(options.file);
   for (const auto& words : options.outputs)
     options.import.outputs.push_back(read_words(words, "output"));
   const auto imported = import_rules(format_of(options, text), text, options.import);

@@ -70,7 +70,8 @@ std::string unknown_argument(const CLI::App& command, const std::string& word) {
 }  // namespace
 
 std::string describe_unknown_word(const CLI::App& app) {
-  const auto words = app.remaining(true);
+  auto words = app.remaining(true);
+  std::erase(words, "--");  // only says that what follows is no option
   const auto& command = innermost(app);
   const std::string word = words.empty() ? "" : words.front();
   if (word.starts_with('-')) return unknown_option(command, word);

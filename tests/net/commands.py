@@ -106,6 +106,16 @@ def stopped_daemon(world, daemon):
     until(lambda: world.call("status", "--socket", daemon.socket).returncode == 0, "it is back")
 
 
+def files_without_end(world):
+    done = world.call("import", "/dev/zero")
+    equal((done.returncode, "/dev/zero: has more than the 16 MiB" in done.stderr), (78, True),
+          f"import of /dev/zero: {done.stderr}")
+    done = world.call("import", world.path(""))
+    equal((done.returncode, done.stderr), (71, f"mcr: read {world.path('')}: Is a directory\n"), "import of a folder")
+    done = world.call("status", "--all", "--timeout", "1", "127.0.0.1")
+    equal((done.returncode, done.stderr), (64, 'mcr: "--timeout" is no HOST or HOST:PORT\n'), "--all without a host")
+
+
 def health(world, daemon, text):
     def asked():
         done = world.call("status", "--health", "--socket", daemon.socket)
@@ -200,6 +210,8 @@ def story(world):
     stopped_daemon(world, daemon)
     phase("health")
     health(world, daemon, text)
+    phase("files that have no end, or are none")
+    files_without_end(world)
     phase("unknown words")
     words(world, daemon)
     phase("a strict sink on a dead path")

@@ -14,8 +14,8 @@ TEST_CASE("fleet: a host, and perhaps a port") {
     INFO(text);
     CHECK(HostPort::parse(text) == HostPort{host, static_cast<std::uint16_t>(port)});
   }
-  for (const auto* text :
-       {"", ":80", "a:", "a:0", "a:x", "a:70000", "[::1", "[]:80", "[::1]80", "a:80x"}) {
+  for (const auto* text : {"", "--timeout", "-x", ":80", "a:", "a:0", "a:x", "a:70000", "[::1",
+                           "[]:80", "[::1]80", "a:80x"}) {
     INFO(text);
     CHECK_THROWS_AS(HostPort::parse(text), mcr::Failure);
   }

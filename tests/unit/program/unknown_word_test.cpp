@@ -52,5 +52,7 @@ TEST_CASE("an unknown word on the command line gets a suggestion") {
   CHECK(describe({"help", "check"}) == "mcr check takes no argument help; did you mean --help?");
   CHECK(describe({"now", "reload"}) ==
         "mcr reload takes no argument now; mcr reload --help lists what it takes");
+  CHECK(describe({"--json", "a", "--", "status"}) ==
+        "mcr status has no option --json; mcr status --help lists them");
   CHECK(describe({"\x1b[2J"}) == "there is no command \\x1b[2J; mcr --help lists them");
 }
