@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "http_routes.hpp"
+#include "mcr/base/error.hpp"
 #include "mcr/program/http.hpp"
 #include "mcr/status/digest.hpp"
 #include "mcr/status/json.hpp"
@@ -77,6 +78,8 @@ constexpr HttpOutcome changed_meanwhile{http::Status::precondition_failed,
 constexpr HttpOutcome stands_elsewhere{http::Status::conflict,
                                        "The rule stands in a file for people, or elsewhere"};
 
+constexpr std::array<HttpOutcome, 6> no_id{{{http::Status::bad_request, "`since` is no id"}}};
+
 constexpr std::array<HttpRoute, 11> routes{{
     {"GET", "/", "The page for people", html_type, page},
     {"GET", "/metrics", "Metrics for Prometheus (text format 0.0.4)", text_type, metrics},
@@ -87,7 +90,8 @@ constexpr std::array<HttpRoute, 11> routes{{
      whole_status,
      {{{"state", "Only rules in this state"},
        {"pattern", "Only rules whose name matches, with * and ?"},
-       {"brief", "true: a digest instead of more than 40 rules"}}}},
+       {"brief", "true: a digest instead of more than 40 rules"}}},
+     {{{http::Status::bad_request, "There is no such state"}}}},
     {"GET",
      "/v1/overview",
      "What the page shows of all rules, as columns",
@@ -131,13 +135,15 @@ constexpr std::array<HttpRoute, 11> routes{{
      stream_events,
      {{{"since",
         "After the event with this id; 0: all that are known; without it: what comes. "
-        "Last-Event-ID goes before it"}}}},
+        "Last-Event-ID goes before it"}}},
+     no_id},
     {"GET",
      "/v1/recent-events",
      "The last 200 events, for who does not read a stream",
      json_type,
      recent_events,
-     {{{"since", "The first 200 after the event with this id, which is the last one seen"}}}},
+     {{{"since", "The first 200 after the event with this id, which is the last one seen"}}},
+     no_id},
     {"GET", "/v1/drop-reasons", "What each drop reason means, and what to do", json_type,
      drop_reasons},
     {"GET", "/v1/openapi.json", "This description", json_type, description},
@@ -198,6 +204,10 @@ Response respond(const Request& request, const HttpApi& api) {
   if (auto refused = refusal(request, found, api)) return *std::move(refused);
   try {
     return found.route->answer(request, found.name, api);
+  } catch (const Failure& failure) {
+    const bool asked_wrongly = failure.exit_code() == ExitCode::usage;
+    return {asked_wrongly ? http::Status::bad_request : http::Status::failed,
+            fmt::format("{}\n", failure.what())};
   } catch (const std::exception& error) {
     return {http::Status::failed, fmt::format("{}\n", error.what())};
   }

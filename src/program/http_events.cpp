@@ -10,6 +10,8 @@
 #include <string>
 
 #include "http_routes.hpp"
+#include "mcr/base/error.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/control/events.hpp"
 #include "mcr/status/event.hpp"
 
@@ -28,9 +30,15 @@ std::optional<std::uint64_t> read_id(std::string_view text) {
   return error == std::errc() && stop == end ? std::optional(id) : std::nullopt;
 }
 
+/// A browser may send by itself an id that is none of ours. Throws Failure (usage) where `since`
+/// is none.
 std::optional<std::uint64_t> since_of(const Request& request) {
-  const auto last = read_id(request.last_event_id);
-  return last ? last : read_id(http::query_value(request.query, "since").value_or(""));
+  if (const auto last = read_id(request.last_event_id)) return last;
+  const auto since = http::query_value(request.query, "since");
+  if (!since) return std::nullopt;
+  const auto id = read_id(*since);
+  if (!id) throw Failure(ExitCode::usage, fmt::format("\"{}\" is no id", printable(*since)));
+  return id;
 }
 
 /// A browser that is cut off comes again after this time (ms), and says which event it had last.

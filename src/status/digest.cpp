@@ -1,5 +1,6 @@
 #include "mcr/status/digest.hpp"
 
+#include <fmt/format.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -7,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "mcr/base/error.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/status/json.hpp"
 #include "rule_view.hpp"
 
@@ -41,10 +44,15 @@ void limit_groups(std::vector<RuleGroup>& groups) {
     groups.push_back(std::move(group));
 }
 
+/// Nothing for "".
 std::optional<RuleState> state_named(const std::string& name) {
+  if (name.empty()) return std::nullopt;
   const auto known =
       std::ranges::find(rule_states, name, [](RuleState state) { return to_string(state); });
-  return known == rule_states.end() ? std::nullopt : std::optional(*known);
+  if (known == rule_states.end())
+    throw Failure(ExitCode::usage,
+                  fmt::format("no rule can be in a state \"{}\"", printable(name)));
+  return *known;
 }
 
 /// The rules, and most memberships, are left out.

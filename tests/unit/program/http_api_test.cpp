@@ -100,6 +100,9 @@ TEST_CASE("http api: the page names the hashes of its own style and script") {
 TEST_CASE("http api: the status, all of it, some rules, a digest") {
   CHECK(get_json("/v1/status")["rules"].size() == specimen().rules.size());
   CHECK(get_json("/v1/status?state=failed")["rules"].size() == 1);
+  const auto wrong = get("/v1/status?state=faild");
+  CHECK(wrong.starts_with("HTTP/1.1 400 "));
+  CHECK(content_of(wrong) == "no rule can be in a state \"faild\"\n");
   CHECK(get_json("/v1/status?pattern=x*")["rules"].empty());
 }
 
@@ -146,9 +149,12 @@ TEST_CASE("http api: events as they come, each with its id, its kind and its dat
   CHECK(get("/v1/events", "Last-Event-ID: " + std::to_string(last - 1) + "\r\n") == one_left);
   CHECK(get("/v1/events?since=0", "Last-Event-ID: " + std::to_string(last - 1) + "\r\n") ==
         one_left);
-  for (const auto& nothing :
-       {std::string(), std::string("?since=x"), "?since=" + std::to_string(last)})
+  for (const auto& nothing : {std::string(), "?since=" + std::to_string(last)})
     CHECK(content_of(get("/v1/events" + nothing)) == "retry: 2000\n\n:\n\n");
+  for (const std::string wrong : {"/v1/events?since=x", "/v1/events?since=-1",
+                                  "/v1/recent-events?since=99999999999999999999"})
+    CHECK(get(wrong).starts_with("HTTP/1.1 400 "));
+  CHECK(get("/v1/events", "Last-Event-ID: x\r\n").starts_with("HTTP/1.1 200 "));
   CHECK(answer("HEAD /v1/events HTTP/1.1\r\nHost: a\r\n\r\n").ends_with("\r\n\r\n"));
   CHECK(get_json("/v1/recent-events")["events"][0]["id"] == first + 2);
   CHECK(get_json("/v1/recent-events?since=1000")["events"][0]["missed"] == 1);
