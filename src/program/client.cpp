@@ -274,8 +274,12 @@ class WatchKeys {
   [[nodiscard]] std::string line() const {
     if (typing_)
       return fmt::format("search: {}_  (Enter: done, Esc: none)\n", printable(shape_.search));
-    return fmt::format("order: {} (r rate, d drops, n name); up, down: scroll; / search; q quits\n",
-                       to_string(shape_.order));
+    auto line =
+        fmt::format("order: {} (r rate, d drops, n name); up, down: scroll; / search; q quits",
+                    to_string(shape_.order));
+    if (shape_.columns != 0 && line.size() > shape_.columns)
+      line = "r d n: order; / search; q quits";
+    return line + '\n';
   }
   /// False: quit.
   bool press(int key) {

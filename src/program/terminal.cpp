@@ -27,8 +27,10 @@ namespace mcr {
 
 namespace {
 
-constexpr std::string_view alternate_screen = "\x1b[?1049h\x1b[?25l";  // cursor hidden
-constexpr std::string_view normal_screen = "\x1b[?25h\x1b[?1049l";
+/// The cursor is hidden, and a line that is too long ends at the margin: if it went on below, the
+/// page would scroll.
+constexpr std::string_view alternate_screen = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+constexpr std::string_view normal_screen = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 constexpr std::string_view home = "\x1b[H";
 constexpr std::string_view clear_rest_of_line = "\x1b[K";
 constexpr std::string_view clear_rest = "\x1b[J";

@@ -196,9 +196,22 @@ TextTable::Row row_of(const RuleLine& line, const FrameShape& shape) {
   return row;
 }
 
+/// A screen that is too narrow for all rates: the note has the drops.
+TextTable narrow_table_of(std::span<const RuleLine> lines, const FrameShape& shape) {
+  TextTable table({{"RULE", false, true}, {"STATE"}, {"PKT/S", true}, {"", false, true}});
+  for (const auto& line : lines) {
+    TextTable::Row row{{line.name, line.state, si(line.pps), line.note}, {}};
+    if (shape.colour) row.paints = {Paint::none, line.paint};
+    table.add(std::move(row));
+  }
+  return table;
+}
+
 /// A narrow screen has room for a note or the bars: what is wrong comes first.
 TextTable table_of(std::span<const RuleLine> lines, const FrameShape& shape, std::size_t columns) {
+  constexpr std::size_t room_for_rates = 64;
   constexpr std::size_t room_for_both = 100;
+  if (columns < room_for_rates) return narrow_table_of(lines, shape);
   const bool both = shape.last_minute != nullptr && columns >= room_for_both;
   std::vector<TextTable::Column> titles{{"RULE", false, true}, {"STATE"},       {"PKT/S", true},
                                         {"BIT/S", true},       {"OUT/S", true}, {"DROP/S", true},

@@ -102,6 +102,14 @@ def on_a_terminal(world, daemon):
     bare.key("q")
     equal(bare.ended(), 0, "exit code after q")
 
+    small = Terminal(world, "status", "--watch", "0.2", "--socket", daemon.socket, columns=40)
+    until(lambda: small.order() == ["lost", "beta", "alpha"], lambda: f"a small page: {small.read()!r}")
+    rows = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", small.page()).split("\r\n")
+    check(all(len(row) <= 40 for row in rows) and len(rows) <= 24, f"40 by 24: {rows}")
+    check("waiting" in small.page() and "q quits" in small.page(), f"what matters: {rows}")
+    small.key("q")
+    equal(small.ended(), 0, "exit code after q")
+
     one = Terminal(world, "status", "beta", "--watch", "0.2", "--socket", daemon.socket)
     until(lambda: "beta: active" in one.page(), lambda: f"one rule: {one.read()!r}")
     check("last minute" in one.page() and "\u2588" in one.page(), f"its last minute: {one.page()!r}")

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "catch.hpp"
+#include "mcr/base/printable.hpp"
 #include "mcr/status/text.hpp"
 #include "status_builder.hpp"
 
@@ -235,4 +236,21 @@ TEST_CASE("frame: whatever is missing, it is rendered, and nothing reaches the t
   }
   const auto evil = render_frame(Status(), status({rule("a\x1b[2J", 1, 1, 1)}), 1, {});
   CHECK(evil.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("frame: a narrow screen has the state and what is wrong, in lines that fit") {
+  auto dropping = rule("a-long-name-of-a-rule", 1e6, 7000, 110);
+  auto waiting = rule("b", 0, 0, 0);
+  waiting.state = mcr::RuleState::waiting;
+  waiting.reason = {"interface eth7 does not exist", 0};
+  const auto before = status({rule("a-long-name-of-a-rule", 1e6, 5000, 10), waiting});
+  for (unsigned columns : {1U, 40U, 50U, 63U, 64U, 80U}) {
+    const auto text =
+        render_frame(before, status({dropping, waiting}), 1, {columns, 0, FrameOrder::rate});
+    INFO(text);
+    for (const auto& line : lines(text))
+      CHECK(mcr::text_width(line) <= std::max(columns, 40U));
+    CHECK(text.find("waiting") != std::string::npos);
+    CHECK(text.find("egress_") != std::string::npos);
+  }
 }
