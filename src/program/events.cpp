@@ -4,8 +4,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,13 +98,24 @@ pid_t start(const std::string& program, Fd file, const json& event) {
   return child;
 }
 
+/// A program that never ends holds up all that happens later: that is told, once.
+void tell_if_it_hangs(pid_t child, const std::string& program, std::uint64_t id) {
+  constexpr std::chrono::milliseconds long_time{5000};
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  pollfd end{process.get(), POLLIN, 0};
+  if (process.valid() && ::poll(&end, 1, static_cast<int>(long_time.count())) == 0)
+    fmt::print(stderr, "mcr: {} has run for {} s, and later events wait for its end: event={}\n",
+               program, long_time / std::chrono::seconds(1), id);
+}
+
 /// Waits for its end. A program that fails is told of, and the next event comes all the same.
 void run_program(const std::string& program, const json& event) {
   const auto child = start(program, file_with(line_of(event)), event);
+  const auto id = event.value("id", std::uint64_t{0});
+  tell_if_it_hangs(child, program, id);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) throw_errno("wait for", program);
-  const auto id = event.value("id", std::uint64_t{0});
   if (WIFSIGNALED(status))
     fmt::print(stderr, "mcr: {} was ended by signal {}: event={}\n", program, WTERMSIG(status), id);
   else if (WEXITSTATUS(status) != 0)

@@ -139,6 +139,14 @@ def slow_readers(world, daemon):
         client.close()
 
 
+def pager_that_hangs(world, daemon):
+    """It goes on until the file is there."""
+    script = world.write("hangs", f"#!/bin/sh\nwhile [ ! -e {world.path('enough')} ]; do sleep 0.1; done\n")
+    os.chmod(script, 0o755)
+    return world.start("hangs", ["events", "--socket", daemon.socket, "--since", 0, "--count", 2, "--exec", script],
+                       "relay")
+
+
 def pager(world, daemon):
     """--exec: one process an event, one at a time, no shell."""
     log = world.path("paged")
@@ -175,6 +183,7 @@ def story(world):
     until(lambda: daemon.reload() and reader.events(), "the reader is there")
     reader.begin("rules and reloads")
     rules_and_reloads(world, daemon, reader)
+    hangs = pager_that_hangs(world, daemon)
     reader.begin("joins")
     joins(world, daemon, reader)
     reader.begin("losses")
@@ -185,6 +194,10 @@ def story(world):
     slow_readers(world, daemon)
     phase("a program for each event")
     pager(world, daemon)
+    until(lambda: "has run for 5 s, and later events wait for its end: event=" in hangs.err(),
+          lambda: f"a program that hangs is told of: {hangs.err()}")
+    world.write("enough", "")
+    equal(hangs.wait(10), 0, "exit code after it went on")
     phase("the daemon goes")
     other = Reader(world, daemon, "--json")
     until(lambda: daemon.reload() and other.events(), "the other reader is there")
