@@ -277,14 +277,27 @@ def many(world, browser, daemon):
     middle = scripted[len(scripted) // 2]
     drawn = browser.run("document.querySelectorAll('#rows .row').length")
     check(drawn < 60, f"only rows that are seen are drawn, however far it was scrolled: {drawn}")
-    work = browser.run("(() => { const t = performance.now(); list.sortedAt = 0; list.choose(true); page.draw(); "
-                       "return performance.now() - t; })()")
+    ticks = sorted(browser.run("""(async () => {
+        const answer = await page.fetchJson('/v1/overview?known=' + rules.generation);
+        const ticks = [];
+        for (let tick = 1; tick <= 21; ++tick) {
+          await new Promise((done) => requestAnimationFrame(done));
+          list.sortedAt = 0;
+          const next = { ...answer, uptime_s: page.answer.uptime_s + 1 };
+          const began = performance.now();
+          page.take(next);
+          ticks.push(performance.now() - began);
+        }
+        return ticks;
+      })()"""))
+    work = ticks[len(ticks) // 2]
     size = browser.run("fetch('/v1/overview?known=' + rules.generation).then((a) => a.text()).then((t) => t.length)")
     print(f"{MANY} rules: {drawn} rows in the document; while it scrolls a frame comes every "
           f"{frames[len(frames) // 2]:.0f} ms in the middle, {frames[-3]:.0f} ms at worst, of which script takes "
-          f"{middle:.1f} and {scripted[-3]:.1f} ms; a second's work {work:.0f} ms, {size / 1e3:.0f} kB")
-    check(middle < 60 * PATIENCE, f"no frame that a reader notices: {middle:.0f} ms of script")
-    check(work < 250 * PATIENCE, f"a second's work of {work:.0f} ms")
+          f"{middle:.1f} and {scripted[-3]:.1f} ms; a second's work {work:.1f} ms, {size / 1e3:.0f} kB")
+    # The aim is 8 ms for each; a machine that others use takes several times as long.
+    check(middle < 24 * PATIENCE, f"no frame that a reader notices: {middle:.1f} ms of script")
+    check(work < 24 * PATIENCE, f"a second's work of {work:.1f} ms")
     check(size < 100 * MANY, f"an answer of {size} bytes")
     browser.run("list.move(list.shown.length - 1)")
     until(lambda: f"camera {MANY}" in rows(browser), lambda: f"the last rule: {rows(browser)}")

@@ -1,6 +1,6 @@
-
 // The past that the page has seen: one value a second for each rule, for three minutes. A second
-// or two that were missed take the value after them; a longer gap stays empty (NaN).
+// or two that were missed take the value after them; a longer gap stays empty (NaN). The values of
+// a second lie side by side, since an answer has all of them.
 
 const SPAN = 180;
 
@@ -10,7 +10,7 @@ class Past {
     this.size = size;
     this.last = -1;
     this.values = {};
-    for (const column of columns) this.values[column] = new Float32Array(size * SPAN).fill(NaN);
+    for (const column of columns) this.values[column] = new Array(SPAN).fill(null);
   }
 
   /** Of rules that stay, by `from[i]`: the index before, or -1. */
@@ -18,9 +18,7 @@ class Past {
     const next = new Past(Object.keys(this.values), from.length);
     next.last = this.last;
     for (const [column, values] of Object.entries(this.values))
-      from.forEach((old, i) => {
-        if (old >= 0) next.values[column].set(values.subarray(old * SPAN, (old + 1) * SPAN), i * SPAN);
-      });
+      next.values[column] = values.map((second) => second && Float32Array.from(from, (old) => (old >= 0 ? second[old] : NaN)));
     return next;
   }
 
@@ -36,10 +34,9 @@ class Past {
   }
 
   fill(values, at, given) {
-    for (let i = 0; i < this.size; ++i) {
-      const value = given ? given[i] : NaN;
-      values[i * SPAN + at] = value === null ? NaN : value;
-    }
+    const second = values[at] || (values[at] = new Float32Array(this.size));
+    if (!given) second.fill(NaN);
+    else for (let i = 0; i < this.size; ++i) second[i] = given[i] === null ? NaN : given[i];
   }
 
   /** The last `seconds`, the oldest first. */
@@ -48,7 +45,8 @@ class Past {
     const result = new Float32Array(seconds);
     for (let i = 0; i < seconds; ++i) {
       const at = this.last - seconds + 1 + i;
-      result[i] = at < 0 ? NaN : values[index * SPAN + (at % SPAN)];
+      const second = at < 0 ? null : values[at % SPAN];
+      result[i] = second ? second[index] : NaN;
     }
     return result;
   }

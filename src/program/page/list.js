@@ -7,22 +7,25 @@ const HOLD = 5000; // ms between two orders by figures: rows should not dance
 
 const BAD = ["failed", "silent", "looping"];
 const WARN = ["waiting", "degraded"];
+const RANKS = { bad: 4, warn: 3 };
 const stateClass = (state) => (BAD.includes(state) ? "bad" : WARN.includes(state) ? "warn" : "");
 
 /** The rules as the last answer has them; the columns of /v1/overview, and what follows from them. */
 const rules = {
   size: 0, generation: null, name: [], input: [], output: [], text: [], byName: new Map(),
   columns: null, states: [], paths: [], notes: [], dropRate: [], sentRate: [], history: null,
+  ranks: [],         // severity by state, as `states`
+  counts: new Map(), // rules by state
+  dropping: 0,
+  nameOrder: null,   // made when it is asked for
 
   state(i) { return this.states[this.columns.state[i]] || "unknown"; },
   note(i) { return this.notes[this.columns.note[i]] || ""; },
   severity(i) {
-    const state = this.state(i);
-    if (BAD.includes(state)) return 4;
-    if (WARN.includes(state)) return 3;
+    const rank = this.ranks[this.columns.state[i]] || 0;
+    if (rank > 2) return rank;
     if (this.dropRate[i] > 0) return 2;
-    if (state === "disabled") return -1;
-    return this.columns.attention[i] ? 1 : 0;
+    return rank || (this.columns.attention[i] ? 1 : 0);
   },
 
   /** New texts: what is known of the rules that stay goes with them. */
@@ -33,6 +36,7 @@ const rules = {
     this.output = columns.output;
     this.size = columns.name.length;
     this.byName = new Map(columns.name.map((name, i) => [name, i]));
+    this.nameOrder = null;
     this.text = columns.name.map((name, i) =>
       `${name}\n${columns.input[i]}\n${columns.output[i]}`.toLowerCase());
     this.history = this.history
@@ -49,10 +53,15 @@ const rules = {
   update(answer, second, seconds) {
     const before = this.columns;
     const columns = answer.rules;
-    const rate = (key) => columns[key].map((now, i) => {
-      const then = before ? before[key][i] : null;
-      return then === null || seconds <= 0 || now < then ? null : (now - then) / seconds;
-    });
+    const rate = (key) => {
+      const now = columns[key];
+      const then = before && before[key];
+      const rates = new Float64Array(now.length).fill(NaN); // not known
+      if (then && seconds > 0)
+        for (let i = 0; i < now.length; ++i)
+          if (then[i] !== null && now[i] >= then[i]) rates[i] = (now[i] - then[i]) / seconds;
+      return rates;
+    };
     this.dropRate = rate("drops");
     this.sentRate = rate("tx_datagrams");
     this.columns = columns;
@@ -60,32 +69,61 @@ const rules = {
     this.paths = answer.paths;
     this.notes = answer.notes;
     this.generation = answer.generation;
+    this.ranks = this.states.map((state) => RANKS[stateClass(state)] || (state === "disabled" ? -1 : 0));
+    this.count();
     this.history.add(second, {
       rate_pps: columns.rate_pps, rate_bps: columns.rate_bps, drops: this.dropRate,
     });
   },
 
+  count() {
+    const byState = new Array(this.states.length + 1).fill(0); // the last one: "unknown"
+    this.dropping = 0;
+    for (let i = 0; i < this.size; ++i) {
+      ++byState[this.columns.state[i] ?? this.states.length];
+      if (this.dropRate[i] > 0) ++this.dropping;
+    }
+    this.counts = new Map(byState.map((count, at) => [this.states[at] || "unknown", count]));
+  },
+
   /** null: nothing is known yet. */
   sum(list) {
     let sum = null;
-    for (const value of list) if (value !== null) sum = (sum || 0) + value;
+    for (const value of list) if (value !== null && !Number.isNaN(value)) sum = (sum || 0) + value;
     return sum;
   },
 };
 
 const collator = new Intl.Collator("en", { numeric: true });
-const byName = (a, b) => collator.compare(rules.name[a], rules.name[b]);
-const most = (list) => (a, b) => (list[b] || 0) - (list[a] || 0);
+const most = (list, next = list) => (shown) => {
+  const first = Float64Array.from(list, (value) => value || 0);
+  const second = Float64Array.from(next, (value) => value || 0);
+  return shown.sort((a, b) => first[b] - first[a] || second[b] - second[a]);
+};
+
+/** By severity; the rules of one stay as they stand. */
+function troubleFirst(shown) {
+  const groups = [[], [], [], [], [], []];
+  for (const i of shown) groups[4 - rules.severity(i)].push(i);
+  return groups.flat();
+}
+
+/** Names change seldom, and are slow to compare. */
+function inNameOrder(shown) {
+  const { name } = rules;
+  rules.nameOrder ||= name.map((_, i) => i).sort((a, b) => collator.compare(name[a], name[b]));
+  const wanted = new Uint8Array(rules.size);
+  for (const i of shown) wanted[i] = 1;
+  return rules.nameOrder.filter((i) => wanted[i]);
+}
+
+/** Each with what puts the rules that are shown in order. */
 const ORDERS = {
-  trouble: ["trouble first", () => {
-    const severity = rules.name.map((_, i) => rules.severity(i));
-    return (a, b) => severity[b] - severity[a] || a - b;
-  }],
-  name: ["name", () => byName],
+  trouble: ["trouble first", () => troubleFirst],
+  name: ["name", () => inNameOrder],
   packets: ["datagrams/s", () => most(rules.columns.rate_pps)],
   bits: ["bit/s", () => most(rules.columns.rate_bps)],
-  drops: ["drops/s", () => (a, b) => (rules.dropRate[b] || 0) - (rules.dropRate[a] || 0) ||
-    (rules.columns.drops[b] || 0) - (rules.columns.drops[a] || 0)],
+  drops: ["drops/s", () => most(rules.dropRate, rules.columns.drops)],
 };
 
 const list = {
@@ -97,6 +135,8 @@ const list = {
   cursor: 0, // place in `shown`
   rows: [],
   height: 0,
+  plot: null, // the size of the plots of rows
+  version: 0, // of what rows show: it grows with each answer and choice
 
   start() {
     for (const [key, [text]] of Object.entries(ORDERS)) {
@@ -116,10 +156,21 @@ const list = {
       const row = event.target.closest(".row");
       if (row && !event.target.closest("a")) location.hash = row.link.getAttribute("href");
     });
-    addEventListener("scroll", () => requestAnimationFrame(() => this.drawRows()), { passive: true });
+    addEventListener("scroll", () => this.drawSoon(), { passive: true });
     addEventListener("resize", () => {
       this.height = 0;
-      requestAnimationFrame(() => this.drawRows());
+      ++this.version;
+      this.drawSoon();
+    });
+  },
+
+  /** Once, before the next frame. */
+  drawSoon() {
+    if (this.due) return;
+    this.due = true;
+    requestAnimationFrame(() => {
+      this.due = false;
+      this.drawRows();
     });
   },
 
@@ -146,16 +197,13 @@ const list = {
     if (!now && this.held()) return;
     const shown = [];
     for (let i = 0; i < rules.size; ++i) if (this.matches(i)) shown.push(i);
-    shown.sort(ORDERS[this.order][1]());
-    this.shown = shown;
+    this.shown = ORDERS[this.order][1]()(shown);
     this.sortedAt = Date.now();
     this.cursor = Math.min(this.cursor, Math.max(shown.length - 1, 0));
   },
 
   drawStates() {
-    const counts = new Map();
-    for (let i = 0; i < rules.size; ++i)
-      counts.set(rules.state(i), (counts.get(rules.state(i)) || 0) + 1);
+    const { counts } = rules;
     const wanted = ["", ...rules.states.filter((state) => counts.get(state) || state === this.state)];
     const box = byId("states");
     while (box.children.length > wanted.length) box.lastChild.remove();
@@ -203,6 +251,9 @@ const list = {
 
   fill(row, place) {
     const i = this.shown[place];
+    row.link.tabIndex = place === this.cursor ? 0 : -1;
+    if (row.rule === i && row.place === place && row.version === this.version) return;
+    Object.assign(row, { rule: i, place, version: this.version });
     const { columns } = rules;
     const state = rules.state(i);
     const note = rules.note(i);
@@ -215,7 +266,6 @@ const list = {
     put(row.link, rules.name[i]);
     const target = `#/rule/${encodeURIComponent(rules.name[i])}`;
     if (row.link.getAttribute("href") !== target) row.link.href = target;
-    row.link.tabIndex = place === this.cursor ? 0 : -1;
     const way = `${rules.input[i]} → ${rules.output[i]}`;
     put(row.small, severity > 1 && note ? note : note ? `${way} · ${note}` : way,
       severity > 2 ? stateClass(state) : severity === 2 ? "warn" : "");
@@ -225,7 +275,7 @@ const list = {
     figure(row.bits, columns.rate_bps[i]);
     put(row.drops, si(rules.dropRate[i] || 0), rules.dropRate[i] > 0 ? "number warn" : "number zero");
     put(row.seen, age(columns.last_seen_s[i]));
-    draw(row.canvas, rules.history.series("rate_pps", i, MINUTE));
+    if (this.plot.width) draw(row.canvas, rules.history.series("rate_pps", i, MINUTE), "plot", this.plot);
   },
 
   /** The rows that are seen, and a few around them. */
@@ -236,25 +286,24 @@ const list = {
       if (!this.rows.length) this.rows.push(this.newRow());
       this.height = this.rows[0].offsetHeight;
     }
-    box.style.height = `${this.shown.length * this.height}px`;
+    const height = `${this.shown.length * this.height}px`;
+    if (box.style.height !== height) box.style.height = height;
     const above = Math.max(-box.getBoundingClientRect().top, 0);
     const first = Math.max(Math.floor(above / this.height) - 3, 0);
     const last = Math.min(first + Math.ceil(innerHeight / this.height) + 6, this.shown.length);
     const needed = Math.max(last - first, 0);
     while (this.rows.length < needed) this.rows.push(this.newRow());
-    for (const row of this.rows) row.used = false;
-    for (let place = first; place < last; ++place) {
-      const row = this.rows[place % this.rows.length];
-      row.used = true;
-      row.hidden = false;
-      this.fill(row, place);
-    }
-    for (const row of this.rows) if (!row.used) row.hidden = true;
-    this.first = first;
+    const wanted = new Map();
+    for (let place = first; place < last; ++place) wanted.set(this.rows[place % this.rows.length], place);
+    for (const row of this.rows) if (row.hidden === wanted.has(row)) row.hidden = !row.hidden;
+    // Asked once: after each row that is written, the browser would lay out the page anew.
+    if (needed) this.plot = sizeOf(this.rows[first % this.rows.length].canvas);
+    for (const [row, place] of wanted) this.fill(row, place);
   },
 
   draw() {
     if (!rules.columns) return;
+    ++this.version;
     this.drawStates();
     byId("list").setAttribute("aria-rowcount", String(this.shown.length + 1));
     byId("list").hidden = this.shown.length === 0;

@@ -168,12 +168,7 @@ const page = {
   verdict() {
     const { size } = rules;
     if (!size) return ["There are no rules", ""];
-    const counts = new Map();
-    let dropping = 0;
-    for (let i = 0; i < size; ++i) {
-      counts.set(rules.state(i), (counts.get(rules.state(i)) || 0) + 1);
-      dropping += rules.dropRate[i] > 0 ? 1 : 0;
-    }
+    const { counts, dropping } = rules;
     const some = (states) => states.filter((state) => counts.get(state))
       .map((state) => `${grouped(counts.get(state))} ${state}`);
     const wrong = some([...BAD, ...WARN]);

@@ -10,13 +10,10 @@ function readColours() {
     colours[name] = now.getPropertyValue(`--${name}`).trim();
 }
 
-function fit(canvas) {
+/** In pixels of the screen. To ask for it may make the browser lay out the page. */
+function sizeOf(canvas) {
   const ratio = window.devicePixelRatio || 1;
-  const width = Math.round(canvas.clientWidth * ratio);
-  const height = Math.round(canvas.clientHeight * ratio);
-  if (canvas.width !== width) canvas.width = width;
-  if (canvas.height !== height) canvas.height = height;
-  return { width, height, ratio };
+  return { width: Math.round(canvas.clientWidth * ratio), height: Math.round(canvas.clientHeight * ratio), ratio };
 }
 
 function greatest(series) {
@@ -26,8 +23,9 @@ function greatest(series) {
 }
 
 /** Draws the parts between gaps; returns the greatest value. */
-function draw(canvas, series, colour = "plot") {
-  const { width, height, ratio } = fit(canvas);
+function draw(canvas, series, colour = "plot", { width, height, ratio } = sizeOf(canvas)) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
   const pen = canvas.getContext("2d");
   pen.clearRect(0, 0, width, height);
   if (!width || !height) return 0;
