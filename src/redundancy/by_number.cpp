@@ -139,8 +139,9 @@ inline void ByNumber::note_reached(const Run& run, std::size_t leg, std::uint64_
   counters.reached.set(count_to(std::min(from.next, run.head)));
 }
 
-inline void ByNumber::take_new(Run& run, std::size_t leg, const Bearing& bearing,
-                               std::uint64_t place, std::uint64_t now_ns) noexcept {
+[[gnu::always_inline]] inline void ByNumber::take_new(Run& run, std::size_t leg,
+                                                      const Bearing& bearing, std::uint64_t place,
+                                                      std::uint64_t now_ns) noexcept {
   const auto own = std::uint64_t{1} << leg;
   std::uint64_t fresh = 0;
   for (std::uint64_t at = place; at != place + bearing.step; ++at) {
@@ -166,8 +167,9 @@ inline void ByNumber::take_new(Run& run, std::size_t leg, const Bearing& bearing
     advance(run, end);
 }
 
-inline InputDrop ByNumber::take_copy(std::size_t leg, const Bearing& bearing, Cell& cell,
-                                     std::uint64_t now_ns) noexcept {
+[[gnu::always_inline]] inline InputDrop ByNumber::take_copy(std::size_t leg, const Bearing& bearing,
+                                                            Cell& cell,
+                                                            std::uint64_t now_ns) noexcept {
   constexpr std::uint64_t ns_of_us = 1000;
   auto& from = legs_[leg];
   if (cell.digest != digest_of(bearing)) [[unlikely]]
@@ -186,8 +188,9 @@ inline InputDrop ByNumber::take_copy(std::size_t leg, const Bearing& bearing, Ce
   return InputDrop::duplicate;
 }
 
-inline std::optional<InputDrop> ByNumber::take(Run& run, std::size_t leg, const Bearing& bearing,
-                                               std::uint64_t place, std::uint64_t now_ns) noexcept {
+[[gnu::always_inline]] inline std::optional<InputDrop> ByNumber::take(
+    Run& run, std::size_t leg, const Bearing& bearing, std::uint64_t place,
+    std::uint64_t now_ns) noexcept {
   auto& from = legs_[leg];
   from.last_ns = from.steady_ns = now_ns;
   from.candidate.count = 0;

@@ -90,12 +90,29 @@ stream::NumberSpace number_space(const Merge& merge) noexcept {
 
 /// Four words at a time, so that no multiplication waits for another.
 std::uint64_t digest_of_all(std::span<const std::byte> datagram) noexcept {
-  constexpr std::size_t stride = 4 * sizeof(std::uint64_t);
-  std::array<std::uint64_t, 4> sums{datagram.size(), odd, 2 * odd, 3 * odd};
-  for (std::size_t at = 0; at < datagram.size(); at += stride)
-    for (std::size_t i = 0; i < sums.size(); ++i)
-      sums[i] = mixed(sums[i] ^ word_at(datagram, at + i * sizeof(std::uint64_t))) + odd;
-  return mixed(sums[0] ^ mixed(sums[1] ^ mixed(sums[2] ^ mixed(sums[3]))));
+  using Word = std::uint64_t;
+  constexpr std::size_t stride = 4 * sizeof(Word);
+  Word a = datagram.size();
+  Word b = odd;
+  Word c = 2 * odd;
+  Word d = 3 * odd;
+  const auto add = [&](Word w, Word x, Word y, Word z) {
+    a = mixed(a ^ w) + odd;
+    b = mixed(b ^ x) + odd;
+    c = mixed(c ^ y) + odd;
+    d = mixed(d ^ z) + odd;
+  };
+  std::size_t at = 0;
+  for (; at + stride <= datagram.size(); at += stride) {
+    const auto* from = datagram.data() + at;
+    add(detail::word_at<Word>(from), detail::word_at<Word>(from + sizeof(Word)),
+        detail::word_at<Word>(from + 2 * sizeof(Word)),
+        detail::word_at<Word>(from + 3 * sizeof(Word)));
+  }
+  if (at < datagram.size())
+    add(word_at(datagram, at), word_at(datagram, at + sizeof(Word)),
+        word_at(datagram, at + 2 * sizeof(Word)), word_at(datagram, at + 3 * sizeof(Word)));
+  return mixed(a ^ mixed(b ^ mixed(c ^ mixed(d))));
 }
 
 }  // namespace mcr::redundancy
