@@ -342,17 +342,19 @@ TEST_CASE("whatever the legs do, each number goes on once, when its first copy c
 /// RTP wraps after 65 ms then, so a leg may lag by 32 ms.
 TEST_CASE("a million a second") {
   constexpr std::uint64_t us = 1'000;
-  constexpr std::uint32_t count = 200'000;
-  const std::uint64_t lag = GENERATE(0U, 150U, 10'000U, 30'000U);
+  constexpr std::uint32_t count = 140'000;
+  const std::uint64_t lag = GENERATE(0U, 10'000U, 30'000U);
   CAPTURE(lag);
   std::mt19937 random(1);
   std::vector<bool> seen(count);
   Merged merged;
   std::uint64_t distinct = 0;
+  std::uint64_t wrong = 0;  // a REQUIRE for each would take seconds
   const auto bring = [&](std::size_t leg, std::uint64_t number, std::uint64_t at_us) {
     const auto drop =
         merged.legs.judge(leg, rtp(static_cast<std::uint16_t>(number)), merged.now + at_us * us);
-    REQUIRE(drop == (seen[number] ? std::optional(InputDrop::duplicate) : std::nullopt));
+    const auto wanted = seen[number] ? std::optional(InputDrop::duplicate) : std::nullopt;
+    wrong += std::uint64_t{drop != wanted};
     distinct += std::uint64_t{!seen[number]};
     seen[number] = true;
   };
@@ -361,6 +363,7 @@ TEST_CASE("a million a second") {
     if (at < count && random() % 20 != 0) bring(0, at ^ (at < count / 2 ? 1U : 0U), at);
     if (at >= lag && random() % 20 != 0) bring(1, at - lag, at);
   }
+  CHECK(wrong == 0);
   CHECK(distinct > count * 99 / 100);
   CHECK(distinct < count);
   CHECK(merged.lost() == merged.legs.counts().span.get() - distinct);

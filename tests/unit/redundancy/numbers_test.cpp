@@ -32,7 +32,7 @@ TEST_CASE("what bears no number") {
 TEST_CASE("plain RTP bears what any RTP does") {
   std::mt19937 dice(1);
   std::size_t plain = 0;
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < 5'000; ++round) {
     Bytes bytes(dice() % 40);
     for (auto& byte : bytes)
       byte = static_cast<std::byte>(dice());
@@ -47,7 +47,7 @@ TEST_CASE("plain RTP bears what any RTP does") {
     REQUIRE(one->number == other->number);
     REQUIRE(one->step == other->step);
   }
-  CHECK(plain > 5'000);
+  CHECK(plain > 1'000);
 }
 
 TEST_CASE("copies have one digest, others another") {

@@ -420,17 +420,19 @@ TEST_CASE("sequence: the sorted union, as far as the window allows, and none twi
 }
 
 TEST_CASE("sequence: a million a second, where 16-bit numbers wrap each 65 ms") {
-  constexpr std::uint32_t count = 200'000;
+  constexpr std::uint32_t count = 140'000;
   const std::uint64_t lag = GENERATE(0U, 10'000U);
   CAPTURE(lag);
   std::mt19937 random(1);
   Line line(in_sequence(by_rtp, 12ms));
   std::set<std::uint32_t> wanted;
+  std::uint64_t wrong = 0;
   const auto begin = line.now;
   const auto bring = [&](std::size_t leg, std::uint64_t number) {
     const bool is_new = wanted.insert(static_cast<std::uint32_t>(number)).second;
-    REQUIRE(line.bring(leg, rtp(static_cast<std::uint16_t>(number)),
-                       static_cast<std::uint32_t>(number)) == (is_new ? "" : "duplicate"));
+    const auto what = line.bring(leg, rtp(static_cast<std::uint16_t>(number)),
+                                 static_cast<std::uint32_t>(number));
+    wrong += std::uint64_t{what != (is_new ? "" : "duplicate")};
   };
   for (std::uint64_t at = 0; at < count + lag; ++at) {
     line.until(begin + at * us);
@@ -439,6 +441,7 @@ TEST_CASE("sequence: a million a second, where 16-bit numbers wrap each 65 ms") 
   }
   line.until(line.now + 100 * ms);
   CHECK(line.tags() == Tags(wanted.begin(), wanted.end()));
+  CHECK(wrong == 0);
   CHECK(wanted.size() < count);
   CHECK(line.early() == 0);
   CHECK(line.legs.counts().resets.get() == 0);
