@@ -222,20 +222,20 @@ def joins_when_needed(world, daemon, encoders):
 
 
 def thousand(world):
-    rules, first, period = scaled(1000, 50), 20000, 0.1
+    rules, first, period, after = scaled(1000, 50), 20000, 0.1, 1.0  # a swarm on a busy host stutters
     phase(f"{rules} rules at once: the first encoder of all dies")
+    encoders = [world.start_program("port_swarm", f"g{one}", "239.1.1.1", first, rules, period, one, namespace="gen")
+                for one in (0, 1)]
     daemon = Daemon(world, config(*(f"""[[rule]]
 name = "r{port}"
 inputs = [
   {{ interface = "ra", group = "239.1.1.1", port = {port} }},
   {{ interface = "rb", group = "239.1.1.1", port = {port} }},
 ]
-failover = {{ after = "{1000 * AFTER:.0f}ms" }}
+failover = {{ after = "{1000 * after:.0f}ms" }}
 outputs = [ {{ interface = "r1", group = "{OUT[0]}" }} ]
 """ for port in range(first, first + rules)), workers=2)).start()
     gaps = world.start_program("switch_gaps", "s0", OUT[0], namespace="sink")
-    encoders = [world.start_program("port_swarm", f"g{one}", "239.1.1.1", first, rules, period, one, namespace="gen")
-                for one in (0, 1)]
     on_air = lambda: [rule["failover"]["on_air"] for rule in daemon.status()["rules"]]
     heard = lambda: all(rule["drops"]["standby"] > 2 and rule["outputs"][0]["tx_datagrams"] > 2
                         for rule in daemon.status()["rules"])
@@ -256,7 +256,7 @@ outputs = [ {{ interface = "r1", group = "{OUT[0]}" }} ]
     equal({tags for tags, _ in seen.values()}, {"01"}, "encoders on air, one after the other")
     longest = max(gap for _, gap in seen.values())
     print(f"longest gap: {1000 * longest:.0f} ms, where each input has a datagram in {1000 * period:.0f} ms")
-    check(longest <= AFTER + period + slack(), f"longest gap: {longest:.3f} s")
+    check(longest <= after + period + slack(), f"longest gap: {longest:.3f} s")
     daemon.stop()
 
 
