@@ -76,7 +76,8 @@ def story(world):
     figures = merging.measure(line, SECONDS, lambda what, _: print(f"   {what}"), rate=scaled(RATE),
                               slow_rate=scaled(RATE), rounds=1)
     for order, one in figures.items():
-        equal((one.get("void"), one.get("loss")), (None, 0), f"merge {order}: what does not balance; lost")
+        # Each generator sends the same stream anew: a datagram of it may be a copy of one before.
+        equal((one.get("void"), one.get("loss") < 0.01), (None, True), f"merge {order}: {one}")
     print(merging.tell(figures))
 
 
