@@ -90,19 +90,19 @@ TEST_CASE("inputs that are joined only while they are needed") {
   CHECK_FALSE(good("failover = {}", inputs(2, ", priority = 3, warm = false")).inputs[0].warm);
   CHECK_FALSE(good("failover = { revert = \"never\" }", two(", warm = false", "")).inputs[0].warm);
   CHECK(mistake("", two("", ", warm = false")) ==
-        "f:4:59: warm: only the inputs of a rule with `failover` have this key");
+        "f:4:61: warm: only the inputs of a rule with `failover` have this key");
   CHECK(mistake("merge = { by = \"rtp\", order = \"first\" }", two("", ", warm = true")) ==
-        "f:4:59: warm: only the inputs of a rule with `failover` have this key");
+        "f:4:61: warm: only the inputs of a rule with `failover` have this key");
   const std::string best =
       "warm: the input with the best priority is always joined, unless `failover` has revert = "
       "\"never\"";
-  CHECK(mistake("failover = {}", two(", warm = false", "")) == "f:3:68: " + best);
+  CHECK(mistake("failover = {}", two(", warm = false", "")) == "f:3:70: " + best);
   CHECK(mistake("failover = {}", two("", ", priority = 0, warm = false")) ==
-        "f:4:63: priority: 0 is not from 1 to 255");
+        "f:4:65: priority: 0 is not from 1 to 255");
   CHECK(mistake("failover = { revert = \"manual\" }",
-                two(", priority = 2", ", priority = 1, warm = false")) == "f:4:73: " + best);
+                two(", priority = 2", ", priority = 1, warm = false")) == "f:4:75: " + best);
   CHECK(mistake("failover = {}", two("", ", warm = false, local = true")) ==
-        "f:4:59: warm: only what arrives for a group is joined at all");
+        "f:4:61: warm: only what arrives for a group is joined at all");
 }
 
 TEST_CASE("all inputs of a rule with legs have one lane, other rules have none") {
