@@ -165,7 +165,7 @@ TEST_CASE("a worker holds the first datagrams of a circle, and sends them in the
   CHECK(std::ranges::is_sorted(sizes));
   world.wires[0].put(frame(200));
   CHECK(world.sink.sizes(1) == std::vector<std::size_t>{200});
-  CHECK(world.dropped(OutputDrop::loop) == 0);
+  CHECK(world.dropped(OutputDrop::carried) == 0);
 }
 
 TEST_CASE("a worker does not send what another relay brings while it is held") {
@@ -177,7 +177,7 @@ TEST_CASE("a worker does not send what another relay brings while it is held") {
   CHECK(comes_true([&] {
     world.hear_copy(frame(100));
     world.hear_copy(frame(101));
-    return world.dropped(OutputDrop::loop) == 2;
+    return world.dropped(OutputDrop::carried) == 2;
   }));
   world.worker().stop();
   CHECK(world.counters().tx_datagrams.get() == 0);

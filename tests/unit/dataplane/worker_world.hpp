@@ -151,7 +151,8 @@ class World {
   void hear_copy(const FrameBuilder& frame) {
     const auto hash = loop_guard_.hash(circle, std::as_bytes(std::span(frame.payload)));
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    loop_guard_.carriers().heard(hash, ::if_nametoindex("lo"),
+    const Endpoint other{IpAddress::v4(0x7F000009U), 5000};
+    loop_guard_.carriers().heard(hash, ::if_nametoindex("lo"), other,
                                  static_cast<std::uint64_t>(now.count()));
   }
   [[nodiscard]] std::uint64_t dropped(OutputDrop reason) const {
