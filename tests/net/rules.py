@@ -182,6 +182,18 @@ def trace(daemon, call, number):
     return tracer
 
 
+def let_go(tracer, relay):
+    """Waits until the daemon, which has answered, has removed the old folder, or was killed at that."""
+    gone = relay.state + ".gone"
+    until(lambda: not (relay.daemon.process.running and os.path.exists(gone)), "the old folder is gone")
+    tracer.terminate()
+    try:
+        tracer.wait(5)
+    except subprocess.TimeoutExpired:  # its tracee died in that moment
+        tracer.kill()
+        tracer.wait(5)
+
+
 def killed(world):
     """The daemon is killed before each of its system calls that change a folder."""
     if not shutil.which("strace"):
@@ -206,11 +218,11 @@ def killed(world):
             else:
                 args = ("apply", batch)
             done = world.call(*args, "--socket", daemon.socket)
+            if done.returncode == 0:
+                let_go(tracer, relay)
             alive = daemon.process.running and done.returncode == 0
-            if alive:
-                tracer.terminate()
-            tracer.wait(10)
             if not alive:
+                tracer.wait(10)
                 kills += 1
                 equal(daemon.process.wait(5), -signal.SIGKILL, "how the daemon ended")
             equal(world.call("check", "-c", daemon.file).returncode, 0,
