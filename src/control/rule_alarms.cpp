@@ -45,7 +45,7 @@ RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
   const auto& wanted = rules()[rule];
   const auto slot = *slots_.rules.find(wanted.name);
   RuleFindings findings;
-  if (loop_alarms_[slot].looping()) findings.loop = loop_reason(slot);
+  if (wanted.circle.number != 0 && loop_alarms_[slot].looping()) findings.loop = loop_reason(slot);
   if (wanted.expect && silence_alarms_[slot].silent())
     findings.silence = silence_alarms_[slot].reason(*wanted.expect, hearing(rule, now));
   findings.degradation = degradation_of(rule);
@@ -103,10 +103,10 @@ std::string Relay::loop_reason(std::uint32_t slot) const {
   return loop_alarms_[slot].reason(rx == sockets.end() ? "an interface" : rx->interface);
 }
 
-/// Also of rules outside of circles: they may be in a ring over other hosts.
 void Relay::update_loop_alarms(Clock::time_point now) noexcept {
   for (std::size_t i = 0; i < rules().size(); ++i)
-    try_or_log("update the alarm of loops", rules()[i].name, [&] { update_loop_alarm(i, now); });
+    if (const auto& rule = rules()[i]; rule.circle.number != 0)
+      try_or_log("update the alarm of loops", rule.name, [&] { update_loop_alarm(i, now); });
 }
 
 void Relay::update_loop_alarm(std::size_t at, Clock::time_point now) {

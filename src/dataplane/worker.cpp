@@ -51,9 +51,6 @@ std::uint64_t monotonic_ns() noexcept {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
-constexpr auto ring_pace_ns =
-    static_cast<std::uint64_t>(std::chrono::nanoseconds(RingWatch::pace).count());
-
 bool pin(unsigned cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -151,7 +148,6 @@ void Worker::loop() noexcept {
     if (batch_wait_us_.load(std::memory_order_relaxed) != 0) fill_batch();
     now_ns_ = monotonic_ns();
     standby_ = standby_wanted_.load(std::memory_order_relaxed);
-    rings_ = loop_guard_.rings().any(now_ns_);
     turns_ = most_turns;
     forward_batch(table);
     if (!held_.empty()) [[unlikely]]
@@ -253,10 +249,7 @@ void Worker::forward_batch(const RuleTable& table) noexcept {
   for (std::uint32_t number = 0; number < buffers_.count(); ++number) {
     const auto frame = rx_.next();
     if (!frame) return;
-    if (number == 0) {
-      counters_->worker.batches.add(1);
-      if (now_ns_ - sampled_ns_ >= ring_pace_ns) look_for_rings(*frame, table);
-    }
+    if (number == 0) counters_->worker.batches.add(1);
     forward(*frame, table);
   }
 }
@@ -293,10 +286,8 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
     if (!intact || (own && !entry.allow_loop && entry.circle == 0)) continue;
     if (!table.allows(entry, packet.source.address)) continue;
     taken = true;
-    const bool guarded =
-        entry.circle != 0 || (rings_ && loop_guard_.rings().has(entry.rule, now_ns_));
-    matched += guarded ? deliver_guarded(entry, frame, packet, own, table)
-                       : deliver(entry, frame, packet, table);
+    matched += entry.circle == 0 ? deliver(entry, frame, packet, table)
+                                 : deliver_guarded(entry, frame, packet, own, table);
   }
   if (taken) return counters.matched.add(matched);
   const auto reason = !intact ? InputDrop::bad_checksum
@@ -350,17 +341,13 @@ std::uint32_t Worker::deliver_guarded(const TableEntry& entry, const Frame& fram
   if (const auto echoes = stopped.count(); echoes != 0) {
     counters_->worker.drops[reason].add(echoes);
     counters_->rules[entry.rule].drops[reason].add(echoes);
-    if (entry.circle == 0) loop_guard_.rings().prolong(entry.rule, now_ns_);
   }
   return passed;
 }
 
-/// A rule in a ring over other hosts is a circle of its own. What comes to it first may be going
-/// round for long, so that its origin's repetition at once is an echo, too.
 Arrival Worker::arrival_of(const TableEntry& entry, const Frame& frame, const Packet& packet,
                            bool own, const RuleTable& table) const noexcept {
-  constexpr std::uint32_t ring = 1U << 31U;
-  return {.circle = entry.circle != 0 ? entry.circle : ring | entry.rule,
+  return {.circle = entry.circle,
           .rule = entry.rule,
           .interface = entry.interface,
           .rx_slot = frame.slot,
@@ -368,19 +355,7 @@ Arrival Worker::arrival_of(const TableEntry& entry, const Frame& frame, const Pa
           .own = own,
           .surely_own = own && !entry.allow_loop && table.is_reserved(packet.source.port),
           .listens = entry.outputs == 0,
-          .preserves = entry.preserves || entry.circle == 0};
-}
-
-/// The frame is a sample. Rules that merge have their own way with copies.
-void Worker::look_for_rings(const Frame& frame, const RuleTable& table) noexcept {
-  sampled_ns_ = now_ns_;
-  Packet packet;
-  if (parse_frame(frame.bytes, frame.vnet, sockets_.rx[frame.slot].link_header, packet)) return;
-  if (!frame.whole || table.is_own(packet.source)) return;
-  for (const auto& entry : table.lookup(frame.slot, packet.destination))
-    if (entry.circle == 0 && entry.legs == 0 && !entry.allow_loop &&
-        table.allows(entry, packet.source.address))
-      loop_guard_.sample(arrival_of(entry, frame, packet, false, table), packet, now_ns_);
+          .preserves = entry.preserves};
 }
 
 /// Returns how many datagrams go on; the others are counted as drops. Of the rules that share a

@@ -136,13 +136,6 @@ std::uint64_t LoopGuard::sender_of(const Packet& packet) const noexcept {
   return payload_hash(std::as_bytes(packet.source.address.bytes()), key_ ^ packet.source.port);
 }
 
-void LoopGuard::sample(const Arrival& arrival, const Packet& packet,
-                       std::uint64_t now_ns) noexcept {
-  const auto first = packet.part(0, 1);
-  rings_.sample(arrival.rule, hash(arrival.circle, first.payload),
-                sender_of(packet) + arrival.rx_slot + mixed(arrival.station), now_ns);
-}
-
 LoopGuard::Verdict LoopGuard::verdict(const Arrival& arrival, std::uint64_t payload,
                                       std::uint64_t sender, std::uint64_t relay,
                                       std::uint64_t now_ns) noexcept {
@@ -202,7 +195,6 @@ void LoopGuard::clear(std::uint32_t rule) noexcept {
   record.datagrams.store(0, std::memory_order_relaxed);
   record.due.store(0, std::memory_order_relaxed);
   record.source.clear();
-  rings_.clear(rule);
 }
 
 }  // namespace mcr

@@ -98,7 +98,6 @@ class Worker {
   [[nodiscard]] Arrival arrival_of(const TableEntry& entry, const Frame& frame,
                                    const Packet& packet, bool own,
                                    const RuleTable& table) const noexcept;
-  void look_for_rings(const Frame& frame, const RuleTable& table) noexcept;
   std::uint32_t deliver_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet,
                                 bool own, const RuleTable& table) noexcept;
   void capture_dropped(const TableEntry& entry, const Frame& frame, const Packet& packet,
@@ -178,8 +177,6 @@ class Worker {
   std::uint32_t turns_ = 0;                         ///< that this round may still give away
   std::uint32_t inspected_ = 0;                     ///< frames
   std::uint64_t now_ns_ = 0;                        ///< CLOCK_MONOTONIC at the start of this batch
-  std::uint64_t sampled_ns_ = 0;                    ///< when it last looked for rings
-  bool rings_ = false;                              ///< in this batch: some rule is in one
   bool wary_ = false;                               ///< of a packet's sender (LoopGuard::Judgement)
   bool standby_ = false;                            ///< in this batch: nothing is sent
   UniqueFd wake_;

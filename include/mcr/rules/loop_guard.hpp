@@ -17,7 +17,6 @@
 #include "mcr/packet/parse.hpp"
 #include "mcr/rules/carriers.hpp"
 #include "mcr/rules/counters.hpp"
-#include "mcr/rules/ring_watch.hpp"
 
 namespace mcr {
 
@@ -74,10 +73,6 @@ class LoopGuard {
   [[nodiscard]] Carriers& carriers() noexcept { return carriers_; }
   [[nodiscard]] const Carriers& carriers() const noexcept { return carriers_; }
 
-  /// A datagram of a rule outside of circles: for ring_watch.hpp. For workers.
-  void sample(const Arrival& arrival, const Packet& packet, std::uint64_t now_ns) noexcept;
-  [[nodiscard]] RingWatch& rings() noexcept { return rings_; }
-
   /// For the control thread; all since clear().
   [[nodiscard]] Echoes echoes(std::uint32_t rule) const noexcept;
   /// For the next rule that gets this slot, while no worker uses it.
@@ -112,7 +107,6 @@ class LoopGuard {
   std::uint64_t key_;
   EchoMemory memory_;
   Carriers carriers_{key_};
-  RingWatch rings_;
   /// Found by a hash of the sender: a part of the hash, how many echoes it sent, and when the last
   /// one came. If two senders share a place, the later one stays.
   std::array<std::atomic<std::uint64_t>, suspects> suspects_{};
