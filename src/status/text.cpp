@@ -375,7 +375,8 @@ std::string totals_part(const std::optional<Totals>& totals, std::size_t columns
                       "dropped on input: " + drops_text(drops), columns);
   }
   if (auto drops = nonzero(totals->tx_drops); !drops.empty()) {
-    result += wrapped("  ! ", "dropped on output: " + drops_text(drops), columns);
+    result += wrapped(unusual(drops).empty() ? "  " : "  ! ",
+                      "dropped on output: " + drops_text(drops), columns);
   }
   return result;
 }
