@@ -22,7 +22,7 @@ from .trial import Trials
 
 RATES = (1_000, 10_000, 50_000, 100_000, 400_000)
 STREAMS = ("one", "fifty", "fivehundred")
-RELAYS = ("socat", "smcroute-rps", "mcrd", "mcr", "gro_wait", "poll", "kernel")
+RELAYS = ("socat", "smcroute-rps", "mcrd", "mcr", "poll", "kernel")
 PAYLOAD = 1400
 LOST = 0.01  # share; a relay that loses more is not asked for higher rates
 

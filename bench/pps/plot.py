@@ -209,7 +209,7 @@ def over_rate(title, unit, curves):
 
 
 NAMES = {"mcr": "MCR, worker", "kernel": "MCR, kernel's way", "poll": "MCR, idle = poll",
-         "gro_wait": "MCR, gro_wait", "smcroute-rps": "kernel routing", "mcrd": "acooks/mcr"}
+         "smcroute-rps": "kernel routing", "mcrd": "acooks/mcr"}
 
 
 def _curves(fixed, figure, scale=1.0, streams=None):

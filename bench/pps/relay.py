@@ -32,7 +32,6 @@ class Mode:
     arguments: tuple = ()  # of `mcr run`
     daemon: str = ""  # lines of [daemon]
     interface: str = ""  # lines of [interface.r0]
-    gro: str = ""  # a line there, instead of what the cell wants
     kernel: bool = False  # its datagrams go the kernel's way
 
 
@@ -40,7 +39,6 @@ MODES = {
     "mcr": Mode("the worker's way, as it comes"),
     "kernel": Mode("the kernel's way", daemon='fast_path = "require"\n', kernel=True),
     "poll": Mode("workers never sleep", daemon='idle = "poll"\n'),
-    "gro_wait": Mode("GRO waits for 50 us", interface='gro_wait = "50us"\n', gro='gro = "on"\n'),
     "plain": Mode("one copying send a datagram: the yardstick", arguments=("--plain",)),
     "wait": Mode("gathers for up to 20 us", daemon='batch_wait = "20us"\n'),
     "mmap": Mode("another way in", interface='ingress = "mmap"\n'),
@@ -107,7 +105,7 @@ class Mcr:
         cpus = [cpus[i % 2] for i in range(cell.workers)]
         text = f"[daemon]\nworkers = {cell.workers}\ncpus = {cpus}\n{self.mode.daemon}"
         text += WORKER_KEY if newer and not self.mode.kernel else ""
-        interface = self.interface_lines + ((self.mode.gro or GRO_KEY[cell.input]) if newer else "")
+        interface = self.interface_lines + (GRO_KEY[cell.input] if newer else "")
         if interface:
             text += f"[interface.r0]\n{interface}"
         return text + "\n"
