@@ -2,11 +2,8 @@
 
 import time
 
-from netlab.expect import Failure
-
 from . import matrix
 from .cases import Case, Cell
-from .trial import Trials
 
 RULES, RATE = 1000, 100_000
 ROUNDS = 3  # without and with alternate, and the least of each counts
@@ -21,21 +18,8 @@ def trial(line, kind, inspect, rules, rate, seconds):
     payload, media, _ = KINDS[kind]
     case = Case("inspection", f"{rules} rules of {kind}", streams=rules, media=media,
                 inspect=inspect)
-    cell = Cell(case, payload, "single", 1, "mcr")
-    relay = matrix.make_relay(line, "mcr", "64 MiB")
-    reason = relay.unavailable(cell)
-    if reason:
-        raise Failure(reason)
-    line.set_input(cell.input)
-    line.count_at_ingress = relay.counted_at_ingress
-    line.watch(case.ports())
-    try:
-        relay.start(cell)
-        trials = Trials(line, relay, cell)
-        trials.warm_up()
+    with matrix.own_relay(line, Cell(case, payload, "single", 1, "mcr")) as trials:
         return trials.run(rate, seconds)
-    finally:
-        relay.stop()
 
 
 def measure(line, seconds, say, rules=RULES, rate=RATE, rounds=ROUNDS, until=float("inf")):

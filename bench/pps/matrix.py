@@ -1,5 +1,6 @@
 """The cells of a run, and all that is measured of one."""
 
+import contextlib
 import dataclasses
 import time
 
@@ -50,6 +51,25 @@ def cells(payloads, cases, inputs, workers, names):
 
 def make_relay(line, name, receive_buffer):
     return Mcr(line, name, receive_buffer) if name in MODES else RIVALS[name](line)
+
+
+@contextlib.contextmanager
+def own_relay(line, cell):
+    """The trials of an `mcr` that runs for them alone, warmed up."""
+    relay = make_relay(line, cell.relay, "64 MiB")
+    reason = relay.unavailable(cell)
+    if reason:
+        raise Failure(reason)
+    line.set_input(cell.input)
+    line.count_at_ingress = relay.counted_at_ingress
+    line.watch(cell.case.ports())
+    try:
+        relay.start(cell)
+        trials = Trials(line, relay, cell)
+        trials.warm_up()
+        yield trials
+    finally:
+        relay.stop()
 
 
 def measure(line, cell, effort, say, receive_buffer=None, extra_latency=None):

@@ -163,7 +163,7 @@ void LegWatch::follow_joins(const Watched& watched, const std::vector<bool>& bef
   }
 }
 
-/// Where a rule is new, only the input that goes on air is joined at first.
+/// A new rule at first joins only the input that goes on air.
 bool LegWatch::joins(const Rule& rule, const Input& input) const {
   if (input.warm || !rule.failover) return true;
   const auto identity = redundancy::LegRegistry::identity_of;

@@ -1,6 +1,6 @@
 // A card's interrupt runs on one CPU, and so does the softirq that takes its frames off the card.
-// Where receive packet steering (RPS) is on, that CPU hands the frames to another one, which
-// does the rest up to the packet sockets (kernel document networking/scaling.rst). Both go before
+// With receive packet steering (RPS) that CPU hands the frames to another one. The other one
+// does the rest, up to the packet sockets (kernel document networking/scaling.rst). Both go before
 // any thread of their CPU. A driver names its interrupts as it likes, so they are told by words.
 #include "mcr/host/cpus.hpp"
 

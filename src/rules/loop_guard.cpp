@@ -8,9 +8,9 @@
 // If copies bear the sender's address, an echo seems to come from the original sender, which
 // must not suffer for it: then the address of the link is remembered, and nothing is throttled.
 //
-// Who has sent any echo may also send a copy that overtakes its original on the way to this relay.
-// It is no echo, and would be carried at once, beside the copy that another relay makes of the
-// original. So it is held first, however sure it is who carries (rules/carriers.hpp).
+// A sender of echoes may also send a copy that comes here before its original. The copy is no
+// echo then, and would be carried at once, beside the copy that another relay makes of the
+// original. So it is held first, also by the relay that carries (rules/carriers.hpp).
 //
 // Two kinds of echoes tell people two things. Where several relays join the same segments, each
 // hears the copies of the one that carries, on the segment that they were sent to: all is well.
@@ -79,8 +79,8 @@ std::uint64_t random_key() {
   return std::uint64_t{device()} << 32U | device();
 }
 
-/// Where a payload first came from: 20 bits of its hash, the rx slot, 28 bits for the sender and
-/// its link's address.
+/// The first arrival of a payload, as one word: 20 bits of its hash, the rx slot, and 28 bits of a
+/// hash of its sender and of that one's link address.
 struct Origin {
   static constexpr unsigned slot_bits = 16;
   static constexpr unsigned sender_bits = 28;

@@ -74,7 +74,7 @@ def story(world):
         equal((one.get("void"), one.get("loss")), (None, 0), f"{kind}: what does not balance; lost")
     phase("what merging costs")
     figures = merging.measure(line, SECONDS, lambda what, _: print(f"   {what}"), rate=scaled(RATE),
-                              slow_rate=scaled(RATE), rounds=1)
+                              rounds=1)
     for order, one in figures.items():
         # Each generator sends the same stream anew: a datagram of it may be a copy of one before.
         equal((one.get("void"), one.get("loss") < 0.01), (None, True), f"merge {order}: {one}")

@@ -152,7 +152,7 @@ class Relay {
   [[nodiscard]] RuleStatus status_of(std::size_t rule, Clock::time_point now) const;
   [[nodiscard]] RuleTotals totals_of(std::size_t rule) const;
   [[nodiscard]] OutputTotals totals_of(std::size_t rule, std::size_t output) const;
-  /// Who carries what goes to the output; nothing: this relay.
+  /// The relay that carries this output's datagrams; nothing: this one does.
   [[nodiscard]] std::optional<Carriers::Other> carrier_of(std::size_t rule,
                                                           std::size_t output) const;
   /// Null: the rule is not inspected, or the first tick() has yet to come.

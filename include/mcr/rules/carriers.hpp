@@ -60,7 +60,7 @@ class Carriers {
   void left(std::uint32_t way, std::uint64_t payload, unsigned interface, const Endpoint& source,
             std::uint64_t now_ns) noexcept;
 
-  /// Who carries what goes a way.
+  /// Another relay that carries the datagrams of a way.
   struct Other {
     Endpoint source;            ///< of its copies; port 0: unknown, since they keep the sender's
     std::uint64_t last_ns = 0;  ///< when a datagram was left to it
