@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "mcr/config/rule.hpp"
+
 namespace mcr {
 
 std::uint64_t PastRing::next(std::uint64_t place) const noexcept {

@@ -12,10 +12,11 @@
 #include <vector>
 
 #include "mcr/base/mapping.hpp"
-#include "mcr/config/rule.hpp"
 #include "mcr/packet/captured_datagram.hpp"
 
 namespace mcr {
+
+struct Rule;
 
 /// A ring in which the newest datagram makes room for itself. One thread at a time.
 class PastRing {

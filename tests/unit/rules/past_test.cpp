@@ -4,6 +4,7 @@
 #include <random>
 
 #include "catch.hpp"
+#include "mcr/config/rule.hpp"
 
 namespace {
 
