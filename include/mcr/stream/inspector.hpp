@@ -79,6 +79,8 @@ class Inspector {
  private:
   using Datagram = std::span<const std::byte>;
 
+  [[nodiscard]] bool see_expected_rtp(const Arrival& arrival) noexcept;
+  void inspect_any(const Format& format, const Arrival& arrival) noexcept;
   void see(const Format& format, const Arrival& arrival, Datagram datagram, bool timed) noexcept;
   [[nodiscard]] Kind find_kind(const Format& format, Datagram datagram) noexcept;
   [[nodiscard]] Kind recognise(Datagram datagram) noexcept;

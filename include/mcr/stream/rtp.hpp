@@ -27,17 +27,15 @@ struct RtpHeader {
 /// As read_rtp(), for any header.
 [[nodiscard]] std::optional<RtpHeader> read_any_rtp(std::span<const std::byte> datagram) noexcept;
 
-/// Reads a datagram; nothing if it is not RTP of version 2, or if it is RTCP (RFC 5761, section 4).
-[[nodiscard]] inline std::optional<RtpHeader> read_rtp(
+/// Reads a datagram whose header is RTP's without anything added, as most are; nothing for any other.
+[[nodiscard]] inline std::optional<RtpHeader> read_plain_rtp(
     std::span<const std::byte> datagram) noexcept {
   constexpr std::size_t plain_bytes = 12;
   constexpr std::byte plain{0x80};  // no padding, no extension, no contributing sources
   // RFC 5761: RTCP has 192 to 223 where RTP has its marker and payload type.
   if (datagram.size() < plain_bytes || datagram[0] != plain ||
-      (std::to_integer<unsigned>(datagram[1]) & 0xE0U) == 0xC0U) [[unlikely]] {
-    const auto any = read_any_rtp(datagram);  // a copy, so that the plain one stays in registers
-    return any ? std::optional(*any) : std::nullopt;
-  }
+      (std::to_integer<unsigned>(datagram[1]) & 0xE0U) == 0xC0U) [[unlikely]]
+    return {};
   std::uint16_t sequence = 0;
   std::uint32_t timestamp = 0;
   std::uint32_t ssrc = 0;
@@ -47,6 +45,14 @@ struct RtpHeader {
   return RtpHeader{ntohl(ssrc), ntohl(timestamp), ntohs(sequence),
                    static_cast<std::uint8_t>(std::to_integer<unsigned>(datagram[1]) & 0x7FU),
                    datagram.subspan(plain_bytes)};
+}
+
+/// Reads a datagram; nothing if it is not RTP of version 2, or if it is RTCP (RFC 5761, section 4).
+[[nodiscard]] inline std::optional<RtpHeader> read_rtp(
+    std::span<const std::byte> datagram) noexcept {
+  if (const auto header = read_plain_rtp(datagram)) [[likely]]
+    return header;
+  return read_any_rtp(datagram);
 }
 
 /// When the datagrams of one source come, against their timestamps. One thread writes, any reads

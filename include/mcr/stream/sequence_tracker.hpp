@@ -42,9 +42,16 @@ class SequenceTracker {
   /// A datagram that bears `number` and takes `step` numbers. Step 0: it takes none, and tells the
   /// next number only (a heartbeat). At most max_step.
   void see(const NumberSpace& space, std::uint64_t number, std::uint64_t step = 1) noexcept {
-    if (started_ && number == next_ && step == 1) [[likely]]
-      return in_order(space);
+    if (step == 1 && see_expected(space, number)) [[likely]]
+      return;
     see_other(space, number, step);
+  }
+
+  /// As see(), for the number that is expected. False for any other: nothing was done.
+  bool see_expected(const NumberSpace& space, std::uint64_t number) noexcept {
+    if (!started_ || number != next_) return false;
+    in_order(space);
+    return true;
   }
 
   /// Back to the begin, for another source.
