@@ -28,7 +28,7 @@ void inspect(benchmark::State& state, const bench::Media& media, bool inspected)
     media.stamp(bytes.data(), number);
     arrival.now_ns += bench::apart_ns / streams;
     benchmark::DoNotOptimize(arrival);
-    if (inspected) inspections[at]->inspect(0, arrival);
+    if (inspected) inspections[at]->inspectors().inspect(0, arrival);
     if (++at != streams) continue;
     at = 0;
     ++number;

@@ -59,7 +59,6 @@ std::uint32_t Worker::deliver_in_order(const TableEntry& entry, const Frame& fra
       release(entry, *ready, table);
   }
   settle_to(packet.datagrams);
-  if (entry.inspection != 0) tx_.time(0);
   return passed;
 }
 

@@ -135,6 +135,7 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
   entry.sources = static_cast<std::uint32_t>(ranges.size());
   table_.sources_.insert(table_.sources_.end(), ranges.begin(), ranges.end());
   if (auto inspection = slots_.inspections.get(rule, input)) {
+    table_.inspectors_.push_back(inspection->inspectors());
     table_.inspections_.push_back(std::move(inspection));
     entry.inspection = static_cast<std::uint32_t>(table_.inspections_.size());
   }

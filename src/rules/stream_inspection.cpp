@@ -23,11 +23,10 @@ static_assert(static_cast<int>(Inspection::Kind::sequence) ==
 
 StreamInspection::StreamInspection(const Inspection& wanted, std::size_t workers,
                                    std::size_t number)
-    : format_(format_of(wanted)),
-      workers_(workers),
-      memory_(workers * sizeof(stream::Inspector) / sizeof(Line) + page_lines) {
+    : workers_(workers), memory_(workers * sizeof(stream::Inspector) / sizeof(Line) + page_lines) {
   static_assert(sizeof(stream::Inspector) % sizeof(Line) == 0);
-  inspectors_ = reinterpret_cast<stream::Inspector*>(&memory_[number % page_lines]);
+  inspectors_ = {reinterpret_cast<stream::Inspector*>(&memory_[number % page_lines]),
+                 format_of(wanted)};
 }
 
 StreamInspections::Key StreamInspections::key_of(const Rule& rule, const Input& input) {

@@ -112,8 +112,8 @@ inline void Inspector::see(const Format& format, const Arrival& arrival, Datagra
   }
 }
 
-/// The datagram that most are: alone, RTP, and the one that its source was expected to send. True if
-/// it is; else nothing was done. All of it is in registers: that takes a fifth off.
+/// The datagram that most are: alone, RTP, and the one that its source was expected to send. True
+/// if it is; else nothing was done. All of it is in registers: that takes a fifth off.
 inline bool Inspector::see_expected_rtp(const Arrival& arrival) noexcept {
   auto& source = current();
   if (arrival.datagrams != 1 || static_cast<Kind>(source.kind.get()) != Kind::rtp ||

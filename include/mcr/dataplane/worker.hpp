@@ -122,6 +122,7 @@ class Worker {
   void send_held(const HeldDatagram& held, const RuleTable& table) noexcept;
   void send_due(const RuleTable& table, std::uint64_t now_ns) noexcept;
   [[nodiscard]] std::optional<std::uint64_t> next_due() const noexcept;
+  void begin_inspection(const TableEntry& entry, const RuleTable& table) noexcept;
   void inspect(const TableEntry& entry, const Packet& packet, const RuleTable& table) noexcept;
   void send(const TableOutput& output, const Packet& packet, std::uint16_t buffer) noexcept;
   [[nodiscard]] bool let_pass(const TableOutput& output, const Packet& packet,

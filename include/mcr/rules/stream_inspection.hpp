@@ -20,6 +20,19 @@ namespace mcr {
 struct Input;
 struct Rule;
 
+/// Leads a table to the inspectors of one input, without a place in between.
+struct StreamInspectors {
+  stream::Inspector* each = nullptr;  ///< by worker; of a StreamInspection
+  stream::Format format{};
+
+  /// The worker's own thread only, as fetch().
+  void inspect(std::size_t worker, const stream::Arrival& arrival) const noexcept {
+    each[worker].inspect(format, arrival);
+  }
+  /// Ahead of inspect(), which then does not wait for memory: see Inspector::fetch().
+  void fetch(std::size_t worker) const noexcept { each[worker].fetch(); }
+};
+
 class StreamInspection {
  public:
   /// `number`: of the inspection among all. What datagrams touch of one is a few cache lines; those
@@ -28,13 +41,11 @@ class StreamInspection {
   /// never resident.
   StreamInspection(const Inspection& wanted, std::size_t workers, std::size_t number = 0);
 
-  /// The worker's own thread only.
-  void inspect(std::size_t worker, const stream::Arrival& arrival) const noexcept {
-    inspectors_[worker].inspect(format_, arrival);
-  }
+  /// Valid for as long as this is.
+  [[nodiscard]] const StreamInspectors& inspectors() const noexcept { return inspectors_; }
   /// For control, which reads counters and tables.
   [[nodiscard]] stream::Inspector& inspector(std::size_t worker) const noexcept {
-    return inspectors_[worker];
+    return inspectors_.each[worker];
   }
   [[nodiscard]] std::size_t workers() const noexcept { return workers_; }
 
@@ -44,8 +55,7 @@ class StreamInspection {
   };
   static constexpr std::size_t page_lines = 4096 / sizeof(Line);
 
-  stream::Inspector* inspectors_;  ///< in memory_, one for each worker
-  stream::Format format_;
+  StreamInspectors inspectors_;  ///< in memory_
   std::size_t workers_;
   Mapping<Line> memory_;
 };

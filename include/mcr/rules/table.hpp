@@ -68,7 +68,7 @@ struct TableEntry {
   std::uint32_t outputs = 0;
   std::uint32_t first_source = 0;
   std::uint32_t sources = 0;     ///< 0: any
-  std::uint32_t inspection = 0;  ///< 0: none; else RuleTable::inspection() knows it
+  std::uint32_t inspection = 0;  ///< 0: none; else RuleTable::inspectors() knows them
   unsigned interface = 0;        ///< index; 0: a VLAN on it, where no output sends
   std::uint32_t circle = 0;      ///< not 0: rules of this number may hear their own output again
   bool allow_loop = false;       ///< takes also what is_own()
@@ -140,9 +140,9 @@ class RuleTable {
     return filters_[output.filter - 1];
   }
 
-  /// The entry has one.
-  [[nodiscard]] const StreamInspection& inspection(const TableEntry& entry) const noexcept {
-    return *inspections_[entry.inspection - 1];
+  /// The entry has some.
+  [[nodiscard]] const StreamInspectors& inspectors(const TableEntry& entry) const noexcept {
+    return inspectors_[entry.inspection - 1];
   }
 
   /// The entry has some. For the worker of their lane.
@@ -190,8 +190,9 @@ class RuleTable {
   std::vector<SenderTx> senders_;  ///< of one raw tx slot side by side
   std::vector<Limit> limits_;
   std::vector<Filter> filters_;
-  std::vector<std::shared_ptr<const StreamInspection>> inspections_;
-  std::uint16_t reserved_port_ = 0;  ///< the one of this run
+  std::vector<StreamInspectors> inspectors_;
+  std::vector<std::shared_ptr<const StreamInspection>> inspections_;  ///< that have inspectors_
+  std::uint16_t reserved_port_ = 0;                                   ///< the one of this run
   std::vector<std::shared_ptr<redundancy::Legs>> legs_;
   std::vector<std::shared_ptr<const Past>> pasts_;
   std::vector<TableEntry> leg_entries_;  ///< by legs

@@ -27,7 +27,8 @@ struct RtpHeader {
 /// As read_rtp(), for any header.
 [[nodiscard]] std::optional<RtpHeader> read_any_rtp(std::span<const std::byte> datagram) noexcept;
 
-/// Reads a datagram whose header is RTP's without anything added, as most are; nothing for any other.
+/// Reads a datagram whose header is RTP's without anything added, as most are; nothing for any
+/// other.
 [[nodiscard]] inline std::optional<RtpHeader> read_plain_rtp(
     std::span<const std::byte> datagram) noexcept {
   constexpr std::size_t plain_bytes = 12;

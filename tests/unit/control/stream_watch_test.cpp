@@ -21,7 +21,7 @@ struct World {
   }
   void send(unsigned number) const {
     const std::array payload{static_cast<std::byte>(number)};
-    inspection->inspect(0, {{IpAddress::v4(0x0A000001U), 5}, payload, 1, 1, 1000});
+    inspection->inspectors().inspect(0, {{IpAddress::v4(0x0A000001U), 5}, payload, 1, 1, 1000});
   }
   const StreamSight& look() {
     now += 1s;

@@ -73,7 +73,7 @@ TEST_CASE("the wish becomes the format that workers look for") {
   const auto inspection = inspections.get(rule, rule.inputs[0]);
   for (const unsigned number : {1U, 2U, 4U}) {
     const std::array payload{std::byte{0}, static_cast<std::byte>(number)};
-    inspection->inspect(0, {{IpAddress::v4(0x0A000001U), 5}, payload, 2, 1, 1000});
+    inspection->inspectors().inspect(0, {{IpAddress::v4(0x0A000001U), 5}, payload, 2, 1, 1000});
   }
   const auto& source = inspection->inspector(0).sources()[0];
   CHECK(source.received.get() == 3);
