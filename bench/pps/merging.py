@@ -1,9 +1,11 @@
-"""What merging costs: a rule with `merge`, of whose two legs one brings a stream of RTP, beside a plain rule."""
+"""What merging costs: a rule with `merge`, of whose two legs one brings a stream, beside a plain rule.
+CPU a datagram, and latency."""
 
 import time
 
 from . import matrix
 from .cases import Case, Cell
+from .latency import latency
 
 PAYLOAD = 1400
 RATE = 50_000  # datagrams a second
@@ -12,10 +14,10 @@ KINDS = {"": None, "first": 30, "sequence": 120}  # order of `merge`: ns that it
 
 
 def trial(line, order, rate, seconds):
-    """One trial of a relay of its own. RTP carries no time of sending, so latency is not judged here."""
-    cell = Cell(Case("merging", "1 stream of RTP", media=("--rtp",), merge=order), PAYLOAD, "single", 1, "mcr")
+    """One trial of a relay of its own, and its latency."""
+    cell = Cell(Case("merging", "1 stream", merge=order), PAYLOAD, "single", 1, "mcr")
     with matrix.own_relay(line, cell) as trials:
-        return trials.run(rate, seconds)
+        return trials.run(rate, seconds), latency(trials, rate, seconds)
 
 
 def measure(line, seconds, say, rate=RATE, rounds=ROUNDS, until=float("inf")):
@@ -26,15 +28,17 @@ def measure(line, seconds, say, rate=RATE, rounds=ROUNDS, until=float("inf")):
             break
         for order, of_it in found.items():
             of_it.append(trial(line, order, rate, seconds))
-            say(f"merge: {order or 'none'}", of_it[-1])
+            say(f"merge: {order or 'none'}, p50 {of_it[-1][1]['p50']:.1f} us", of_it[-1][0])
     result = {}
     for order, of_it in found.items():
-        good = [one for one in of_it if not one.void]
+        good = [(one, late) for one, late in of_it if not one.void]
         if not good:
-            result[order] = {"void": of_it[0].void}
+            result[order] = {"void": of_it[0][0].void}
             continue
-        result[order] = {"cpu_ns": min(one.cpu_ns for one in good), "loss": max(one.loss for one in good),
-                         "pps": min(one.offered_pps for one in good)}
+        result[order] = {"cpu_ns": min(one.cpu_ns for one, _ in good),
+                         "loss": max(one.loss for one, _ in good),
+                         "pps": min(one.offered_pps for one, _ in good),
+                         "p50_us": min(late["p50"] for _, late in good)}
     return result
 
 
@@ -48,7 +52,7 @@ def tell(figures):
             lines.append(f"{name}: void: {one['void']}")
             continue
         text = (f"{name}, {PAYLOAD} B, {one['pps']:,.0f} a second: CPU {one['cpu_ns']:.0f} ns a datagram,"
-                f" lost {one['loss']:.3%}")
+                f" p50 {one['p50_us']:.1f} us, lost {one['loss']:.3%}")
         if order and "void" not in plain:
             text += f": {one['cpu_ns'] - plain['cpu_ns']:+.0f} ns (aim: at most {KINDS[order]} ns)"
         lines.append(text)

@@ -57,7 +57,8 @@ def rule_text(name, group, outputs, inspect="none", merge=""):
     inputs = f'input = {{ interface = "r0", group = "{group}", port = {IN_PORT} }}\n'
     if merge:
         legs = ", ".join(f'{{ interface = "r0", group = "{g}", port = {IN_PORT} }}' for g in (group, SILENT_GROUP))
-        inputs = f'inputs = [ {legs} ]\nmerge = {{ by = "rtp", order = "{merge}" }}\n'
+        by = '{ sequence = { offset = 8, bytes = 8, order = "little" } }'  # of mcr gen's datagrams
+        inputs = f'inputs = [ {legs} ]\nmerge = {{ by = {by}, order = "{merge}" }}\n'
     text = ", ".join(f'{{ interface = "r1", group = "{g}", port = {p} }}' for g, p in outputs)
     return (
         f'[[rule]]\nname = "{name}"\n'
