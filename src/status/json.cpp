@@ -352,8 +352,7 @@ Reflector read_reflector(const json& object) {
   reflector.comment = read_text(at(object, "comment"));
   reflector.state = read_state(at(object, "state"), rule_states);
   reflector.reason = read_reason(object, "reason");
-  for (const auto& interface : list(object, "interfaces"))
-    reflector.interfaces.push_back(read_text(interface));
+  reflector.interfaces = read_texts(object, "interfaces");
   for (const auto& way : list(object, "ways"))
     reflector.ways.push_back(
         {read_text(at(way, "from")), read_text(at(way, "to")), read_count(at(way, "datagrams"))});
@@ -386,18 +385,19 @@ json write_interface(const Interface& interface) {
   json object{{"name", interface.name},
               {"altnames", interface.alt_names},
               {"state", write_state(interface.state)},
-              {"gro", interface.gro ? json(*interface.gro ? "on" : "off") : json()}};
+              {"gro", interface.gro ? json(*interface.gro ? "on" : "off") : json()},
+              {"gro_reason", interface.gro_reason}};
   write_counts(object, interface_counts, interface);
   return object;
 }
 Interface read_interface(const json& object) {
   Interface interface;
   interface.name = read_text(at(object, "name"));
-  for (const auto& name : list(object, "altnames"))
-    interface.alt_names.push_back(read_text(name));
+  interface.alt_names = read_texts(object, "altnames");
   interface.state = read_state(at(object, "state"), interface_states);
   const auto& gro = at(object, "gro");
   if (gro == "on" || gro == "off") interface.gro = gro == "on";
+  interface.gro_reason = read_text(at(object, "gro_reason"));
   read_counts(object, interface_counts, interface);
   return interface;
 }
@@ -469,8 +469,7 @@ RuleGroup read_rule_group(const json& object) {
   group.note = read_text(at(object, "note"));
   group.attention = read_bool(at(object, "attention"));
   group.rules = read_count(at(object, "rules")).value_or(0);
-  for (const auto& name : list(object, "names"))
-    group.names.push_back(read_text(name));
+  group.names = read_texts(object, "names");
   group.rate_pps = read_number(at(object, "rate_pps")).value_or(0);
   group.rate_bps = read_number(at(object, "rate_bps")).value_or(0);
   return group;

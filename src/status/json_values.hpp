@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mcr/base/error.hpp"
 #include "mcr/rules/reason.hpp"
@@ -60,6 +61,13 @@ std::optional<Number> read_small(const json& value) {
 
 inline std::string read_text(const json& value) {
   return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+inline std::vector<std::string> read_texts(const json& object, const char* key) {
+  std::vector<std::string> texts;
+  for (const auto& each : list(object, key))
+    texts.push_back(read_text(each));
+  return texts;
 }
 
 inline bool read_bool(const json& value) {

@@ -89,6 +89,7 @@ Status skeleton() {
   for (const auto state : interface_states)
     status.interfaces.emplace_back().state = state;
   status.interfaces[0].gro = true;
+  status.interfaces[0].gro_reason = "reason";
   status.interfaces[0].alt_names = {"lan"};
   for (const auto state : rule_states)
     status.rules.push_back(full_rule(state));

@@ -241,12 +241,25 @@ std::vector<std::string> interface_notes(const Interface& interface) {
   return notes;
 }
 
+std::vector<std::string> interface_remarks(const Interface& interface) {
+  if (interface.gro_reason.empty()) return {};
+  return {"GRO merges no datagrams: " + printable(interface.gro_reason)};
+}
+
 /// "on 20 us": merged frames wait so long for others.
 std::string gro_text(const Interface& interface) {
   if (!interface.gro) return "-";
   if (!*interface.gro) return "off";
   const auto wait_ns = interface.gro_wait_ns.value_or(0);
   return wait_ns == 0 ? "on" : fmt::format("on {:g} us", static_cast<double>(wait_ns) / 1000);
+}
+
+/// Datagrams a frame: how well senders and GRO spare the relay work. "-": nothing came yet.
+std::string a_frame(const Interface& interface) {
+  const auto frames = interface.rx_frames.value_or(0);
+  if (frames == 0 || !interface.rx_datagrams) return "-";
+  return fmt::format("{:.1f}",
+                     static_cast<double>(*interface.rx_datagrams) / static_cast<double>(frames));
 }
 
 /// The names by which rules call interfaces.
@@ -277,14 +290,17 @@ std::string interfaces_part(const Status& status, std::size_t columns) {
                    {"MTU", true},
                    {"GRO"},
                    {"RECEIVED", true},
-                   {"KERNEL DROPS", true},
-                   {"RX BUFFER", true},
-                   {"TX BUFFER", true}});
+                   {"A FRAME", true},
+                   {"DROPS", true},
+                   {"RX BUF", true},
+                   {"TX BUF", true}});
   for (const auto& each : status.interfaces) {
     table.add({{names_text(each, in_use), shown(each.state), plain(each.mtu), gro_text(each),
-                si(each.rx_datagrams), grouped(each.kernel_drops), size(each.receive_buffer),
-                size(each.send_buffer)},
-               interface_notes(each)});
+                si(each.rx_datagrams), a_frame(each), grouped(each.kernel_drops),
+                size(each.receive_buffer), size(each.send_buffer)},
+               interface_notes(each),
+               {},
+               interface_remarks(each)});
   }
   return '\n' + table.str(columns);
 }

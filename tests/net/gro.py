@@ -205,6 +205,18 @@ def traffic(world):
         daemon.stop()
 
 
+def unmerged(world):
+    """GRO is on and has nothing to merge: status says why."""
+    inspected = RULE + 'inspect = "auto"\n'  # the worker's way also where the kernel's is open
+    daemon = Daemon(world, wish("on", inspected)).start()
+    equal(daemon.status()["interfaces"][0]["gro_reason"], "", "the reason before any traffic")
+    sender = world.start_program("unsummed_stream", "10.1.0.2", "239.1.1.1", 5000, namespace="gen")
+    until(lambda: "checksum is 0" in daemon.status()["interfaces"][0]["gro_reason"],
+          lambda: f"status says why: {daemon.status()['interfaces'][0]}", seconds=15)
+    sender.kill()
+    daemon.stop()
+
+
 def story(world):
     needs_superframes()
     world.line()
@@ -223,6 +235,8 @@ def story(world):
     several(world, host)
     phase("traffic")
     traffic(world)
+    phase("nothing to merge")
+    unmerged(world)
 
 
 play(story, 60)

@@ -22,6 +22,7 @@
 #include "mcr/control/leg_watch.hpp"
 #include "mcr/control/loop_alarm.hpp"
 #include "mcr/control/memberships.hpp"
+#include "mcr/control/merging_watch.hpp"
 #include "mcr/control/next_hops.hpp"
 #include "mcr/control/port_guards.hpp"
 #include "mcr/control/quality_alarm.hpp"
@@ -175,6 +176,7 @@ class Relay {
     return searches_.statistics(reflector);
   }
   [[nodiscard]] const HeardServices& heard_services() const noexcept { return heard_services_; }
+  [[nodiscard]] const MergingWatch& merging_watch() const noexcept { return merging_watch_; }
   [[nodiscard]] const Memberships& memberships() const noexcept { return memberships_; }
   [[nodiscard]] const SocketPool::Workers& workers() const noexcept { return workers_; }
   /// As of the last tick().
@@ -236,6 +238,7 @@ class Relay {
   Searches searches_;
   HeardServices heard_services_;
   IgmpRefresh igmp_refresh_;
+  MergingWatch merging_watch_;
   StreamWatch stream_watch_;
   LegWatch leg_watch_;
   RuleRates rates_;

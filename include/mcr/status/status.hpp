@@ -110,6 +110,7 @@ struct Interface {
   std::optional<InterfaceState> state;
   Count mtu;                ///< bytes
   std::optional<bool> gro;  ///< UDP is merged on receive
+  std::string gro_reason;  ///< why it merges nothing although it is on; "": it does, or is not busy
   Count gro_wait_ns;     ///< how long a frame waits for others to be merged with; nothing: unknown
   Count receive_buffer;  ///< bytes as granted, twice what was asked for; 0: no socket
   Count receive_buffer_asked;  ///< bytes; nothing: by nobody

@@ -52,7 +52,7 @@ TEST_CASE("status: all is well") {
   CHECK(lines(text)[0] == "OK 2 rules: 2 active");
   CHECK(lines(text)[1] == "mcr 0.1.0, pid 4711, up 2h, generation 3, /etc/mcr/mcr.toml");
   CHECK(has(text, "\nstudio-a  active  eth0 239.1.1.1:5000  12.3k   138M  0.2s\n"));
-  CHECK(has(flat(text), "eth0 up 1500 off 2.47M 0 64 MiB 208 KiB"));
+  CHECK(has(flat(text), "eth0 up 1500 off 2.47M 2.5 0 64 MiB 208 KiB"));
   CHECK(has(text, "2 of 2 memberships joined with 1 helper socket;"));
   CHECK(has(flat(text), "datagrams: 2,469,134 received"));
   CHECK_FALSE(has(text, "!"));
@@ -190,6 +190,16 @@ TEST_CASE("status: interfaces and outputs that wait") {
   CHECK(lines(text)[0].starts_with("ATTENTION"));
   CHECK(has(text, "not usable: eth1"));
   CHECK(has(text, "output 239.2.2.2:6000 on eth1 is waiting"));
+}
+
+TEST_CASE("status: GRO that merges nothing is told, and no trouble") {
+  auto status = healthy();
+  status.interfaces[0].gro = true;
+  status.interfaces[0].gro_reason = "their UDP checksum is 0";
+  auto text = render_status(status, 80);
+  INFO(text);
+  CHECK(lines(text)[0].starts_with("OK"));
+  CHECK(has(text, "\n    GRO merges no datagrams: their UDP checksum is 0\n"));
 }
 
 TEST_CASE("status: no rules is idle, and fine") {

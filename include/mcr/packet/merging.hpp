@@ -1,0 +1,37 @@
+// Concludes from a sample of an interface's frames why GRO merges none of them. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "mcr/base/address.hpp"
+
+namespace mcr {
+
+/// A frame that came with one datagram.
+struct SampledFrame {
+  Endpoint source;
+  Endpoint destination;
+  std::size_t bytes = 0;     ///< of UDP payload
+  bool has_checksum = true;  ///< UDP's is not 0
+  bool heard_here = false;   ///< a program of this host listens on its port
+};
+
+enum class Unmerged : std::uint8_t {
+  no_checksum,
+  sizes_differ,  ///< of neighbours in a stream
+  many_streams,  ///< at once
+  heard_here,
+  one_by_one,  ///< too far apart
+};
+
+/// Nothing: there are too few frames to tell.
+[[nodiscard]] std::optional<Unmerged> why_unmerged(std::span<const SampledFrame> frames);
+
+/// "their UDP checksum is 0: ...", with what can be done.
+[[nodiscard]] std::string_view explained(Unmerged reason) noexcept;
+
+}  // namespace mcr
