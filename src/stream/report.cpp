@@ -76,7 +76,7 @@ void StreamReport::add(StreamReport other) {
 std::optional<SourceReport> ReportReader::read(Source& source, Tables& tables,
                                                std::uint64_t now_ns) {
   const auto generation = source.generation.get_last();
-  if (generation == 0 || generation % 2 != 0) return {};
+  if (generation % 2 != 0) return {};
   if (generation != tables.generation) {
     if (tables.generation != 0) PsiReader::discard(source.ts);
     tables.generation = generation;
@@ -113,6 +113,7 @@ StreamReport ReportReader::read(Inspector& inspector, std::uint64_t now_ns) {
                    past.duplicated.get(), past.restarts.get()};
   report.cc_errors = past.cc_errors.get();
   for (std::size_t i = 0; i < Inspector::max_sources; ++i) {
+    if (inspector.sources()[i].generation.get() == 0) break;  // places are taken one by one
     auto source = read(inspector.sources()[i], tables_[i], now_ns);
     if (!source) continue;
     report.counts.add(source->counts);
