@@ -151,8 +151,9 @@ std::set<unsigned> receive_interrupts(const std::map<unsigned, std::string>& nam
   constexpr std::array<std::string_view, 3> words{"rx", "input", "comp"};
   std::set<unsigned> all;
   std::set<unsigned> receiving;
-  for (auto [number, name] : names) {
+  for (const auto& [number, given] : names) {
     all.insert(number);
+    std::string name = given;
     if (const auto at = name.find(interface); at != std::string::npos)
       name.erase(at, interface.size());
     std::ranges::transform(name, name.begin(),
