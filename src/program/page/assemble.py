@@ -21,10 +21,11 @@ def hash_of(text):
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def literal(text):
-    """As C++; a literal may have 65,536 characters (C++20, Annex B), so in pieces."""
-    pieces = [text[i:i + 8000] for i in range(0, len(text), 8000)]
-    return "\n".join(f'    R"__page({piece})__page"' for piece in pieces)
+def array(text):
+    """Numbers as C++ has them, since a literal may have 65,536 characters only (C++20, Annex B)."""
+    values = [str(byte) if byte < 128 else f"'\\x{byte:x}'" for byte in text.encode()]
+    lines = [values[i:i + 24] for i in range(0, len(values), 24)]
+    return ",\n".join("    " + ", ".join(line) for line in lines)
 
 
 page, style, *scripts = sys.argv[1:]
@@ -38,6 +39,7 @@ print(f"""// Made by assemble.py.
 namespace mcr {{
 inline constexpr std::string_view page_style_hash = "{hash_of(read(style))}";
 inline constexpr std::string_view page_script_hash = "{hash_of(script)}";
-inline constexpr std::string_view page_html =
-{literal(whole)};
+inline constexpr char page_bytes[] = {{
+{array(whole)}}};
+inline constexpr std::string_view page_html{{page_bytes, sizeof page_bytes}};
 }}  // namespace mcr""")
