@@ -45,8 +45,10 @@ struct Parsed {
 
   Parsed(Message message, std::uint16_t type) {
     const auto* header = reinterpret_cast<const nlmsghdr*>(message.data());
+    // libmnl reads attributes up to the aligned end, as the kernel has it.
     if (!mnl_nlmsg_ok(header, static_cast<int>(message.size())) || header->nlmsg_type != type ||
-        mnl_nlmsg_get_payload_len(header) < sizeof(Info))
+        mnl_nlmsg_get_payload_len(header) < sizeof(Info) ||
+        MNL_ALIGN(header->nlmsg_len) > message.size())
       return;
     info = static_cast<const Info*>(mnl_nlmsg_get_payload(header));
     mnl_attr_parse(header, sizeof(Info), store<Types>, &attributes);

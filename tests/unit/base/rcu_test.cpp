@@ -26,6 +26,9 @@ void* operator new(std::size_t bytes) {
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
+void* operator new(std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept {
+  return out_of_memory ? nullptr : std::malloc(bytes);
+}
 void operator delete(void* memory) noexcept {
   std::free(memory);
 }
