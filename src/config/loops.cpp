@@ -201,7 +201,7 @@ class CircleSearch {
       const Node node = open_.back();
       open_.pop_back();
       visits_[node].open = false;
-      if (is_circle && node < rules_.size()) rules_[node].rule.circle.number = circles_;
+      if (node < rules_.size()) rules_[node].rule.circle.number = is_circle ? circles_ : 0;
     }
   }
 

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
@@ -154,6 +155,30 @@ TEST_CASE("book: a rule that closes a circle is taken, and all rules of the circ
   CHECK(circles() == std::vector<std::uint32_t>{0, 0, 0});
   REQUIRE(put(book, rule("c3", 12, "e0", 10)).errors.empty());
   CHECK(circles() == std::vector<std::uint32_t>{0, 1, 1, 1});
+}
+
+TEST_CASE("book: rules that were in a circle when they were read are numbered anew") {
+  const Files files(R"([[reflector]]
+name = "games"
+kind = "udp"
+group = "239.9.9.9"
+port = 9
+interfaces = ["e0", "e1"]
+allow = [{ from = "e0", to = "e1" }]
+)");
+  files.write("state/rules.d/c1.toml", write_rule(rule("c1", 10, "e0", 11)));
+  files.write("state/rules.d/c2.toml", write_rule(rule("c2", 11, "e0", 10)));
+  auto book = files.read();
+  const auto guarded = [&] {
+    std::map<std::string, bool> names;
+    for (const auto& each : book.config().rules)
+      names[each.reflector.empty() ? each.name : each.reflector] = each.circle.number != 0;
+    return names;
+  };
+  using Guarded = std::map<std::string, bool>;
+  CHECK(guarded() == Guarded{{"c1", true}, {"c2", true}, {"games", true}});
+  CHECK(book.change({{"c2", {}}}, RuleHome::state).difference.str() == "+0 -1 ~0 =3");
+  CHECK(guarded() == Guarded{{"c1", false}, {"games", true}});
 }
 
 TEST_CASE("book: a name in two places is refused with both places") {
