@@ -38,6 +38,11 @@ def scaled(number, least=1):
     return max(least, int(number * SCALE))
 
 
+def busy():
+    """Others want the CPUs, too: a program is woken late."""
+    return EMULATED or SANITIZED or os.getloadavg()[0] > os.cpu_count()
+
+
 def until(condition, what, seconds=10):
     """Waits until condition() is true (its value is returned); else fails with `what`."""
     deadline = time.monotonic() + seconds * PATIENCE

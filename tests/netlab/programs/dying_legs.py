@@ -1,10 +1,11 @@
-"""Sends one RTP stream by two legs, many datagrams a second, in superframes; the legs die by turns.
+"""Sends one RTP stream by one leg or two, many datagrams a second, in superframes; two legs die by turns.
 
-    dying_legs.py COUNT RATE SSRC DEATHS LEG LEG
+    dying_legs.py COUNT RATE SSRC DEATHS SIZE LEG [LEG]
 
-A LEG is GROUP,PORT,INTERFACE,DELAY,BURST as leg_sender.py has them (ms, datagrams). The stream has 2 * DEATHS + 1
-parts of one length: in the second, the fourth ... one leg sends nothing, the first leg and the second by turns. So
-both legs together bring each number. The timestamp of a datagram is its number, which does not wrap.
+SIZE is in bytes. A LEG is GROUP,PORT,INTERFACE,DELAY,BURST as leg_sender.py has them (ms, datagrams). The stream
+has 2 * DEATHS + 1 parts of one length: in the second, the fourth ... one leg sends nothing, the first leg and the
+second by turns. So both legs together bring each number. The timestamp of a datagram is its number, which does not
+wrap.
 """
 
 import socket
@@ -12,22 +13,23 @@ import struct
 import sys
 import time
 
-SIZE, UDP_SEGMENT = 200, 103
+UDP_SEGMENT = 103
 HEADER = struct.Struct("!BBHII")
 
 
 class Leg:
-    def __init__(self, text):
+    def __init__(self, text, size):
+        self.rest = bytes(size - HEADER.size)
         group, port, interface, delay, burst = text.split(",")
         self.to, self.delay, self.burst = (group, int(port)), float(delay) / 1000, int(burst)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         request = struct.pack("=4s4si", bytes(4), bytes(4), socket.if_nametoindex(interface))
         self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, request)
         self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 16)
-        self.socket.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, SIZE)
+        self.socket.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, size)
 
-    def send(self, numbers, ssrc, rest=bytes(SIZE - HEADER.size)):
-        self.socket.sendto(b"".join(HEADER.pack(0x80, 96, n & 0xFFFF, n, ssrc) + rest for n in numbers), self.to)
+    def send(self, numbers, ssrc):
+        self.socket.sendto(b"".join(HEADER.pack(0x80, 96, n & 0xFFFF, n, ssrc) + self.rest for n in numbers), self.to)
 
 
 def is_dead(leg, first, count, deaths):
@@ -37,8 +39,8 @@ def is_dead(leg, first, count, deaths):
 
 
 def run():
-    count, rate, ssrc, deaths = map(int, sys.argv[1:5])
-    legs = [Leg(text) for text in sys.argv[5:7]]
+    count, rate, ssrc, deaths, size = map(int, sys.argv[1:6])
+    legs = [Leg(text, size) for text in sys.argv[6:]]
     plan = sorted((first / rate + leg.delay, at, first) for at, leg in enumerate(legs)
                   for first in range(0, count, leg.burst) if not is_dead(at, first, count, deaths))
     began = time.monotonic()

@@ -2,7 +2,9 @@
 
     number_tally.py INTERFACE GROUP PORT SIZE
 
-distinct (numbers that came), twice (datagrams that came again), other (not of this size), dropped (by the kernel).
+distinct (numbers that came), twice (datagrams that came again), twice_s (from the first of these to the last),
+silence_s (the longest), by the kernel's clock; late_s (how late this program was woken, at most); other (not of this
+size), dropped (by the kernel).
 """
 
 import json
@@ -11,19 +13,22 @@ import signal
 import socket
 import struct
 import sys
+import time
 
-IPV4, SOL_PACKET, PACKET_STATISTICS = 0x0800, 263, 6
+IPV4, SO_TIMESTAMPNS, SOL_PACKET, PACKET_STATISTICS = 0x0800, 35, 263, 6
 
 interface, group, port, size = sys.argv[1], socket.inet_aton(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4))
 packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+packets.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 packets.bind((interface, IPV4))
 packets.setblocking(False)
 numbers = struct.Struct(f"!4xI{size - 8}x")
-seen, tally = set(), {"distinct": 0, "twice": 0, "other": 0, "dropped": 0}
+seen, times, again = set(), [], []
+tally = {"distinct": 0, "twice": 0, "twice_s": 0, "silence_s": 0, "late_s": 0, "other": 0, "dropped": 0}
 
 
-def take(data):
+def take(data, control):
     header = 4 * (data[0] & 15)
     if data[9] != socket.IPPROTO_UDP or data[16:20] != group \
             or struct.unpack_from("!H", data, header + 2)[0] != port:
@@ -35,15 +40,22 @@ def take(data):
     came = [number for number, in numbers.iter_unpack(payload)]
     before = len(seen)
     seen.update(came)
-    tally["twice"] += len(came) - (len(seen) - before)
+    seconds, ns = struct.unpack("qq", control[0][2])
+    now, twice = seconds + ns / 1e9, len(came) - (len(seen) - before)
+    tally["silence_s"] = max(tally["silence_s"], now - (times[-1] if times else now))
+    tally["late_s"] = max(tally["late_s"], time.time() - now)
+    times[:] = [now]
+    if twice:
+        tally["twice"] += twice
+        again.append(now)
 
 
 def drain():
     try:
         while True:
-            data, address = packets.recvfrom(65536)
+            data, control, _, address = packets.recvmsg(65536, 256)
             if address[2] != socket.PACKET_OUTGOING:
-                take(data)
+                take(data, control)
     except BlockingIOError:
         pass
 
@@ -56,5 +68,6 @@ while not ended:
     drain()
 drain()
 tally["distinct"] = len(seen)
+tally["twice_s"] = again[-1] - again[0] if again else 0
 tally["dropped"] = struct.unpack("II", packets.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
 print(json.dumps(tally), flush=True)
