@@ -177,9 +177,10 @@ void collect_legs(const Relay& relay, std::size_t at, Clock::time_point now, Rul
     rule.merge = make_merge(*watched, now);
   else
     rule.failover = make_failover(*watched, now);
+  const auto bps = stream_bps(*watched, rule.rate_bps.value_or(0), now);
   for (std::size_t i = 0; i < watched->numbers.size(); ++i)
     if (merges)
-      rule.legs.emplace_back(make_leg(*watched, i, now));
+      rule.legs.emplace_back(make_leg(*watched, i, now, bps));
     else
       rule.standing.emplace_back(make_failover_input(*watched, i, now));
 }

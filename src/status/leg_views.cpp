@@ -34,6 +34,13 @@ std::uint64_t missing_of(const LegWatch::Watched& watched, std::size_t input, Wa
   return less(end, leg.before.get() + leg.numbers.get());
 }
 
+/// A stream of high bitrate has a smaller class C than path_class() knows.
+std::string_view class_of(double skew_us, double stream_bps) {
+  constexpr double high_bitrate = 270e6;
+  constexpr double most_us = 150'000;
+  return stream_bps >= high_bitrate && skew_us > most_us ? "none" : path_class(skew_us);
+}
+
 std::string_view name_of(Merge::By by) {
   constexpr std::array<std::string_view, 4> names{"rtp", "moldudp64", "sequence", "content"};
   return names[static_cast<std::size_t>(by)];
@@ -41,7 +48,14 @@ std::string_view name_of(Merge::By by) {
 
 }  // namespace
 
-MergedLeg make_leg(const LegWatch::Watched& watched, std::size_t input, WatchTime now) {
+double stream_bps(const LegWatch::Watched& watched, double rule_bps, WatchTime now) {
+  std::size_t heard_legs = 0;
+  for (std::size_t i = 0; i < watched.numbers.size(); ++i)
+    heard_legs += heard(watched.leg(i), now) ? 1U : 0U;
+  return rule_bps / static_cast<double>(std::max<std::size_t>(heard_legs, 1));
+}
+
+MergedLeg make_leg(const LegWatch::Watched& watched, std::size_t input, WatchTime now, double bps) {
   const auto& leg = watched.leg(input);
   MergedLeg view;
   view.received = leg.received.get();
@@ -55,7 +69,7 @@ MergedLeg make_leg(const LegWatch::Watched& watched, std::size_t input, WatchTim
   if (view.received == 0) return view;
   view.skew_p50_us = static_cast<double>(leg.skew.median_us());
   view.skew_max_us = static_cast<double>(leg.skew.most_us());
-  view.path_class = path_class(*view.skew_max_us);
+  view.path_class = class_of(*view.skew_max_us, bps);
   return view;
 }
 

@@ -39,11 +39,11 @@ TEST_CASE("a merged rule: what was lost, and what the second path was good for")
   CHECK(merge.by == "sequence");
   CHECK(merge.lost == 6U - 1U);  // 20, 40, 50, 60, 80; and 100 would be the last one
   CHECK(merge.recovered == 0U);
-  const auto leg = make_leg(watched, 1, now);
+  const auto leg = make_leg(watched, 1, now, 0);
   CHECK(leg.missing == 9U);
   CHECK(leg.received == 90);
   CHECK(leg.up);
-  CHECK_FALSE(make_leg(watched, 1, now + 3s).up);
+  CHECK_FALSE(make_leg(watched, 1, now + 3s, 0).up);
   CHECK(merge_from_json(to_json(merge)) == merge);
   CHECK(leg_from_json(to_json(leg)) == leg);
   CHECK(leg_line(leg).find("9 missing") != std::string::npos);
@@ -77,6 +77,27 @@ TEST_CASE("classes of path differences, SMPTE ST 2022-7") {
   CHECK(path_class(50'001) == "C");
   CHECK(path_class(450'000) == "C");
   CHECK(path_class(450'001) == "none");
+}
+
+TEST_CASE("a stream of high bitrate has a smaller class C") {
+  LegWatch::Watched watched;
+  const WatchTime now{1'000s};
+  const auto after = [&](std::chrono::milliseconds late) {
+    const auto time = now - 1s + late;
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(time.time_since_epoch()).count());
+  };
+  const auto late = GENERATE(149ms, 151ms);
+  watched.rule.merge.emplace(Merge{Merge::By::sequence, {0, 1, false, 0, 0}});
+  watched.legs = std::make_shared<redundancy::Legs>(watched.rule.merge);
+  watched.numbers = {0, 1, 2};  // nothing is heard of the third one
+  const std::array datagram{std::byte{1}};
+  static_cast<void>(watched.legs->judge(0, datagram, after(0ms)));
+  static_cast<void>(watched.legs->judge(1, datagram, after(late)));
+  const auto class_at = [&](double rule_bps) {
+    return make_leg(watched, 1, now, stream_bps(watched, rule_bps, now)).path_class;
+  };
+  CHECK(class_at(539e6) == "C");
+  CHECK(class_at(540e6) == (late == 149ms ? "C" : "none"));
 }
 
 TEST_CASE("failover as JSON, and back") {
