@@ -1,9 +1,9 @@
-"""Watches the first byte of what comes for each port of a group, until SIGTERM; then prints a JSON object.
+"""Watches what port_swarm.py sends to each port of a group, until SIGTERM; then prints a JSON object.
 
     switch_gaps.py INTERFACE GROUP
 
-{port: [first bytes in the order in which they came, as a text; the longest silence before a change, s]}, by the
-kernel's clock; "dropped": by the kernel.
+{port: [texts in the order in which they came; the longest silence before a change of it, s; for how long of that
+datagrams with the new text were sent and did not come, s]}, by the kernel's clock; "dropped": by the kernel.
 """
 
 import json
@@ -29,11 +29,15 @@ def take(data, control):
     if data[9] != socket.IPPROTO_UDP or data[16:20] != group:
         return
     seconds, ns = struct.unpack("qq", control[0][2])
-    now, tag = seconds + ns / 1e9, chr(data[header + 8])
-    port = seen.setdefault(struct.unpack_from("!H", data, header + 2)[0], {"tags": tag, "gap": 0, "last": now})
-    if port["tags"][-1] != tag:
-        port["tags"] += tag
+    now = seconds + ns / 1e9
+    length = struct.unpack_from("!H", data, header + 4)[0]
+    text, before = data[header + 8:header + length].decode().split()
+    port = seen.setdefault(struct.unpack_from("!H", data, header + 2)[0],
+                           {"texts": [text], "gap": 0, "held": 0, "last": now})
+    if port["texts"][-1] != text:
+        port["texts"].append(text)
         port["gap"] = max(port["gap"], now - port["last"])
+        port["held"] = max(port["held"], float(before) - port["last"])
     port["last"] = now
 
 
@@ -53,6 +57,6 @@ while not ended:
     select.select([packets], [], [], 0.05)
     drain()
 drain()
-result = {port: [one["tags"], one["gap"]] for port, one in seen.items()}
+result = {port: [one["texts"], one["gap"], one["held"]] for port, one in seen.items()}
 result["dropped"] = struct.unpack("II", packets.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
 print(json.dumps(result), flush=True)
