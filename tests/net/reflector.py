@@ -5,13 +5,14 @@
                                          relay (r2 10.3.0.1) ---- (g0 10.3.0.2) guest
 
 What comes from one segment goes to all others, or as `allow` says; over IPv6, too; by group or by
-broadcast, limited or to the subnet. mDNS leaves from port 5353 with TTL 255. One way may answer and
-not ask, or name some services only. Searches of SSDP and WS-Discovery are answered. The status
+broadcast, limited or to the subnet. mDNS leaves from port 5353 with TTL 255. By default 1000 a second
+go one way. One way may answer and not ask, or name some services only. Searches of SSDP and WS-Discovery are answered. The status
 shows it as one thing; nftables at the segments count the same.
 """
 
 import signal
 import struct
+import time
 
 from netlab.counters import Counters
 from netlab.daemon import Daemon, config
@@ -107,6 +108,32 @@ table netdev judge {
     check("packets 1 " in world.sh("nft list table netdev judge", "iot"), "port 5353 and TTL 255")
 
 
+def limited(world, daemon, segments):
+    phase("by default 1000 a second go one way")
+    count = 1500
+
+    def outputs():
+        return {o["interface"]: (o["tx_datagrams"], o["drops"]["rate_limited"])
+                for o in daemon.rule("all/r0")["outputs"]}
+
+    def arrived(place):
+        return segments.counters[place].read()[MDNS, 5353].payload
+
+    before, came = outputs(), {place: arrived(place) for place in ("iot", "guest")}
+    messages = [message("flood.local", response=True) for _ in range(count)]
+    began = time.monotonic()
+    world.inject("lan", "l0", [udp("10.1.0.2", MDNS, 5353, each, ttl=255, source_port=5353)
+                               for each in messages])
+    until(lambda: all(sum(now) - sum(before[i]) == count for i, now in outputs().items()),
+          lambda: f"all {count} are sent or limited: {before} -> {outputs()}")
+    most = 64 + 1000 * (time.monotonic() - began)
+    for interface, place in (("r1", "iot"), ("r2", "guest")):
+        passed, left = (now - then for now, then in zip(outputs()[interface], before[interface]))
+        check(64 <= passed <= most and left > 0, f"to {place}: {passed} of {count}, at most {most}")
+        until(lambda p=place, n=passed: arrived(p) - came[p] == n * len(messages[0]),
+              lambda p=place, n=passed: f"{n} came to {p}: {arrived(p) - came[p]} bytes")
+
+
 def allowed(daemon, segments):
     phase("allow: lan asks, iot answers; guest hears of one service")
     daemon.reload(config(reflector("mdns", """allow = [
@@ -184,6 +211,7 @@ def story(world):
     segments = Segments(world)
     everywhere(world, daemon, segments)
     headers(world, segments)
+    limited(world, daemon, segments)
     allowed(daemon, segments)
     six(world, daemon, segments)
     broadcasts(daemon, segments)
