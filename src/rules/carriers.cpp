@@ -33,6 +33,9 @@
 // is known whose copies these are.
 #include "mcr/rules/carriers.hpp"
 
+#include <algorithm>
+#include <span>
+
 namespace mcr {
 
 namespace {
@@ -76,6 +79,30 @@ struct Heard {
   }
 };
 
+/// The places that a payload may have: one line of the cache.
+constexpr std::size_t bucket = 8;
+using Bucket = std::span<std::atomic<std::uint64_t>, bucket>;
+
+Bucket bucket_of(const Mapping<std::atomic<std::uint64_t>>& heard, std::size_t place) {
+  return Bucket(&heard[place / bucket * bucket], bucket);
+}
+
+/// Where to note that this payload was heard. The oldest gives way. A relay that forgets what it
+/// has heard while a datagram waits sends one copy too many.
+std::atomic<std::uint64_t>& place_for(std::uint64_t hash, Bucket places, std::uint64_t now_ns) {
+  auto* oldest = &places.front();
+  std::uint64_t most_age = 0;
+  for (auto& place : places) {
+    const auto bits = place.load(std::memory_order_relaxed);
+    if (bits == 0 || Heard::is(bits, hash)) return place;
+    const auto its_age = age(bits & time_mask, now_ns);
+    if (its_age < most_age) continue;
+    most_age = its_age;
+    oldest = &place;
+  }
+  return *oldest;
+}
+
 /// A payload that was sent: 22 bits of its place's hash, the way, and when.
 struct Probe {
   static constexpr unsigned below_tag = way_bits + time_bits;
@@ -98,7 +125,8 @@ void Carriers::heard(std::uint64_t payload, unsigned interface, const Endpoint& 
                      std::uint64_t now_ns) noexcept {
   const auto hash = place_of(payload, interface);
   sources_[hash % probes].set(source);
-  heard_[hash % places].store(Heard::bits(hash, now_ns), std::memory_order_relaxed);
+  place_for(hash, bucket_of(heard_, hash % places), now_ns)
+      .store(Heard::bits(hash, now_ns), std::memory_order_relaxed);
   auto& place = probes_[hash % probes];
   const auto probe = place.load(std::memory_order_relaxed);
   if (!Probe::is(probe, hash) || age(probe & time_mask, now_ns) > ticks(rival_time)) return;
@@ -112,9 +140,11 @@ void Carriers::heard(std::uint64_t payload, unsigned interface, const Endpoint& 
 bool Carriers::is_there(std::uint64_t payload, unsigned interface,
                         std::uint64_t since_ns) const noexcept {
   const auto hash = place_of(payload, interface);
-  const auto heard = heard_[hash % places].load(std::memory_order_relaxed);
   const auto earliest = since_ns / tick_ns - ticks(slack);
-  return Heard::is(heard, hash) && ((heard - earliest) & time_mask) <= time_mask / 2;
+  return std::ranges::any_of(bucket_of(heard_, hash % places), [&](const auto& place) {
+    const auto heard = place.load(std::memory_order_relaxed);
+    return Heard::is(heard, hash) && ((heard - earliest) & time_mask) <= time_mask / 2;
+  });
 }
 
 bool Carriers::carries(std::uint32_t way) const noexcept {

@@ -81,7 +81,7 @@ class Carriers {
   static constexpr std::size_t places = 16384;
   static constexpr std::size_t probes = 1024;
 
-  /// If two payloads share a place the later one stays.
+  /// Payloads that were heard, in buckets; below, of two that share a place the later one stays.
   Mapping<std::atomic<std::uint64_t>> heard_{places};
   Mapping<std::atomic<std::uint64_t>> probes_{probes};
   Mapping<LastSource> sources_{probes};  ///< of what was heard

@@ -57,6 +57,20 @@ TEST_CASE("carriers: a copy is there from when it came, on its interface") {
   CHECK_FALSE(ear.carriers.is_there(1, interface + 1, ear.ns()));
 }
 
+TEST_CASE("carriers: a copy is there however much else is heard meanwhile") {
+  Ear ear;
+  constexpr std::uint64_t many = 2000;
+  for (std::uint64_t payload = 1; payload <= many; ++payload)
+    ear.hear(payload);
+  for (std::uint64_t payload = 1; payload <= many; ++payload)
+    CHECK(ear.is_there(payload, ear.now));
+
+  ear.now += 10min;  // what is old gives way
+  for (std::uint64_t payload = 1; payload <= 10 * many; ++payload)
+    ear.hear(payload);
+  CHECK(ear.is_there(10 * many, ear.now));
+}
+
 TEST_CASE("carriers: a repetition is another datagram") {
   Ear ear;
   ear.hear(1);

@@ -382,7 +382,6 @@ TEST_CASE("loop guard: a triangle of segments, and a ring that goes one way only
 }
 
 TEST_CASE("loop guard: a wire between the segments") {
-  int thrice = 0;  // of 24,000 datagrams, by relays that have yet to find out who carries
   for (const bool preserves : {false, true})
     for (unsigned seed = 0; seed < 20; ++seed)
       for (const unsigned relays : {1U, 2U, 3U}) {
@@ -393,12 +392,9 @@ TEST_CASE("loop guard: a wire between the segments") {
         talk(network, 2, 100);
         CHECK(network.quiet());
         CHECK(network.ended_after() < 1s);
-        CHECK(most_arrivals(network) <= 3);
-        for (const auto& [where, times] : network.arrived)
-          thrice += times > 2 ? 1 : 0;
+        CHECK(most_arrivals(network) <= 2);
         CHECK(gone_round(network) >= 150);
       }
-  CHECK(thrice <= 5);
 }
 
 TEST_CASE("loop guard: when the relay that carries is gone, another does") {
