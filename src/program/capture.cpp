@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -143,7 +144,7 @@ void add_capture_command(CLI::App& app, int& exit_code) {
   command->add_option("-w", options->file, "Write to this file; - (the default): standard output")
       ->type_name("FILE");
   command->add_option("--count", options->count, "End after N datagrams")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62U))
+      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
       ->type_name("N");
   command->add_option("--seconds", options->seconds, "End after S seconds")
       ->check(CLI::Range(0.001, longest))

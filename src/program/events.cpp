@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -151,9 +152,10 @@ void add_events_command(CLI::App& app, int& exit_code) {
   command
       ->add_option("--since", options->since,
                    "Begin after the event with this id; 0: with all that the relay still knows")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
       ->type_name("ID");
   command->add_option("--count", options->count, "End after N events")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62U))
+      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
       ->type_name("N");
   command
       ->add_option("--exec", options->program,

@@ -80,7 +80,9 @@ void Program::resume_captures() {
 /// The reader's place in the ring is all that is kept of it.
 ControlServer::Reply Program::stream_events(const json& request) {
   constexpr std::size_t most_at_once = 64U << 10U;  // bytes
-  const auto more = [this, seen = request.value("since", events_.last_id())]() mutable {
+  const auto since = request.value("since", json(events_.last_id()));
+  if (!since.is_number_unsigned()) throw Failure(ExitCode::usage, "`since` is no id");
+  const auto more = [this, seen = since.get<std::uint64_t>()]() mutable {
     std::string lines;
     while (lines.size() < most_at_once) {
       const auto event = events_.after(seen);

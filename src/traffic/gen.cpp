@@ -184,7 +184,7 @@ void add_load_options(CLI::App& command, GenOptions& options) {
       .add_option("--count", options.count,
                   "End after this many datagrams over all streams, those that the "
                   "kernel refused (errors) included [until SIGINT or SIGTERM]")
-      ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()))
+      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
       ->type_name("N");
   command
       .add_option("--duration", options.duration,

@@ -418,7 +418,7 @@ void add_options(CLI::App& command, SinkOptions& options) {
       .add_option("--count", options.count,
                   "End after this many datagrams, duplicates and corrupt ones included [until "
                   "SIGINT or SIGTERM]")
-      ->check(CLI::Range(std::uint64_t{1}, unlimited))
+      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
       ->type_name("N");
   command
       .add_option("--duration", options.duration,

@@ -138,6 +138,11 @@ def words(world, daemon):
             (("help",), "there is no command help; mcr --help lists them")):
         done = world.call(*args)
         equal((done.returncode, done.stderr.strip()), (64, "mcr: " + expected), f"mcr {args}")
+    for args in (("events", "--since", -1), ("events", "--since", -(2**64 - 1)), ("events", "--count", -1),
+                 ("capture", "one", "--count", -1), (*GEN, "--count", -1, "--duration", 0.1),
+                 (*SINK, "--group", "239.2.1.1", "--count", -1, "--duration", 0.1)):
+        done = world.call(*args)
+        equal((done.returncode, "not in range" in done.stderr), (64, True), f"mcr {args}: {done.stderr}")
 
 
 def strict_sink(world, *args, group="239.2.1.1", send=None):

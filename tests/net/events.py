@@ -98,7 +98,14 @@ def readers(world, daemon, reader):
     done = world.call("events", "--json", "--since", 5, "--count", 2, *at)
     kinds = [json.loads(line)["event"] for line in done.stdout.splitlines()]
     equal(kinds, ["gap", "start"], "what follows an id of an earlier run")
-    equal(world.call("events", "--since", "x", *at).returncode, 64, "exit code of a wrong id")
+    for wrong in ("x", -1):
+        equal(world.call("events", "--since", wrong, *at).returncode, 64, f"exit code of the id {wrong}")
+    for wrong in ("x", -1, 1.5, None):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(daemon.socket)
+            client.sendall(json.dumps({"command": "events", "since": wrong}).encode() + b"\n")
+            equal(json.loads(client.makefile().readline()), {"ok": False, "error": "`since` is no id"},
+                  f"the answer to the id {wrong}")
 
 
 def slow_readers(world, daemon):
