@@ -31,7 +31,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds patience{2};
+constexpr Patience patience{std::chrono::seconds{2}};
 constexpr std::chrono::milliseconds look{200};  // how late the end of the time may be seen
 
 struct Options {

@@ -47,8 +47,10 @@ constexpr double status_timeout = 2;
 /// A reload joins groups, opens sockets and waits for the workers: with 10,000 rules, seconds.
 constexpr double reload_timeout = 30;
 
-std::chrono::microseconds microseconds(double seconds) {
-  return std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6));
+/// Of a command with the option --timeout.
+Patience patience_of(double seconds) {
+  return {std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6)),
+          "--timeout waits longer"};
 }
 
 void add_timeout_option(CLI::App& command, double& seconds) {
@@ -168,7 +170,7 @@ Answer fetch_status(const StatusOptions& options) {
   const bool brief = options.rule.empty() && selection.all() && !options.as_json &&
                      options.watch <= 0 && !options.health;
   auto document = ask_daemon(options.socket, status::write_request({selection, brief}),
-                             microseconds(options.timeout));
+                             patience_of(options.timeout));
   if (!document.value("ok", true))
     throw Failure(ExitCode::os, fmt::format("the daemon at {} cannot tell: {}", options.socket,
                                             document.value("error", "")));
@@ -440,7 +442,7 @@ void switch_input(const SwitchOptions& options) {
   json request{
       {"command", "switch"}, {"rule", options.rule}, {"input", parse_input(options.input)}};
   if (!options.time.empty()) request["for_us"] = parse_time(options.time).count();
-  const auto answer = ask_daemon(options.socket, request, microseconds(options.timeout));
+  const auto answer = ask_daemon(options.socket, request, patience_of(options.timeout));
   if (!answer.value("ok", false))
     throw Failure(ExitCode::usage, printable(answer.value("error", "the relay refused it")));
 }
@@ -454,7 +456,7 @@ struct StandbyOptions {
 void stand_by(const StandbyOptions& options) {
   const auto answer =
       ask_daemon(options.socket, {{"command", "standby"}, {"on", options.state == "on"}},
-                 microseconds(options.timeout));
+                 patience_of(options.timeout));
   if (!answer.value("ok", false))
     throw Failure(ExitCode::os, printable(answer.value("error", "the relay refused it")));
 }
@@ -537,7 +539,7 @@ void add_reload_command(CLI::App& app, int& exit_code) {
   command->add_option("--socket", options->socket, "Control socket")->capture_default_str();
   command->callback([options, &exit_code] {
     const auto answer =
-        ask_daemon(options->socket, {{"command", "reload"}}, microseconds(options->timeout));
+        ask_daemon(options->socket, {{"command", "reload"}}, patience_of(options->timeout));
     exit_code = static_cast<int>(print_reload(answer));
   });
 }

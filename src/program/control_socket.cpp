@@ -94,13 +94,13 @@ Failure no_whole_answer(const std::string& path) {
 }
 
 /// `error` 0: it has closed.
-Failure why_no_answer(const std::string& path, int error, std::chrono::microseconds patience) {
+Failure why_no_answer(const std::string& path, int error, Patience patience) {
   if (error == 0) return no_whole_answer(path);
   if (error == EAGAIN)
     return {ExitCode::unavailable,
-            fmt::format("the daemon at {} has not answered for {:g} s: it is stopped or busy; "
-                        "--timeout waits longer",
-                        path, std::chrono::duration<double>(patience).count())};
+            fmt::format("the daemon at {} has not answered for {:g} s: it is stopped or busy{}{}",
+                        path, std::chrono::duration<double>(patience.time).count(),
+                        patience.advice.empty() ? "" : "; ", patience.advice)};
   return {error == EACCES ? ExitCode::permission : ExitCode::unavailable,
           fmt::format("no daemon answers at {}: {}", path, errno_text(error))};
 }
@@ -126,10 +126,9 @@ ControlServer::Reply answer(std::string_view line, const ControlServer::Handler&
 }
 
 /// Connected, and asked. Throws as ask_daemon() does.
-Socket send_request(const std::string& path, const nlohmann::json& request,
-                    std::chrono::microseconds patience) {
+Socket send_request(const std::string& path, const nlohmann::json& request, Patience patience) {
   auto socket = new_socket(0);
-  set_patience(socket, patience);
+  set_patience(socket, patience.time);
   if (const int error = connect_to(socket, path); error != 0)
     throw why_no_answer(path, error, patience);
   const auto line = line_of(request);
@@ -190,7 +189,7 @@ bool is_abandoned(const std::string& path) {
 }
 
 nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,
-                          std::chrono::microseconds patience) {
+                          Patience patience) {
   const auto socket = send_request(path, request, patience);
   std::string reply;
   if (const int error = read_all(socket, reply); error != 0)
@@ -201,7 +200,7 @@ nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request
 }
 
 DaemonStream::DaemonStream(const std::string& path, const nlohmann::json& request,
-                           std::chrono::microseconds patience)
+                           Patience patience)
     : path_(path), socket_(send_request(path, request, patience)) {
   auto line = read_line();
   if (!line) throw why_no_answer(path, errno, patience);

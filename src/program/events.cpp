@@ -36,7 +36,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::seconds patience{2};
+constexpr Patience patience{std::chrono::seconds{2}};
 
 struct Options {
   std::string socket{default_control_socket};

@@ -42,7 +42,7 @@ namespace {
 using nlohmann::json;
 
 /// The same time that `mcr reload` waits.
-constexpr std::chrono::seconds patience{30};
+constexpr Patience patience{std::chrono::seconds{30}};
 
 constexpr std::string_view default_config = "/etc/mcr/mcr.toml";
 

@@ -5,6 +5,7 @@ are closed, a daemon that does not answer, clocks that differ, words that nobody
     gen (g0) ---- (r0) relay (r1) ---- (s0) sink
 """
 
+import concurrent.futures
 import json
 import os
 import signal
@@ -89,20 +90,22 @@ def took(action):
 
 
 def stopped_daemon(world, daemon):
+    """Each command gives up in time, and advises --timeout only where it has that option."""
+    calls = {("status",): 2, ("status", "--json"): 2, ("status", "--health"): 2, ("status", "--timeout", "0.3"): 0.3,
+             ("reload", "--timeout", "0.3"): 0.3, ("inspect", "one"): 2, ("switch", "one", "auto"): 2,
+             ("standby", "off"): 2, ("events",): 2, ("capture", "one", "-w", world.path("none.pcapng")): 2}
     os.kill(daemon.process.pid, signal.SIGSTOP)
     try:
-        for args, at_least in (((), 2), (("--json",), 2), (("--health",), 2),
-                               (("--timeout", "0.3"), 0.3)):
-            seconds, done = took(lambda a=args: world.call("status", *a, "--socket", daemon.socket))
-            equal(done.returncode, 69, f"exit code of status {args}")
-            check("has not answered for" in done.stderr, done.stderr)
-            check(at_least <= seconds < at_least + 3, f"status {args} took {seconds} s")
-        seconds, done = took(
-            lambda: world.call("reload", "--timeout", "0.3", "--socket", daemon.socket))
-        equal(done.returncode, 69, "exit code of reload")
-        check(seconds < 3, f"reload took {seconds} s")
+        with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+            answers = list(pool.map(lambda args: took(lambda: world.call(*args, "--socket", daemon.socket)), calls))
     finally:
         os.kill(daemon.process.pid, signal.SIGCONT)
+    for (args, at_least), (seconds, done) in zip(calls.items(), answers):
+        equal(done.returncode, 69, f"exit code of mcr {args}")
+        check("has not answered for" in done.stderr, done.stderr)
+        equal("--timeout waits longer" in done.stderr, "--timeout" in world.call(args[0], "--help").stdout,
+              f"the advice of mcr {args}: {done.stderr}")
+        check(at_least <= seconds < at_least + 3, f"mcr {args} took {seconds} s")
     until(lambda: world.call("status", "--socket", daemon.socket).returncode == 0, "it is back")
 
 

@@ -81,18 +81,23 @@ class ControlServer {
 /// True if there is no socket at `path`, or one that a daemon has left behind.
 [[nodiscard]] bool is_abandoned(const std::string& path);
 
+/// How long a client waits for each answer.
+struct Patience {
+  std::chrono::microseconds time;  ///< more than 0
+  std::string_view advice{};       ///< to a person whose time has passed; "": none
+};
+
 /// Asks the daemon at `path` and waits for its answer. Throws Failure (unavailable) if none
-/// answers, or if the daemon says nothing for `patience` (more than 0), Failure (permission) if it
-/// may not be asked, OsError.
+/// answers, or if the daemon says nothing for that time, Failure (permission) if it may not be
+/// asked, OsError.
 [[nodiscard]] nlohmann::json ask_daemon(const std::string& path, const nlohmann::json& request,
-                                        std::chrono::microseconds patience);
+                                        Patience patience);
 
 /// A stream that a daemon answers with, line by line.
 class DaemonStream {
  public:
   /// Asks and reads the first line, as ask_daemon() does. Throws as it does.
-  DaemonStream(const std::string& path, const nlohmann::json& request,
-               std::chrono::microseconds patience);
+  DaemonStream(const std::string& path, const nlohmann::json& request, Patience patience);
 
   [[nodiscard]] const nlohmann::json& first() const noexcept { return first_; }
   /// Waits for the next line, for ever. Throws Failure (unavailable) when the daemon has gone.
