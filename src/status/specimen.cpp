@@ -139,7 +139,8 @@ Status empty_specimen() {
 
 EventRing specimen_events() {
   constexpr std::size_t plain = 2;  // lost to the first reader
-  std::vector<std::string> states{"removed", "joined", "done", "refused", "begun", "ended"};
+  std::vector<std::string> states{"removed", "joined", "done",     "refused",
+                                  "begun",   "ended",  "resolved", "unresolved"};
   for (const auto state : rule_states)
     states.emplace_back(to_string(state));
   EventRing ring(first_specimen_event, states.size() + 1);
@@ -148,7 +149,9 @@ EventRing specimen_events() {
     ring.add({.time = time, .kind = EventKind::start});
   for (const auto& state : states)
     ring.add({.time = time,
-              .kind = state == "joined" ? EventKind::join : EventKind::loss,
+              .kind = state == "joined"     ? EventKind::join
+                      : state == "resolved" ? EventKind::host
+                                            : EventKind::loss,
               .rule = "rule",
               .interface = "eth0",
               .subject = "239.1.1.1",

@@ -82,6 +82,7 @@ def every_key_is_described(world, daemon):
             for key, each in value.items():
                 check(key in schema["properties"], f"{place}.{key} is described")
                 compare(each, schema["properties"][key], f"{place}.{key}")
+        check("enum" not in schema or value in schema["enum"], f"{place} may be {value}")
         for each in value if isinstance(value, list) else ():
             compare(each, schema["items"], f"{place}[]")
 

@@ -1,9 +1,11 @@
 #include "mcr/program/http_api.hpp"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
+#include "mcr/status/event.hpp"
 #include "mcr/status/json.hpp"
 #include "mcr/status/specimen.hpp"
 
@@ -192,6 +194,12 @@ TEST_CASE("http api: every answer is as the description says") {
   check_described(get_json("/v1/rules/rule"), schema_at("/v1/rules/{name}"), "rule");
   check_described(get_json("/v1/recent-events"), schema_at("/v1/recent-events"), "events");
   check_described(get_json("/v1/recent-events?since=1000"), schema_at("/v1/recent-events"), "gap");
+  const auto event = schema_at("/v1/recent-events")["properties"]["events"]["items"];
+  for (std::size_t kind = 0; kind < mcr::event_kind_names.size(); ++kind)
+    check_described(mcr::status::to_json(mcr::Event{.kind = mcr::EventKind(kind), .subject = "x"}),
+                    event, "an event");
+  for (const auto* state : {"resolved", "unresolved", "joined", "failed", "removed", "begun"})
+    CHECK(std::ranges::count(event["properties"]["state"]["enum"], state) == 1);
   CHECK(paths["/v1/rules/{name}"].size() == 3);
   for (const auto* status : {"200", "201", "403", "409", "412", "422"})
     CHECK(paths["/v1/rules/{name}"]["put"]["responses"].contains(status));
