@@ -8,8 +8,10 @@
 // each. It does so, as the writing itself, in a thread, while the control thread checks the rules:
 // only the exchange of the folders waits for both. The old folder is removed in another.
 //
+// Where rules.d is a link to a folder, that folder is exchanged, and the link stays.
+//
 // The lock keeps two daemons, or a daemon and a person's flock(1), from losing each other's change.
-// It lies beside the folder, since the folder itself may be exchanged, and is never waited for: the
+// It lies beside rules.d, since the folder itself may be exchanged, and is never waited for: the
 // control thread would stand still.
 #include "rule_folder.hpp"
 
@@ -129,6 +131,14 @@ void write_unfinished(Fd folder, std::string_view text, const std::string& path)
   throw;
 }
 
+/// The new folder has the rights of the old one, as far as we may give them.
+void take_rights(Fd folder, Fd from) {
+  struct stat old {};
+  if (::fstat(from.get(), &old) != 0) return;
+  [[maybe_unused]] int refused = ::fchown(folder.get(), old.st_uid, old.st_gid);
+  refused = ::fchmod(folder.get(), old.st_mode & 07777);
+}
+
 /// The same file in the new folder, or a copy where it is another user's (fs.protected_hardlinks).
 void keep(Fd from, const fs::path& path, Fd to, const std::string& folder) {
   const auto name = path.filename();
@@ -139,11 +149,10 @@ void keep(Fd from, const fs::path& path, Fd to, const std::string& folder) {
   if (error) throw OsError(error.value(), "copy", path.string());
 }
 
-UniqueFd lock(const std::string& folder) {
-  const auto path = folder + ".lock";
+UniqueFd lock(const std::string& path) {
   UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file.valid()) throw_errno("open", path);
-  Owner(fs::path(folder).parent_path()).take(file);
+  Owner(fs::path(path).parent_path()).take(file);
   if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
   if (errno != EWOULDBLOCK) throw_errno("lock", path);
   throw OsError(EAGAIN, "another program holds the lock", path);
@@ -186,13 +195,20 @@ std::string RuleFolder::file_of(std::string_view rule) const {
   return path_ + '/' + name_of(rule);
 }
 
+std::string RuleFolder::real_path() const {
+  std::error_code missing;
+  const auto path = fs::canonical(path_, missing);
+  return missing ? path_ : path.string();
+}
+
 void RuleFolder::clean() const noexcept try {
-  const auto folder = path_ + unfinished;
-  const auto file = fmt::format("{}/{}", path_, unfinished);
-  const auto old = path_ + gone;
-  const auto is_there = [](const std::string& path) { return ::access(path.c_str(), F_OK) == 0; };
+  const auto path = real_path();
+  const auto folder = path + unfinished;
+  const auto file = fmt::format("{}/{}", path, unfinished);
+  const auto old = path + gone;
+  const auto is_there = [](const std::string& name) { return ::access(name.c_str(), F_OK) == 0; };
   if (!exists() || !(is_there(folder) || is_there(file) || is_there(old))) return;
-  const auto held = lock(path_);
+  const auto held = lock(path_ + ".lock");
   std::error_code ignored;
   fs::remove_all(folder, ignored);
   fs::remove_all(old, ignored);
@@ -202,7 +218,8 @@ void RuleFolder::clean() const noexcept try {
 
 RuleFolderChange::RuleFolderChange(const RuleFolder& folder, RuleFolder::Changes changes,
                                    FolderRemoval& removal)
-    : path_(folder.path_),
+    : lock_path_(folder.path_ + ".lock"),
+      path_(folder.real_path()),
       draft_(path_ + unfinished),
       changes_(std::move(changes)),
       removal_(removal) {
@@ -222,11 +239,15 @@ void RuleFolderChange::commit() {
     change_many();
 }
 
+void RuleFolderChange::prepare() {
+  make_folder(fs::path(lock_path_).parent_path());
+  lock_ = lock(lock_path_);
+  make_folder(path_);
+}
+
 void RuleFolderChange::change_one() {
   const NoUmask none;
-  make_folder(fs::path(path_).parent_path());
-  lock_ = lock(path_);
-  make_folder(path_);
+  prepare();
   const auto& [rule, change] = *changes_.begin();
   const auto name = name_of(rule);
   const auto folder = open_folder(path_);
@@ -251,13 +272,11 @@ void RuleFolderChange::change_many() {
 void RuleFolderChange::write_all() noexcept {
   try {
     const NoUmask none;
-    make_folder(fs::path(path_).parent_path());
-    lock_ = lock(path_);
-    make_folder(path_);
+    prepare();
     std::error_code ignored;
     fs::remove_all(draft_, ignored);
     drafted_ = true;
-    make_folder(draft_);
+    if (::mkdir(draft_.c_str(), folder_mode) != 0) throw_errno("make folder", draft_);
     fill();
   } catch (...) {
     failure_ = std::current_exception();
@@ -267,8 +286,9 @@ void RuleFolderChange::write_all() noexcept {
 /// The new folder gets what the old one has, but for the changes.
 void RuleFolderChange::fill() const {
   constexpr std::size_t few = 16;
-  const auto folder = open_folder(draft_);
+  const auto folder = open_folder(draft_);  // its name is synced with the exchange
   const auto before = open_folder(path_);
+  take_rights(folder, before);
   const Owner owner(path_);
   std::unordered_map<std::string, const RuleFileChange*> files;
   for (const auto& [rule, change] : changes_)

@@ -41,6 +41,9 @@ class RuleFolder {
  private:
   friend class RuleFolderChange;
 
+  /// The folder itself, where rules.d is a link to one.
+  [[nodiscard]] std::string real_path() const;
+
   std::string path_;
 };
 
@@ -59,13 +62,15 @@ class RuleFolderChange {
   void commit();
 
  private:
+  void prepare();
   void change_one();
   void change_many();
   void write_all() noexcept;
   void fill() const;
   void retire() noexcept;
 
-  const std::string path_;
+  const std::string lock_path_;
+  const std::string path_;   ///< no link
   const std::string draft_;  ///< the folder that is being filled
   const RuleFolder::Changes changes_;
   FolderRemoval& removal_;

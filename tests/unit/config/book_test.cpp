@@ -277,6 +277,27 @@ TEST_CASE("book: what a killed process has left is not read, and goes") {
   CHECK(files.names("state") == std::vector<std::string>{"rules.d", "rules.d.lock"});
 }
 
+TEST_CASE("book: a link in the place of rules.d stays one, and its folder keeps its rights") {
+  const Files files;
+  fs::create_directories(files.folder + "/state");
+  const auto real = files.folder + "/elsewhere/rules";
+  files.write("elsewhere/rules/a.toml", toml_rule("a", 1));
+  files.write("elsewhere/rules.unfinished/b.toml", toml_rule("b", 2));  // of a killed process
+  constexpr auto rights = fs::perms{02770};
+  fs::permissions(real, rights);
+  fs::create_directory_symlink("../elsewhere/rules", files.folder + "/state/rules.d");
+  auto book = files.read();
+  CHECK(files.names("elsewhere") == std::vector<std::string>{"rules"});
+  const auto text = toml_rule("b", 2) + toml_rule("c", 3);
+  CHECK(book.apply({.text = text, .file = "f"}, RuleHome::state).difference.str() == "+2 -0 ~0 =1");
+  CHECK(fs::is_symlink(files.folder + "/state/rules.d"));
+  CHECK(fs::status(real).permissions() == rights);
+  CHECK(put(book, rule("a", 4)).difference.str() == "+0 -0 ~1 =2");
+  CHECK(files.names("elsewhere/rules") == std::vector<std::string>{"a.toml", "b.toml", "c.toml"});
+  CHECK(files.names("state") == std::vector<std::string>{"rules.d", "rules.d.lock"});
+  check_files(files, book);
+}
+
 TEST_CASE("book: a file that somebody has put there meanwhile is not lost") {
   const Files files;
   auto book = files.read();
