@@ -7,6 +7,8 @@
 #include <sstream>
 
 #include "import_lines.hpp"
+#include "mcr/base/error.hpp"
+#include "mcr/config/load.hpp"
 #include "rule_text.hpp"
 
 namespace mcr {
@@ -23,6 +25,26 @@ void name_apart(std::vector<Imported::Rule>& rules) {
       name = fmt::format("{}-{}", wanted, n);
     rule.keys["name"] = name;
   }
+}
+
+/// Why a rule with these keys is refused, whatever the others are.
+std::vector<std::string> refusals_of(const nlohmann::json& keys) try {
+  std::vector<std::string> refusals;
+  for (const auto& error : parse_config(rule_text(keys), "").errors)
+    refusals.push_back(error.message);
+  return refusals;
+} catch (const Failure& failure) {  // a value that TOML cannot say
+  return {failure.what()};
+}
+
+/// They are noted with the lines that they come from.
+void leave_out_refused(Imported& imported) {
+  std::erase_if(imported.rules, [&](const Imported::Rule& rule) {
+    const auto refusals = refusals_of(rule.keys);
+    for (const auto& refusal : refusals)
+      imported.notes.push_back({rule.line, refusal});
+    return !refusals.empty();
+  });
 }
 
 /// Without control characters, which would end a comment.
@@ -56,6 +78,7 @@ nlohmann::json port_value(const std::string& port) {
 }
 
 std::optional<ImportFormat> recognise_import(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // UTF-8, as some editors say
   const auto first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return std::nullopt;
   if (text.substr(first).starts_with("v=0")) return ImportFormat::sdp;
@@ -77,6 +100,7 @@ Imported import_rules(ImportFormat format, std::string_view text, const ImportOp
                                                import_json5};
   auto imported = readers[static_cast<std::size_t>(format)](text, options);
   name_apart(imported.rules);
+  leave_out_refused(imported);
   std::ranges::stable_sort(imported.notes, {}, &Imported::Note::line);
   return imported;
 }

@@ -40,6 +40,7 @@ class Reader {
 
   void read(std::uint32_t number, char type, const std::string& value) {
     number_ = number;
+    if (type == 0) note(number, "this is no line of an SDP");
     if (type == 's' && value != " " && value != "-") session_ = value;
     if (type == 'm') media(value);
     if (type == 'c') connection(value);
@@ -96,6 +97,7 @@ class Reader {
       groups_of_twins_.push_back({words.begin() + 1, words.end()});
     if (name == "ssrc-group" && !words.empty() && words[0] == "DUP")
       note(number_, "ssrc-group:DUP: both copies come on one address and port; MCR relays both");
+    if (name == "rtcp") note(number_, "rtcp: RTCP is not relayed; that takes a rule of its own");
     if (name == "source-filter") sources(words);
   }
 
@@ -189,6 +191,8 @@ Imported import_sdp(std::string_view text, const ImportOptions& options) {
     ++number;
     if (line.size() > 2 && line[1] == '=')
       reader.read(number, line[0], std::string(line.substr(2)));
+    else if (!line.empty())
+      reader.read(number, 0, std::string(line));
   }
   return std::move(reader).finish();
 }

@@ -31,7 +31,7 @@ struct Imported {
     std::uint32_t line = 0;  ///< 0: the whole file
     std::string text;
   };
-  std::vector<Rule> rules;  ///< each with a name of its own
+  std::vector<Rule> rules;  ///< each with a name of its own, and accepted for itself
   std::vector<Note> notes;  ///< what was not taken over, in the order of the lines
 };
 

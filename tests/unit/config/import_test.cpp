@@ -101,7 +101,7 @@ TEST_CASE("import: SDP, also of a stream that is sent twice") {
       "a=source-filter: incl IN IP4 239.1.1.1 10.0.0.5\r\na=mid:primary\r\n"
       "m=video 5002 RTP/AVP 96\r\nc=IN IP4 239.1.2.1/32\r\na=mid:secondary\r\n"
       "m=audio 5004 RTP/AVP 97\r\nc=IN IP4 239.1.3.1/32/2\r\n"
-      "m=application 9 TCP/TLS 0\r\nc=IN IP4 239.1.4.1/32\r\n";
+      "m=application 9 TCP/TLS 0\r\nc=IN IP4 239.1.4.1/32\r\na=rtcp:5011\r\nhello\r\n";
   REQUIRE(recognise_import(text) == ImportFormat::sdp);
   ImportOptions options;
   options.interface = "eth0";
@@ -117,6 +117,8 @@ TEST_CASE("import: SDP, also of a stream that is sent twice") {
   const auto notes = notes_of(imported);
   CHECK(std::ranges::count(notes, "14: of 2 groups only the first is taken") == 1);
   CHECK(std::ranges::count(notes, "15: TCP/TLS is not UDP") == 1);
+  CHECK(std::ranges::count(notes, "17: rtcp") == 1);
+  CHECK(std::ranges::count(notes, "18: this is no line of an SDP") == 1);
   CHECK(import_rules(ImportFormat::sdp, text, {}).rules.empty());
 }
 
@@ -145,6 +147,69 @@ TEST_CASE("import: the JSON5 of the relay in Rust") {
   const auto broken = import_rules(ImportFormat::json5, "{\nrules: [\n", {});
   REQUIRE(broken.notes.size() == 1);
   CHECK(broken.notes[0].line == 3);
+}
+
+TEST_CASE("import: all that JSON5 has beyond JSON") {
+  constexpr auto text =
+      "\xef\xbb\xbf"
+      R"(/* one */ { // two
+  multicast_ttl: 0xA, igmp: null, "scale": +Infinity, $jitter_µs: [-NaN, .5, 5., 1.e3, -0x1F, '\v\a',],
+  rules: [ { 'name' /* a name */ : 'say \'on\
+air\' \x41"', Infinity: 1e999,
+      input: { interface: "eth0",)"
+      "\xc2\xa0\v"
+      R"(group: '239.1.1.1', port: 0x1389, protocol: null },
+      outputs: [ { interface: "eth1", group: "239.2.2.2", port: +5002, },
+                 { interface: "eth1", group: "239.2.2.3", port: 5003., ttl: 4, qos: 'a' },
+                 { interface: "eth1", group: "10.0.0.9", port: 6003, ttl: null } ] },
+    { input: { interface: "eth0", group: "239.1.1.9", port: 0, protocol: "esp" },
+      outputs: [ { interface: "eth1", group: "239.2.2.9", port: 1 } ] },
+    { outputs: [] },
+    { input: { interface: "eth0", group: "239.1.1.5", port: 0xFFFFFFFFFFFFFFFF }, outputs: [] },
+    { input: { interface: "eth0", group: "239.1.1.4", port: 4 }, outputs: [ 5 ] },
+  ],
+})";
+  REQUIRE(recognise_import(text) == ImportFormat::json5);
+  const auto imported = import_rules(ImportFormat::json5, text, {});
+  CHECK(notes_of(imported) == Notes{"2: $jitter_µs", "2: scale", "5: qos of an input or output",
+                                    "5: Infinity of a rule", "9: a rule for \"esp\"",
+                                    "9: a rule without input or outputs",
+                                    "12: no value of a rule can be 18446744073709551615",
+                                    "13: a rule without input or outputs"});
+  const auto config = config_of(imported);
+  REQUIRE(config.rules.size() == 1);
+  const auto& rule = config.rules[0];
+  CHECK(rule.name == "say 'onair' A\"");
+  CHECK(rule.inputs[0].port == 5001);
+  CHECK(write_imported(imported, "f").find("ttl = 10") != std::string::npos);
+  CHECK(rule.outputs[2].destination == *IpAddress::parse("10.0.0.9"));
+  for (const char* no_json5 :
+       {"{a: 0x}", "{a: 01}", "{a: 'b}", "{a: 'b\n'}", "{a: +-1}", "{a: \\}", "{a: 1 2}",
+        "{a: 0x1p3}", "{a: .}", "{a: '\\x1'}", "{a: '\\", "{a b}"}) {
+    const auto broken = import_rules(ImportFormat::json5, no_json5, {});
+    INFO(no_json5);
+    REQUIRE(broken.notes.size() == 1);
+    CHECK(broken.notes[0].text == "the text is no JSON5");
+  }
+  const auto infinite = import_rules(ImportFormat::json5,
+                                     "{rules:[{input:{interface:'a',group:'239.1.1.1',\nport:"
+                                     "Infinity},outputs:[{interface:'b'}]}]}",
+                                     {});
+  REQUIRE(infinite.notes.size() == 1);
+  CHECK(infinite.notes[0].line == 1);
+  INFO(infinite.notes[0].text);
+  CHECK(infinite.notes[0].text.find("port") != std::string::npos);
+}
+
+TEST_CASE("import: a rule that is refused for itself is said with its line, the others are taken") {
+  const auto imported = import_rules(ImportFormat::smcroute,
+                                     "mroute from eth0 group 225.1.1.1 to eth0\n"
+                                     "mroute from eth0 group 225.1.1.2 to eth1\n",
+                                     with_port("5000"));
+  REQUIRE(imported.notes.size() == 1);
+  CHECK(imported.notes[0].line == 1);
+  CHECK(imported.notes[0].text.starts_with("the output is the rule's own input"));
+  CHECK(config_of(imported).rules.size() == 1);
 }
 
 TEST_CASE("import: what is nothing harms nobody") {
