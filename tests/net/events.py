@@ -104,7 +104,7 @@ def readers(world, daemon, reader):
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(daemon.socket)
             client.sendall(json.dumps({"command": "events", "since": wrong}).encode() + b"\n")
-            equal(json.loads(client.makefile().readline()), {"ok": False, "error": "`since` is no id"},
+            equal(json.loads(client.makefile().readline()), {"ok": False, "exit": 64, "error": "`since` is no id"},
                   f"the answer to the id {wrong}")
 
 

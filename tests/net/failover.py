@@ -199,7 +199,7 @@ def joins_when_needed(world, daemon, encoders):
     check(joined(), "joined when the first one has failed")
     check(air.gaps()[0] <= AFTER + slack() + 0.05, f"gap of {air.gaps()[0]:.3f} s")  # it is joined, and heard, first
     lines = daemon.log()[len(before):]
-    check(0 <= lines.find("input joined") < lines.find("input switched"), f"joined before the switch: {lines}")
+    check(0 <= lines.find("input joined") < lines.rfind("input switched"), f"joined before the switch: {lines}")
     encoders.start(0)
     until(lambda: air.now() == 1, "the first one is on air again", 10)
     until(lambda: not joined(), "left when the first one is on air again")
