@@ -21,7 +21,7 @@ def latency(trials, rate, seconds):
     line.watch(cell.case.ports(), sample=max(1, round(rate / SAMPLED)))
     sink = start_sink(trials)
     gso = "off" if cell.input != "superframe" and rate < SINGLES_BELOW else gso_of(cell)
-    args = gen_args(cell, line, rate, gso) + ["--duration", seconds]
+    args = gen_args(cell, line, rate, gso, trials.first) + ["--duration", seconds]
     gen = line.world.start("gen", args, "gen")
     if gen.wait(seconds + 20) != 0:
         raise Failure(f"mcr gen: {gen.err().strip()}")
@@ -31,6 +31,7 @@ def latency(trials, rate, seconds):
     sink.wait(10)
     sent, seen = json.loads(gen.out()), json.loads(sink.out())
     line.watch(cell.case.ports())
+    trials.used(sent)
     trials.remark()
     return {"rate": rate, "pps": sent["pps"], "sent": sent["sent"],
             "delivered": out.payload // cell.payload, "sampled": seen["received"],

@@ -90,12 +90,12 @@ def core_seconds(cpu):
         os.sched_setaffinity(0, before)
 
 
-def gen_args(cell, line, rate, gso):
+def gen_args(cell, line, rate, gso, first=0):
     way = ["--tx-ring", "--interleave"] if cell.input == "frames" else ["--gso", gso]
     return ["gen", "--interface", "g0", "--group", in_group(0), "--port", IN_PORT,
             "--streams", cell.case.streams, "--size", cell.payload, "--ttl", 16, *way,
             "--cpu", line.gen_cpu, "--json", *cell.case.media,
-            "--rate", "max" if not rate else f"{rate:.0f}"]
+            "--rate", "max" if not rate else f"{rate:.0f}", "--first", first]
 
 
 def gso_of(cell):
@@ -103,10 +103,10 @@ def gso_of(cell):
     return "off" if cell.input != "superframe" and cell.case.streams > 1 else "on"
 
 
-def offer(cell, line, rate, seconds):
+def offer(cell, line, rate, seconds, first):
     """The generator at work. Superframes at a given rate come from bulk.py: full ones."""
     if not rate or cell.input != "superframe":
-        args = gen_args(cell, line, rate, gso_of(cell)) + ["--duration", seconds]
+        args = gen_args(cell, line, rate, gso_of(cell), first) + ["--duration", seconds]
         return line.world.start("gen", args, "gen")
     bulk = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bulk.py")
     argv = [bulk, "10.1.0.2", in_group(0), IN_PORT, cell.case.streams, cell.payload, rate, seconds,
@@ -141,12 +141,18 @@ class Trials:
     def __init__(self, line, relay, cell):
         self.line, self.relay, self.cell = line, relay, cell
         self._mark = None  # counters and the relay's word for them, at rest
+        self.first = 0  # number of the next generator's datagrams: to a merged rule, used ones are copies
 
     def warm_up(self):
         args = gen_args(self.cell, self.line, 20000, gso_of(self.cell)) + ["--count", 4000]
         process = self.line.world.start("gen", args, "gen")
         process.wait(10)
+        self.used(json.loads(process.out()))
         self.remark()
+
+    def used(self, sent):
+        """The numbers of what a generator sent are used."""
+        self.first += -(-sent["sent"] // self.cell.case.streams)
 
     def remark(self):
         """Whatever was counted until now belongs to no trial."""
@@ -158,12 +164,13 @@ class Trials:
         before, account_before = self._mark
         pids = relay.pids()
         cpu, core = cpu_seconds(pids), core_seconds(line.relay_cpu)
-        process = offer(cell, line, rate, seconds)
+        process = offer(cell, line, rate, seconds, self.first)
         status_ms = self._timed_status(seconds) if ask_status else 0
         code = process.wait(seconds + 20)
         if code != 0:
             raise Failure(f"the generator exited {code}: {process.err().strip()}")
         sent = json.loads(process.out())
+        self.used(sent)
         after = rest(line, relay)
         cpu, core = cpu_seconds(pids) - cpu, core_seconds(line.relay_cpu) - core
         account = relay.account()

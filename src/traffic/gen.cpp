@@ -187,6 +187,13 @@ void add_load_options(CLI::App& command, GenOptions& options) {
       ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
       ->type_name("N");
   command
+      .add_option("--first", options.first,
+                  "Number of the first datagram of each stream: a run that goes on where another "
+                  "ended")
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+      ->type_name("N");
+  command
       .add_option("--duration", options.duration,
                   "End after this many seconds; with --count, whichever comes first")
       ->check(CLI::PositiveNumber)

@@ -114,7 +114,7 @@ class SocketSender final : public Sender {
         segments_(gso_ ? std::min(max_segments, probe_max_bytes / options.size) : 1),
         stride_(std::max<std::size_t>(segments_ * options.size, 1)),
         messages_(std::clamp<std::size_t>(composed_bytes / stride_, 1, max_messages)),
-        sequences_(streams_.count) {
+        sequences_(streams_.count, options.first) {
     if (!gso_ && streams_.group.is_multicast())
       report_queue_drops(SocketOptions(fd_), streams_.group.is_v6());
     const auto index = streams_.interface_index();

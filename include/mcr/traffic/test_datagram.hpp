@@ -4,7 +4,7 @@
 //
 //   offset  0  magic      u32   0x3170434D, the bytes "MCp1"
 //           4  stream     u32   0 ... streams-1
-//           8  sequence   u64   of that stream, from 0
+//           8  sequence   u64   of that stream, from 0 or --first
 //          16  sent       u64   ns, CLOCK_REALTIME of the sender
 //          24  checksum   u64   over bytes 0-23, the payload's length, and the filler
 //          32  filler           a fixed pattern: a function of the offset alone
