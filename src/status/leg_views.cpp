@@ -34,13 +34,6 @@ std::uint64_t missing_of(const LegWatch::Watched& watched, std::size_t input, Wa
   return less(end, leg.before.get() + leg.numbers.get());
 }
 
-/// A stream of high bitrate has a smaller class C than path_class() knows.
-std::string_view class_of(double skew_us, double stream_bps) {
-  constexpr double high_bitrate = 270e6;
-  constexpr double most_us = 150'000;
-  return stream_bps >= high_bitrate && skew_us > most_us ? "none" : path_class(skew_us);
-}
-
 std::string_view name_of(Merge::By by) {
   constexpr std::array<std::string_view, 4> names{"rtp", "moldudp64", "sequence", "content"};
   return names[static_cast<std::size_t>(by)];
@@ -69,7 +62,7 @@ MergedLeg make_leg(const LegWatch::Watched& watched, std::size_t input, WatchTim
   if (view.received == 0) return view;
   view.skew_p50_us = static_cast<double>(leg.skew.median_us());
   view.skew_max_us = static_cast<double>(leg.skew.most_us());
-  view.path_class = class_of(*view.skew_max_us, bps);
+  view.path_class = path_class(*view.skew_max_us, bps);
   return view;
 }
 

@@ -24,11 +24,12 @@ std::string count_text(const std::optional<std::uint64_t>& count, std::string_vi
 
 }  // namespace
 
-std::string_view path_class(double skew_us) {
+std::string_view path_class(double skew_us, double stream_bps) {
+  const double most_of_c_us = stream_bps < 270e6 ? 450'000 : 150'000;
   if (skew_us <= 150) return "D";
   if (skew_us <= 10'000) return "A";
   if (skew_us <= 50'000) return "B";
-  return skew_us <= 450'000 ? "C" : "none";
+  return skew_us <= most_of_c_us ? "C" : "none";
 }
 
 json to_json(const MergedLeg& leg) {

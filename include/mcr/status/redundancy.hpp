@@ -86,8 +86,8 @@ void write_failover_input(nlohmann::json& object, const FailoverInput& input);
 [[nodiscard]] std::optional<FailoverView> failover_from_json(const nlohmann::json& object);
 [[nodiscard]] std::optional<FailoverInput> failover_input_from_json(const nlohmann::json& input);
 
-/// The class of SMPTE ST 2022-7:2019 for a path difference.
-[[nodiscard]] std::string_view path_class(double skew_us);
+/// The class of SMPTE ST 2022-7:2019 for a path difference of a stream of that bitrate.
+[[nodiscard]] std::string_view path_class(double skew_us, double stream_bps);
 
 /// A line for people about a leg or an input: "received 1,200: 30 unique, ...".
 [[nodiscard]] std::string leg_line(const MergedLeg& leg);

@@ -68,15 +68,17 @@ TEST_CASE("a rule that is merged in sequence: how many wait, and what for") {
 }
 
 TEST_CASE("classes of path differences, SMPTE ST 2022-7") {
-  CHECK(path_class(0) == "D");
-  CHECK(path_class(150) == "D");
-  CHECK(path_class(151) == "A");
-  CHECK(path_class(10'000) == "A");
-  CHECK(path_class(10'001) == "B");
-  CHECK(path_class(50'000) == "B");
-  CHECK(path_class(50'001) == "C");
-  CHECK(path_class(450'000) == "C");
-  CHECK(path_class(450'001) == "none");
+  CHECK(path_class(0, 1e6) == "D");
+  CHECK(path_class(150, 1e6) == "D");
+  CHECK(path_class(151, 1e6) == "A");
+  CHECK(path_class(10'000, 1e6) == "A");
+  CHECK(path_class(10'001, 1e6) == "B");
+  CHECK(path_class(50'000, 1e6) == "B");
+  CHECK(path_class(50'001, 1e6) == "C");
+  CHECK(path_class(450'000, 1e6) == "C");
+  CHECK(path_class(450'001, 1e6) == "none");
+  CHECK(path_class(150'000, 270e6) == "C");
+  CHECK(path_class(150'001, 270e6) == "none");
 }
 
 TEST_CASE("a stream of high bitrate has a smaller class C") {
