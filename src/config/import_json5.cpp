@@ -231,7 +231,7 @@ class Lines {
   std::size_t from_ = 0;
 };
 
-/// What is not null.
+/// The value of the key; null: there is none, or it is null.
 const json* find(const json& table, const char* key) {
   const auto found = table.find(key);
   return found == table.end() || found->is_null() ? nullptr : &*found;

@@ -8,7 +8,7 @@
 // each. It does so, as the writing itself, in a thread, while the control thread checks the rules:
 // only the exchange of the folders waits for both. The old folder is removed in another.
 //
-// Where rules.d is a link to a folder, that folder is exchanged, and the link stays.
+// A rules.d that is a link stays one: the folder that it leads to is exchanged.
 //
 // The lock keeps two daemons, or a daemon and a person's flock(1), from losing each other's change.
 // It lies beside rules.d, since the folder itself may be exchanged, and is never waited for: the

@@ -47,7 +47,7 @@ constexpr double status_timeout = 2;
 /// A reload joins groups, opens sockets and waits for the workers: with 10,000 rules, seconds.
 constexpr double reload_timeout = 30;
 
-/// Of a command with the option --timeout.
+/// For a command that has the option --timeout.
 Patience patience_of(double seconds) {
   return {std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6)),
           "--timeout waits longer"};

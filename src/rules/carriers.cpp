@@ -87,8 +87,8 @@ Bucket bucket_of(const Mapping<std::atomic<std::uint64_t>>& heard, std::size_t p
   return Bucket(&heard[place / bucket * bucket], bucket);
 }
 
-/// Where to note that this payload was heard. The oldest gives way. A relay that forgets what it
-/// has heard while a datagram waits sends one copy too many.
+/// The place that notes that this payload was heard: an empty one, or the oldest. A relay that
+/// forgets what it has heard while a datagram waits sends one copy too many.
 std::atomic<std::uint64_t>& place_for(std::uint64_t hash, Bucket places, std::uint64_t now_ns) {
   auto* oldest = &places.front();
   std::uint64_t most_age = 0;

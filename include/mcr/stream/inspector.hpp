@@ -103,7 +103,7 @@ class Inspector {
   void retire(const Source& source) noexcept;
   [[nodiscard]] Source& current() noexcept { return sources_[current_]; }
 
-  /// With the first source: most inputs have no other.
+  /// Up to the first line of the first source's TsTracker: most inputs have no other source.
   static constexpr std::size_t fetched_bytes = 512;
 
   std::size_t current_ = 0;  ///< in sources_, of the last datagram
