@@ -330,9 +330,8 @@ void Relay::tick(Clock::time_point now) {
   update_loop_alarms(now);
   try_or_log("end searches", "", [&] { searches_.tick(now); });
   try_or_log("hear services", "", [&] { heard_services_.tick(now); });
-  try_or_log("find out why GRO merges nothing", "", [&] {
-    merging_watch_.tick(running_->config.rules, running_->interfaces, sockets_, now);
-  });
+  try_or_log("find out why GRO merges nothing", "",
+             [&] { gro_watch_.tick(running_->config.rules, running_->interfaces, sockets_, now); });
   igmp_refresh_.tick(running_->config.daemon.rejoin, memberships_, running_->interfaces, now);
   sockets_.count();
   try_or_log("read what inspection has seen", "",

@@ -33,6 +33,10 @@ constexpr std::uint8_t any_family = 0;     // NFPROTO_UNSPEC
 constexpr std::uint8_t netdev_family = 5;  // NFPROTO_NETDEV
 constexpr std::uint32_t inet_ingress = 5;  // NF_INET_INGRESS
 
+// Hexadecimal digits of an address in /proc/net.
+constexpr std::size_t ipv4_digits = 8;
+constexpr std::size_t ipv6_digits = 32;
+
 std::vector<std::string> columns_of(const std::string& line) {
   std::istringstream text(line);
   std::vector<std::string> columns;
@@ -161,6 +165,34 @@ bool has_raw_udp_socket(std::istream& text, const SocketInodes& own) {
     if (!own.contains(number(columns[9]))) return true;
   }
   return false;
+}
+
+std::set<std::uint16_t> udp_ports_heard(std::istream& text) {
+  std::set<std::uint16_t> ports;
+  std::string line;
+  std::getline(text, line);
+  while (std::getline(text, line)) {
+    // sl local_address:port ...; an address is words in host byte order, which end with their first
+    // byte
+    const auto columns = columns_of(line);
+    const auto colon = columns.size() < 2 ? std::string::npos : columns[1].find(':');
+    if (colon != ipv4_digits && colon != ipv6_digits) continue;
+    const auto address = std::string_view(columns[1]).substr(0, colon);
+    const auto first = number(address.substr(6, 2), 16);
+    const bool multicast = colon == ipv4_digits ? first >> 4U == 0xE : first == 0xFF;
+    if (multicast || address.find_first_not_of('0') == std::string_view::npos)
+      ports.insert(
+          static_cast<std::uint16_t>(number(std::string_view(columns[1]).substr(colon + 1), 16)));
+  }
+  return ports;
+}
+
+std::set<std::uint16_t> udp_ports_heard() {
+  std::ifstream ipv4("/proc/net/udp");
+  std::ifstream ipv6("/proc/net/udp6");
+  auto ports = udp_ports_heard(ipv4);
+  ports.merge(udp_ports_heard(ipv6));
+  return ports;
 }
 
 bool has_audience(const std::string& interface, unsigned index, const SocketInodes& own) {

@@ -6,16 +6,14 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <fstream>
-#include <string_view>
 
 namespace mcr {
 
 namespace {
 
-constexpr std::uint64_t buffer_bytes = 128UL << 10U;
+/// A frame takes 2 to 4 KiB of it, twice, so some hundred fit.
+constexpr std::uint64_t buffer_bytes = 512UL << 10U;
 
 /// UDP over IPv4 or IPv6; offsets are from the IP header on.
 constexpr auto at_ip = static_cast<std::uint32_t>(SKF_NET_OFF);
@@ -47,32 +45,6 @@ FrameSample::FrameSample(const std::string& interface, unsigned index)
   address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = static_cast<int>(index);
   if (!socket_.bind(address)) throw_errno("bind a packet socket", interface);
-}
-
-void add_udp_ports_heard(std::istream& text, std::set<std::uint16_t>& ports) {
-  std::string line;
-  std::getline(text, line);  // its head
-  for (std::string slot, local, rest; text >> slot >> local && std::getline(text, rest);) {
-    const auto colon = local.find(':');
-    if (colon == std::string::npos || colon < 8) continue;
-    const std::string_view address(local.data(), colon);
-    // Words of 32 bits in host byte order: their first byte is written last.
-    const auto first = address.substr(6, 2);
-    const bool any = address.find_first_not_of('0') == std::string_view::npos;
-    const bool multicast = colon == 8 ? first >= "E0" && first <= "EF" : first == "FF";
-    std::uint16_t port = 0;
-    std::from_chars(local.data() + colon + 1, local.data() + local.size(), port, 16);
-    if (any || multicast) ports.insert(port);
-  }
-}
-
-std::set<std::uint16_t> udp_ports_heard() {
-  std::set<std::uint16_t> ports;
-  for (const auto* name : {"/proc/self/net/udp", "/proc/self/net/udp6"}) {
-    std::ifstream text(name);
-    add_udp_ports_heard(text, ports);
-  }
-  return ports;
 }
 
 }  // namespace mcr

@@ -94,8 +94,8 @@ std::vector<Interface> collect_interfaces(const Relay& relay, const std::vector<
       interface.alt_names = host->alt_names;
       interface.index = host->index;
       interface.mtu = host->mtu;
-      if (const auto why = relay.merging_watch().why(host->index))
-        interface.gro_reason = explained(*why);
+      if (const auto why = relay.gro_watch().why(host->index))
+        interface.gro_reason = explained(*why, host->name);
     }
     interface.receive_buffer = buffers.receive;
     if (tuning.ingress != IngressMode::mmap) interface.receive_buffer_asked = tuning.receive_buffer;

@@ -16,13 +16,13 @@
 #include "mcr/control/capture_reader.hpp"
 #include "mcr/control/external_drops.hpp"
 #include "mcr/control/gro.hpp"
+#include "mcr/control/gro_watch.hpp"
 #include "mcr/control/heard_services.hpp"
 #include "mcr/control/host_names.hpp"
 #include "mcr/control/igmp_refresh.hpp"
 #include "mcr/control/leg_watch.hpp"
 #include "mcr/control/loop_alarm.hpp"
 #include "mcr/control/memberships.hpp"
-#include "mcr/control/merging_watch.hpp"
 #include "mcr/control/next_hops.hpp"
 #include "mcr/control/port_guards.hpp"
 #include "mcr/control/quality_alarm.hpp"
@@ -176,7 +176,7 @@ class Relay {
     return searches_.statistics(reflector);
   }
   [[nodiscard]] const HeardServices& heard_services() const noexcept { return heard_services_; }
-  [[nodiscard]] const MergingWatch& merging_watch() const noexcept { return merging_watch_; }
+  [[nodiscard]] const GroWatch& gro_watch() const noexcept { return gro_watch_; }
   [[nodiscard]] const Memberships& memberships() const noexcept { return memberships_; }
   [[nodiscard]] const SocketPool::Workers& workers() const noexcept { return workers_; }
   /// As of the last tick().
@@ -238,7 +238,7 @@ class Relay {
   Searches searches_;
   HeardServices heard_services_;
   IgmpRefresh igmp_refresh_;
-  MergingWatch merging_watch_;
+  GroWatch gro_watch_;
   StreamWatch stream_watch_;
   LegWatch leg_watch_;
   RuleRates rates_;

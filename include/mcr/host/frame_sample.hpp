@@ -5,9 +5,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
-#include <istream>
-#include <set>
 #include <span>
 #include <string>
 
@@ -32,10 +29,5 @@ class FrameSample {
   Socket socket_;
   std::array<std::byte, 9216> frame_{};
 };
-
-/// The ports on which a UDP socket of this network namespace may hear a multicast.
-[[nodiscard]] std::set<std::uint16_t> udp_ports_heard();
-/// From the text of /proc/net/udp or udp6.
-void add_udp_ports_heard(std::istream& text, std::set<std::uint16_t>& ports);
 
 }  // namespace mcr

@@ -2,7 +2,9 @@
 // have a UDP checksum and a size in common (net/ipv4/udp_offload.c); a flow that a local socket
 // hears is not merged once the host has a tunnel over UDP. The reasons are tried in the order of
 // how sure they are.
-#include "mcr/packet/merging.hpp"
+#include "mcr/packet/gro_reason.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
@@ -16,7 +18,7 @@ using Flow = std::pair<Endpoint, Endpoint>;
 
 constexpr std::size_t enough = 32;
 /// As many flows GRO holds at a time: GRO_HASH_BUCKETS times MAX_GRO_SKBS.
-constexpr std::size_t most_flows = 64;
+constexpr std::size_t flows_held = 64;
 
 struct Neighbours {
   std::size_t pairs = 0;
@@ -40,35 +42,40 @@ Neighbours count_neighbours(std::span<const SampledFrame> frames) {
 
 }  // namespace
 
-std::optional<Unmerged> why_unmerged(std::span<const SampledFrame> frames) {
+std::optional<GroReason> find_gro_reason(std::span<const SampledFrame> frames) {
   if (frames.size() < enough) return {};
   const auto most = [&](auto is_so) {
     return 2 * static_cast<std::size_t>(std::ranges::count_if(frames, is_so)) > frames.size();
   };
   if (most([](const SampledFrame& frame) { return !frame.has_checksum; }))
-    return Unmerged::no_checksum;
+    return GroReason::no_checksum;
   const auto neighbours = count_neighbours(frames);
-  if (2 * neighbours.equal < neighbours.pairs) return Unmerged::sizes_differ;
-  if (neighbours.flows > most_flows) return Unmerged::many_streams;
-  if (most([](const SampledFrame& frame) { return frame.heard_here; })) return Unmerged::heard_here;
-  return Unmerged::one_by_one;
+  if (2 * neighbours.equal < neighbours.pairs) return GroReason::sizes_differ;
+  if (neighbours.flows > flows_held) return GroReason::many_flows;
+  if (most([](const SampledFrame& frame) { return frame.heard_here; }))
+    return GroReason::heard_here;
+  return GroReason::one_by_one;
 }
 
-std::string_view explained(Unmerged reason) noexcept {
+std::string explained(GroReason reason, std::string_view interface) {
   switch (reason) {
-    case Unmerged::no_checksum:
+    case GroReason::no_checksum:
       return "their UDP checksum is 0: the sender has to compute it";
-    case Unmerged::sizes_differ:
-      return "neighbours in a stream differ in size: only a sender with datagrams of one size "
+    case GroReason::sizes_differ:
+      return "neighbours in a flow differ in size: only a sender with datagrams of one size "
              "helps";
-    case Unmerged::many_streams:
-      return "more streams come at once than the 64 that GRO holds: more receive queues hold more "
-             "(ethtool -L)";
-    case Unmerged::heard_here:
+    case GroReason::many_flows:
+      return fmt::format(
+          "more flows come at once than the {} that GRO holds for a receive queue: ethtool -L {} "
+          "makes more queues",
+          flows_held, interface);
+    case GroReason::heard_here:
       return "a program on this host listens on their port: on a host with tunnels over UDP that "
              "keeps the kernel from it";
-    case Unmerged::one_by_one:
-      return "they come too far apart: gro_wait in [interface.NAME] lets them wait for others";
+    case GroReason::one_by_one:
+      return fmt::format(
+          "they come too far apart: gro_wait in [interface.{}] lets them wait for others",
+          interface);
   }
   return "";
 }

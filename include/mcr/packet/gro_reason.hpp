@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "mcr/base/address.hpp"
@@ -20,18 +21,19 @@ struct SampledFrame {
   bool heard_here = false;   ///< a program of this host listens on its port
 };
 
-enum class Unmerged : std::uint8_t {
+/// A reason why GRO merges nothing.
+enum class GroReason : std::uint8_t {
   no_checksum,
-  sizes_differ,  ///< of neighbours in a stream
-  many_streams,  ///< at once
+  sizes_differ,  ///< of neighbours in a flow
+  many_flows,    ///< at once
   heard_here,
   one_by_one,  ///< too far apart
 };
 
 /// Nothing: there are too few frames to tell.
-[[nodiscard]] std::optional<Unmerged> why_unmerged(std::span<const SampledFrame> frames);
+[[nodiscard]] std::optional<GroReason> find_gro_reason(std::span<const SampledFrame> frames);
 
-/// "their UDP checksum is 0: ...", with what can be done.
-[[nodiscard]] std::string_view explained(Unmerged reason) noexcept;
+/// "their UDP checksum is 0: ...", with what can be done on that interface.
+[[nodiscard]] std::string explained(GroReason reason, std::string_view interface);
 
 }  // namespace mcr

@@ -1,11 +1,12 @@
 // A look takes a sample of the frames of the second between two ticks. It is taken where most
 // frames have one datagram although GRO is on, and again after a while.
-#include "mcr/control/merging_watch.hpp"
+#include "mcr/control/gro_watch.hpp"
 
 #include <set>
 #include <vector>
 
 #include "mcr/config/rule.hpp"
+#include "mcr/host/audience.hpp"
 #include "mcr/host/ethtool.hpp"
 #include "mcr/packet/parse.hpp"
 
@@ -30,8 +31,8 @@ bool merges(const std::string& interface) {
 
 }  // namespace
 
-void MergingWatch::tick(std::span<const Rule> rules, const Interfaces& interfaces,
-                        const SocketPool& sockets, Time now) {
+void GroWatch::tick(std::span<const Rule> rules, const Interfaces& interfaces,
+                    const SocketPool& sockets, Time now) {
   const auto inputs = inputs_of(rules, interfaces);
   std::erase_if(watched_, [&](const auto& each) { return !inputs.contains(each.first); });
   for (const auto index : inputs) {
@@ -40,8 +41,8 @@ void MergingWatch::tick(std::span<const Rule> rules, const Interfaces& interface
   }
 }
 
-void MergingWatch::look(Watched& watched, const Interface& interface, const Received& received,
-                        Time now) {
+void GroWatch::look(Watched& watched, const Interface& interface, const Received& received,
+                    Time now) {
   const Received came{received.frames - watched.before.frames,
                       received.datagrams - watched.before.datagrams};
   watched.before = received;
@@ -53,7 +54,7 @@ void MergingWatch::look(Watched& watched, const Interface& interface, const Rece
   watched.sample.emplace(interface.name, interface.index);
 }
 
-void MergingWatch::judge(Watched& watched, std::size_t link_header) {
+void GroWatch::judge(Watched& watched, std::size_t link_header) {
   const auto ports = udp_ports_heard();
   std::vector<SampledFrame> frames;
   watched.sample->read([&](std::span<const std::byte> bytes) {
@@ -65,10 +66,10 @@ void MergingWatch::judge(Watched& watched, std::size_t link_header) {
                       ports.contains(packet.destination.port)});
   });
   watched.sample.reset();
-  watched.why = why_unmerged(frames);
+  watched.why = find_gro_reason(frames);
 }
 
-std::optional<Unmerged> MergingWatch::why(unsigned interface) const {
+std::optional<GroReason> GroWatch::why(unsigned interface) const {
   const auto known = watched_.find(interface);
   return known == watched_.end() ? std::nullopt : known->second.why;
 }
