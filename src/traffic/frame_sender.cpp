@@ -87,7 +87,9 @@ Interface interface_of(const GenOptions& options) {
 class FrameSender final : public Sender {
  public:
   explicit FrameSender(const GenOptions& options)
-      : writer_(options), socket_(AF_PACKET, SOCK_RAW), sequences_(options.streams.count, options.first) {
+      : writer_(options),
+        socket_(AF_PACKET, SOCK_RAW),
+        sequences_(options.streams.count, options.first) {
     if (!socket_.valid()) throw_errno("open a packet socket on", options.streams.interface);
     const auto interface = interface_of(options);
     for (std::uint32_t stream = 0; stream < options.streams.count; ++stream)

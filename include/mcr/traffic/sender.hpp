@@ -21,7 +21,7 @@ struct GenOptions {
   std::optional<double> rate = 1000;  ///< datagrams a second; none: max
   std::size_t size = 1400;
   std::uint64_t count = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t first = 0;  ///< number of each stream's first datagram
+  std::uint64_t first = 0;         ///< number of each stream's first datagram
   std::optional<double> duration;  ///< seconds
   int ttl = 16;
   std::optional<bool> gso;
