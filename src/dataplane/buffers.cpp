@@ -16,15 +16,36 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 #include "mcr/base/error.hpp"
 #include "mcr/dataplane/zerocopy_features.hpp"
+#include "mcr/host/locked_memory.hpp"
 
 namespace mcr {
+
+namespace {
+
+/// For memory that rings which are gone still hold: the kernel gives it back late.
+constexpr std::chrono::milliseconds give_back_pause{20};
+constexpr int give_backs_at_most = 10;
+
+/// 0, or why not.
+int register_ring(Ring& ring, io_uring_buf_reg& registration) noexcept {
+  for (int left = give_backs_at_most;; --left) {
+    const int error = -io_uring_register_buf_ring(&ring.raw(), &registration, 0);
+    if (error != ENOMEM || left == 0) return error;
+    std::this_thread::sleep_for(give_back_pause);
+  }
+}
+
+}  // namespace
 
 Buffers::Buffers(Ring& ring)
     : ring_(reinterpret_cast<io_uring_buf_ring*>(entries_.data())),
@@ -39,7 +60,10 @@ Buffers::Buffers(Ring& ring)
   registration.ring_addr = reinterpret_cast<std::uint64_t>(entries_.data());
   registration.ring_entries = count_;
   registration.bgid = group;
-  const int error = -io_uring_register_buf_ring(&ring.raw(), &registration, 0);
+  const int error = register_ring(ring, registration);
+  if (error == ENOMEM)
+    throw Failure(ExitCode::os,
+                  "register receive buffers: " + errno_text(error) + about_locked_memory());
   if (error != 0) throw OsError(error, "register receive buffers");
   io_uring_buf_ring_init(ring_);
   for (std::uint32_t id = 0; id < count_; ++id)

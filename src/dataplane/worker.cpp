@@ -31,6 +31,7 @@
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
+#include "mcr/dataplane/zerocopy_features.hpp"
 
 namespace mcr {
 
@@ -69,7 +70,9 @@ std::uint64_t station_of(std::span<const std::byte> frame, std::uint8_t link_hea
 
 }  // namespace
 
+/// The kernel is asked for its features while there is still room for a ring to ask with.
 std::unique_ptr<Ring> Worker::make_ring() {
+  static_cast<void>(zerocopy_features());
   return std::make_unique<Ring>(submissions, completions);
 }
 

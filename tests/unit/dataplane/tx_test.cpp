@@ -143,3 +143,10 @@ TEST_CASE("the kernel's features are asked for, not concluded from its version")
   ::personality(static_cast<unsigned long>(before));
   CHECK_FALSE(knows_zerocopy_send(1U << 14U));
 }
+
+TEST_CASE("the features that one ring tells are those that a ring for each tells") {
+  CHECK(zerocopy_features().supported == knows_zerocopy_send(0));
+  CHECK(zerocopy_features().reports_usage == knows_zerocopy_send(zerocopy_flags::report_usage));
+  CHECK(zerocopy_features().registered_pieces ==
+        knows_zerocopy_send(zerocopy_flags::registered_buffer));
+}
