@@ -1,5 +1,5 @@
 //   quiet ---- `echoes` of them, a `share`, without a pause ----> looping
-//     ^                                                              |
+//     ^        or one that proves it (rules/return_probe.hpp)        |
 //     +------------------------- a pause ----------------------------+
 #include "mcr/control/loop_alarm.hpp"
 
@@ -11,6 +11,7 @@ namespace mcr {
 
 LoopAlarm::Event LoopAlarm::update(const Echoes& heard, std::uint64_t taken, Time now) {
   const auto more = heard.datagrams - last_.datagrams;
+  const bool proven = heard.proofs != last_.proofs;
   if (!looping_ && (echoes_ == 0 || now - began_at_ >= span)) {
     echoes_ = 0;
     taken_ = last_taken_;
@@ -21,7 +22,8 @@ LoopAlarm::Event LoopAlarm::update(const Echoes& heard, std::uint64_t taken, Tim
     last_ = heard;
     last_at_ = now;
     echoes_ += more;
-    if (looping_ || echoes_ < echoes || echoes_ * share < taken - taken_) return Event::none;
+    const bool many = echoes_ >= echoes && echoes_ * share >= taken - taken_;
+    if (looping_ || (!many && !proven)) return Event::none;
     looping_ = true;
     return Event::began;
   }

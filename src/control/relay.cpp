@@ -153,6 +153,7 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   auto wanted = tuned_by_all_names(config, interfaces);
   host_names_.want(wanted.rules, now);
   put_addresses(wanted.rules, host_names_.book(), interfaces);
+  loop_watch_.mark(wanted.rules);
   Reload reload({*running_, slots_, memberships_, rules_, workers_, sockets_, port_guards_, gro_,
                  fast_path_, leg_watch_},
                 wanted, interfaces, refused, now);
@@ -328,6 +329,7 @@ void Relay::tick(Clock::time_point now) {
   sampled_at_ = now;
   update_silence_alarms(now);
   update_loop_alarms(now);
+  try_or_log("look for loops", "", [&] { watch_for_loops(now); });
   try_or_log("end searches", "", [&] { searches_.tick(now); });
   try_or_log("hear services", "", [&] { heard_services_.tick(now); });
   try_or_log("find out why GRO merges nothing", "",

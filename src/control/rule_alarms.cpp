@@ -109,6 +109,26 @@ void Relay::update_loop_alarms(Clock::time_point now) noexcept {
       try_or_log("update the alarm of loops", rule.name, [&] { update_loop_alarm(i, now); });
 }
 
+void Relay::watch_for_loops(Clock::time_point now) {
+  std::vector<LoopWatch::Seen> seen;
+  seen.reserve(rules().size());
+  for (std::size_t i = 0; i < rules().size(); ++i) {
+    const auto slot = *slots_.rules.find(rules()[i].name);
+    const auto echoes = loop_guard_.echoes(slot);
+    seen.push_back({rates_.of(slot).pps, echoes.datagrams, loop_guard_.refuted(slot)});
+  }
+  if (!loop_watch_.tick(rules(), seen, interfaces(), now)) return;
+  for (const auto& rule : rules())
+    if (loop_watch_.probes(rule.name) && !rule.circle.probed) {
+      loop_guard_.probe_anew(*slots_.rules.find(rule.name));
+      log::notice(
+          "the same datagrams come again and again: rule={} next=\"find out if they come "
+          "back from another relay\"",
+          log::value(rule.name));
+    }
+  apply_in_part(config(), interfaces(), now);
+}
+
 void Relay::update_loop_alarm(std::size_t at, Clock::time_point now) {
   const auto& rule = rules()[at];
   const auto slot = *slots_.rules.find(rule.name);

@@ -286,7 +286,7 @@ void Worker::dispatch(const Frame& frame, const Packet& packet, const RuleTable&
   bool taken = false;
   std::uint32_t matched = 0;
   for (const auto& entry : entries) {
-    if (!intact || (own && !entry.allow_loop && entry.circle == 0)) continue;
+    if (!intact || (own && !entry.allow_loop && (entry.circle == 0 || entry.probed))) continue;
     if (!table.allows(entry, packet.source.address)) continue;
     taken = true;
     matched += entry.circle == 0 ? deliver(entry, frame, packet, table)
@@ -324,9 +324,10 @@ void Worker::keep_in_past(const TableEntry& entry, const Frame& frame, const Pac
 std::uint32_t Worker::deliver_guarded(const TableEntry& entry, const Frame& frame,
                                       const Packet& packet, bool own,
                                       const RuleTable& table) noexcept {
-  const auto [stopped, wary] =
+  const auto [stopped, wary, hold_ns] =
       loop_guard_.judge(arrival_of(entry, frame, packet, own, table), packet, now_ns_);
   wary_ = wary;
+  probe_ns_ = hold_ns;
   const auto reason = own ? InputDrop::own_source : InputDrop::loop;
   std::uint32_t passed = 0;
   for (std::uint32_t n = 0; n < packet.datagrams;) {
@@ -358,7 +359,8 @@ Arrival Worker::arrival_of(const TableEntry& entry, const Frame& frame, const Pa
           .own = own,
           .surely_own = own && !entry.allow_loop && table.is_reserved(packet.source.port),
           .listens = entry.outputs == 0,
-          .preserves = entry.preserves};
+          .preserves = entry.preserves,
+          .probed = entry.probed && packet.datagrams == 1};
 }
 
 /// Returns how many datagrams go on; the others are counted as drops. Of the rules that share a

@@ -3,6 +3,9 @@
 //
 // Held datagrams stay in their receive buffers, with a reference each. Their number is bounded:
 // when there are more the oldest is sent early, since a rule with so much traffic is no discovery.
+// A datagram that is held to see if it comes back (rules/return_probe.hpp) keeps no other one
+// waiting: the same was sent already.
+//
 // A round of the loop sends what is due. If nothing else wakes the worker, that time does.
 #include <chrono>
 
@@ -16,7 +19,7 @@ void Worker::send_guarded(const TableEntry& entry, const Frame& frame, const Pac
   auto& carriers = loop_guard_.carriers();
   for (const auto& output : table.outputs(entry)) {
     if (output.filter != 0 && !let_pass(output, packet, table)) continue;
-    if (wary_ || !carriers.carries(output.slot) || held_.has(output.slot)) {
+    if (probe_ns_ != 0 || wary_ || !carriers.carries(output.slot) || held_.has(output.slot)) {
       hold(entry, output, frame, packet, table);
       continue;
     }
@@ -42,8 +45,10 @@ bool Worker::let_pass(const TableOutput& output, const Packet& packet,
 
 void Worker::hold(const TableEntry& entry, const TableOutput& output, const Frame& frame,
                   const Packet& packet, const RuleTable& table) noexcept {
-  const auto wait = static_cast<std::uint64_t>(
-      loop_guard_.carriers().wait(output.slot, output.rank, entry.preserves).count());
+  auto wait = probe_ns_;
+  if (wait == 0)
+    wait = static_cast<std::uint64_t>(
+        loop_guard_.carriers().wait(output.slot, output.rank, entry.preserves).count());
   for (std::uint32_t n = 0; n < packet.datagrams; ++n) {
     while (held_.full() || (!held_.empty() && buffers_.available() < buffers_.count() / 4))
       send_held(held_.pop(), table);
@@ -56,7 +61,8 @@ void Worker::hold(const TableEntry& entry, const TableOutput& output, const Fram
                 .rule = entry.rule,
                 .output = output.slot,
                 .rx_slot = frame.slot,
-                .buffer = frame.buffer});
+                .buffer = frame.buffer,
+                .probe = probe_ns_ != 0});
   }
 }
 
@@ -70,6 +76,7 @@ void Worker::send_held(const HeldDatagram& held, const RuleTable& table) noexcep
   void* data = const_cast<std::byte*>(packet.payload.data());  // of memory that is ours
   buffers_.follow(held.buffer, data);
   packet.payload = {static_cast<const std::byte*>(data), packet.payload.size()};
+  if (held.probe) loop_guard_.released(held.rule, now_ns_);
   auto& carriers = loop_guard_.carriers();
   for (const auto& entry : table.lookup(held.rx_slot, packet.destination)) {
     if (entry.rule != held.rule) continue;

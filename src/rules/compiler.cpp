@@ -125,6 +125,7 @@ void TableCompiler::add_input(const Rule& rule, const Input& input, std::uint32_
   entry.rule = slot;
   entry.allow_loop = rule.allow_loop;
   entry.circle = rule.circle.number;
+  entry.probed = rule.circle.probed;
   entry.filtered = filters(rule);
   entry.preserves = std::ranges::any_of(rule.outputs, [](const Output& output) {
     return output.source.mode == Source::Mode::preserve;

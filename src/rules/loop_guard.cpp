@@ -71,6 +71,9 @@ struct Suspect {
     const auto before = is(sender, now_ns) ? count : 0;
     return {tag_of(sender), std::min(before + 1, most_count), time_of(now_ns)};
   }
+  static Suspect proven(std::uint64_t sender, std::uint64_t now_ns) {
+    return {tag_of(sender), most_count, time_of(now_ns)};
+  }
   [[nodiscard]] Suspect after_original() const { return {tag, count - 1, time}; }
 };
 
@@ -120,7 +123,7 @@ LoopGuard::Judgement LoopGuard::judge(const Arrival& arrival, const Packet& pack
     const auto known = hash(arrival.circle, payload);
     if (!arrival.own) carriers_.heard(known, arrival.interface, packet.source, now_ns);
     if (arrival.listens) continue;
-    const auto found = verdict(arrival, known, sender, relay, now_ns);
+    const auto found = verdict(arrival, known, sender, relay, now_ns, judgement.hold_ns);
     judgement.stopped[n] = found != Verdict::passes;
     if (found != Verdict::returned && found != Verdict::by_wire) continue;
     auto& record = records_[arrival.rule];
@@ -138,16 +141,18 @@ std::uint64_t LoopGuard::sender_of(const Packet& packet) const noexcept {
 
 LoopGuard::Verdict LoopGuard::verdict(const Arrival& arrival, std::uint64_t payload,
                                       std::uint64_t sender, std::uint64_t relay,
-                                      std::uint64_t now_ns) noexcept {
+                                      std::uint64_t now_ns, std::uint64_t& hold_ns) noexcept {
   auto& place = suspect_at(relay);
   const auto known = Suspect::of(place.load(std::memory_order_relaxed));
-  const bool suspect =
-      !arrival.preserves && known.count >= suspect_echoes && known.is(relay, now_ns);
+  const bool sends_echoes = known.count >= suspect_echoes && known.is(relay, now_ns);
+  const bool suspect = !arrival.preserves && sends_echoes;
   const auto origin = sender + arrival.rx_slot;
   const EchoMemory::Caution caution{.long_window = suspect || arrival.own,
-                                    .gap = suspect || arrival.preserves};
+                                    .gap = sends_echoes || (arrival.preserves && !arrival.probed)};
   const auto sight = memory_.see(payload, origin, now_ns, caution);
-  if (arrival.surely_own || sight == EchoMemory::Sight::echo) {
+  const bool repeats = arrival.probed && sight == EchoMemory::Sight::repeat;
+  if (arrival.surely_own || sight == EchoMemory::Sight::echo ||
+      (repeats && is_moved(arrival, payload, sender))) {
     place.store(known.after_echo(relay, now_ns).bits(), std::memory_order_relaxed);
     return kind_of_echo(arrival, payload, sender);
   }
@@ -157,8 +162,25 @@ LoopGuard::Verdict LoopGuard::verdict(const Arrival& arrival, std::uint64_t payl
     if (known.is(relay, now_ns))
       place.store(known.after_original().bits(), std::memory_order_relaxed);
   }
+  if (repeats) {
+    const auto answer = records_[arrival.rule].probe.repeated(payload, now_ns);
+    hold_ns = answer.hold_ns;
+    if (answer.returned) {
+      place.store(Suspect::proven(relay, now_ns).bits(), std::memory_order_relaxed);
+      return Verdict::returned;
+    }
+  }
   return suspect && !within_limit(records_[arrival.rule].due, now_ns) ? Verdict::throttled
                                                                       : Verdict::passes;
+}
+
+/// It comes from its sender's address, but by another link address than before: a relay between
+/// them preserves the sender.
+bool LoopGuard::is_moved(const Arrival& arrival, std::uint64_t payload,
+                         std::uint64_t sender) const noexcept {
+  const auto origin = origins_[payload % origins].load(std::memory_order_relaxed);
+  const auto mine = Origin::bits(payload, arrival, sender);
+  return Origin::same_payload(origin, mine) && !Origin::same_sender(origin, mine);
 }
 
 LoopGuard::Verdict LoopGuard::kind_of_echo(const Arrival& arrival, std::uint64_t payload,
@@ -187,7 +209,8 @@ Echoes LoopGuard::echoes(std::uint32_t rule) const noexcept {
   const auto& record = records_[rule];
   return {record.datagrams.load(std::memory_order_relaxed),
           record.by_wire.load(std::memory_order_relaxed), record.source.get(),
-          static_cast<std::uint16_t>(record.rx_slot.load(std::memory_order_relaxed))};
+          static_cast<std::uint16_t>(record.rx_slot.load(std::memory_order_relaxed)),
+          record.probe.proofs()};
 }
 
 void LoopGuard::clear(std::uint32_t rule) noexcept {
@@ -195,6 +218,7 @@ void LoopGuard::clear(std::uint32_t rule) noexcept {
   record.datagrams.store(0, std::memory_order_relaxed);
   record.due.store(0, std::memory_order_relaxed);
   record.source.clear();
+  record.probe.clear();
 }
 
 }  // namespace mcr

@@ -23,6 +23,7 @@ namespace mcr {
 /// have sent. It follows from all rules together (loops.hpp), so that it makes no rule another one.
 struct Circle {
   std::uint32_t number = 0;
+  bool probed = false;  ///< it may go over other hosts: see control/loop_watch.hpp
 
   friend bool operator==(const Circle&, const Circle&) noexcept { return true; }
 };

@@ -22,6 +22,7 @@
 #include "mcr/control/igmp_refresh.hpp"
 #include "mcr/control/leg_watch.hpp"
 #include "mcr/control/loop_alarm.hpp"
+#include "mcr/control/loop_watch.hpp"
 #include "mcr/control/memberships.hpp"
 #include "mcr/control/next_hops.hpp"
 #include "mcr/control/port_guards.hpp"
@@ -220,6 +221,7 @@ class Relay {
   [[nodiscard]] std::string degradation_of(std::size_t at) const;
   void update_loop_alarms(Clock::time_point now) noexcept;
   void update_loop_alarm(std::size_t at, Clock::time_point now);
+  void watch_for_loops(Clock::time_point now);
   [[nodiscard]] std::string loop_reason(std::uint32_t slot) const;
 
   std::unique_ptr<Running> running_;
@@ -239,6 +241,7 @@ class Relay {
   HeardServices heard_services_;
   IgmpRefresh igmp_refresh_;
   GroWatch gro_watch_;
+  LoopWatch loop_watch_;
   StreamWatch stream_watch_;
   LegWatch leg_watch_;
   RuleRates rates_;

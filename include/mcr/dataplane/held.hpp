@@ -24,6 +24,7 @@ struct HeldDatagram {
   std::uint32_t output = 0;
   std::uint16_t rx_slot = 0;
   std::uint16_t buffer = 0;  ///< that has the payload; one reference
+  bool probe = false;        ///< held to see if it comes back: others may overtake it
 };
 
 class Held {
@@ -33,7 +34,9 @@ class Held {
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] bool full() const noexcept { return count_ == most; }
   [[nodiscard]] bool has(std::uint32_t output) const noexcept {
-    return std::ranges::find(held(), output, &HeldDatagram::output) != held().end();
+    return std::ranges::any_of(held(), [output](const HeldDatagram& each) {
+      return each.output == output && !each.probe;
+    });
   }
   /// The time at which the first is due; the largest number if none waits.
   [[nodiscard]] std::uint64_t next_due() const noexcept {
@@ -47,7 +50,7 @@ class Held {
   void push(const HeldDatagram& datagram) noexcept {
     auto due = datagram.due_ns;
     for (const auto& each : held())
-      if (each.output == datagram.output) due = std::max(due, each.due_ns);
+      if (each.output == datagram.output && !each.probe) due = std::max(due, each.due_ns);
     held_[count_] = datagram;
     held_[count_++].due_ns = due;
   }

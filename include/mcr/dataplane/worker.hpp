@@ -179,6 +179,7 @@ class Worker {
   std::uint32_t inspected_ = 0;                     ///< frames
   std::uint64_t now_ns_ = 0;                        ///< CLOCK_MONOTONIC at the start of this batch
   bool wary_ = false;                               ///< of a packet's sender (LoopGuard::Judgement)
+  std::uint64_t probe_ns_ = 0;                      ///< a packet is held so long (likewise)
   bool standby_ = false;                            ///< in this batch: nothing is sent
   UniqueFd wake_;
   std::uint64_t wakes_ = 0;

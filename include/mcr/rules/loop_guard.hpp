@@ -17,6 +17,7 @@
 #include "mcr/packet/parse.hpp"
 #include "mcr/rules/carriers.hpp"
 #include "mcr/rules/counters.hpp"
+#include "mcr/rules/return_probe.hpp"
 
 namespace mcr {
 
@@ -31,6 +32,7 @@ struct Arrival {
   bool surely_own = false;    ///< and nobody else does
   bool listens = false;       ///< nothing goes on: it is heard only
   bool preserves = false;     ///< copies bear the sender's address
+  bool probed = false;        ///< the circle may go over other hosts; the packet is one datagram
 };
 
 /// How much a rule has heard that goes round: what it has relayed comes back, or a wire brings the
@@ -40,6 +42,7 @@ struct Echoes {
   bool by_wire = false;       ///< the last one
   Endpoint source;            ///< of the last one
   std::uint16_t rx_slot = 0;  ///< on which it came
+  std::uint32_t proofs = 0;   ///< by a ReturnProbe
 };
 
 class LoopGuard {
@@ -59,10 +62,16 @@ class LoopGuard {
   struct Judgement {
     std::bitset<most_datagrams> stopped;  ///< bit N: the packet's datagram N must not be relayed
     bool wary = false;  ///< the sender sends echoes, too: a copy may have overtaken its original
+    std::uint64_t hold_ns = 0;  ///< not 0: hold the packet so long, and then say released()
   };
   /// For workers. `now_ns`: CLOCK_MONOTONIC.
   [[nodiscard]] Judgement judge(const Arrival& arrival, const Packet& packet,
                                 std::uint64_t now_ns) noexcept;
+
+  /// For workers. A packet that was held goes on.
+  void released(std::uint32_t rule, std::uint64_t now_ns) noexcept {
+    records_[rule].probe.released(now_ns);
+  }
 
   /// For workers. A hash of a payload as judge() makes it, for carriers().
   [[nodiscard]] std::uint64_t hash(std::uint32_t circle,
@@ -75,6 +84,13 @@ class LoopGuard {
 
   /// For the control thread; all since clear().
   [[nodiscard]] Echoes echoes(std::uint32_t rule) const noexcept;
+  /// For the control thread. A probed rule has a sender that repeats itself, and nothing goes
+  /// round.
+  [[nodiscard]] bool refuted(std::uint32_t rule) const noexcept {
+    return records_[rule].probe.refuted();
+  }
+  /// For the control thread: the rule is to be probed anew.
+  void probe_anew(std::uint32_t rule) noexcept { records_[rule].probe.clear(); }
   /// For the next rule that gets this slot, while no worker uses it.
   void clear(std::uint32_t rule) noexcept;
 
@@ -85,6 +101,7 @@ class LoopGuard {
     std::atomic<std::uint32_t> rx_slot{0};
     std::atomic<bool> by_wire{false};
     LastSource source;
+    ReturnProbe probe;
   };
   enum class Verdict : std::uint8_t {
     passes,
@@ -94,8 +111,12 @@ class LoopGuard {
     by_wire,    ///< an echo: the same frame on another interface
   };
 
+  /// `hold_ns` is changed where the datagram is to be held.
   [[nodiscard]] Verdict verdict(const Arrival& arrival, std::uint64_t payload, std::uint64_t sender,
-                                std::uint64_t relay, std::uint64_t now_ns) noexcept;
+                                std::uint64_t relay, std::uint64_t now_ns,
+                                std::uint64_t& hold_ns) noexcept;
+  [[nodiscard]] bool is_moved(const Arrival& arrival, std::uint64_t payload,
+                              std::uint64_t sender) const noexcept;
   [[nodiscard]] Verdict kind_of_echo(const Arrival& arrival, std::uint64_t payload,
                                      std::uint64_t sender) const noexcept;
   [[nodiscard]] std::uint64_t sender_of(const Packet& packet) const noexcept;

@@ -71,6 +71,7 @@ struct TableEntry {
   std::uint32_t inspection = 0;  ///< 0: none; else RuleTable::inspectors() knows them
   unsigned interface = 0;        ///< index; 0: a VLAN on it, where no output sends
   std::uint32_t circle = 0;      ///< not 0: rules of this number may hear their own output again
+  bool probed = false;           ///< the circle may go over other hosts
   bool allow_loop = false;       ///< takes also what is_own()
   bool filtered = false;         ///< an output has a filter; then it has a circle, too
   bool preserves = false;        ///< an output keeps the sender's address

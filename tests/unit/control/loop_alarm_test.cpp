@@ -67,3 +67,11 @@ TEST_CASE("loop alarm: a wire is told from a relay") {
         "a wire brings what other segments have to eth1, as from 10.1.1.9:5353: 9 datagrams "
         "stopped");
 }
+
+TEST_CASE("loop alarm: one echo that was proven to be one is enough") {
+  LoopAlarm alarm;
+  const LoopAlarm::Time now{1h};
+  CHECK(alarm.update({0, false, {}, 0, 0}, 1000, now) == LoopAlarm::Event::none);
+  CHECK(alarm.update({1, false, {}, 0, 1}, 2000, now + 1s) == LoopAlarm::Event::began);
+  CHECK(alarm.looping());
+}

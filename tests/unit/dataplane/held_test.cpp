@@ -59,3 +59,15 @@ TEST_CASE("held: bounded, the oldest is taken early") {
   CHECK(held.pop().buffer == 0);
   CHECK_FALSE(held.full());
 }
+
+TEST_CASE("held: a probe keeps nothing waiting") {
+  Held held;
+  auto probe = datagram(1, 90, 1);
+  probe.probe = true;
+  held.push(probe);
+  CHECK_FALSE(held.has(1));
+  held.push(datagram(1, 20, 2));
+  CHECK(due(held, 20) == std::vector<std::uint16_t>{2});
+  CHECK(held.next_due() == 90);
+  CHECK(due(held, 90) == std::vector<std::uint16_t>{1});
+}

@@ -483,3 +483,45 @@ TEST_CASE("loop guard: each datagram of a superframe is judged alone, and circle
   CHECK(guard.judge({.circle = 2, .rx_slot = 1}, packet, now).stopped.none());
   CHECK(guard.judge({.circle = 1, .rx_slot = 1}, packet, now).stopped == 0b010);
 }
+
+TEST_CASE("loop guard: what comes back to a probed rule by way of another host") {
+  LoopGuard guard;
+  auto now = static_cast<std::uint64_t>(Time(1h).count());
+  Arrival arrival{.circle = 9, .rx_slot = 2, .probed = true};
+  const Datagram echo{"round", endpoint(0, 2)};
+  int held = 0;
+  bool proven = false;
+  for (int n = 0; n < 10'000 && !proven; ++n) {
+    const auto found = guard.judge(arrival, packet_of(echo), now += 100'000);
+    proven = found.stopped.any();
+    if (found.hold_ns == 0) continue;
+    ++held;
+    guard.released(arrival.rule, now += found.hold_ns);
+  }
+  CHECK(proven);
+  CHECK(held == 5);
+  CHECK(guard.echoes(0).proofs == 1);
+  CHECK_FALSE(guard.refuted(0));
+  // Its sender is a relay: of what is on its way still nothing goes round.
+  const Datagram other{"another one", endpoint(0, 2)};
+  CHECK(guard.judge(arrival, packet_of(other), now).stopped.none());
+  CHECK(guard.judge(arrival, packet_of(other), now + 100'000).stopped.any());
+  guard.clear(0);
+  CHECK(guard.echoes(0).proofs == 0);
+}
+
+TEST_CASE("loop guard: a probed rule that preserves senders knows copies by their link address") {
+  LoopGuard guard;
+  const auto now = static_cast<std::uint64_t>(Time(1h).count());
+  const Datagram datagram{"of the host", endpoint(0, 100)};
+  const auto stopped = [&](std::uint64_t station) {
+    return guard
+        .judge({.circle = 9, .station = station, .preserves = true, .probed = true},
+               packet_of(datagram), now)
+        .stopped.any();
+  };
+  CHECK_FALSE(stopped(0xA));
+  CHECK(stopped(0xB));
+  CHECK_FALSE(stopped(0xA));  // a host may repeat itself
+  CHECK(guard.echoes(0).datagrams == 1);
+}
