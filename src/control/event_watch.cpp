@@ -71,6 +71,28 @@ std::string_view name_of(DropPlace place) {
   return "driver";
 }
 
+std::string_view state_of(const LegWatch::Watched& watched, std::size_t leg) {
+  if (watched.lost[leg]) return "lost";
+  if (watched.aside[leg]) return "no_copy";
+  return watched.behind[leg] ? "behind" : "merged";
+}
+
+EventWatch::LegSights sights_of(const LegWatch& watch) {
+  EventWatch::LegSights sights;
+  for (const auto& [name, watched] : watch.all()) {
+    auto& sight = sights[name];
+    if (watched.rule.merge) {
+      for (std::size_t i = 0; i < watched.lost.size(); ++i)
+        sight.legs[place_of(watched.rule.inputs[i])] = state_of(watched, i);
+    } else {
+      sight.switches = watched.on_air.switches();
+      sight.on_air = place_of(watched.rule.inputs[watched.on_air.on_air()]);
+      sight.why = watched.switch_reason;
+    }
+  }
+  return sights;
+}
+
 /// Drops that somebody who runs a relay wants none of. The others are what the rules ask for.
 constexpr OutputDrop losses_on_sending[] = {OutputDrop::send_queue_full, OutputDrop::egress_full,
                                             OutputDrop::no_memory, OutputDrop::too_big,
@@ -93,6 +115,7 @@ void EventWatch::look(const Relay& relay, Clock::time_point now, EventRing& even
   if (joined || !failed_joins_.empty()) compare_joins(relay.memberships().all(), events);
   statistics_ = statistics;
   compare_hosts(relay.hosts(), events);
+  compare_legs(sights_of(relay.leg_watch()), events);
   compare_drops(relay.totals(), now, events);
 }
 
@@ -117,6 +140,32 @@ void EventWatch::compare_rules(RuleSights now, EventRing& events) {
                     .before = std::string(to_string(rules_[i].state))});
   rules_ = std::move(now);
   looked_ = true;
+}
+
+/// A new leg counts as merged until it is known to be something else.
+void EventWatch::compare_legs(LegSights now, EventRing& events) {
+  for (const auto& [name, sight] : now) {
+    const auto known = legs_.find(name);
+    if (known != legs_.end() && sight.switches != known->second.switches)
+      tell(events, {.kind = EventKind::failover,
+                    .rule = name,
+                    .subject = sight.on_air,
+                    .state = "on_air",
+                    .reason = fmt::format("instead of {}: {}", known->second.on_air, sight.why)});
+    for (const auto& [input, state] : sight.legs) {
+      std::string_view before = "merged";
+      if (known != legs_.end())
+        if (const auto leg = known->second.legs.find(input); leg != known->second.legs.end())
+          before = leg->second;
+      if (state != before)
+        tell(events, {.kind = EventKind::merge,
+                      .rule = name,
+                      .subject = input,
+                      .state = std::string(state),
+                      .before = std::string(before)});
+    }
+  }
+  legs_ = std::move(now);
 }
 
 /// A group that is no longer wanted has no event: nothing has come of it.

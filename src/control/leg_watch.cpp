@@ -149,10 +149,10 @@ void LegWatch::look(Watched& watched, Clock::time_point now) {
   follow_joins(watched, before);
   if (!change) return;
   using Why = redundancy::OnAir::Why;
-  const auto reason = change->why == Why::failed || change->why == Why::poor
-                          ? watched.on_air.why_not(change->from, wanted, now)
-                          : std::string(to_string(change->why));
-  tell(watched.rule, *change, reason);
+  watched.switch_reason = change->why == Why::failed || change->why == Why::poor
+                              ? watched.on_air.why_not(change->from, wanted, now)
+                              : std::string(to_string(change->why));
+  tell(watched.rule, *change, watched.switch_reason);
 }
 
 void LegWatch::follow_joins(const Watched& watched, const std::vector<bool>& before) {

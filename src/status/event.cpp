@@ -37,11 +37,21 @@ std::string subject_of(const json& event, const std::string& kind) {
   }
   return with(" ", word(event, "rule")) + with(" ", word(event, "group")) +
          with(" ", word(event, "host")) + with(" ", word(event, "where")) +
-         with(" on ", word(event, "interface"));
+         with(" ", word(event, "input")) + with(" on ", word(event, "interface"));
 }
 
 const char* subject_key(EventKind kind) {
-  return kind == EventKind::join ? "group" : kind == EventKind::host ? "host" : "where";
+  switch (kind) {
+    case EventKind::join:
+      return "group";
+    case EventKind::host:
+      return "host";
+    case EventKind::failover:
+    case EventKind::merge:
+      return "input";
+    default:
+      return "where";
+  }
 }
 
 }  // namespace

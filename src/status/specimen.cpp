@@ -139,8 +139,9 @@ Status empty_specimen() {
 
 EventRing specimen_events() {
   constexpr std::size_t plain = 2;  // lost to the first reader
-  std::vector<std::string> states{"removed", "joined", "done",     "refused",
-                                  "begun",   "ended",  "resolved", "unresolved"};
+  std::vector<std::string> states{"removed", "joined",   "done",       "refused", "begun",
+                                  "ended",   "resolved", "unresolved", "on_air",  "merged",
+                                  "lost",    "no_copy",  "behind"};
   for (const auto state : rule_states)
     states.emplace_back(to_string(state));
   EventRing ring(first_specimen_event, states.size() + 1);
@@ -151,6 +152,7 @@ EventRing specimen_events() {
     ring.add({.time = time,
               .kind = state == "joined"     ? EventKind::join
                       : state == "resolved" ? EventKind::host
+                      : state == "on_air"   ? EventKind::failover
                                             : EventKind::loss,
               .rule = "rule",
               .interface = "eth0",

@@ -126,6 +126,11 @@ def takes_over(world, daemon, encoders):
     print(f"gap: {1000 * air.gaps()[0]:.0f} ms, and {1000 * air.gaps()[1]:.0f} ms on the way back")
     until(lambda: not program(daemon)["reason"], "no reason is left")
     check(daemon.log().count("input switched") == 2, "the log has two lines of it")
+    told = until(lambda: events if len(events := daemon.events("failover")) == 2 else None, "two events tell of it")
+    equal([(e["rule"], e["state"], e["input"][-2:]) for e in told],
+          [("program", "on_air", rule["inputs"][1]["interface"]), ("program", "on_air", rule["inputs"][0]["interface"])],
+          "rule, state and input")
+    check("silent" in told[0]["reason"] and "reverted" in told[1]["reason"], f"why: {told}")
     check(program(daemon)["drops"]["standby"] > 100, "standby is counted")
     air.process.kill()
 

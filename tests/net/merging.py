@@ -128,6 +128,9 @@ def one_leg(world, daemon):
         first += 1200
     check(still(daemon)["inputs"][1]["leg"]["missing"] >= 1200, f"leg 2: {merged(daemon)['inputs']}")
     check("leg lost" in daemon.log() and "leg back" in daemon.log(), "the log tells of it")
+    told = until(lambda: daemon.events("merge")[1:], "events tell of it")
+    check({(e["before"], e["state"]) for e in daemon.events("merge")} >= {("merged", "lost"), ("lost", "merged")},
+          f"the leg is lost, and is back: {told}")
 
 
 def kernel_drops(daemon):

@@ -13,8 +13,8 @@ a capture there tells them apart: each datagram comes to the other segments once
 back at most once, and a second after the last one sent nothing comes any more. Where datagrams go
 round, in the ring and by a wire, relays say `looping`, with the interface and the address. Where one
 relay carries all are active, and the others name it. The same with plain rules in a circle
-that keep the TTL, and with `source = "preserve"`. Searches of SSDP go across once or twice, too, and
-are answered. When the relay that carries everything is killed, another one does.
+that keep the TTL, with `source = "preserve"`, and with `allow_loop`. Searches of SSDP go across once
+or twice, too, and are answered. When the relay that carries everything is killed, another one does.
 """
 
 import collections
@@ -55,6 +55,11 @@ def circle(interfaces, more):
     a, b = interfaces
     return "".join(rule(f"{one}-{two}", GROUP, PORT, [f'{{ interface = "{two}", {more} }}'], interface=one)
                    for one, two in ((a, b), (b, a)))
+
+
+def allowed(interfaces):
+    """The same, and what this relay itself has sent is taken, too: that switches no protection off."""
+    return circle(interfaces, 'ttl = "preserve"').replace("[[rule]]\n", "[[rule]]\nallow_loop = true\n")
 
 
 def frames(segment, count):
@@ -241,11 +246,13 @@ def story(world):
     judge(world, "rules", [1, 2], [(1, 2)] * 2, lambda i: circle(i, keep), told=stands_by)
     judge(world, "kept", [1, 2], [(1, 2)] * 2, lambda i: circle(i, kept),
           told=lambda t: stands_by(t, keeps_sender=True))
+    judge(world, "allowed", [1, 2], [(1, 2)] * 2, allowed, told=stands_by)
     takes_over(world)
     searches(world)
     judge(world, "wire", [1, 2], [(1, 2)], reflector, wires=[(1, 2)])
     # The wire stays.
     judge(world, "wired", [1, 2], [(1, 2)], lambda i: circle(i, kept))
+    judge(world, "meant", [1, 2], [(1, 2)], allowed)
     judge(world, "both", [1, 2], [(1, 2)] * 3, reflector)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import time
 
 from netlab.expect import Failure, Skip, check, equal, until
@@ -124,6 +125,16 @@ class Daemon:
             if entry["name"] == name:
                 return entry
         raise Failure(f"status knows no rule {name}")
+
+    def events(self, kind):
+        """The latest events of a kind, the oldest first."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(self.socket)
+            client.sendall(b"GET /v1/recent-events HTTP/1.1\r\nHost: mcr\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        events = json.loads(answer.split(b"\r\n\r\n", 1)[1])["events"]
+        return sorted((e for e in events if e["event"] == kind), key=lambda e: e["id"])
 
     def groups(self, interface="r0"):
         """Groups that the daemon says it has joined there."""

@@ -47,6 +47,16 @@ class EventWatch {
   void compare_rules(RuleSights now, EventRing& events);
   void compare_joins(const std::vector<std::pair<Group, Membership>>& all, EventRing& events);
   void compare_hosts(const HostBook& now, EventRing& events);
+
+  /// A rule with `failover` or `merge`.
+  struct LegSight {
+    std::uint64_t switches = 0;
+    std::string on_air{};  ///< its input; and why it is on air
+    std::string why{};
+    std::map<std::string, std::string_view> legs{};  ///< merged ones: state by input
+  };
+  using LegSights = std::map<std::string, LegSight>;  ///< by name of the rule
+  void compare_legs(LegSights now, EventRing& events);
   void compare_drops(const Totals& totals, Clock::time_point now, EventRing& events);
 
  private:
@@ -66,6 +76,7 @@ class EventWatch {
   std::map<Group, int> failed_joins_;  ///< and their errno
   MembershipStatistics statistics_{};
   HostBook hosts_;
+  LegSights legs_;
   std::map<Place, Loss> losses_;
 };
 

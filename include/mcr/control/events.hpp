@@ -16,16 +16,18 @@ namespace mcr {
 
 /// An event is about one of these. Users see the names: they are kept.
 enum class EventKind : std::uint8_t {
-  start,   ///< the relay runs from here on
-  rule,    ///< a rule's state or its reason has changed
-  join,    ///< a group could not be joined, or could after all
-  reload,  ///< a new configuration was taken over, or refused
-  host,    ///< a host that outputs send to has other addresses, or none
-  loss,    ///< frames or datagrams began to be lost at one place, or it is over
-  gap,     ///< the reader was too slow, or came too late: `missed` events are not told
+  start,     ///< the relay runs from here on
+  rule,      ///< a rule's state or its reason has changed
+  join,      ///< a group could not be joined, or could after all
+  reload,    ///< a new configuration was taken over, or refused
+  host,      ///< a host that outputs send to has other addresses, or none
+  loss,      ///< frames or datagrams began to be lost at one place, or it is over
+  gap,       ///< the reader was too slow, or came too late: `missed` events are not told
+  failover,  ///< another input of a rule is on air
+  merge,  ///< a leg of a merged rule was lost, is no copy, lags by more than `window`, or is well
 };
-inline constexpr std::array<std::string_view, 7> event_kind_names{"start", "rule", "join", "reload",
-                                                                  "host",  "loss", "gap"};
+inline constexpr std::array<std::string_view, 9> event_kind_names{
+    "start", "rule", "join", "reload", "host", "loss", "gap", "failover", "merge"};
 [[nodiscard]] constexpr std::string_view to_string(EventKind kind) noexcept {
   return event_kind_names[static_cast<std::size_t>(kind)];
 }
@@ -40,11 +42,12 @@ struct Event {
   std::string rule{};        ///< its name
   std::string interface {};  ///< of a join or a loss
   std::string subject{};     ///< join: the group; host: its name; loss: where ("socket",
-                             ///< "send_queue_full")
+                             ///< "send_queue_full"); failover, merge: the input
   /// rule: its state, or "removed"; join: "failed" or "joined"; reload: "done" or "refused"; host:
-  /// "resolved" or "unresolved"; loss: "begun" or "ended".
+  /// "resolved" or "unresolved"; loss: "begun" or "ended"; failover: "on_air"; merge: "merged",
+  /// "lost", "no_copy" or "behind".
   std::string state{};
-  std::string before{};      ///< rule: the state until now; "" if it is new
+  std::string before{};      ///< rule, merge: the state until now; "" if it is new
   std::string reason{};      ///< why, for people; reload: the difference, or what was wrong; host:
                              ///< its addresses, or why it has none
   int error = 0;             ///< the errno behind `reason`

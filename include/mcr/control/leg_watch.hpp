@@ -39,6 +39,7 @@ class LegWatch {
     std::vector<bool> aside;   ///< likewise
     std::vector<bool> behind;  ///< likewise: by more than `window`
     redundancy::OnAir on_air;
+    std::string switch_reason{};  ///< of the last switch; "": there was none
 
     [[nodiscard]] const redundancy::Leg& leg(std::size_t input) const {
       return legs->leg(numbers[input]);
@@ -73,6 +74,8 @@ class LegWatch {
                                        std::optional<std::chrono::microseconds> time,
                                        Clock::time_point now);
 
+  /// By name of the rule.
+  [[nodiscard]] const std::map<std::string, Watched>& all() const noexcept { return watched_; }
   /// Null: the rule has no legs, or does not run.
   [[nodiscard]] const Watched* find(const std::string& rule) const;
   /// Tells people what they must know of the rule's legs; "" if all is well.

@@ -120,6 +120,7 @@ class Relay {
   /// some.
   void look_at_inputs(Clock::time_point now) noexcept;
   [[nodiscard]] bool has_failover() const noexcept { return leg_watch_.has_failover(); }
+  [[nodiscard]] const LegWatch& leg_watch() const noexcept { return leg_watch_; }
   /// See LegWatch::put_on_air().
   [[nodiscard]] std::string put_on_air(const std::string& rule, std::optional<std::size_t> input,
                                        std::optional<std::chrono::microseconds> time,

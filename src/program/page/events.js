@@ -5,8 +5,9 @@
 
 const MOST_EVENTS = 500;
 const EVENT_PAUSE = 2000; // ms between two questions
-const EVENT_KINDS = ["start", "rule", "join", "reload", "loss", "gap"];
-const EVENT_CLASS = { failed: "bad", silent: "bad", refused: "bad", waiting: "warn", degraded: "warn", looping: "warn", begun: "warn" };
+const EVENT_KINDS = ["start", "rule", "join", "reload", "host", "loss", "gap", "failover", "merge"];
+const EVENT_CLASS = { failed: "bad", silent: "bad", refused: "bad", waiting: "warn", degraded: "warn", looping: "warn", begun: "warn",
+  on_air: "warn", lost: "warn", no_copy: "bad", behind: "warn", unresolved: "warn" };
 
 const eventsPage = {
   events: [], // the newest first
@@ -68,13 +69,13 @@ const eventsPage = {
   /** "camera 2", "239.1.1.1 on eth0", "send_queue_full on eth1" */
   subject(event) {
     const at = event.interface ? `on ${event.interface}` : "";
-    return event.rule || [event.group || event.where || "", at].filter(Boolean).join(" ");
+    return event.rule || [event.group || event.host || event.where || "", at].filter(Boolean).join(" ");
   },
 
   words(event) {
     if (event.event === "gap") return `${event.missed ? plural(event.missed, "event") : "some events"} missed`;
     const count = event.count ? `${grouped(event.count)} lost` : "";
-    return [event.before ? `was ${event.before}` : "", event.reason, count].filter(Boolean).join("; ");
+    return [event.input, event.before ? `was ${event.before}` : "", event.reason, count].filter(Boolean).join("; ");
   },
 
   table(events, withSubject = true) {

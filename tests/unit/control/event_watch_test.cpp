@@ -69,6 +69,22 @@ TEST_CASE("a host's addresses are told when they change") {
   CHECK(told.lines().empty());
 }
 
+TEST_CASE("another input on air, and what becomes of merged legs") {
+  Told told;
+  EventWatch watch;
+  watch.compare_legs({{"a", {0, "one", ""}}, {"m", {.legs = {{"x", "merged"}, {"y", "lost"}}}}},
+                     told.ring);
+  CHECK(told.lines() == Lines{"merge my: merged -> lost"});
+  watch.compare_legs(
+      {{"a", {1, "two", "silent for 0.4 s"}}, {"m", {.legs = {{"x", "behind"}, {"y", "merged"}}}}},
+      told.ring);
+  CHECK(told.lines() == Lines{"failover atwo:  -> on_air (instead of one: silent for 0.4 s)",
+                              "merge mx: merged -> behind", "merge my: lost -> merged"});
+  watch.compare_legs({{"n", {.legs = {{"x", "merged"}}}}}, told.ring);
+  watch.compare_legs({{"a", {5, "two", "reverted"}}}, told.ring);
+  CHECK(told.lines().empty());
+}
+
 TEST_CASE("a figure that grows in the reason of a silent rule is no event") {
   Told told;
   EventWatch watch;
