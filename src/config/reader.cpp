@@ -123,7 +123,7 @@ std::optional<Shard> read_shard(const Value& value) {
 std::optional<std::string> read_path(const Value& value) {
   auto path = value.string();
   if (!path) return std::nullopt;
-  const auto is_control = [](char byte) { return byte >= 0 && byte < ' '; };
+  const auto is_control = [](char byte) { return static_cast<unsigned char>(byte) < ' '; };
   if (path->starts_with('/') && !path->ends_with('/') && path->size() <= limits::path_bytes &&
       std::ranges::none_of(*path, is_control))
     return path;

@@ -246,7 +246,7 @@ TEST_CASE("status: control characters of a name never reach the terminal") {
     INFO(text);
     CHECK(has(text, "a\\x1b[2J\\x0a\\x7f\\u{9b}31m\\u{202e}b\xc3\xa9\\xff\\xe0\\x82\\x9b"));
     CHECK(std::ranges::none_of(
-        text, [](char c) { return (c >= 0 && c < ' ' && c != '\n') || c == 0x7f; }));
+        text, [](unsigned char c) { return (c < ' ' && c != '\n') || c == 0x7f; }));
     CHECK_FALSE(has(text, "\xc2\x9b"));
   }
 }
