@@ -17,7 +17,6 @@ VLANs and WireGuard are real where the kernel has them (the guest), else veth of
 
 import json
 import os
-import shutil
 
 from netlab.counters import Counters
 from netlab.daemon import Daemon
@@ -26,6 +25,7 @@ from netlab.frames import udp
 from netlab.kernel import needs_module
 from netlab.ledger import internal
 from netlab.traffic import FLAWLESS, Gen, Sink, faults
+from netlab.wireguard import is_there as wireguard_there, tunnel as make_tunnel
 from netlab.world import play
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "examples")
@@ -40,10 +40,10 @@ def example(world, name, namespace):
         return Daemon(world, file.read(), name.removesuffix(".toml"), namespace).start()
 
 
-def have(*modules, tool="ip"):
+def have(*modules):
     try:
         needs_module(*modules)
-        return shutil.which(tool) is not None
+        return True
     except Skip:
         return False
 
@@ -161,20 +161,12 @@ def a_and_b(world):
 
 def tunnel(world):
     """wg0 of near (10.100.0.1) and far (10.100.0.2)."""
-    if not have("wireguard", tool="wg"):
+    if not wireguard_there():
         world.link("near", "wg0", "10.100.0.1/24", "far", "wg0", "10.100.0.2/24", 1420)
         return
     world.link("near", "u0", "192.0.2.1/24", "far", "u0", "192.0.2.2/24")
-    keys = {}
-    for name in ("near", "far"):
-        keys[name] = world.write(name + ".key", world.sh("wg genkey"))
-        world.sh(f"ip -n {name} link add wg0 type wireguard")
-    for name, other, end in (("near", "far", 2), ("far", "near", 1)):
-        public = world.sh(f"wg pubkey <{keys[other]}").strip()
-        world.sh(f"wg set wg0 listen-port 51820 private-key {keys[name]} peer {public}"
-                 f" allowed-ips 10.100.0.{end}/32 endpoint 192.0.2.{end}:51820", name)
-        world.sh(f"ip -n {name} addr add 10.100.0.{3 - end}/24 dev wg0"
-                 f" && ip -n {name} link set wg0 up")
+    make_tunnel(world, [("near", "wg0", "10.100.0.1/24", "192.0.2.2"), ("far", "wg0", "10.100.0.2/24", "192.0.2.1")],
+                ("10.100.0.2/32", "10.100.0.1/32"))
 
 
 def wireguard(world):
