@@ -1,6 +1,5 @@
 #include "mcr/packet/filter.hpp"
 
-#include <ctime>
 #include <optional>
 #include <set>
 #include <string>
@@ -336,16 +335,6 @@ TEST_CASE("filter: a limit is used up") {
   for (std::size_t limit : {624U, 1264U, 4096U}) {
     CHECK(compile_filter(destinations, untagged, 14, limit).size() > limit * 9 / 10);
   }
-}
-
-TEST_CASE("filter: 10,000 destinations compile quickly") {
-  Random random(4);
-  auto destinations = random_destinations(random, 10'000, 0x0FFFFFFF, 65535);
-  const auto start = std::clock();  // CPU time: other processes do not count
-  auto program = compile_filter(destinations, untagged, 14, 624);
-  const auto milliseconds = 1000.0 * double(std::clock() - start) / CLOCKS_PER_SEC;
-  WARN(fmt::format("10,000 destinations in {:.1f} ms", milliseconds));
-  CHECK(milliseconds < 1000);  // a few; sanitizers are slow
 }
 
 TEST_CASE("filter: the kernel accepts the programs") {
