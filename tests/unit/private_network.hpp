@@ -57,10 +57,14 @@ inline std::string enter() {
            " && ip addr add 10.9.0.1/24 dev near && ip addr add 10.9.0.2/24 dev far"
            " && ip link set near up && ip link set far up"))
     return "cannot make a veth pair";
-  for (int i = 0; i < 500; ++i) {
-    const auto links = mcr::Netlink().snapshot();
-    if (links.find("near")->up && links.find("far")->up) return "";
-    ::usleep(10'000);
+  try {
+    for (int i = 0; i < 500; ++i) {
+      const auto links = mcr::Netlink().snapshot();
+      if (links.find("near")->up && links.find("far")->up) return "";
+      ::usleep(10'000);
+    }
+  } catch (const mcr::OsError& error) {  // of an emulator
+    return error.what();
   }
   return "the veth pair does not come up";
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "catch.hpp"
+#include "emulated.hpp"
 
 using namespace mcr;
 
@@ -30,6 +31,7 @@ TEST_CASE("options are read back, and a refusal names what was asked") {
 }
 
 TEST_CASE("a filter is taken off again") {
+  MCR_NOT_EMULATED("SO_DETACH_FILTER");
   const Socket socket(AF_UNIX, SOCK_DGRAM);
   REQUIRE(socket.attach_filter(pass_nothing));
   CHECK(socket.detach_filter());

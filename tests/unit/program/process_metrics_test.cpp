@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "catch.hpp"
+#include "emulated.hpp"
 #include "mcr/base/fd.hpp"
 
 namespace {
@@ -21,6 +22,7 @@ double value(std::string_view name) {
 }  // namespace
 
 TEST_CASE("process metrics: what this process is") {
+  MCR_NOT_EMULATED("/proc/self/stat");
   CHECK(value("process_resident_memory_bytes") > 1e6);
   CHECK(value("process_virtual_memory_bytes") >= value("process_resident_memory_bytes"));
   CHECK(value("process_cpu_seconds_total") >= 0);
