@@ -2,11 +2,12 @@
 // A ring over several relays is not: each has a rule for one way only, and its datagrams come back
 // from a host that it knows nothing of. The packet path of such plain rules remembers nothing.
 //
-// So a sample of the frames is taken where much comes, when it grows, and now and then. If it has
-// the same datagram again and again, the rules that take it are probed: each is given a circle, as
-// if it fed itself. That gives it the guard against loops (rules/loop_guard.hpp), which finds out
-// if its own datagrams come back (rules/return_probe.hpp). To be probed harms no stream, it only
-// costs: such a rule is the workers'.
+// So a sample of the frames is taken where much comes, when it grows, and now and then. If nearly
+// all of it is the same datagram (a padded stream has many that are alike, but not most), the rules
+// that take it are probed: each is given a circle, as if it fed itself. That gives it the guard
+// against loops (rules/loop_guard.hpp), which finds out if its own datagrams come back
+// (rules/return_probe.hpp). To be probed harms no stream, it only costs: such a rule is the
+// workers'.
 //
 //   plain -- the same again and again --> probed -- an echo --> probed while echoes come
 //     ^                                      |
@@ -34,10 +35,16 @@ bool takes_from(const Input& input, const Interface& interface, const Interfaces
 }  // namespace
 
 std::vector<Endpoint> find_repeated(std::span<const std::pair<Endpoint, std::uint64_t>> datagrams) {
+  std::map<Endpoint, unsigned> sums;
   std::map<std::pair<Endpoint, std::uint64_t>, unsigned> counts;
+  for (const auto& datagram : datagrams) {
+    ++sums[datagram.first];
+    ++counts[datagram];
+  }
   std::vector<Endpoint> found;
-  for (const auto& datagram : datagrams)
-    if (++counts[datagram] == LoopWatch::repeats) found.push_back(datagram.first);
+  for (const auto& [datagram, count] : counts)
+    if (count >= LoopWatch::repeats && 4 * count >= 3 * sums[datagram.first])
+      found.push_back(datagram.first);
   return found;
 }
 

@@ -16,10 +16,11 @@ namespace mcr {
 
 void Worker::send_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet,
                           const RuleTable& table) noexcept {
+  if (entry.probed) return send_probed(entry, frame, packet, table);
   auto& carriers = loop_guard_.carriers();
   for (const auto& output : table.outputs(entry)) {
     if (output.filter != 0 && !let_pass(output, packet, table)) continue;
-    if (probe_ns_ != 0 || wary_ || !carriers.carries(output.slot) || held_.has(output.slot)) {
+    if (wary_ || !carriers.carries(output.slot) || held_.has(output.slot)) {
       hold(entry, output, frame, packet, table);
       continue;
     }
@@ -30,6 +31,16 @@ void Worker::send_guarded(const TableEntry& entry, const Frame& frame, const Pac
     }
     pass_on(output, packet, frame.buffer, table);
   }
+}
+
+/// Nothing but a probe waits: so a rule keeps order when it comes to be probed, and after.
+void Worker::send_probed(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                         const RuleTable& table) noexcept {
+  for (const auto& output : table.outputs(entry))
+    if (probe_ns_ != 0)
+      hold(entry, output, frame, packet, table);
+    else
+      pass_on(output, packet, frame.buffer, table);
 }
 
 /// By what the packet's one datagram says. The control thread sends searches on
@@ -82,6 +93,10 @@ void Worker::send_held(const HeldDatagram& held, const RuleTable& table) noexcep
     if (entry.rule != held.rule) continue;
     for (const auto& output : table.outputs(entry)) {
       if (output.slot != held.output) continue;
+      if (held.probe) {
+        pass_on(output, packet, held.buffer, table);
+        continue;
+      }
       if (carriers.is_there(held.payload_hash, output.interface, held.came_ns)) {
         carriers.left(output.slot, held.payload_hash, output.interface, packet.source, now_ns_);
         tx_.drop(output, OutputDrop::carried, packet);

@@ -91,21 +91,28 @@ def ring(world, name, more):
 
 
 def beat(world):
-    phase("a host that sends the same without end")
+    phase("a host that sends the same without end, and a numbered one now and then")
     daemon = relay(world, "alone", 1, 1, 2, "")
-    host = Counters(world, "h2", "e0")
-    sent = 0
+    host, capture = Counters(world, "h2", "e0"), Capture(world, "h2", "e0")
+    sent, number = 0, 1000
     began = time.monotonic()
     while time.monotonic() < began + 6:
-        world.inject("h1", "e0", frames([7]) * scaled(500))
-        sent += scaled(500)
+        for _ in range(scaled(10, 2)):
+            world.inject("h1", "e0", frames([7] * 49 + [number]))
+            number += 1
+            sent += 50
     rested(host)
     equal(came(host), sent, "datagrams that came to segment 2")
+    pieces = [packet.payload[at:at + SIZE] for packet in capture.packets(GROUP, PORT)
+              for at in range(0, len(packet.payload), SIZE)]
+    numbers = [int(each.split()[1]) for each in pieces]
+    equal([n for n in numbers if n != 7], list(range(1000, number)), "the numbered ones, in order")
     shown = daemon.rule("way")
     equal((shown["state"], shown["drops"]["loop"]), ("active", 0), "state, and drops as loop")
     check("again and again" in daemon.log(), f"it was looked at: {daemon.log()}")
     daemon.stop()
     host.close()
+    capture.close()
 
 
 def story(world):

@@ -74,7 +74,7 @@ class LoopWatch {
   std::uint32_t last_circle_ = 1U << 31U;  // above those that follow from the rules
 };
 
-/// Destinations to which the same datagram has gone LoopWatch::repeats times or more.
+/// Destinations of which three in four datagrams are the same, LoopWatch::repeats or more.
 [[nodiscard]] std::vector<Endpoint> find_repeated(
     std::span<const std::pair<Endpoint, std::uint64_t>> datagrams);
 

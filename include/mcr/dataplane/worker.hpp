@@ -117,6 +117,8 @@ class Worker {
                 const RuleTable& table) noexcept;
   void send_guarded(const TableEntry& entry, const Frame& frame, const Packet& packet,
                     const RuleTable& table) noexcept;
+  void send_probed(const TableEntry& entry, const Frame& frame, const Packet& packet,
+                   const RuleTable& table) noexcept;
   void hold(const TableEntry& entry, const TableOutput& output, const Frame& frame,
             const Packet& packet, const RuleTable& table) noexcept;
   void send_held(const HeldDatagram& held, const RuleTable& table) noexcept;

@@ -17,9 +17,12 @@ TEST_CASE("loop watch: the same datagram again and again, and what is none") {
   for (unsigned n = 1; n < LoopWatch::repeats; ++n)
     sample.emplace_back(n % 2 == 0 ? one : other, 7777);
   CHECK(find_repeated(sample).empty());
-  for (unsigned n = 0; n < LoopWatch::repeats; ++n)
+  for (unsigned n = 0; n < 4 * LoopWatch::repeats; ++n)
     sample.emplace_back(other, 8888);
   CHECK(find_repeated(sample) == std::vector{other});
+  for (unsigned n = 0; n < 4 * LoopWatch::repeats; ++n)
+    sample.emplace_back(other, n);  // a stream that is padded with what is alike
+  CHECK(find_repeated(sample).empty());
 }
 
 TEST_CASE("loop watch: a rule that nobody suspects keeps the circle that it has") {
