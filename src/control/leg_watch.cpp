@@ -121,6 +121,7 @@ void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> s
 
 void LegWatch::keep(Watched& now, const Watched& before, Clock::time_point time) {
   now.on_air = before.on_air;
+  now.switch_reason = before.switch_reason;
   if (now.numbers == before.numbers) {
     for (std::size_t i = 0; i < now.looks.size(); ++i)
       now.looks[i].shortcoming = before.looks[i].shortcoming;

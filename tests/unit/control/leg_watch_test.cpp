@@ -202,6 +202,7 @@ TEST_CASE("failover: by hand") {
   CHECK(one.watch.trouble("a") == "input 2 is on air by hand");
   one.rule.comment = "another";
   one.follow();
+  CHECK(one.watch.find("a")->switch_reason == "by hand");
   one.pass(20s, true, false);
   CHECK(one.legs->on_air() == 1);
   CHECK(one.watch.put_on_air("a", {}, {}, one.now).empty());
