@@ -41,7 +41,8 @@ MODES = {
     "poll": Mode("workers never sleep", daemon='idle = "poll"\n'),
     "plain": Mode("one copying send a datagram: the yardstick", arguments=("--plain",)),
     "wait": Mode("gathers for up to 20 us", daemon='batch_wait = "20us"\n'),
-    "mmap": Mode("another way in", interface='ingress = "mmap"\n'),
+    "recvmsg": Mode("frame by frame", interface='ingress = "recvmsg"\n'),
+    "mmap": Mode("a ring of blocks, which wait", interface='ingress = "mmap"\n'),
 }
 # GRO as the cell wants it, where this build has the key; ethtool has set the same before.
 GRO_KEY = {"single": 'gro = "off"\n', "frames": 'gro = "off"\n', "superframe": 'gro = "off"\n',

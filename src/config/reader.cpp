@@ -202,8 +202,9 @@ Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
 
 constexpr Choices<Gro, 4> gro_choices{
     {{"auto", Gro::automatic}, {"on", Gro::on}, {"off", Gro::off}, {"leave", Gro::leave}}};
-constexpr Choices<IngressMode, 2> ingress_modes{
-    {{"recvmsg", IngressMode::recvmsg}, {"mmap", IngressMode::mmap}}};
+constexpr Choices<IngressMode, 3> ingress_modes{{{"auto", IngressMode::automatic},
+                                                 {"recvmsg", IngressMode::recvmsg},
+                                                 {"mmap", IngressMode::mmap}}};
 
 constexpr Key<InterfaceTuning> interface_keys[] = {
     {"receive_buffer",

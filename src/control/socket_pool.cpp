@@ -15,11 +15,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "mcr/base/error.hpp"
 #include "mcr/base/log.hpp"
 #include "mcr/control/try_or_log.hpp"
+#include "mcr/host/ethtool.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/rules/remedies.hpp"
 
@@ -31,9 +33,21 @@ std::uint64_t receive_buffer(const InterfaceTuning& tuning) {
   return tuning.receive_buffer.value_or(default_receive_buffer);
 }
 
-std::optional<std::uint64_t> ring_bytes(const InterfaceTuning& tuning) {
-  if (tuning.ingress != IngressMode::mmap) return std::nullopt;
-  return receive_buffer(tuning);
+/// A ring of slots takes this part of what the buffer may take, since its memory is taken at once.
+constexpr std::uint64_t ring_share = 4;
+constexpr std::uint64_t least_ring = 1U << 20U;
+/// All rings of slots together; sockets beyond it have none.
+constexpr std::uint64_t most_rings = 256U << 20U;
+
+/// The sockets have the ring, or none where it is only an offer and the kernel has no memory.
+std::vector<RxSocket> open_with_ring(const TableRx& wanted, Fanout fanout, std::size_t count,
+                                     std::optional<RingSize> ring) {
+  try {
+    return open_rx_sockets(wanted.interface, wanted.key, fanout, count, ring);
+  } catch (const OsError& error) {
+    if (error.code() != ENOMEM || !ring || ring->layout == RingLayout::packed) throw;
+    return open_rx_sockets(wanted.interface, wanted.key, fanout, count, std::nullopt);
+  }
 }
 
 /// The kernel reports twice what it was asked for: it counts its own bookkeeping as half of it. The
@@ -110,6 +124,20 @@ void SocketPool::refuse_restart_keys(const RuleTable& table,
   }
 }
 
+/// The ring that each of so many sockets is to have; none: it goes without.
+std::optional<RingSize> SocketPool::ring_for(const InterfaceTuning& tuning,
+                                             std::size_t sockets) const {
+  const auto buffer = receive_buffer(tuning);
+  if (tuning.ingress == IngressMode::mmap) return RingSize{RingLayout::packed, buffer};
+  if (tuning.ingress == IngressMode::recvmsg || !superframes_are_described()) return std::nullopt;
+  const auto bytes = buffer / ring_share;
+  auto all = bytes * sockets;
+  for (const auto& [slot, rx] : rx_)
+    all += rx.ring_bytes;
+  if (bytes < least_ring || all > most_rings) return std::nullopt;
+  return RingSize{RingLayout::slots, bytes};
+}
+
 void SocketPool::open_rx_slot(const TableRx& wanted, const InterfaceTunings& tunings,
                               Fanout fanout) {
   Rx rx;
@@ -119,11 +147,15 @@ void SocketPool::open_rx_slot(const TableRx& wanted, const InterfaceTunings& tun
   const auto tuning = tuning_of(tunings, wanted.interface);
   rx.mode = tuning.ingress;
   const auto lane = wanted.key.kind.lane;
-  rx.sockets = open_rx_sockets(wanted.interface, wanted.key, fanout,
-                               lane == 0 ? workers_.size() : 1, ring_bytes(tuning));
+  const auto count = lane == 0 ? workers_.size() : 1;
+  rx.sockets = open_with_ring(wanted, fanout, count, ring_for(tuning, count));
   if (const auto& ring = rx.sockets.front().ring) {
-    rx.receive_buffer_asked = receive_buffer(tuning);
-    rx.receive_buffer = ring->blocks().count * Blocks::bytes;
+    const auto bytes = ring->blocks().count * Blocks::bytes;
+    rx.ring_bytes = std::uint64_t{bytes} * count;
+    if (rx.mode == IngressMode::mmap) {
+      rx.receive_buffer_asked = receive_buffer(tuning);
+      rx.receive_buffer = bytes;
+    }
   }
   rx.before = received(wanted.slot);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -263,6 +295,7 @@ Received SocketPool::received(std::uint16_t slot) const noexcept {
     const auto& counters = worker->counters().rx[slot];
     sum.frames += counters.rx_frames.get();
     sum.datagrams += counters.rx_datagrams.get();
+    sum.lost_frames += counters.lost_frames.get();
   }
   return sum;
 }
@@ -282,7 +315,7 @@ Received SocketPool::received(const std::string& interface) const {
 /// Frames that the kernel had queued and nobody read are lost with the socket: they count as its
 /// drops.
 void SocketPool::close(std::uint16_t slot, Rx& rx) noexcept {
-  count(rx);
+  count(slot, rx);
   try_or_log("sum up a socket", rx.interface, [&] {
     const auto now = received(slot);
     const auto frames = now.frames - rx.before.frames;
@@ -293,7 +326,7 @@ void SocketPool::close(std::uint16_t slot, Rx& rx) noexcept {
   });
 }
 
-void SocketPool::count(Rx& rx) noexcept {
+void SocketPool::count(std::uint16_t slot, Rx& rx) noexcept {
   try_or_log("read packet statistics", rx.interface, [&] {
     auto& total = counted_[rx.interface];
     for (const auto& [socket, ring] : rx.sockets) {
@@ -303,18 +336,21 @@ void SocketPool::count(Rx& rx) noexcept {
       total.offered += statistics.offered;
       total.dropped += statistics.dropped;
     }
+    const auto lost = received(slot).lost_frames - rx.before.lost_frames;
+    rx.counted.dropped += lost - rx.lost_frames;
+    total.dropped += lost - std::exchange(rx.lost_frames, lost);
   });
 }
 
 void SocketPool::count() noexcept {
   for (auto& [slot, rx] : rx_)
-    count(rx);
+    count(slot, rx);
 }
 
 std::map<std::string, GrantedBuffers> SocketPool::granted() const {
   std::map<std::string, GrantedBuffers> result;
   for (const auto& [slot, rx] : rx_)
-    result[rx.interface].receive = rx.receive_buffer;
+    result[rx.interface] = {rx.receive_buffer, rx.ring_bytes / rx.sockets.size(), 0};
   for (const auto& [slot, tx] : tx_)
     result[tx.interface].send = tx.send_buffer;
   return result;

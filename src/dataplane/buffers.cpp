@@ -117,7 +117,9 @@ std::byte* Buffers::in_copy(std::uint16_t id, void* data) const noexcept {
 
 void Buffers::give_back(const Block& block) noexcept {
   --*block.in_use;
-  std::atomic_ref(*block.status).store(0, std::memory_order_release);
+  for (std::uint32_t n = 0; n < block.statuses; ++n)
+    std::atomic_ref(block.status[n * block.spacing / sizeof *block.status])
+        .store(0, std::memory_order_release);
 }
 
 void Buffers::give_back(std::uint16_t id) noexcept {

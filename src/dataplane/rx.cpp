@@ -10,8 +10,10 @@
 // after an error, as when the link goes down, it is armed again at once, but after many errors in a
 // row not before the next wake-up. Frames wait in the socket meanwhile.
 //
-// A socket with a ring has a multishot poll instead, which tells that blocks are full; its frames
-// are read in place (rx_ring.cpp).
+// A socket with a ring has a multishot poll instead, which tells that something has come; its
+// frames are read in place (rx_ring.cpp). A frame that is longer than its slot waits in the socket.
+// It is fetched when its turn comes, with all others of its kind that are there: a multishot
+// receive that ends when the socket is empty.
 #include "mcr/dataplane/rx.hpp"
 
 #include <arpa/inet.h>
@@ -74,14 +76,14 @@ bool ignores_outgoing(const RxKey& key) {
 }
 
 RxSocket open_one(const std::string& interface, const RxKey& key,
-                  std::optional<std::uint64_t> ring_bytes) {
+                  std::optional<RingSize> ring_size) {
   const auto where = "on " + interface;
   Socket socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK);
   if (!socket.valid()) throw_errno("open packet socket", where);
   std::optional<BlockRing> ring;
   attach(socket, drop_all_filter(), interface);
   socket.set(SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", where);
-  if (ring_bytes) ring.emplace(socket, *ring_bytes, interface);
+  if (ring_size) ring.emplace(socket, ring_size->layout, ring_size->bytes, interface);
   if (ignores_outgoing(key))
     socket.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", where);
   sockaddr_ll address{};
@@ -133,11 +135,10 @@ void join_fanout(std::span<const RxSocket> sockets, Fanout fanout, const RxKey& 
 }  // namespace
 
 std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey& key, Fanout fanout,
-                                      std::size_t workers,
-                                      std::optional<std::uint64_t> ring_bytes) {
+                                      std::size_t workers, std::optional<RingSize> ring) {
   std::vector<RxSocket> sockets;
   for (std::size_t i = 0; i < workers; ++i)
-    sockets.push_back(open_one(interface, key, ring_bytes));
+    sockets.push_back(open_one(interface, key, ring));
   if (workers > 1 || reassembles(key.kind)) join_fanout(sockets, fanout, key, interface);
   return sockets;
 }
@@ -231,15 +232,23 @@ void Rx::cancel(std::uint16_t slot) noexcept {
 
 void Rx::complete(Token token, const io_uring_cqe& completion) noexcept {
   const bool filled = (completion.flags & IORING_CQE_F_BUFFER) != 0;
+  const bool is_long = token.op == Op::fetch;
   if (filled) {
     const auto id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
     buffers_.received(id);
-    if (const auto frame = read(token.slot, id, completion.res))
-      frames_.push(*frame);
-    else
+    const auto frame = read(token.slot, id, completion.res);
+    if (!frame)
       buffers_.release(id);
+    else if (is_long)
+      long_frames_.push(*frame);
+    else
+      push(*frame);
   }
-  if ((completion.flags & IORING_CQE_F_MORE) == 0) ended(token.slot, completion.res);
+  if ((completion.flags & IORING_CQE_F_MORE) != 0) return;
+  if (is_long)
+    fetched(token.slot, completion.res);
+  else
+    ended(token.slot, completion.res);
 }
 
 std::optional<Frame> Rx::next() noexcept {
@@ -252,16 +261,80 @@ std::optional<Frame> Rx::next() noexcept {
   return std::nullopt;
 }
 
+void Rx::push(const Frame& frame) noexcept {
+  counters_.rx[frame.slot].rx_frames.add(1);
+  frames_.push(frame);
+}
+
+/// None: its blocks have nothing, or something that has to be fetched first.
 std::optional<Frame> Rx::next_in_block(std::uint16_t slot) noexcept {
-  const auto frame = sockets_.rx[slot].blocks.next(buffers_);
-  if (!frame) return std::nullopt;
-  counters_.rx[slot].rx_frames.add(1);
-  return Frame{slot, frame->buffer, frame->whole, frame->vnet, frame->bytes};
+  auto& blocks = sockets_.rx[slot].blocks;
+  auto& counters = counters_.rx[slot];
+  while (blocks.ready()) {  // from here on the kernel does not change what comes next
+    if (lacks_bytes(slot)) {
+      fetch(slot);
+      break;
+    }
+    const bool is_long = blocks.queued();
+    const auto frame = blocks.next(buffers_);
+    if (!frame) break;
+    if (frame->whole) {
+      counters.rx_frames.add(1);
+      return Frame{slot, frame->buffer, true, frame->vnet, frame->bytes};
+    }
+    buffers_.release(frame->buffer);
+    if (is_long && !gone_[slot]) {
+      counters.rx_frames.add(1);
+      return long_frames_.pop(slot);
+    }
+    gone_.reset(slot);
+    counters.lost_frames.add(1);
+  }
+  return std::nullopt;
+}
+
+/// True if the next frame is a long one that has not been fetched. The ring is ready.
+bool Rx::lacks_bytes(std::uint16_t slot) const noexcept {
+  return sockets_.rx[slot].blocks.queued() && !long_frames_.has(slot) && !gone_[slot];
+}
+
+void Rx::fetch(std::uint16_t slot) noexcept {
+  if (fetches_[slot] || unfetched_[slot]) return;
+  auto* request = ring_.request();
+  if (request == nullptr) return;
+  io_uring_prep_recvmsg_multishot(request, sockets_.rx[slot].socket.get(), &header_, MSG_DONTWAIT);
+  request->flags |= IOSQE_BUFFER_SELECT;
+  request->buf_group = Buffers::group;
+  request->user_data = Token{.op = Op::fetch, .slot = slot}.bits();
+  fetches_.set(slot);
+}
+
+/// A link that goes down says ENETDOWN once, and the frames are still there.
+void Rx::fetched(std::uint16_t slot, int result) noexcept {
+  fetches_.reset(slot);
+  if (result == -ENOBUFS) unfetched_.set(slot);
+  if (result == -EAGAIN && sockets_.rx[slot].blocks.ready() && lacks_bytes(slot)) gone_.set(slot);
+}
+
+/// The slots that they belong to are not read any more.
+void Rx::drop_long_frames(std::uint16_t slot) noexcept {
+  while (long_frames_.has(slot))
+    buffers_.release(long_frames_.pop(slot).buffer);
+}
+
+/// Without buffers for what has to be fetched, there is nothing to do before some come back.
+bool Rx::ready(std::uint16_t slot) const noexcept {
+  return sockets_.rx[slot].blocks.ready() && !(unfetched_[slot] && lacks_bytes(slot));
 }
 
 bool Rx::empty() const noexcept {
-  return frames_.size() == 0 && std::ranges::none_of(rings_, [this](std::uint16_t slot) {
-           return sockets_.rx[slot].blocks.ready();
+  return frames_.size() == 0 &&
+         std::ranges::none_of(rings_, [this](std::uint16_t slot) { return ready(slot); });
+}
+
+bool Rx::has(std::uint32_t frames) const noexcept {
+  return frames_.size() >= frames || std::ranges::any_of(rings_, [&](std::uint16_t slot) {
+           return sockets_.rx[slot].blocks.has(frames);
          });
 }
 
@@ -278,7 +351,6 @@ std::optional<Frame> Rx::read(std::uint16_t slot, std::uint16_t buffer, int resu
   frame.whole = (out.flags & MSG_TRUNC) == 0;
   std::memcpy(&frame.vnet, memory + sizeof out, sizeof frame.vnet);
   frame.bytes = {memory + headers, static_cast<std::size_t>(result) - headers};
-  counters_.rx[slot].rx_frames.add(1);
   sockets_.rx[slot].failures.store(0, std::memory_order_relaxed);
   return frame;
 }
@@ -314,8 +386,13 @@ void Rx::release_idle_sockets() noexcept {
   if (ended_.none()) return;
   for (std::uint16_t slot = 0; slot < slots::rx; ++slot) {
     auto& cell = sockets_.rx[slot];
-    if (!ended_[slot] || cell.blocks.in_use()) continue;
+    if (!ended_[slot] || fetches_[slot]) continue;
+    cell.blocks.rest(buffers_);
+    if (cell.blocks.in_use()) continue;
     if (cell.blocks.blocks() != 0) std::erase(rings_, slot);
+    drop_long_frames(slot);
+    gone_.reset(slot);
+    unfetched_.reset(slot);
     ended_.reset(slot);
     cell.busy.store(false, std::memory_order_release);
   }
@@ -337,6 +414,7 @@ void Rx::rearm() noexcept {
   });
   if (buffers_.available() < buffers_.count() / 8) return;
   for_each_set(starved_, [this](std::uint16_t slot) { arm(slot); });
+  unfetched_.reset();
 }
 
 }  // namespace mcr

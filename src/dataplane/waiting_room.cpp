@@ -18,7 +18,9 @@ bool WaitingRoom::open_chunk() noexcept {
   const auto free = std::ranges::find(status_, 0U);
   if (free == status_.end()) return false;
   chunk_ = static_cast<std::size_t>(free - status_.begin());
-  open_ = buffers_.lend({memory_.data() + chunk_ * Buffers::block_size, &*free, &in_use_});
+  open_ = buffers_.lend({.memory = memory_.data() + chunk_ * Buffers::block_size,
+                         .status = &*free,
+                         .in_use = &in_use_});
   if (!open_) return false;
   *free = 1;
   used_ = 0;

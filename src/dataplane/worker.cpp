@@ -211,7 +211,7 @@ void Worker::leave_blocks() noexcept {
 
 /// A small batch waits for more, once.
 void Worker::fill_batch() noexcept {
-  if (rx_.waiting() == 0 || rx_.waiting() >= full_batch) return;
+  if (rx_.empty() || rx_.has(full_batch)) return;
   const std::chrono::microseconds wait(batch_wait_us_.load(std::memory_order_relaxed));
   ring_.submit_and_wait(full_batch - rx_.waiting(), wait);
   reap();
@@ -230,6 +230,7 @@ void Worker::reap() noexcept {
     const auto token = Token::of(completion);
     switch (token.op) {
       case Op::receive:
+      case Op::fetch:
         rx_.complete(token, completion);
         break;
       case Op::send:

@@ -27,7 +27,8 @@ constexpr std::array<std::string_view, troubles> remedies{
     "sysctl -w net.core.optmem_max=131072",
     "raise net.core.rmem_max, or give CAP_NET_ADMIN",
     "raise net.core.wmem_max, or give CAP_NET_ADMIN",
-    "raise receive_buffer in [interface.{0}], or use more workers; mcr doctor finds a worker on a "
+    "raise receive_buffer in [interface.{0}] and restart, or use more workers; mcr doctor finds a "
+    "worker on a "
     "CPU that the interface interrupts",
     "ethtool -G {0} rx N (ethtool -g {0} shows the most)",
     "sysctl -w net.core.netdev_max_backlog=10000",

@@ -99,6 +99,7 @@ std::vector<Interface> collect_interfaces(const Relay& relay, const std::vector<
     }
     interface.receive_buffer = buffers.receive;
     if (tuning.ingress != IngressMode::mmap) interface.receive_buffer_asked = tuning.receive_buffer;
+    if (buffers.ring != 0) interface.receive_ring = buffers.ring;
     interface.send_buffer = buffers.send;
     interface.send_buffer_asked = tuning.send_buffer;
     const auto kernel = relay.fast_path().received(name);

@@ -40,6 +40,7 @@ constexpr std::array interface_counts{
     CountKey<Interface>{"gro_wait_ns", &Interface::gro_wait_ns},
     CountKey<Interface>{"receive_buffer", &Interface::receive_buffer},
     CountKey<Interface>{"receive_buffer_asked", &Interface::receive_buffer_asked},
+    CountKey<Interface>{"receive_ring", &Interface::receive_ring},
     CountKey<Interface>{"send_buffer", &Interface::send_buffer},
     CountKey<Interface>{"send_buffer_asked", &Interface::send_buffer_asked},
     CountKey<Interface>{"rx_frames", &Interface::rx_frames},

@@ -25,7 +25,7 @@ GROUP, OUT = "239.1.1.1", "239.2.1.1"
 MIXED, MIXED_OUT = "239.1.2.1", "239.2.2.1"
 PLAIN = ("--plain",)
 # How it sends, and how it receives.
-WAYS = (("bulk", (), "recvmsg"), ("plain", PLAIN, "recvmsg"), ("mmap", (), "mmap"))
+WAYS = (("bulk", (), "auto"), ("plain", PLAIN, "auto"), ("recvmsg", (), "recvmsg"), ("mmap", (), "mmap"))
 RATE = {"single frames": 8000, "bursts": 100000, "superframes": 100000}
 
 # Superframes whose last segment is shorter, the segment size changing all the time: (segment

@@ -1,18 +1,28 @@
 #!/usr/bin/env python3
-"""Receiving through a ring of blocks (`ingress = "mmap"`).
+"""Receiving through a ring: of blocks that wait (`ingress = "mmap"`), and of slots ("auto").
 
     gen (g0) ---- (r0: a ring of 8 MiB) relay (r1, tbf 20 Mbit/s) ---- (s0) sink
                                               (r2) ---- (s2)
 
 What waits for a stalled egress leaves its blocks: the other egress is not starved, and nothing is
-lost uncounted. The ring outlives its link; a reload cannot change it.
+lost uncounted. The ring outlives its link; a reload cannot change it. With little memory an
+interface of "auto" has none.
 """
 
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import EMULATED, check, equal, phase, scaled, until
+from netlab.kernel import superframes_are_described
 from netlab.ledger import Ledger
 from netlab.traffic import Gen, Sink, exact
 from netlab.world import play
+
+
+RING = 8 << 20  # bytes of a worker's
+SIZES = {"mmap": "8 MiB", "auto": "32 MiB"}  # of the receive buffer that make it
+
+
+def ring_of(daemon):
+    return next(i for i in daemon.status()["interfaces"] if i["name"] == "r0")["receive_ring"]
 
 
 def text(ingress="mmap", size="8 MiB"):
@@ -72,10 +82,22 @@ def refuse(daemon, new, key):
     equal(daemon.status()["generation"], before, "the generation")
 
 
-def story(world):
-    world.line()
-    world.link("relay", "r2", "10.3.0.1/24", "sink", "s2", "10.3.0.2/24")
-    daemon = Daemon(world, text()).start()
+def long_frames(world, daemon):
+    """Superframes between single frames: their order stays."""
+    ledger = Ledger(world, daemon, egress=("r1", "r2"), size=1400)
+    for gso in ("on", "off", "on"):
+        exact(world, ledger, "239.1.1.1", 5000, scaled(20000), 20000, size=1400,
+              out=("239.2.1.1", 5000), gso=gso)
+    ledger.close()
+
+
+def one_kind(world, ingress):
+    phase(ingress)
+    size = SIZES[ingress]
+    daemon = Daemon(world, text(ingress, size), ingress).start()
+    equal(ring_of(daemon), RING, "bytes of the ring")
+    phase("superframes and single frames")
+    long_frames(world, daemon)
     ledger = Ledger(world, daemon, egress=("r1", "r2"), size=1400)
     phase("every datagram, in order")
     exact(world, ledger, "239.1.1.1", 5000, scaled(4000), 8000, size=1400, out=("239.2.1.1", 5000))
@@ -95,8 +117,34 @@ def story(world):
     ledger.close()
     phase("a reload that changes the ring is refused")
     refuse(daemon, text(ingress="recvmsg"), "ingress")
-    refuse(daemon, text(size="16 MiB"), "receive_buffer")
-    daemon.reload(text())
+    if ingress == "mmap":
+        refuse(daemon, text(size="16 MiB"), "receive_buffer")
+    else:
+        daemon.reload(text(ingress, "64 MiB"))
+        equal(ring_of(daemon), RING, "bytes of the ring until a restart")
+    daemon.reload(text(ingress, size))
+    daemon.stop()
 
 
-play(story, 45)
+def without(world):
+    phase("no ring where none is wanted, or little memory")
+    for name, new in (("none", text("recvmsg")), ("small", text("auto", "3 MiB"))):
+        daemon = Daemon(world, new, name).start()
+        equal(ring_of(daemon), None, "bytes of the ring")
+        ledger = Ledger(world, daemon, egress=("r1", "r2"), size=1400)
+        exact(world, ledger, "239.1.1.1", 5000, scaled(4000), 8000, size=1400,
+              out=("239.2.1.1", 5000))
+        ledger.close()
+        daemon.stop()
+
+
+def story(world):
+    world.line()
+    world.link("relay", "r2", "10.3.0.1/24", "sink", "s2", "10.3.0.2/24")
+    one_kind(world, "mmap")
+    if superframes_are_described():
+        one_kind(world, "auto")
+    without(world)
+
+
+play(story, 60)

@@ -20,7 +20,7 @@ KEYS = {
     "": "version pid uptime_s generation config shard rules_elsewhere memory_locked standby host workers"
         " interfaces rules reflectors membership totals fast_path",
     "workers": "id cpu last_cpu cpu_use idle state rx_datagrams tx_datagrams batches",
-    "interfaces": "name altnames index state mtu gro gro_reason gro_wait_ns receive_buffer receive_buffer_asked send_buffer"
+    "interfaces": "name altnames index state mtu gro gro_reason gro_wait_ns receive_buffer receive_buffer_asked receive_ring send_buffer"
                   " send_buffer_asked rx_frames rx_datagrams kernel_drops link_rx_missed"
                   " link_rx_dropped link_tx_dropped",
     "rules": "name state reason comment path path_reason latency expect allow_loop input inputs"

@@ -24,8 +24,9 @@ enum class Gro : std::uint8_t {
 
 /// How frames get from the kernel to MCR.
 enum class IngressMode : std::uint8_t {
+  automatic,  ///< a ring of slots where the kernel describes superframes (Linux 6.2), else recvmsg
   recvmsg,
-  mmap,  ///< a ring of blocks: cheaper where frames come singly, but up to 8 ms later
+  mmap,  ///< a ring of packed blocks: cheaper where frames come singly, but up to 8 ms later
 };
 
 /// `[interface.NAME]`. Sizes are in bytes; without one the default above applies.
@@ -35,7 +36,7 @@ struct InterfaceTuning {
   Gro gro = Gro::automatic;
   /// How long GRO may keep a frame for others of its flow to follow; nothing: as the host has it.
   std::optional<std::chrono::microseconds> gro_wait{};
-  IngressMode ingress = IngressMode::recvmsg;
+  IngressMode ingress = IngressMode::automatic;
   /// For the outputs that do not say it themselves: see Output.
   std::optional<bool> segmentation{};
 

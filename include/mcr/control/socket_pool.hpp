@@ -36,11 +36,14 @@ struct KernelCount {
 struct Received {
   std::uint64_t frames = 0;
   std::uint64_t datagrams = 0;
+  std::uint64_t lost_frames = 0;  ///< RxCounters::lost_frames: the kernel's drops, too
 };
 
-/// Bytes as granted, of one socket; 0: there is none.
+/// Bytes as granted, of one socket; 0: there is none. A ring of packed blocks is the receive
+/// buffer, too.
 struct GrantedBuffers {
   std::uint32_t receive = 0;
+  std::uint64_t ring = 0;  ///< of blocks
   std::uint32_t send = 0;
 };
 
@@ -126,12 +129,14 @@ class SocketPool {
     RxKey key;
     std::uint8_t link_header = 0;
     std::vector<RxSocket> sockets;
-    IngressMode mode = IngressMode::recvmsg;
+    IngressMode mode = IngressMode::automatic;
     std::uint64_t receive_buffer_asked = 0;
     std::uint32_t receive_buffer = 0;
+    std::uint64_t ring_bytes = 0;   // of all its sockets
     std::vector<Endpoint> passing;  // sorted; all sockets pass at least this
     bool exact = true;              // and nothing else
     Received before;                // of the slot's earlier use
+    std::uint64_t lost_frames = 0;  // of them counted
     KernelCount counted;
   };
   struct Tx {
@@ -142,12 +147,14 @@ class SocketPool {
     std::uint32_t send_buffer = 0;
   };
 
+  [[nodiscard]] std::optional<RingSize> ring_for(const InterfaceTuning& tuning,
+                                                 std::size_t sockets) const;
   void open_rx_slot(const TableRx& wanted, const InterfaceTunings& tunings, Fanout fanout);
   void open_tx_slot(const TableTx& wanted, const InterfaceTunings& tunings);
   void resize_buffer(Rx& rx, const InterfaceTunings& tunings);
   void resize_buffer(std::uint16_t slot, Tx& tx, const InterfaceTunings& tunings);
   void pass(Rx& rx, std::vector<Endpoint> destinations);
-  void count(Rx& rx) noexcept;
+  void count(std::uint16_t slot, Rx& rx) noexcept;
   void close(std::uint16_t slot, Rx& rx) noexcept;
   [[nodiscard]] bool sending(std::uint16_t slot) const noexcept;
   [[nodiscard]] bool receiving(std::uint16_t slot) const noexcept;

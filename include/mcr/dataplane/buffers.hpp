@@ -63,11 +63,17 @@ class Buffers {
   struct Block {
     std::byte* memory = nullptr;  ///< block_size bytes
     std::uint32_t* status = nullptr;
+    std::uint32_t statuses = 1;       ///< `status` is the first of so many,
+    std::uint32_t spacing = 0;        ///< each so many bytes behind the one before
     std::uint32_t* in_use = nullptr;  ///< blocks of its ring that the kernel waits for
   };
-  /// Counts references on a block: one for now. The last one writes 0 to `status`, which gives the
-  /// block back to the kernel, and takes 1 from `in_use`. None: too many blocks are in use.
+  /// Counts references on a block: one for now. The last one writes 0 to each status, which gives
+  /// the block back to the kernel, and takes 1 from `in_use`. None: too many blocks are in use.
   std::optional<std::uint16_t> lend(const Block& block) noexcept;
+  /// The block is lent only as far as these, its first statuses, tell; the caller has the rest.
+  void shorten(std::uint16_t id, std::uint32_t statuses) noexcept {
+    lent_[id - most].block.statuses = statuses;
+  }
   /// Gives a block back to the kernel before its last reference is gone: its first `bytes` lie in a
   /// copy from then on. Nothing may read the block meanwhile. False: no copy is left.
   bool leave(std::uint16_t id, std::size_t bytes) noexcept;

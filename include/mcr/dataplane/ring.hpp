@@ -14,12 +14,12 @@
 namespace mcr {
 
 /// The kind of request that a completion answers. The kernel carries it as 64 bits of user data.
-enum class Op : std::uint8_t { receive, send, writable, cancel, wake };
+enum class Op : std::uint8_t { receive, fetch, send, writable, cancel, wake };
 
 struct Token {
   Op op = Op::wake;
   std::uint8_t unused = 0;
-  std::uint16_t slot = 0;   ///< receive, cancel: rx slot; send, writable: tx slot
+  std::uint16_t slot = 0;   ///< receive, fetch, cancel: rx slot; send, writable: tx slot
   std::uint32_t index = 0;  ///< send: the message
 
   [[nodiscard]] static Token of(const io_uring_cqe& completion) noexcept {

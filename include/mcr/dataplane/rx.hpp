@@ -1,5 +1,5 @@
-// Receives frames: AF_PACKET sockets (packet(7)), read by multishot recvmsg or, where asked
-// for, from a ring of blocks (rx_ring.hpp).
+// Receives frames: AF_PACKET sockets (packet(7)), read from a ring of blocks (rx_ring.hpp) or by
+// multishot recvmsg.
 #pragma once
 
 #include <array>
@@ -23,6 +23,12 @@ namespace mcr {
 
 enum class Fanout : std::uint8_t;
 
+/// A socket's ring, as it is asked for.
+struct RingSize {
+  RingLayout layout = RingLayout::slots;
+  std::uint64_t bytes = 0;  ///< at least
+};
+
 /// A worker's socket; with a ring if it has blocks. The ring goes first.
 struct RxSocket {
   UniqueFd socket;
@@ -30,11 +36,11 @@ struct RxSocket {
 };
 
 /// One socket per worker (of a lane: one), all of one fanout group of its own. They pass nothing
-/// until pass_only(). `interface` is only its name in errors. `ring_bytes`: of each socket's ring
-/// of blocks; none: it has a receive buffer. Throws OsError.
+/// until pass_only(). `interface` is only its name in errors. `ring`: what each socket has, if any.
+/// Throws OsError.
 [[nodiscard]] std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey& key,
                                                     Fanout fanout, std::size_t workers,
-                                                    std::optional<std::uint64_t> ring_bytes);
+                                                    std::optional<RingSize> ring);
 
 /// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
 /// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError,
@@ -77,6 +83,8 @@ class Rx {
   std::optional<Frame> next() noexcept;
   /// Frames that are known to wait for next(); there may be more in the blocks of a ring.
   [[nodiscard]] std::uint32_t waiting() const noexcept { return frames_.size(); }
+  /// True if so many wait, of one socket at least.
+  [[nodiscard]] bool has(std::uint32_t frames) const noexcept;
   [[nodiscard]] bool empty() const noexcept;
 
   /// Gives blocks of rings back that messages still refer to: these find their content by
@@ -91,8 +99,8 @@ class Rx {
   /// Arms again what ended for want of buffers, if enough have come back; asks again for what the
   /// ring had no room for.
   void rearm() noexcept;
-  /// True if some slot still has a receive armed.
-  [[nodiscard]] bool busy() const noexcept { return armed_.any(); }
+  /// True if some slot still has a receive with the kernel.
+  [[nodiscard]] bool busy() const noexcept { return armed_.any() || fetches_.any(); }
 
  private:
   /// Frames of multishot receives; each holds a buffer, so they cannot be more.
@@ -111,9 +119,46 @@ class Rx {
     std::uint32_t size_ = 0;
   };
 
+  /// Frames that were longer than their slots, by socket in the order of these; each holds a
+  /// buffer.
+  class LongFrames {
+   public:
+    void push(const Frame& frame) noexcept {
+      auto& [first, last] = lists_[frame.slot];
+      (first == none ? first : places_[last].next) = frame.buffer;
+      last = frame.buffer;
+      places_[last] = {frame, none};
+    }
+    Frame pop(std::uint16_t slot) noexcept {
+      const auto& [frame, next] = places_[lists_[slot].first];
+      lists_[slot].first = next;
+      return frame;
+    }
+    [[nodiscard]] bool has(std::uint16_t slot) const noexcept { return lists_[slot].first != none; }
+
+   private:
+    static constexpr std::uint16_t none = Buffers::most;
+    struct Place {
+      Frame frame;
+      std::uint16_t next = none;
+    };
+    struct List {
+      std::uint16_t first = none;
+      std::uint16_t last = none;
+    };
+    std::vector<Place> places_{Buffers::most};  ///< by buffer
+    std::vector<List> lists_{slots::rx};
+  };
+
   void arm(std::uint16_t slot) noexcept;
   void ended(std::uint16_t slot, int result) noexcept;
+  [[nodiscard]] bool ready(std::uint16_t slot) const noexcept;
+  [[nodiscard]] bool lacks_bytes(std::uint16_t slot) const noexcept;
+  void push(const Frame& frame) noexcept;
   std::optional<Frame> next_in_block(std::uint16_t slot) noexcept;
+  void fetch(std::uint16_t slot) noexcept;
+  void fetched(std::uint16_t slot, int result) noexcept;
+  void drop_long_frames(std::uint16_t slot) noexcept;
   void cancel(std::uint16_t slot) noexcept;
   std::optional<Frame> read(std::uint16_t slot, std::uint16_t buffer, int result) noexcept;
   void count_unreadable(std::uint16_t slot) noexcept;
@@ -128,7 +173,11 @@ class Rx {
   std::bitset<slots::rx> starved_;      ///< wait for buffers, or for room in the ring
   std::bitset<slots::rx> uncancelled_;  ///< not wanted, and the cancellation found no room
   std::bitset<slots::rx> ended_;        ///< and not wanted any more
+  std::bitset<slots::rx> fetches_;      ///< long frames: the request is on its way
+  std::bitset<slots::rx> unfetched_;    ///< and no buffer was left for them
+  std::bitset<slots::rx> gone_;         ///< the next long frame is not in the socket
   Queue frames_;
+  LongFrames long_frames_;
   std::vector<std::uint16_t> rings_;  ///< sockets with a ring
   std::size_t turn_ = 0;              ///< in rings_: whose block is being read
   const bool superframes_described_;

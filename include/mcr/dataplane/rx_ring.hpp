@@ -1,6 +1,5 @@
-// A receive ring of blocks that the kernel fills and we read in place: TPACKET_V3 of packet(7),
-// Documentation/networking/packet_mmap.rst. No system call a frame, but a frame is seen only when
-// its block is full or `block_timeout` old.
+// A receive ring that the kernel fills and we read in place: packet(7),
+// Documentation/networking/packet_mmap.rst. No system call a frame. Theory in rx_ring.cpp.
 #pragma once
 
 #include <chrono>
@@ -17,26 +16,39 @@
 
 namespace mcr {
 
+/// How frames lie in a ring's blocks.
+enum class RingLayout : std::uint8_t {
+  /// TPACKET_V2: each in a slot of its own, seen as soon as it has come. The bytes of one that is
+  /// longer than a slot wait in the socket's receive buffer.
+  slots,
+  /// TPACKET_V3: one behind the other, seen when the block is full or `block_timeout` old.
+  packed,
+};
+
 /// A ring's memory, borrowed from its BlockRing.
 struct Blocks {
   static constexpr std::uint32_t bytes = Buffers::block_size;  ///< of one; holds a frame of 64 KiB
+  /// A slot holds a frame of 1,500 bytes with its headers and the kernel's, and has room to spare.
+  static constexpr std::uint32_t slot_bytes = 2048;
+  static constexpr std::uint32_t slots = bytes / slot_bytes;  ///< in one block
 
   std::byte* memory = nullptr;  ///< null: the socket has no ring
   std::uint32_t count = 0;
+  RingLayout layout = RingLayout::slots;
 
   [[nodiscard]] std::byte* at(std::uint32_t block) const noexcept {
     return memory + std::size_t{block} * bytes;
   }
 };
 
-/// When the kernel hands over a block that is not full. Older kernels count in timer ticks.
+/// When the kernel hands over a packed block that is not full. Older kernels count in timer ticks.
 inline constexpr std::chrono::milliseconds block_timeout{1};
 
 /// The ring of one packet socket, owned; the socket must not be bound yet. Control thread only.
 class BlockRing {
  public:
   /// With at least `bytes` in all. `interface` is only its name in errors. Throws OsError.
-  BlockRing(Fd socket, std::uint64_t bytes, const std::string& interface);
+  BlockRing(Fd socket, RingLayout layout, std::uint64_t bytes, const std::string& interface);
   BlockRing(BlockRing&& other) noexcept;
   BlockRing& operator=(BlockRing&&) = delete;
   BlockRing(const BlockRing&) = delete;
@@ -54,21 +66,28 @@ struct BlockFrame {
   std::uint16_t buffer = 0;
   VnetHeader vnet;
   std::span<const std::byte> bytes;
-  bool whole = true;  ///< false: it was longer than a block
+  bool whole = true;  ///< false: it was longer than its place
 };
 
 /// A worker's place in a ring. Worker thread only.
 class BlockReader {
  public:
   BlockReader() = default;
-  explicit BlockReader(Blocks blocks) : blocks_(blocks), ids_(blocks.count) {}
+  explicit BlockReader(Blocks blocks) : blocks_(blocks), lent_(blocks.count) {}
 
   [[nodiscard]] std::uint32_t blocks() const noexcept { return blocks_.count; }  ///< 0: no ring
 
-  /// True if there are frames: in the open block, or in the next one, which is full or timed out.
+  /// True if next() has a frame, or a packed block has ended.
   [[nodiscard]] bool ready() const noexcept;
-  /// The next frame, and whose buffer it is in, with one reference; none where a block ends.
+  /// While ready(): all bytes of the next frame wait in the socket, too.
+  [[nodiscard]] bool queued() const noexcept;
+  /// True if there are so many frames, at most Blocks::slots; of packed blocks it is not known.
+  [[nodiscard]] bool has(std::uint32_t frames) const noexcept;
+  /// The next frame, and whose buffer it is in, with one reference; none where a packed block ends.
   std::optional<BlockFrame> next(Buffers& buffers) noexcept;
+  /// Lets go of the block that is being read, as far as it has been read: the reader holds nothing
+  /// until it reads again, and goes on there.
+  void rest(Buffers& buffers) noexcept;
   /// Leaves the blocks that somebody still refers to, but for the quarter of the ring that was read
   /// last, as long as there are copies. No request that refers to a block may be on its way to the
   /// kernel.
@@ -77,15 +96,27 @@ class BlockReader {
   [[nodiscard]] bool in_use() const noexcept { return in_use_ != 0; }
 
  private:
+  struct Lent {
+    std::uint16_t buffer = 0;
+    std::uint16_t first_slot = 0;
+  };
+
+  [[nodiscard]] std::byte* slot(std::uint32_t ahead = 0) const noexcept;
+  [[nodiscard]] std::uint32_t& mark(std::uint32_t block) const noexcept;
+  [[nodiscard]] std::uint32_t status() const noexcept;
   bool open(Buffers& buffers) noexcept;
+  void close(Buffers& buffers) noexcept;
+  std::optional<BlockFrame> next_packed(Buffers& buffers) noexcept;
+  BlockFrame next_in_slot(Buffers& buffers) noexcept;
 
   Blocks blocks_;
-  std::vector<std::uint16_t> ids_;  ///< of each block that is in use: a buffer
-  std::uint32_t block_ = 0;         ///< that is open, or comes next
+  std::vector<Lent> lent_;   ///< each block that is in use
+  std::uint32_t block_ = 0;  ///< that is open, or comes next
   std::uint16_t buffer_ = 0;
   bool open_ = false;
-  const std::byte* frame_ = nullptr;
-  std::uint32_t frames_left_ = 0;
+  std::uint32_t slot_ = 0;            ///< of the block: the next one
+  const std::byte* frame_ = nullptr;  ///< in a packed block: the next one
+  std::uint32_t frames_left_ = 0;     ///< in the packed block
   std::uint32_t in_use_ = 0;
 };
 

@@ -75,6 +75,7 @@ void clear(OutputCounters& counters) noexcept;
 struct RxCounters {
   Counter rx_frames;
   Counter rx_datagrams;
+  Counter lost_frames;  ///< of which a receive ring has the beginning, and nobody the rest
 };
 
 /// The worker's own. rx_datagrams = matched + unmatched + sum(drops).

@@ -114,6 +114,7 @@ struct Interface {
   Count gro_wait_ns;     ///< how long a frame waits for others to be merged with; nothing: unknown
   Count receive_buffer;  ///< bytes as granted, twice what was asked for; 0: no socket
   Count receive_buffer_asked;  ///< bytes; nothing: by nobody
+  Count receive_ring;          ///< bytes; nothing: frames are received one by one
   Count send_buffer;           ///< as receive_buffer
   Count send_buffer_asked;     ///< as receive_buffer_asked
   Count rx_frames;

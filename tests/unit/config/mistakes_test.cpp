@@ -62,7 +62,7 @@ TEST_CASE("config: mistakes of [interface]") {
       {"[interface]\neth0 = 3", "2:8", "[interface.eth0]: expected a table, found an integer"},
       {"[interface.eth0]\nrecieve_buffer = 9999", "2:1", "did you mean \"receive_buffer\"?"},
       {"[interface.eth0]\ngro = \"yes\"", "2:7", "\"yes\" is none of auto, on, off, leave"},
-      {"[interface.eth0]\ningress = \"ring\"", "2:11", "\"ring\" is none of recvmsg, mmap"},
+      {"[interface.eth0]\ningress = \"ring\"", "2:11", "\"ring\" is none of auto, recvmsg, mmap"},
       {"[interface.eth0]\nsend_buffer = \"64 MB\"", "2:15", "\"64 MB\" is not a size"},
       {"[interface.eth0]\nsend_buffer = \"-1 MiB\"", "2:15", "is not a size"},
       {"[interface.eth0]\nsend_buffer = \"99999999999999 GiB\"", "2:15", "is not a size"},

@@ -1,8 +1,10 @@
 // The kernel's answers to a receive, forged.
 //
 // Not here, and why:
-//   blocks of a receive ring   no completion tells of a frame; test `ring`
+//   packed blocks              no completion tells of a frame; test `ring`
 //   a cancellation             its result is not looked at
+#include <linux/if_packet.h>
+
 #include "forged.hpp"
 #include "mcr/dataplane/rx.hpp"
 #include "mcr/host/ethtool.hpp"
@@ -197,4 +199,165 @@ TEST_CASE("a ring without room is asked again, for a receive and for its end") {
   CHECK(requests[0].opcode == IORING_OP_ASYNC_CANCEL);
   receiver.rx.rearm();
   CHECK(queue->requests().empty());
+}
+
+namespace {
+
+/// A port with a ring of slots, filled by hand.
+struct RingReceiver {
+  Queue& queue;
+  WorkerSockets& sockets;
+  Mapping<CounterBlock> counters{1};
+  Buffers buffers{queue.ring};
+  const std::uint32_t all_buffers = buffers.available();
+  Rx rx{queue.ring, buffers, sockets, *counters};
+  RuleTable table = OneRule().compile();
+  Mapping<std::byte> memory{4 * std::size_t{Blocks::bytes}};
+  std::uint32_t head = 0;
+
+  void use_table() {
+    const auto slot = table.rx().front().slot;
+    sockets.rx[slot].assign(Fd(0), Blocks{memory.data(), 4, RingLayout::slots}, 14);
+    rx.use_table(table);
+    CHECK(requests(IORING_OP_POLL_ADD) == 1);
+  }
+  /// How many of this kind were made since the last call.
+  std::uint32_t requests(int opcode) {
+    std::uint32_t count = 0;
+    for (const auto& request : queue.requests()) {
+      count += request.opcode == opcode ? 1U : 0U;
+      if (request.token.op == Op::fetch) fetching = request.token;
+    }
+    return count;
+  }
+  void fill(std::uint32_t bytes, std::uint32_t status = TP_STATUS_USER) {
+    auto& header = *reinterpret_cast<tpacket2_hdr*>(memory.data() + head++ * Blocks::slot_bytes);
+    header.tp_mac = 80;
+    header.tp_len = bytes;
+    header.tp_snaplen = std::min(bytes, 1968U);
+    header.tp_status = status;
+  }
+  void fill_long() { fill(9000, TP_STATUS_USER | TP_STATUS_COPY); }
+  /// The socket gives a long frame.
+  void give(std::uint16_t buffer, std::uint32_t bytes) {
+    std::memset(buffers.at(buffer), 0, headers);
+    rx.complete(fetching, completion(fetching, headers + static_cast<int>(bytes),
+                                     IORING_CQE_F_BUFFER | IORING_CQE_F_MORE |
+                                         std::uint32_t{buffer} << IORING_CQE_BUFFER_SHIFT));
+  }
+  void end(int result) { rx.complete(fetching, completion(fetching, result, 0)); }
+  /// The length of the next frame; 0: none.
+  std::size_t next() {
+    const auto frame = rx.next();
+    if (!frame) return 0;
+    CHECK(frame->whole);
+    buffers.release(frame->buffer);
+    return frame->bytes.size();
+  }
+  [[nodiscard]] RxCounters& counted() { return counters->rx[table.rx().front().slot]; }
+  Token fetching{};
+};
+
+template <typename Story>
+void with_ring(Story&& story) {
+  const auto queue = queue_or_skip();
+  if (!queue) return;
+  const auto sockets = std::make_unique<WorkerSockets>();
+  RingReceiver receiver{*queue, *sockets};
+  receiver.use_table();
+  story(receiver);
+  CHECK(receiver.buffers.available() == receiver.all_buffers);
+}
+
+}  // namespace
+
+TEST_CASE("long frames are fetched when their turn comes, and keep it") {
+  with_ring([](RingReceiver& ring) {
+    ring.fill(100);
+    ring.fill_long();
+    ring.fill(200);
+    ring.fill_long();
+    CHECK(ring.next() == 100);
+    CHECK(ring.next() == 0);  // asks for what comes next
+    CHECK(ring.next() == 0);
+    CHECK(ring.requests(IORING_OP_RECVMSG) == 1);  // once
+    CHECK_FALSE(ring.rx.empty());
+    ring.give(3, 9000);
+    ring.give(5, 8000);
+    ring.end(-EAGAIN);
+    CHECK(ring.next() == 9000);
+    CHECK(ring.next() == 200);
+    CHECK(ring.next() == 8000);
+    CHECK(ring.next() == 0);
+    CHECK(ring.rx.empty());
+    CHECK(ring.requests(IORING_OP_RECVMSG) == 0);
+    CHECK(ring.counted().rx_frames.get() == 4);
+    CHECK(ring.counted().lost_frames.get() == 0);
+  });
+}
+
+TEST_CASE("a long frame whose bytes nobody has is lost, and counted") {
+  with_ring([](RingReceiver& ring) {
+    ring.fill(9000);  // the socket's buffer was full: it is not marked
+    ring.fill_long();
+    ring.fill(100);
+    CHECK(ring.next() == 0);
+    CHECK(ring.counted().lost_frames.get() == 1);
+    REQUIRE(ring.requests(IORING_OP_RECVMSG) == 1);
+    SECTION("the socket does not have it, against what its slot says") {
+      ring.end(-EAGAIN);
+      CHECK(ring.next() == 100);
+      CHECK(ring.counted().lost_frames.get() == 2);
+    }
+    SECTION("an error comes first") {
+      ring.end(-ENETDOWN);
+      CHECK(ring.next() == 0);
+      CHECK(ring.requests(IORING_OP_RECVMSG) == 1);
+      ring.give(1, 9000);
+      ring.end(-EAGAIN);
+      CHECK(ring.next() == 9000);
+      CHECK(ring.next() == 100);
+      CHECK(ring.counted().lost_frames.get() == 1);
+    }
+  });
+}
+
+TEST_CASE("without buffers for a long frame a worker may sleep until some are back") {
+  with_ring([](RingReceiver& ring) {
+    ring.fill_long();
+    CHECK(ring.next() == 0);
+    CHECK(ring.requests(IORING_OP_RECVMSG) == 1);
+    ring.end(-ENOBUFS);
+    CHECK(ring.rx.empty());
+    CHECK(ring.next() == 0);
+    CHECK(ring.requests(IORING_OP_RECVMSG) == 0);
+    ring.rx.rearm();  // there are enough
+    CHECK_FALSE(ring.rx.empty());
+    CHECK(ring.next() == 0);
+    CHECK(ring.requests(IORING_OP_RECVMSG) == 1);
+    ring.give(2, 9000);
+    ring.end(-EAGAIN);
+    CHECK(ring.next() == 9000);
+  });
+}
+
+TEST_CASE("a port is given back when its fetch has ended and long frames are gone") {
+  with_ring([](RingReceiver& ring) {
+    auto& busy = ring.sockets.rx[ring.table.rx().front().slot].busy;
+    ring.fill_long();
+    CHECK(ring.next() == 0);
+    CHECK(ring.requests(IORING_OP_RECVMSG) == 1);
+    ring.rx.stop();
+    ring.rx.complete(Token{.op = Op::receive}, completion(Token{.op = Op::receive}, -ECANCELED, 0));
+    ring.rx.release_idle_sockets();
+    CHECK(busy.load());
+    CHECK(ring.rx.busy());
+    ring.give(1, 9000);
+    ring.give(2, 9000);  // its slot is not filled yet
+    ring.end(-EAGAIN);
+    CHECK_FALSE(ring.rx.busy());
+    CHECK(ring.next() == 9000);
+    ring.rx.release_idle_sockets();
+    CHECK_FALSE(busy.load());
+  });
 }
