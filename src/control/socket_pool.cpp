@@ -37,7 +37,7 @@ std::uint64_t receive_buffer(const InterfaceTuning& tuning) {
 constexpr std::uint64_t ring_share = 4;
 constexpr std::uint64_t least_ring = 1U << 20U;
 /// All rings of slots together; sockets beyond it have none.
-constexpr std::uint64_t most_rings = 256U << 20U;
+constexpr std::uint64_t most_rings = 64U << 20U;
 
 /// The sockets have the ring, or none where it is only an offer and the kernel has no memory.
 std::vector<RxSocket> open_with_ring(const TableRx& wanted, Fanout fanout, std::size_t count,

@@ -1,6 +1,7 @@
 #include "mcr/control/socket_pool.hpp"
 
 #include "catch.hpp"
+#include "mcr/host/ethtool.hpp"
 #include "private_network.hpp"
 #include "rule_builder.hpp"
 
@@ -119,6 +120,34 @@ TEST_CASE("a ring of blocks is made before its socket is used, or not at all") {
   CHECK_NOTHROW(pool.sockets.refuse_restart_keys(table, pool.tunings));
   pool.tunings["near"].ingress = IngressMode::mmap;
   CHECK_THROWS_AS(pool.sockets.refuse_restart_keys(table, pool.tunings), Failure);
+}
+
+TEST_CASE("sockets have a ring of a quarter of their buffer, if that is neither little nor much") {
+  MCR_NEEDS_PRIVATE_NETWORK();
+  constexpr std::uint64_t mib = 1U << 20U;
+  struct Row {
+    std::uint64_t buffer;
+    IngressMode mode;
+    std::uint64_t ring;
+  };
+  const Row rows[] = {
+      {32 * mib, IngressMode::automatic, 8 * mib},
+      {128 * mib, IngressMode::automatic, 32 * mib},  // two workers: 64 MiB in all
+      {129 * mib, IngressMode::automatic, 0},
+      {4 * mib, IngressMode::automatic, mib},
+      {4 * mib - 1, IngressMode::automatic, 0},
+      {32 * mib, IngressMode::recvmsg, 0},
+      {8 * mib, IngressMode::mmap, 8 * mib},
+  };
+  for (const auto& row : rows) {
+    INFO("receive_buffer " << row.buffer);
+    const bool possible = superframes_are_described() || row.mode == IngressMode::mmap;
+    Pool pool;
+    pool.tunings["near"].receive_buffer = row.buffer;
+    pool.tunings["near"].ingress = row.mode;
+    pool.open(pool.table({rule("a", a.address, a.port)}));
+    CHECK(pool.sockets.granted().at("near").ring == (possible ? row.ring : 0));
+  }
 }
 
 TEST_CASE("a source port that another program has is not held") {
