@@ -1,8 +1,13 @@
-"""Starts a command as a container engine would: confine.py PROFILE CAPABILITIES COMMAND...
+"""Starts a command under somebody's restrictions, beginning with a root that is read-only, all but /run:
 
-The system calls of a seccomp profile (JSON, as of the OCI runtime specification; compiled by
-libseccomp), these capabilities at most ("net_raw,net_admin"), and a root that is read-only, all but
-/run. It lives in a mount namespace of its own already (`ip netns exec` makes one).
+    confine.py container PROFILE CAPABILITIES COMMAND...   as a container engine does
+    confine.py service PROFILE CAPABILITIES COMMAND...     as systemd does for a user who is not root
+    confine.py filter PROFILE COMMAND...                   the last step of both: the system calls alone
+
+PROFILE is a seccomp profile (JSON, as of the OCI runtime specification; compiled by libseccomp). A call
+whose action is SCMP_ACT_NOTIFY asks the Seccomp (netlab) at its `listenerPath`. CAPABILITIES, as
+"net_raw,net_admin", are all that there are; a service has them as ambient ones, since being root gives
+it none. The command lives in a mount namespace of its own already (`ip netns exec` makes one).
 """
 
 import ctypes
@@ -11,8 +16,9 @@ import json
 import os
 import sys
 
-UNSUPPORTED = 77
-ALLOW, ERRNO = 0x7FFF0000, 0x00050000  # seccomp.h
+from netlab.seccomp import ALLOW, ASK, UNSUPPORTED, hand_over
+
+ERRNO = 0x00050000  # seccomp.h
 COMPARE = {"SCMP_CMP_NE": 1, "SCMP_CMP_LT": 2, "SCMP_CMP_EQ": 4, "SCMP_CMP_MASKED_EQ": 7}
 ARCHITECTURES = {"SCMP_ARCH_X86_64": "x86_64", "SCMP_ARCH_X86": "x86", "SCMP_ARCH_X32": "x32",
                  "SCMP_ARCH_AARCH64": "aarch64", "SCMP_ARCH_ARM": "arm"}
@@ -25,7 +31,8 @@ class Comparison(ctypes.Structure):
 
 
 def action(rule, name="action", code="errnoRet"):
-    return ALLOW if rule[name] == "SCMP_ACT_ALLOW" else ERRNO | rule.get(code, errno.EPERM)
+    plain = {"SCMP_ACT_ALLOW": ALLOW, "SCMP_ACT_NOTIFY": ASK}
+    return plain.get(rule[name], ERRNO | rule.get(code, errno.EPERM))
 
 
 def check(result, what):
@@ -33,8 +40,8 @@ def check(result, what):
         sys.exit(f"{what}: {os.strerror(-result)}")
 
 
-def load(profile):
-    """Filters this process, and what it becomes."""
+def compiled(profile):
+    """libseccomp and its filter."""
     try:
         library = ctypes.CDLL("libseccomp.so.2")
     except OSError as error:
@@ -56,7 +63,21 @@ def load(profile):
             check(library.seccomp_rule_add_array(
                 context, ctypes.c_uint32(action(rule)), number, len(arguments),
                 (Comparison * len(arguments))(*arguments)), name)
-    check(library.seccomp_load(context), "seccomp_load")
+    return library, context
+
+
+def load(profile):
+    """Filters this process, and what it becomes."""
+    library, context = compiled(profile)
+
+    def install():
+        check(library.seccomp_load(context), "seccomp_load")
+        return library.seccomp_notify_fd(context)
+
+    if "listenerPath" in profile:
+        hand_over(profile["listenerPath"], install)
+    else:
+        install()
 
 
 def mount_setattr(path, flags, added, removed):
@@ -66,15 +87,22 @@ def mount_setattr(path, flags, added, removed):
         sys.exit(f"mount_setattr: {os.strerror(ctypes.get_errno())}")
 
 
-def main(file, capabilities, *command):
-    with open(file, encoding="utf-8") as opened:
-        profile = json.load(opened)
+def confine(kind, profile, capabilities, *command):
     mount_setattr(b"/", RECURSIVE, READ_ONLY, 0)
     mount_setattr(b"/run", 0, 0, READ_ONLY)
-    load(profile)
-    kept = "".join(f",+{name}" for name in capabilities.split(","))
-    os.execvp("setpriv", ["setpriv", f"--bounding-set=-all{kept}", "--inh-caps=-all",
-                          "--no-new-privs", *command])
+    only = "-all" + "".join(f",+{name}" for name in capabilities.split(","))
+    options = {"container": ["--inh-caps=-all"],
+               "service": ["--securebits=+noroot,+noroot_locked", f"--inh-caps={only}", f"--ambient-caps={only}"]}
+    os.execvp("setpriv", ["setpriv", f"--bounding-set={only}", *options[kind], "--no-new-privs",
+                          sys.executable, os.path.abspath(__file__), "filter", profile, *command])
+
+
+def main(kind, profile, *rest):
+    if kind != "filter":
+        confine(kind, profile, *rest)
+    with open(profile, encoding="utf-8") as opened:
+        load(json.load(opened))
+    os.execvp(rest[0], rest)
 
 
 if __name__ == "__main__":

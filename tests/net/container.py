@@ -48,7 +48,7 @@ def capabilities(file, key):
 
 
 def confined(profile, kept):
-    return (sys.executable, os.path.join(HERE, "confine.py"), profile, kept)
+    return (sys.executable, os.path.join(HERE, "confine.py"), "container", profile, kept)
 
 
 def probe(world, prefix):

@@ -108,6 +108,12 @@ class Seccomp:
             with self._lock:
                 self._refusals.remove(refusal)
 
+    def verdict(self, called, arguments, _asking):
+        """The errno that a call of a thread fails with; 0: it goes on."""
+        with self._lock:
+            refusal = next((r for r in self._refusals if r.takes(called, arguments)), None)
+        return refusal.error if refusal else 0
+
     def _serve(self):
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
@@ -126,12 +132,9 @@ class Seccomp:
             fcntl.ioctl(listener, NOTIF_RECV, request)
         except OSError as error:
             return error.errno in (errno.EINTR, errno.ENOENT)
-        identity, _, _, called, _, _, *arguments = NOTIF.unpack(request)
-        with self._lock:
-            refusal = next((r for r in self._refusals if r.takes(called, arguments)), None)
-        response = RESPONSE.pack(
-            identity, 0, -refusal.error if refusal else 0, 0 if refusal else CONTINUE
-        )
+        identity, asking, _, called, _, _, *arguments = NOTIF.unpack(request)
+        error = self.verdict(called, arguments, asking)
+        response = RESPONSE.pack(identity, 0, -error, 0 if error else CONTINUE)
         with contextlib.suppress(FileNotFoundError):  # it was killed, or a signal came in between
             fcntl.ioctl(listener, NOTIF_SEND, response)
         return True
@@ -161,12 +164,16 @@ def _install(calls):
     return listener
 
 
-def main(path, calls, *command):
+def hand_over(path, install):
+    """Gives the descriptor that install() returns to the Seccomp at `path`, which answers from then on."""
     supervisor = socket.socket(socket.AF_UNIX)
     supervisor.connect(path)
-    listener = _install(calls.split(","))
-    ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener]))
+    ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [install()]))
     supervisor.sendmsg([b"."], [ancillary])
+
+
+def main(path, calls, *command):
+    hand_over(path, lambda: _install(calls.split(",")))
     os.execv(command[0], command)
 
 
