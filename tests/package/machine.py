@@ -59,6 +59,14 @@ def mirror():
     return found
 
 
+def not_settings(folder, names):
+    """Files of apt's settings that are none of this host's: Docker's, which delete what apt downloads, and
+    those that packages bring. dpkg would ask whose to keep when such a package is installed there."""
+    found = run("dpkg-query", "--search", *(os.path.join(folder, name) for name in names), ok=False).stdout
+    packaged = {os.path.basename(line.partition(": ")[2]) for line in found.splitlines()}
+    return {name for name in names if name in packaged or name.startswith("docker-")}
+
+
 def bare_system():
     """The directory of a bare Debian; made, with debootstrap, if it is not in the cache."""
     source = mirror()
@@ -159,7 +167,7 @@ class Contained(Machine):
     def online(self):
         """Meanwhile apt works there: with this host's settings, and what it downloads is kept."""
         shutil.copytree("/etc/apt/apt.conf.d", self.path("/etc/apt/apt.conf.d"), dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("docker-*"))  # those delete it
+                        ignore=not_settings)
         if os.path.exists("/etc/resolv.conf"):
             shutil.copy("/etc/resolv.conf", self.path("/etc/resolv.conf"))
         kept = {"/var/cache/apt/archives": f"archives_{SUITE}", "/var/lib/apt/lists": f"lists_{SUITE}"}
