@@ -79,8 +79,8 @@ std::string_view state_of(const LegWatch::Watched& watched, std::size_t leg) {
 
 EventWatch::LegSights sights_of(const LegWatch& watch) {
   EventWatch::LegSights sights;
-  for (const auto& [name, watched] : watch.all()) {
-    auto& sight = sights[name];
+  watch.visit_all([&](const LegWatch::Watched& watched) {
+    auto& sight = sights[watched.rule.name];
     if (watched.rule.merge) {
       for (std::size_t i = 0; i < watched.lost.size(); ++i)
         sight.legs[place_of(watched.rule.inputs[i])] = state_of(watched, i);
@@ -89,7 +89,7 @@ EventWatch::LegSights sights_of(const LegWatch& watch) {
       sight.on_air = place_of(watched.rule.inputs[watched.on_air.on_air()]);
       sight.why = watched.switch_reason;
     }
-  }
+  });
   return sights;
 }
 

@@ -1,6 +1,15 @@
 // A look reads counters of the workers and decides (redundancy/on_air.cpp); the one thing that a
 // worker is told is which leg is on air. A rule that stays over a reload keeps its legs, and so its
 // watch.
+//
+// The gap at a receiver may be `after` and 20 ms, whatever the control thread does: a status of
+// 10,000 rules takes it most of a second. So look() has a thread of its own. Of `watched_`
+//   the control thread alone adds and removes rules, and holds `mutex_` for it
+//   look() changes the rules with `failover`, and holds `mutex_` all the while
+// and so the control thread may go through the rules without it, and read and change those with
+// `merge`; but whoever reads or changes one with `failover` holds it. The control thread holds it
+// for one rule at a time, but at the end of a reload, where what is known of each rule goes over to
+// the new ones.
 #include "mcr/control/leg_watch.hpp"
 
 #include <fmt/format.h>
@@ -89,10 +98,12 @@ bool LegWatch::Watched::on_backup() const {
   return std::ranges::any_of(looks, [own](const auto& look) { return look.priority < own; });
 }
 
-void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> statuses,
-                      const redundancy::LegRegistry& registry, Clock::time_point now) {
-  decltype(watched_) next;
-  has_failover_ = false;
+/// As if nothing were known of any rule before.
+LegWatch::WatchedByName LegWatch::make(std::span<const Rule> rules,
+                                       std::span<const RuleStatus> statuses,
+                                       const redundancy::LegRegistry& registry,
+                                       Clock::time_point now) {
+  WatchedByName made;
   for (std::size_t r = 0; r < rules.size(); ++r) {
     const auto& rule = rules[r];
     if (!rule.merge && !rule.failover) continue;
@@ -108,15 +119,26 @@ void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> s
                                rule.inputs[i].priority, "", rule.inputs[i].warm});
     }
     watched.on_air.begin(watched.looks, now);
-    if (const auto before = watched_.find(rule.name);
+    made.emplace(rule.name, std::move(watched));
+  }
+  return made;
+}
+
+void LegWatch::follow(std::span<const Rule> rules, std::span<const RuleStatus> statuses,
+                      const redundancy::LegRegistry& registry, Clock::time_point now) {
+  auto next = make(rules, statuses, registry, now);  // later those before: freed without lock
+  const std::lock_guard lock(mutex_);
+  now = not_before_last(now);
+  has_failover_ = false;
+  for (auto& [name, watched] : next) {
+    if (const auto before = watched_.find(name);
         before != watched_.end() && before->second.legs == watched.legs)
       keep(watched, before->second, now);
-    if (rule.failover) look(watched, now);
-    has_failover_ = has_failover_ || rule.failover.has_value();
-    joins_changed_ = joins_changed_ || has_cold(rule);
-    next.emplace(rule.name, std::move(watched));
+    if (watched.rule.failover) look(watched, now);
+    has_failover_ = has_failover_ || watched.rule.failover.has_value();
+    joins_changed_ = joins_changed_ || has_cold(watched.rule);
   }
-  watched_ = std::move(next);
+  watched_.swap(next);
 }
 
 void LegWatch::keep(Watched& now, const Watched& before, Clock::time_point time) {
@@ -138,6 +160,13 @@ void LegWatch::keep(Watched& now, const Watched& before, Clock::time_point time)
                          : std::optional(static_cast<std::size_t>(same - before.numbers.begin())));
   }
   now.on_air.rearrange(places, time);
+}
+
+/// Two threads look, each with its own time, and one waits for the other. For an input that has
+/// failed, time that goes back would be a recovery.
+LegWatch::Clock::time_point LegWatch::not_before_last(Clock::time_point now) noexcept {
+  looked_at_ = std::max(looked_at_, now);
+  return looked_at_;
 }
 
 void LegWatch::look(Watched& watched, Clock::time_point now) {
@@ -167,6 +196,7 @@ void LegWatch::follow_joins(const Watched& watched, const std::vector<bool>& bef
 /// A new rule at first joins only the input that goes on air.
 bool LegWatch::joins(const Rule& rule, const Input& input) const {
   if (input.warm || !rule.failover) return true;
+  const std::lock_guard lock(mutex_);
   const auto identity = redundancy::LegRegistry::identity_of;
   if (const auto known = watched_.find(rule.name); known != watched_.end()) {
     const auto& inputs = known->second.rule.inputs;
@@ -179,14 +209,23 @@ bool LegWatch::joins(const Rule& rule, const Input& input) const {
 }
 
 void LegWatch::set_shortcoming(const std::string& rule, std::size_t input, std::string text) {
+  const std::lock_guard lock(mutex_);
   const auto known = watched_.find(rule);
   if (known == watched_.end() || input >= known->second.looks.size()) return;
   known->second.looks[input].shortcoming = std::move(text);
 }
 
-void LegWatch::look(Clock::time_point now) {
+bool LegWatch::look(Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  now = not_before_last(now);
   for (auto& [name, watched] : watched_)
     if (watched.rule.failover) look(watched, now);
+  return joins_changed_;
+}
+
+bool LegWatch::take_join_change() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(joins_changed_, false);
 }
 
 void LegWatch::look_behind(Watched& watched, std::size_t input) {
@@ -234,6 +273,8 @@ void LegWatch::tick(Clock::time_point now) {
 std::string LegWatch::put_on_air(const std::string& rule, std::optional<std::size_t> input,
                                  std::optional<std::chrono::microseconds> time,
                                  Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  now = not_before_last(now);
   const auto known = watched_.find(rule);
   if (known == watched_.end() || !known->second.rule.failover)
     return fmt::format("no rule {} with `failover` runs", rule);
@@ -248,24 +289,26 @@ std::string LegWatch::put_on_air(const std::string& rule, std::optional<std::siz
   return "";
 }
 
-const LegWatch::Watched* LegWatch::find(const std::string& rule) const {
-  const auto known = watched_.find(rule);
-  return known == watched_.end() ? nullptr : &known->second;
+std::string LegWatch::trouble(const std::string& rule) const {
+  std::string text;
+  visit(rule, [&](const Watched& watched) {
+    text = watched.rule.failover ? trouble_on_air(watched) : trouble_of_legs(watched);
+  });
+  return text;
 }
 
-std::string LegWatch::trouble(const std::string& rule) const {
-  const auto* watched = find(rule);
-  if (watched == nullptr) return "";
-  if (watched->rule.failover) {
-    const auto on_air = watched->on_air.on_air() + 1;
-    if (const auto chosen = watched->on_air.by_hand())
-      return fmt::format("input {} is on air by hand{}", *chosen + 1,
-                         *chosen + 1 == on_air ? "" : " as soon as it is heard");
-    return watched->on_backup() ? fmt::format("on backup: input {} is on air", on_air) : "";
-  }
+std::string LegWatch::trouble_on_air(const Watched& watched) {
+  const auto on_air = watched.on_air.on_air() + 1;
+  if (const auto chosen = watched.on_air.by_hand())
+    return fmt::format("input {} is on air by hand{}", *chosen + 1,
+                       *chosen + 1 == on_air ? "" : " as soon as it is heard");
+  return watched.on_backup() ? fmt::format("on backup: input {} is on air", on_air) : "";
+}
+
+std::string LegWatch::trouble_of_legs(const Watched& watched) {
   std::string text;
-  for (std::size_t i = 0; i < watched->lost.size(); ++i) {
-    const auto trouble = trouble_of(*watched, i);
+  for (std::size_t i = 0; i < watched.lost.size(); ++i) {
+    const auto trouble = trouble_of(watched, i);
     if (!trouble.empty())
       text += fmt::format("{}input {} {}", text.empty() ? "" : "; ", i + 1, trouble);
   }

@@ -120,6 +120,7 @@ const Interfaces& Relay::interfaces() const noexcept {
 void Relay::start() {
   for (auto& worker : workers_)
     worker->start();
+  leg_lookout_.start();
 }
 
 void Relay::refuse_restart_keys(const Config& config) const {
@@ -167,7 +168,8 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   try_or_log("forget hosts", "", [this] { host_names_.keep(running_->config.rules); });
   reload.tell_rule_changes();
   try_or_log("follow the legs of rules", "", [&] {
-    leg_watch_.follow(running_->config.rules, running_->statuses, slots_.legs, now);
+    leg_watch_.follow(running_->config.rules, running_->statuses, slots_.legs, Clock::now());
+    leg_lookout_.set_due(leg_watch_.has_failover());
   });
   update_silence_alarms(now);
   try_or_log("hear searches", "", [this] {
@@ -411,8 +413,8 @@ void Relay::retry_joins(Clock::time_point now) {
   retried_join_succeeded_ = false;
 }
 
-void Relay::look_at_inputs(Clock::time_point now) noexcept {
-  try_or_log("look at the inputs of rules", "", [&] { leg_watch_.look(now); });
+void Relay::follow_join_news(Clock::time_point now) noexcept {
+  leg_lookout_.take_join_news();
   follow_join_changes(now);
 }
 
@@ -426,7 +428,9 @@ std::string Relay::put_on_air(const std::string& rule, std::optional<std::size_t
 
 /// Joins the inputs that are needed now, and leaves those that are not any more.
 void Relay::follow_join_changes(Clock::time_point now) noexcept {
-  if (!leg_watch_.take_join_change()) return;
+  bool changed = false;
+  try_or_log("ask which inputs are needed", "", [&] { changed = leg_watch_.take_join_change(); });
+  if (!changed) return;
   try_or_log("join inputs that are needed", "", [&] {
     const auto wanted = wanted_groups(
         running_->config.rules,
@@ -514,10 +518,6 @@ const StreamSight* Relay::stream_of(std::size_t rule, std::size_t input) const {
   return stream_watch_.find(running_->config.rules[rule].name, input);
 }
 
-const LegWatch::Watched* Relay::legs_of(std::size_t rule) const {
-  return leg_watch_.find(running_->config.rules[rule].name);
-}
-
 std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats>& links) const {
   std::set<std::string> inputs;
   std::set<std::string> outputs;
@@ -547,6 +547,7 @@ std::vector<ExternalDropCount> Relay::external_drops(const std::vector<LinkStats
 }
 
 void Relay::stop() {
+  leg_lookout_.stop();
   fast_path_.stop();
   ReloadPlan plan;
   plan_sockets(plan, RuleTable{}, sockets_.opened());

@@ -60,8 +60,10 @@ RuleStatus Relay::status_of(std::size_t rule, Clock::time_point now) const {
 std::string Relay::degradation_of(std::size_t at) const {
   const auto& rule = rules()[at];
   const auto slot = *slots_.rules.find(rule.name);
-  if (const auto* watched = rule.failover ? leg_watch_.find(rule.name) : nullptr) {
-    const auto known = input_alarms_.find({slot, watched->on_air.on_air()});
+  std::size_t on_air = 0;
+  const auto see = [&](const LegWatch::Watched& watched) { on_air = watched.on_air.on_air(); };
+  if (rule.failover && leg_watch_.visit(rule.name, see)) {
+    const auto known = input_alarms_.find({slot, on_air});
     return known == input_alarms_.end() ? "" : known->second.reason();
   }
   const auto known = quality_alarms_.find(slot);
@@ -182,9 +184,16 @@ void Relay::update_quality_alarm(std::size_t at, Clock::time_point now) {
 void Relay::update_input_alarms(std::size_t at, Clock::time_point now) {
   const auto& rule = rules()[at];
   const auto slot = *slots_.rules.find(rule.name);
-  const auto* watched = leg_watch_.find(rule.name);
+  std::vector<bool> joined(rule.inputs.size());
+  std::vector<bool> heard(rule.inputs.size());
+  leg_watch_.visit(rule.name, [&](const LegWatch::Watched& watched) {
+    for (std::size_t i = 0; i < joined.size(); ++i) {
+      joined[i] = watched.on_air.joined(i);
+      heard[i] = watched.is_heard(i, now);
+    }
+  });
   for (std::size_t i = 0; i < rule.inputs.size(); ++i) {
-    if (!rule.expect || watched == nullptr || !watched->on_air.joined(i)) {
+    if (!rule.expect || !joined[i]) {
       input_alarms_.erase({slot, i});
       leg_watch_.set_shortcoming(rule.name, i, "");
       continue;
@@ -192,7 +201,7 @@ void Relay::update_input_alarms(std::size_t at, Clock::time_point now) {
     auto expect = *rule.expect;
     if (!rule.inspect) expect.min_bps = expect.max_bps = 0;  // nobody counts the bytes of one input
     auto& alarm = input_alarms_[{slot, i}];
-    const auto event = alarm.update(expect, watched->is_heard(i, now), input_look(at, i, now));
+    const auto event = alarm.update(expect, heard[i], input_look(at, i, now));
     leg_watch_.set_shortcoming(rule.name, i, alarm.reason());
     if (event == QualityAlarm::Event::began)
       log::warning("input is not as expected: rule={} input={} reason={}", log::value(rule.name),

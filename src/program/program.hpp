@@ -56,8 +56,6 @@ class Program {
   void resume_captures();
   ControlServer::Reply stream_events(const nlohmann::json& request);
   void look_for_events();
-  void time_input_looks() noexcept;
-  void look_at_inputs();
   void watch_standby_file(const std::string& path);
   void follow_standby_file();
   nlohmann::json stand_by(bool standby);
@@ -95,8 +93,6 @@ class Program {
   Netlink netlink_;
   UniqueFd timer_;
   std::optional<StandbyFile> standby_file_;
-  UniqueFd input_timer_;  ///< expires only while has_failover_
-  bool has_failover_ = false;
   Relay relay_;
   std::unique_ptr<MetricsServer> metrics_;  ///< null: none
   std::optional<Endpoint> metrics_due_;     ///< refused so far; then there are none

@@ -102,18 +102,12 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-void set_interval(Fd timer, std::chrono::milliseconds interval) noexcept {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(interval);
-  const timespec every{seconds.count(), std::chrono::nanoseconds(interval - seconds).count()};
-  const itimerspec spec{every, every};
-  ::timerfd_settime(timer.get(), 0, &spec, nullptr);
-}
-
-/// 0: it never expires.
-UniqueFd make_timer(std::chrono::milliseconds interval) {
+UniqueFd make_timer(std::chrono::seconds interval) {
   UniqueFd fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!fd.valid()) throw_errno("create timerfd");
-  set_interval(fd, interval);
+  const timespec every{interval.count(), 0};
+  const itimerspec spec{every, every};
+  ::timerfd_settime(fd.get(), 0, &spec, nullptr);
   return fd;
 }
 
@@ -147,7 +141,6 @@ Program::Program(const Options& options)
       signals_(block_signals()),
       control_((require_packet_sockets(), options.socket)),
       timer_(make_timer(std::chrono::seconds(1))),
-      input_timer_(make_timer({})),
       relay_(config_.daemon, {.plain = options.plain}) {
   log::set_level(config_.daemon.log_level);
   start_metrics(config_.daemon.metrics);
@@ -182,7 +175,6 @@ void Program::run() {
   service_manager::ready();
   while (!stopping_) {
     const Fd metrics = metrics_ ? metrics_->fd() : Fd{};
-    time_input_looks();
     const Fd standby = standby_file_ ? standby_file_->fd() : Fd{};
     std::array<pollfd, 9> waits{{{signals_.get(), POLLIN, 0},
                                  {netlink_.fd().get(), POLLIN, 0},
@@ -190,7 +182,7 @@ void Program::run() {
                                  {timer_.get(), POLLIN, 0},
                                  {metrics.get(), POLLIN, 0},
                                  {relay_.searches().fd().get(), POLLIN, 0},
-                                 {input_timer_.get(), POLLIN, 0},
+                                 {relay_.join_news().get(), POLLIN, 0},
                                  {standby.get(), POLLIN, 0},
                                  {relay_.listener_news().get(), POLLIN, 0}}};
     if (::poll(waits.data(), waits.size(), poll_timeout()) < 0 && errno != EINTR)
@@ -202,7 +194,7 @@ void Program::run() {
     if (relay_.captures()) survive([&] { resume_captures(); });
     if (metrics_ && waits[4].revents != 0) survive([&] { serve_metrics(); });
     if (waits[5].revents != 0) survive([&] { relay_.searches().serve(Clock::now()); });
-    if (waits[6].revents != 0) survive([&] { look_at_inputs(); });
+    if (waits[6].revents != 0) relay_.follow_join_news(Clock::now());
     if (waits[7].revents != 0) survive([&] { follow_standby_file(); });
     if (waits[8].revents != 0) relay_.look_who_listens(Clock::now());
     if (changes_due_ && Clock::now() >= changes_at_) survive([&] { take_over_changes(); });
@@ -311,18 +303,6 @@ void Program::follow_interfaces() {
   } catch (const std::exception& error) {
     log::error("follow a change of interfaces: {}; trying again", error.what());
   }
-}
-
-/// The timer of looks at inputs runs only while there is something to look at.
-void Program::time_input_looks() noexcept {
-  if (relay_.has_failover() == has_failover_) return;
-  has_failover_ = relay_.has_failover();
-  set_interval(input_timer_, has_failover_ ? LegWatch::interval : std::chrono::milliseconds(0));
-}
-
-void Program::look_at_inputs() {
-  read_timer(input_timer_);
-  relay_.look_at_inputs(Clock::now());
 }
 
 void Program::watch_standby_file(const std::string& path) {

@@ -170,20 +170,18 @@ std::optional<Stream> collect_stream(const Relay& relay, std::size_t rule, std::
   return stream;
 }
 
-void collect_legs(const Relay& relay, std::size_t at, Clock::time_point now, Rule& rule) {
-  const auto* watched = relay.legs_of(at);
-  if (watched == nullptr) return;
-  const bool merges = watched->rule.merge.has_value();
+void show_legs(const LegWatch::Watched& watched, Clock::time_point now, Rule& rule) {
+  const bool merges = watched.rule.merge.has_value();
   if (merges)
-    rule.merge = make_merge(*watched, now);
+    rule.merge = make_merge(watched, now);
   else
-    rule.failover = make_failover(*watched, now);
-  const auto bps = stream_bps(*watched, rule.rate_bps.value_or(0), now);
-  for (std::size_t i = 0; i < watched->numbers.size(); ++i)
+    rule.failover = make_failover(watched, now);
+  const auto bps = stream_bps(watched, rule.rate_bps.value_or(0), now);
+  for (std::size_t i = 0; i < watched.numbers.size(); ++i)
     if (merges)
-      rule.legs.emplace_back(make_leg(*watched, i, now, bps));
+      rule.legs.emplace_back(make_leg(watched, i, now, bps));
     else
-      rule.standing.emplace_back(make_failover_input(*watched, i, now));
+      rule.standing.emplace_back(make_failover_input(watched, i, now));
 }
 
 Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
@@ -217,7 +215,8 @@ Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
   if (config.inspect) rule.latency = relay.latency_of(at);
   for (std::size_t i = 0; config.inspect && i < config.inputs.size(); ++i)
     rule.streams.push_back(collect_stream(relay, at, i));
-  collect_legs(relay, at, now, rule);
+  relay.leg_watch().visit(rule.name,
+                          [&](const LegWatch::Watched& watched) { show_legs(watched, now, rule); });
   for (std::size_t i = 0; i < config.outputs.size(); ++i)
     rule.outputs.push_back(collect_output(relay, at, i, std::move(status.output_reasons[i]), now));
   return rule;

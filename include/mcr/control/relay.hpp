@@ -20,6 +20,7 @@
 #include "mcr/control/heard_services.hpp"
 #include "mcr/control/host_names.hpp"
 #include "mcr/control/igmp_refresh.hpp"
+#include "mcr/control/leg_lookout.hpp"
 #include "mcr/control/leg_watch.hpp"
 #include "mcr/control/loop_alarm.hpp"
 #include "mcr/control/loop_watch.hpp"
@@ -70,7 +71,7 @@ class Relay {
   Relay(const Daemon& daemon, const Options& options);
   ~Relay();
 
-  /// Starts the worker threads. Throws OsError.
+  /// Starts the threads of the workers, and the one that looks at inputs. Throws OsError.
   void start();
 
   /// Makes `config` on these interfaces what runs, without losing a datagram of a rule that stays.
@@ -116,10 +117,10 @@ class Relay {
   void stand_by(bool standby, Clock::time_point now);
   [[nodiscard]] bool stands_by() const noexcept { return stands_by_; }
 
-  /// Looks at the inputs of rules with `failover`: due each LegWatch::interval while there are
-  /// some.
-  void look_at_inputs(Clock::time_point now) noexcept;
-  [[nodiscard]] bool has_failover() const noexcept { return leg_watch_.has_failover(); }
+  /// Readable when inputs of rules with `failover` are to be joined or left; the caller polls, and
+  /// then calls follow_join_news().
+  [[nodiscard]] Fd join_news() const noexcept { return leg_lookout_.join_news(); }
+  void follow_join_news(Clock::time_point now) noexcept;
   [[nodiscard]] const LegWatch& leg_watch() const noexcept { return leg_watch_; }
   /// See LegWatch::put_on_air().
   [[nodiscard]] std::string put_on_air(const std::string& rule, std::optional<std::size_t> input,
@@ -160,8 +161,6 @@ class Relay {
                                                           std::size_t output) const;
   /// Null: the rule is not inspected, or the first tick() has yet to come.
   [[nodiscard]] const StreamSight* stream_of(std::size_t rule, std::size_t input) const;
-  /// Null: the rule has neither `merge` nor `failover`, or does not run.
-  [[nodiscard]] const LegWatch::Watched* legs_of(std::size_t rule) const;
   /// The next hops of unicast outputs, as of the last tick().
   [[nodiscard]] const NextHops& next_hops() const noexcept { return next_hops_; }
   [[nodiscard]] Totals totals() const;
@@ -245,6 +244,7 @@ class Relay {
   LoopWatch loop_watch_;
   StreamWatch stream_watch_;
   LegWatch leg_watch_;
+  LegLookout leg_lookout_{leg_watch_};
   RuleRates rates_;
   std::vector<SilenceAlarm> silence_alarms_;              ///< by rule slot
   std::vector<LoopAlarm> loop_alarms_;                    ///< likewise

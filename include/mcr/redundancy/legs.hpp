@@ -54,7 +54,7 @@ class Legs {
 
   /// Control: another `window` or `pace`.
   void set_waiting(const Merge& merge) noexcept;
-  /// Control: this leg goes on, from the worker's next datagram on.
+  /// Control, or its lookout: this leg goes on, from the worker's next datagram on.
   void put_on_air(std::size_t leg) noexcept { on_air_.store(leg, std::memory_order_relaxed); }
   [[nodiscard]] std::size_t on_air() const noexcept {
     return on_air_.load(std::memory_order_relaxed);

@@ -26,7 +26,7 @@ struct InputLook {
   bool warm = true;           ///< false: it is joined only while it is needed
 };
 
-/// Control thread only.
+/// One thread at a time (LegWatch has a lock).
 class OnAir {
  public:
   using Time = InputLook::Time;

@@ -46,6 +46,13 @@ struct Watch {
     watch.tick(now);
   }
 
+  /// A copy of what the watch knows of the rule.
+  LegWatch::Watched known() const {
+    LegWatch::Watched copy;
+    CHECK(watch.visit("a", [&](const LegWatch::Watched& watched) { copy = watched; }));
+    return copy;
+  }
+
   Rule rule;
   redundancy::LegRegistry registry;
   std::shared_ptr<redundancy::Legs> legs;
@@ -122,24 +129,25 @@ TEST_CASE("failover: the worker is told who is on air") {
   one.pass(400ms, false, true);
   CHECK(one.legs->on_air() == 1);
   CHECK(one.watch.trouble("a") == "on backup: input 2 is on air");
-  CHECK(one.watch.find("a")->on_air.switches() == 1);
+  CHECK(one.known().on_air.switches() == 1);
 
   SECTION("a reload of the rule keeps it") {
     one.rule.comment = "another";
     one.follow();
     CHECK(one.legs->on_air() == 1);
-    CHECK(one.watch.find("a")->on_air.switches() == 1);
+    CHECK(one.known().on_air.switches() == 1);
   }
   SECTION("inputs that change places are the same") {
     std::swap(one.rule.inputs[0], one.rule.inputs[1]);
     one.follow();
     CHECK(one.legs->on_air() == 1);
-    CHECK(one.watch.find("a")->on_air.on_air() == 0);
+    CHECK(one.known().on_air.on_air() == 0);
   }
   SECTION("without the rule nothing is left") {
     one.watch.follow({}, {}, one.registry, one.now);
     CHECK_FALSE(one.watch.has_failover());
-    CHECK(one.watch.find("a") == nullptr);
+    CHECK_FALSE(one.watch.visit("a", [](const LegWatch::Watched&) {}));
+    one.watch.visit_all([](const LegWatch::Watched&) { FAIL("a rule is left"); });
   }
 }
 
@@ -149,7 +157,7 @@ TEST_CASE("failover: an input that is not as expected is left, and why") {
   one.watch.set_shortcoming("a", 0, "5% lost");
   one.pass(20ms, true, true);
   CHECK(one.legs->on_air() == 1);
-  CHECK(one.watch.find("a")->on_air.why_not(0, *one.rule.failover, one.now) == "5% lost");
+  CHECK(one.known().on_air.why_not(0, *one.rule.failover, one.now) == "5% lost");
   one.rule.comment = "another";
   one.follow();
   one.pass(20s, true, true);
@@ -157,6 +165,34 @@ TEST_CASE("failover: an input that is not as expected is left, and why") {
   one.watch.set_shortcoming("a", 0, "");
   one.pass(11s, true, true);
   CHECK(one.legs->on_air() == 0);
+}
+
+TEST_CASE("failover: a look with a time before the last one is no recovery") {
+  Watch one;
+  one.pass(1s, true, true);
+  one.pass(400ms, false, true);
+  CHECK_FALSE(one.known().on_air.healthy(0));
+  const auto why = one.known().on_air.why_not(0, *one.rule.failover, one.now);
+  one.watch.look(one.now - 390ms);
+  one.now -= 390ms;
+  one.follow();
+  CHECK(one.watch.put_on_air("a", {}, {}, one.now).empty());
+  one.now += 390ms;
+  CHECK(one.known().on_air.why_not(0, *one.rule.failover, one.now) == why);
+  CHECK(one.known().on_air.on_air() == 1);
+}
+
+TEST_CASE("failover: a look tells if inputs are to be joined, until that is taken") {
+  Watch one;
+  one.rule.inputs[1].warm = false;
+  one.follow();
+  CHECK(one.watch.take_join_change());
+  one.pass(1s, true, false);
+  CHECK_FALSE(one.watch.look(one.now));
+  one.pass(400ms, false, false);
+  CHECK(one.watch.look(one.now));
+  CHECK(one.watch.take_join_change());
+  CHECK_FALSE(one.watch.look(one.now));
 }
 
 TEST_CASE("failover: 1,000 rules at once") {
@@ -202,7 +238,7 @@ TEST_CASE("failover: by hand") {
   CHECK(one.watch.trouble("a") == "input 2 is on air by hand");
   one.rule.comment = "another";
   one.follow();
-  CHECK(one.watch.find("a")->switch_reason == "by hand");
+  CHECK(one.known().switch_reason == "by hand");
   one.pass(20s, true, false);
   CHECK(one.legs->on_air() == 1);
   CHECK(one.watch.put_on_air("a", {}, {}, one.now).empty());
