@@ -49,7 +49,7 @@ Response whole_status(const Request& request, std::string_view /*name*/, const H
   for (const auto* key : {"state", "pattern"})
     if (auto value = http::query_value(request.query, key)) asked[key] = *std::move(value);
   asked["brief"] = http::query_value(request.query, "brief") == "true";
-  return as_json(status::answer_request(api.status(), asked));
+  return {.content = status::answer_request(api.status(), asked) + '\n', .type = json_type};
 }
 
 Response overview(const Request& request, std::string_view /*name*/, const HttpApi& api) {

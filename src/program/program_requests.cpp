@@ -37,7 +37,7 @@ ControlServer::Reply Program::on_request(const json& request) {
   if (command == "rule") return line_of(change_rules(answer_rule_request(book_, request)));
   if (command == "apply") return line_of(apply_rules(request));
   take_over_due_changes();
-  if (command == "status") return line_of(status::answer_request(status(), request));
+  if (command == "status") return status::answer_request(status(), request) + '\n';
   if (command == "reload") return line_of(reload());
   if (command == "switch") return line_of(switch_input(request));
   if (command == "standby") return line_of(stand_by(request.value("on", false)));

@@ -107,7 +107,7 @@ nlohmann::json write_request(const StatusRequest& request) {
   return object;
 }
 
-nlohmann::json answer_request(Status status, const nlohmann::json& request) {
+std::string answer_request(Status status, const nlohmann::json& request) {
   const auto text = [&](const char* key) {
     const auto found = request.find(key);
     return found != request.end() && found->is_string() ? found->get<std::string>() : "";
@@ -116,7 +116,7 @@ nlohmann::json answer_request(Status status, const nlohmann::json& request) {
   const auto brief = request.find("brief");
   if (brief != request.end() && *brief == true && status.rules.size() > most_listed_rules)
     shorten(status);
-  return to_json(status);
+  return to_text(status);
 }
 
 }  // namespace mcr::status

@@ -35,7 +35,8 @@ struct StatusRequest {
   bool brief = false;  ///< a digest instead of many rules
 };
 [[nodiscard]] nlohmann::json write_request(const StatusRequest& request);
-/// The daemon's answer to such a request. Throws Failure (usage) for a state that does not exist.
-[[nodiscard]] nlohmann::json answer_request(Status status, const nlohmann::json& request);
+/// The daemon's answer to such a request, a JSON document without an end of line. Throws Failure
+/// (usage) for a state that does not exist.
+[[nodiscard]] std::string answer_request(Status status, const nlohmann::json& request);
 
 }  // namespace mcr::status

@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
+#include "mcr/status/digest.hpp"
 #include "status_builder.hpp"
 
 using mcr::Status;
 using mcr::status::from_json;
 using mcr::status::to_json;
+using mcr::status::to_text;
 using Json = nlohmann::json;
 
 namespace {
@@ -96,6 +98,26 @@ TEST_CASE("json: a Status that was written is read as it was") {
   status.rules[1].inputs[0].excluded = {mcr::Prefix(mcr::ip("10.0.0.0"), 30)};
   status.rules[1].outputs[0].error = {"Operation not permitted: netfilter", EPERM};
   CHECK(from_json(to_json(status)) == status);
+}
+
+TEST_CASE("json: the text is that of the document, whatever it has") {
+  auto status = mcr::healthy();
+  SECTION("as it is") {}
+  SECTION("without rules") {
+    status.rules.clear();
+  }
+  SECTION("with a digest, in which \"rules\" is a number") {
+    status.digest = mcr::status::digest_of(status);
+  }
+  SECTION("nothing at all") {
+    status = {};
+  }
+  SECTION("with what is no UTF-8, and quotes") {
+    status.rules[0].comment = "\xff \"rules\":null";
+    status.process.config = "\xc3";
+  }
+  constexpr auto replace = Json::error_handler_t::replace;
+  CHECK(to_text(status) == to_json(status).dump(-1, ' ', false, replace));
 }
 
 TEST_CASE("json: what the kernel refused has its errno beside the text") {
