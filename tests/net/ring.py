@@ -36,7 +36,7 @@ def text(ingress="mmap", size="8 MiB"):
 
 
 def stalled_egress(world, daemon):
-    rate = max(scaled(6000), 1500 if EMULATED else 600)  # more than all queues hold
+    rate = max(scaled(6000), 1500 if EMULATED else 2500)  # more than all queues hold
     world.sh(f"tc qdisc add dev r1 root tbf rate {rate * 4000}bit burst 64kb limit 64mb", "relay")
     ledger = Ledger(world, daemon, egress=("r1", "r2"), size=1400)
     before = sum(daemon.rule("slow")["outputs"][0]["drops"].values())
