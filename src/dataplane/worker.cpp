@@ -325,10 +325,11 @@ void Worker::keep_in_past(const TableEntry& entry, const Frame& frame, const Pac
 std::uint32_t Worker::deliver_guarded(const TableEntry& entry, const Frame& frame,
                                       const Packet& packet, bool own,
                                       const RuleTable& table) noexcept {
-  const auto [stopped, wary, hold_ns] =
+  const auto judgement =
       loop_guard_.judge(arrival_of(entry, frame, packet, own, table), packet, now_ns_);
-  wary_ = wary;
-  probe_ns_ = hold_ns;
+  const auto& stopped = judgement.stopped;
+  wary_ = judgement.wary;
+  const auto alone = [&](std::uint32_t n) { return entry.filtered || judgement.holds(n); };
   const auto reason = own ? InputDrop::own_source : InputDrop::loop;
   std::uint32_t passed = 0;
   for (std::uint32_t n = 0; n < packet.datagrams;) {
@@ -339,7 +340,8 @@ std::uint32_t Worker::deliver_guarded(const TableEntry& entry, const Frame& fram
     std::uint32_t next = n;
     do
       ++next;
-    while (next < packet.datagrams && !stopped[next] && !entry.filtered);
+    while (next < packet.datagrams && !stopped[next] && !alone(n) && !alone(next));
+    probe_ns_ = judgement.holds(n) ? judgement.hold_ns : 0;
     passed += deliver(entry, frame, packet.part(n, next - n), table);
     n = next;
   }
@@ -361,7 +363,7 @@ Arrival Worker::arrival_of(const TableEntry& entry, const Frame& frame, const Pa
           .surely_own = own && !entry.allow_loop && table.is_reserved(packet.source.port),
           .listens = entry.outputs == 0,
           .preserves = entry.preserves,
-          .probed = entry.probed && packet.datagrams == 1};
+          .probed = entry.probed};
 }
 
 /// Returns how many datagrams go on; the others are counted as drops. Of the rules that share a

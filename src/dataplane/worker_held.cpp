@@ -87,7 +87,7 @@ void Worker::send_held(const HeldDatagram& held, const RuleTable& table) noexcep
   void* data = const_cast<std::byte*>(packet.payload.data());  // of memory that is ours
   buffers_.follow(held.buffer, data);
   packet.payload = {static_cast<const std::byte*>(data), packet.payload.size()};
-  if (held.probe) loop_guard_.released(held.rule, now_ns_);
+  if (held.probe) loop_guard_.released(held.rule, held.payload_hash, now_ns_);
   auto& carriers = loop_guard_.carriers();
   for (const auto& entry : table.lookup(held.rx_slot, packet.destination)) {
     if (entry.rule != held.rule) continue;

@@ -45,7 +45,7 @@ constexpr std::uint64_t mask(unsigned bits) {
   return (std::uint64_t{1} << bits) - 1;
 }
 
-constexpr std::uint64_t tick_ns = 4'000'000;
+constexpr auto tick_ns = EchoMemory::tick_ns;
 /// Another worker's time may be so far ahead of ours.
 constexpr std::uint64_t ahead_most = 250;
 
@@ -94,8 +94,8 @@ std::uint64_t payload_hash(std::span<const std::byte> payload, std::uint64_t key
   return mix(hash, odd_b);
 }
 
-EchoMemory::Sight EchoMemory::see(std::uint64_t payload, std::uint64_t origin, std::uint64_t now_ns,
-                                  Caution caution) noexcept {
+EchoMemory::Sighting EchoMemory::see(std::uint64_t payload, std::uint64_t origin,
+                                     std::uint64_t now_ns, Caution caution) noexcept {
   const Entry mine{payload >> (64U - tag_bits), mix(origin ^ payload, odd_a) & mask(origin_bits),
                    now_ns / tick_ns & mask(time_bits)};
   const auto lives = ticks(caution.long_window ? long_window : window);
@@ -116,13 +116,13 @@ EchoMemory::Sight EchoMemory::see(std::uint64_t payload, std::uint64_t origin, s
       known = true;
       continue;
     }
-    if (caution.gap && age < ticks(gap)) return Sight::echo;
+    if (age < ticks(caution.gap)) return {Sight::echo};
     place.store(mine.bits(), std::memory_order_relaxed);
-    return Sight::repeat;
+    return {Sight::repeat, age * tick_ns};
   }
-  if (known) return Sight::echo;
+  if (known) return {Sight::echo};
   oldest->store(mine.bits(), std::memory_order_relaxed);
-  return Sight::first;
+  return {Sight::first};
 }
 
 }  // namespace mcr

@@ -12,6 +12,11 @@
 // echo then, and would be carried at once, beside the copy that another relay makes of the
 // original. So it is held first, also by the relay that carries (rules/carriers.hpp).
 //
+// A probed rule drops nothing until a ReturnProbe has proven that it hears itself: two hosts may
+// well send the same. From then on its echoes are as any other rule's; and what the relay that has
+// sent them repeats is one, too. Nothing of it is throttled: half of a stream that goes round by
+// way of it is what the rule is there to relay.
+//
 // Two kinds of echoes tell people two things. Where several relays join the same segments, each
 // hears the copies of the one that carries, on the segment that they were sent to: all is well.
 // Something goes round if an echo comes to where the payload first came from, or from this relay
@@ -25,6 +30,8 @@
 #include "mcr/packet/rate_limiter.hpp"
 
 namespace mcr {
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -123,7 +130,12 @@ LoopGuard::Judgement LoopGuard::judge(const Arrival& arrival, const Packet& pack
     const auto known = hash(arrival.circle, payload);
     if (!arrival.own) carriers_.heard(known, arrival.interface, packet.source, now_ns);
     if (arrival.listens) continue;
-    const auto found = verdict(arrival, known, sender, relay, now_ns, judgement.hold_ns);
+    std::uint64_t hold_ns = 0;
+    const auto found = verdict(arrival, known, sender, relay, now_ns, hold_ns);
+    if (hold_ns != 0) {
+      judgement.held = n;
+      judgement.hold_ns = hold_ns;
+    }
     judgement.stopped[n] = found != Verdict::passes;
     if (found != Verdict::returned && found != Verdict::by_wire) continue;
     auto& record = records_[arrival.rule];
@@ -144,17 +156,24 @@ LoopGuard::Verdict LoopGuard::verdict(const Arrival& arrival, std::uint64_t payl
                                       std::uint64_t now_ns, std::uint64_t& hold_ns) noexcept {
   auto& place = suspect_at(relay);
   const auto known = Suspect::of(place.load(std::memory_order_relaxed));
-  const bool sends_echoes = known.count >= suspect_echoes && known.is(relay, now_ns);
+  auto& probe = records_[arrival.rule].probe;
+  const bool proven = !arrival.probed || probe.proofs() != 0;
+  const bool sends_echoes =
+      !arrival.probed && known.count >= suspect_echoes && known.is(relay, now_ns);
   const bool suspect = !arrival.preserves && sends_echoes;
   const auto origin = sender + arrival.rx_slot;
-  const EchoMemory::Caution caution{.long_window = suspect || arrival.own,
-                                    .gap = sends_echoes || (arrival.preserves && !arrival.probed)};
-  const auto sight = memory_.see(payload, origin, now_ns, caution);
+  const bool goes_round = arrival.probed && proven && known.was(relay, now_ns);
+  const auto gap = goes_round                                               ? EchoMemory::window
+                   : sends_echoes || (arrival.preserves && !arrival.probed) ? EchoMemory::gap
+                                                                            : 0ms;
+  const EchoMemory::Caution caution{.long_window = suspect || arrival.own, .gap = gap};
+  const auto [sight, age_ns] = memory_.see(payload, origin, now_ns, caution);
+  if (arrival.probed) probe.came(sight != EchoMemory::Sight::first);
   const bool repeats = arrival.probed && sight == EchoMemory::Sight::repeat;
-  if (arrival.surely_own || sight == EchoMemory::Sight::echo ||
-      (repeats && is_moved(arrival, payload, sender))) {
+  if (proven && (arrival.surely_own || sight == EchoMemory::Sight::echo ||
+                 (repeats && is_moved(arrival, payload, sender)))) {
     place.store(known.after_echo(relay, now_ns).bits(), std::memory_order_relaxed);
-    return kind_of_echo(arrival, payload, sender);
+    return goes_round ? Verdict::returned : kind_of_echo(arrival, payload, sender);
   }
   if (sight == EchoMemory::Sight::first) {
     origins_[payload % origins].store(Origin::bits(payload, arrival, sender),
@@ -163,7 +182,7 @@ LoopGuard::Verdict LoopGuard::verdict(const Arrival& arrival, std::uint64_t payl
       place.store(known.after_original().bits(), std::memory_order_relaxed);
   }
   if (repeats) {
-    const auto answer = records_[arrival.rule].probe.repeated(payload, now_ns);
+    const auto answer = probe.repeated(payload, age_ns + EchoMemory::tick_ns, now_ns);
     hold_ns = answer.hold_ns;
     if (answer.returned) {
       place.store(Suspect::proven(relay, now_ns).bits(), std::memory_order_relaxed);

@@ -25,11 +25,13 @@ class EchoMemory {
   /// suspected, since echoes may come late.
   static constexpr std::chrono::milliseconds window{500};
   static constexpr std::chrono::milliseconds long_window{2000};
-  /// With Caution::gap a repetition that comes sooner than this is taken for a relay's copy.
+  /// Its origin's own repetition hardly comes sooner than this.
   static constexpr std::chrono::milliseconds gap{100};
   /// Payloads known at once. Of those that share a bucket the oldest is forgotten first.
   static constexpr std::size_t buckets = 8192;
   static constexpr std::size_t ways = 8;
+  /// The time is known to this.
+  static constexpr std::uint64_t tick_ns = 4'000'000;
 
   enum class Sight : std::uint8_t {
     first,   ///< not known: now it is, from this origin
@@ -37,15 +39,21 @@ class EchoMemory {
     echo,    ///< known from another origin
   };
 
+  struct Sighting {
+    Sight what = Sight::first;
+    std::uint64_t age_ns = 0;  ///< of a repeat: since the one before it, to a tick
+  };
+
   struct Caution {
     bool long_window = false;
-    bool gap = false;
+    /// A repetition that comes sooner than this is taken for a relay's copy.
+    std::chrono::milliseconds gap{0};
   };
 
   /// `payload`: its hash. `origin`: a hash of where it arrived and who sent it. `now_ns`:
   /// CLOCK_MONOTONIC; it may lag behind another worker's.
-  Sight see(std::uint64_t payload, std::uint64_t origin, std::uint64_t now_ns,
-            Caution caution) noexcept;
+  Sighting see(std::uint64_t payload, std::uint64_t origin, std::uint64_t now_ns,
+               Caution caution) noexcept;
 
  private:
   using Bucket = std::array<std::atomic<std::uint64_t>, ways>;

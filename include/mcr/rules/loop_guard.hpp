@@ -32,7 +32,7 @@ struct Arrival {
   bool surely_own = false;    ///< and nobody else does
   bool listens = false;       ///< nothing goes on: it is heard only
   bool preserves = false;     ///< copies bear the sender's address
-  bool probed = false;        ///< the circle may go over other hosts; the packet is one datagram
+  bool probed = false;        ///< the circle may go over other hosts
 };
 
 /// How much a rule has heard that goes round: what it has relayed comes back, or a wire brings the
@@ -62,15 +62,18 @@ class LoopGuard {
   struct Judgement {
     std::bitset<most_datagrams> stopped;  ///< bit N: the packet's datagram N must not be relayed
     bool wary = false;  ///< the sender sends echoes, too: a copy may have overtaken its original
-    std::uint64_t hold_ns = 0;  ///< not 0: hold the packet so long, and then say released()
+    std::uint32_t held = 0;     ///< the number of a datagram to hold,
+    std::uint64_t hold_ns = 0;  ///< if this is not 0, so long; and then say released()
+
+    [[nodiscard]] bool holds(std::uint32_t n) const noexcept { return hold_ns != 0 && n == held; }
   };
   /// For workers. `now_ns`: CLOCK_MONOTONIC.
   [[nodiscard]] Judgement judge(const Arrival& arrival, const Packet& packet,
                                 std::uint64_t now_ns) noexcept;
 
-  /// For workers. A packet that was held goes on.
-  void released(std::uint32_t rule, std::uint64_t now_ns) noexcept {
-    records_[rule].probe.released(now_ns);
+  /// For workers. A datagram with this hash that was held goes on.
+  void released(std::uint32_t rule, std::uint64_t payload, std::uint64_t now_ns) noexcept {
+    records_[rule].probe.released(payload, now_ns);
   }
 
   /// For workers. A hash of a payload as judge() makes it, for carriers().

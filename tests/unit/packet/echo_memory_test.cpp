@@ -21,7 +21,8 @@ struct Ear {
   std::chrono::nanoseconds now = 1h;
 
   Sight hear(std::string_view payload, std::uint64_t origin, EchoMemory::Caution caution = {}) {
-    return memory.see(hash_of(payload), origin, static_cast<std::uint64_t>(now.count()), caution);
+    return memory.see(hash_of(payload), origin, static_cast<std::uint64_t>(now.count()), caution)
+        .what;
   }
 };
 
@@ -72,9 +73,9 @@ TEST_CASE("echo memory: caution") {
   ear.now += 1100ms;
   CHECK(ear.hear("a", 2, {.long_window = true}) == Sight::first);
   ear.now += 80ms;
-  CHECK(ear.hear("a", 2, {.gap = true}) == Sight::echo);
+  CHECK(ear.hear("a", 2, {.gap = EchoMemory::gap}) == Sight::echo);
   ear.now += 40ms;
-  CHECK(ear.hear("a", 2, {.gap = true}) == Sight::repeat);
+  CHECK(ear.hear("a", 2, {.gap = EchoMemory::gap}) == Sight::repeat);
 }
 
 TEST_CASE("echo memory: another worker's clock may lag behind") {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <queue>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -484,44 +485,108 @@ TEST_CASE("loop guard: each datagram of a superframe is judged alone, and circle
   CHECK(guard.judge({.circle = 1, .rx_slot = 1}, packet, now).stopped == 0b010);
 }
 
+namespace {
+
+/// Brings it back to a probed rule as soon as it goes on; how often it was held until it was
+/// proven.
+int prove(LoopGuard& guard, const Arrival& arrival, const Datagram& echo, std::uint64_t& now) {
+  int held = 0;
+  for (int n = 0; n < 10'000; ++n) {
+    const auto found = guard.judge(arrival, packet_of(echo), now += 100'000);
+    if (found.stopped.any()) return held;
+    if (found.hold_ns == 0) continue;
+    ++held;
+    const auto hash = guard.hash(arrival.circle, packet_of(echo).payload);
+    guard.released(arrival.rule, hash, now += found.hold_ns);
+  }
+  return -1;
+}
+
+}  // namespace
+
 TEST_CASE("loop guard: what comes back to a probed rule by way of another host") {
   LoopGuard guard;
   auto now = static_cast<std::uint64_t>(Time(1h).count());
-  Arrival arrival{.circle = 9, .rx_slot = 2, .probed = true};
-  const Datagram echo{"round", endpoint(0, 2)};
-  int held = 0;
-  bool proven = false;
-  for (int n = 0; n < 10'000 && !proven; ++n) {
-    const auto found = guard.judge(arrival, packet_of(echo), now += 100'000);
-    proven = found.stopped.any();
-    if (found.hold_ns == 0) continue;
-    ++held;
-    guard.released(arrival.rule, now += found.hold_ns);
-  }
-  CHECK(proven);
-  CHECK(held == 5);
+  const Arrival arrival{.circle = 9, .rx_slot = 2, .probed = true};
+  const auto stops = [&](const Datagram& datagram, Time after) {
+    const auto at = now + static_cast<std::uint64_t>(after.count());
+    return guard.judge(arrival, packet_of(datagram), at).stopped.any();
+  };
+  CHECK(prove(guard, arrival, {"round", endpoint(0, 2)}, now) == 8);
   CHECK(guard.echoes(0).proofs == 1);
   CHECK_FALSE(guard.refuted(0));
-  // Its sender is a relay: of what is on its way still nothing goes round.
-  const Datagram other{"another one", endpoint(0, 2)};
-  CHECK(guard.judge(arrival, packet_of(other), now).stopped.none());
-  CHECK(guard.judge(arrival, packet_of(other), now + 100'000).stopped.any());
+  // Its sender is a relay: nothing else that is on its way goes round.
+  CHECK_FALSE(stops({"another one", endpoint(0, 2)}, 1ms));
+  CHECK(stops({"another one", endpoint(0, 2)}, 2ms));
+  CHECK(stops({"another one", endpoint(0, 2)}, 300ms));
+  CHECK(guard.echoes(0).datagrams == 3);
+  // Nor if much comes by way of it that is new.
+  for (int n = 0; n < 200; ++n)
+    CHECK_FALSE(stops({"new " + std::to_string(n), endpoint(0, 2)}, 300ms));
+  CHECK(stops({"new 199", endpoint(0, 2)}, 301ms));
+  // A host may still repeat itself, and what it sends comes back no more.
+  CHECK_FALSE(stops({"of a host", endpoint(0, 100)}, 301ms));
+  CHECK_FALSE(stops({"of a host", endpoint(0, 100)}, 302ms));
+  CHECK(stops({"of a host", endpoint(0, 2)}, 303ms));
   guard.clear(0);
   CHECK(guard.echoes(0).proofs == 0);
 }
 
+TEST_CASE("loop guard: a probed rule drops nothing before that is proven") {
+  LoopGuard guard;
+  auto now = static_cast<std::uint64_t>(Time(1h).count());
+  for (int n = 0; n < 1000; ++n)  // two hosts in two places send the same
+    for (const bool second : {false, true})
+      for (const bool preserves : {false, true}) {
+        const Arrival arrival{.circle = 9,
+                              .rx_slot = second,
+                              .station = second ? 0xBU : 0xAU,
+                              .preserves = preserves,
+                              .probed = true};
+        const auto& payload = n % 2 == 0 ? "one" : "other";
+        const auto host = preserves || !second ? 100U : 101U;
+        CHECK(guard.judge(arrival, packet_of({payload, endpoint(0, host)}), now += 500'000)
+                  .stopped.none());
+      }
+  CHECK(guard.echoes(0).datagrams == 0);
+}
+
+TEST_CASE("loop guard: of a superframe one datagram is held to see if it comes back") {
+  LoopGuard guard;
+  auto now = static_cast<std::uint64_t>(Time(1h).count());
+  const Datagram superframe{"one two 3rd 4th ", endpoint(0, 2)};
+  auto packet = packet_of(superframe);
+  packet.segment = 4;
+  packet.datagrams = 4;
+  std::set<std::uint32_t> held;
+  for (int n = 0; n < 10'000; ++n) {
+    const auto found =
+        guard.judge({.circle = 9, .preserves = true, .probed = true}, packet, now += 100'000);
+    REQUIRE(found.stopped.none());
+    if (found.hold_ns == 0) continue;
+    REQUIRE(found.holds(found.held));
+    held.insert(found.held);
+    const auto hash = guard.hash(9, packet.part(found.held, 1).payload);
+    guard.released(0, hash, now + found.hold_ns / 2);  // early: it proves nothing
+  }
+  CHECK(held == std::set<std::uint32_t>{0, 1, 2, 3});
+}
+
 TEST_CASE("loop guard: a probed rule that preserves senders knows copies by their link address") {
   LoopGuard guard;
-  const auto now = static_cast<std::uint64_t>(Time(1h).count());
-  const Datagram datagram{"of the host", endpoint(0, 100)};
-  const auto stopped = [&](std::uint64_t station) {
-    return guard
-        .judge({.circle = 9, .station = station, .preserves = true, .probed = true},
-               packet_of(datagram), now)
-        .stopped.any();
+  auto now = static_cast<std::uint64_t>(Time(1h).count());
+  Arrival arrival{.circle = 9, .station = 0xB, .preserves = true, .probed = true};
+  CHECK(prove(guard, arrival, {"round", endpoint(0, 100)}, now) == 8);
+  const auto stops = [&](std::uint64_t station, std::string payload, Time after) {
+    arrival.station = station;
+    const Datagram datagram{std::move(payload), endpoint(0, 100)};
+    const auto at = now + static_cast<std::uint64_t>(after.count());
+    return guard.judge(arrival, packet_of(datagram), at).stopped.any();
   };
-  CHECK_FALSE(stopped(0xA));
-  CHECK(stopped(0xB));
-  CHECK_FALSE(stopped(0xA));  // a host may repeat itself
-  CHECK(guard.echoes(0).datagrams == 1);
+  CHECK_FALSE(stops(0xA, "of the host", 0ms));
+  CHECK(stops(0xB, "of the host", 1ms));
+  CHECK_FALSE(stops(0xA, "of the host", 2ms));  // a host may repeat itself
+  CHECK_FALSE(stops(0xB, "of another host", 3ms));
+  CHECK(stops(0xB, "of another host", 303ms));  // however long its trip takes
+  CHECK(guard.echoes(0).datagrams == 3);
 }
