@@ -2,6 +2,7 @@
 // frames have one datagram although GRO is on, and again after a while.
 #include "mcr/control/gro_watch.hpp"
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -51,13 +52,14 @@ void GroWatch::look(Watched& watched, const Interface& interface, const Received
   if (2 * came.datagrams > 3 * came.frames || !merges(interface.name)) return watched.why.reset();
   if (now < watched.next_look) return;
   watched.next_look = now + apart;
-  watched.sample.emplace(interface.name, interface.index);
+  watched.sample.emplace(interface.name, interface.index, 1.0);
 }
 
 void GroWatch::judge(Watched& watched, std::size_t link_header) {
   const auto ports = udp_ports_heard();
   std::vector<SampledFrame> frames;
-  watched.sample->read([&](std::span<const std::byte> bytes) {
+  watched.sample->read([&](std::span<const std::byte> frame) {
+    const auto bytes = frame.subspan(std::min(sizeof(VnetHeader), frame.size()));
     Packet packet;
     if (parse_frame(bytes, {}, link_header, packet)) return;
     const bool has_checksum =

@@ -2,10 +2,14 @@
 // A ring over several relays is not: each has a rule for one way only, and its datagrams come back
 // from a host that it knows nothing of. The packet path of such plain rules remembers nothing.
 //
-// So a sample of the frames is taken where much comes, when it grows, and now and then. If nearly
-// all of it is the same datagram (a padded stream has many that are alike, but not most), the rules
-// that take it are probed: each is given a circle, as if it fed itself. That gives it the guard
-// against loops (rules/loop_guard.hpp), which finds out if its own datagrams come back
+// So a sample of the frames is taken where much comes, when it grows, and now and then: some
+// hundred, drawn by chance from a second. What goes round is in it again and again. Where N
+// different datagrams do, about K * K / N of the K in a third of the sample are in another third,
+// too, which is enough for thousands of them. What the network doubles comes at once, so it is in
+// one third only; a padded stream repeats few datagrams, and these not most of the time.
+//
+// The rules that take such are probed: each is given a circle, as if it fed itself. That gives it
+// the guard against loops (rules/loop_guard.hpp), which finds out if its own datagrams come back
 // (rules/return_probe.hpp). To be probed harms no stream, it only costs: such a rule is the
 // workers'.
 //
@@ -15,6 +19,8 @@
 #include "mcr/control/loop_watch.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <set>
 
 #include "mcr/packet/echo_memory.hpp"
 #include "mcr/packet/parse.hpp"
@@ -32,19 +38,44 @@ bool takes_from(const Input& input, const Interface& interface, const Interfaces
   return !input.local && interfaces.find(input.interface) == &interface;
 }
 
+/// Adds the datagrams of a frame with its vnet header.
+void add_datagrams(std::span<const std::byte> frame, const Interface& interface,
+                   std::vector<SampledDatagram>& datagrams) {
+  VnetHeader vnet;
+  if (frame.size() < sizeof vnet) return;
+  std::memcpy(&vnet, frame.data(), sizeof vnet);
+  Packet packet;
+  if (parse_frame(frame.subspan(sizeof vnet), vnet, interface.link_header().value_or(0), packet))
+    return;
+  const auto source =
+      payload_hash(std::as_bytes(packet.source.address.bytes()), packet.source.port);
+  for (std::uint32_t n = 0; n < packet.datagrams; ++n)
+    datagrams.emplace_back(packet.destination, payload_hash(packet.part(n, 1).payload, source));
+}
+
 }  // namespace
 
-std::vector<Endpoint> find_repeated(std::span<const std::pair<Endpoint, std::uint64_t>> datagrams) {
-  std::map<Endpoint, unsigned> sums;
-  std::map<std::pair<Endpoint, std::uint64_t>, unsigned> counts;
-  for (const auto& datagram : datagrams) {
-    ++sums[datagram.first];
-    ++counts[datagram];
+std::vector<Endpoint> find_repeated(std::span<const SampledDatagram> datagrams) {
+  struct Count {
+    unsigned all = 0;
+    unsigned again = 0;
+    std::set<std::uint64_t> different;
+  };
+  const auto third = datagrams.size() / 3;
+  const std::set first(datagrams.begin(), datagrams.begin() + static_cast<std::ptrdiff_t>(third));
+  std::map<Endpoint, Count> counts;
+  for (const auto& datagram : datagrams.last(third)) {
+    auto& count = counts[datagram.first];
+    ++count.all;
+    if (!first.contains(datagram)) continue;
+    ++count.again;
+    count.different.insert(datagram.second);
   }
   std::vector<Endpoint> found;
-  for (const auto& [datagram, count] : counts)
-    if (count >= LoopWatch::repeats && 4 * count >= 3 * sums[datagram.first])
-      found.push_back(datagram.first);
+  for (const auto& [destination, count] : counts)
+    if (count.different.size() >= LoopWatch::repeats ||
+        (count.again >= LoopWatch::repeats && 4 * count.again >= 3 * count.all))
+      found.push_back(destination);
   return found;
 }
 
@@ -99,19 +130,16 @@ void LoopWatch::look(const Interface& interface, double pps, Place& place, Time 
   if (pps < busy || (now < place.next_look && !grew)) return;
   place.pps_at_look = pps;
   place.next_look = now + apart;
-  place.sample.emplace(interface.name, interface.index);
+  place.sample.emplace(interface.name, interface.index, std::min(1.0, FrameSample::frames / pps));
 }
 
 /// True if one more rule is to be probed.
 bool LoopWatch::judge(std::span<const Rule> rules, std::span<const Seen> seen,
                       const Interfaces& interfaces, const Interface& interface, Place& place,
                       Time now) {
-  std::vector<std::pair<Endpoint, std::uint64_t>> datagrams;
-  place.sample->read([&](std::span<const std::byte> bytes) {
-    Packet packet;
-    if (parse_frame(bytes, {}, interface.link_header().value_or(0), packet)) return;
-    datagrams.emplace_back(packet.destination, payload_hash(packet.payload, 0));
-  });
+  std::vector<SampledDatagram> datagrams;
+  place.sample->read(
+      [&](std::span<const std::byte> frame) { add_datagrams(frame, interface, datagrams); });
   place.sample.reset();
   bool found = false;
   for (const auto& destination : find_repeated(datagrams))

@@ -24,7 +24,7 @@ class LoopWatch {
 
   /// An interface whose rules take fewer datagrams a second is not worth a look.
   static constexpr double busy = 100;
-  /// The same datagram, so often in a sample, is suspicious.
+  /// So many repetitions in a sample are suspicious: see find_repeated().
   static constexpr unsigned repeats = 8;
   /// From look to look at an interface, where no more comes than at the last one.
   static constexpr std::chrono::seconds apart{30};
@@ -74,8 +74,12 @@ class LoopWatch {
   std::uint32_t last_circle_ = 1U << 31U;  // above those that follow from the rules
 };
 
-/// Destinations of which three in four datagrams are the same, LoopWatch::repeats or more.
-[[nodiscard]] std::vector<Endpoint> find_repeated(
-    std::span<const std::pair<Endpoint, std::uint64_t>> datagrams);
+/// A datagram's destination, and a hash of its source and payload.
+using SampledDatagram = std::pair<Endpoint, std::uint64_t>;
+
+/// The destinations to which the last third of a sample brings what its first third brought, too,
+/// LoopWatch::repeats times or more: as many different datagrams, or three in four of all. The
+/// sample is in the order in which it came.
+[[nodiscard]] std::vector<Endpoint> find_repeated(std::span<const SampledDatagram> datagrams);
 
 }  // namespace mcr

@@ -1,12 +1,14 @@
 // A few of the frames with UDP that an interface receives, for a look. packet(7).
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
-#include <array>
+#include <cerrno>
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "mcr/host/socket.hpp"
 
@@ -15,19 +17,30 @@ namespace mcr {
 /// From its making on, frames are kept until a small buffer is full; further ones cost no copy.
 class FrameSample {
  public:
-  /// Throws OsError.
-  FrameSample(const std::string& interface, unsigned index);
+  /// So many frames fit, of up to 2 KiB each.
+  static constexpr unsigned frames = 1000;
 
-  /// Calls `use(frame)` for each that was kept, with its link header. Frames above 9 KiB are cut.
+  /// Each frame is kept with this probability, up to 1. Throws OsError.
+  FrameSample(const std::string& interface, unsigned index, double probability);
+
+  /// Calls `use(frame)` for each that was kept, as they came, with its vnet and link headers.
   template <typename Use>
   void read(Use use) {
-    for (ssize_t bytes; (bytes = ::recv(socket_.get(), frame_.data(), frame_.size(), 0)) > 0;)
-      use(std::span<const std::byte>(frame_).first(static_cast<std::size_t>(bytes)));
+    std::vector<std::byte> frame(largest);
+    for (unsigned n = 0; n < most; ++n) {
+      const auto bytes = ::recv(socket_.get(), frame.data(), frame.size(), 0);
+      if (bytes > 0)
+        use(std::span<const std::byte>(frame).first(static_cast<std::size_t>(bytes)));
+      else if (errno != EINVAL)  // Linux before 6.2 cannot describe a superframe
+        return;
+    }
   }
 
  private:
+  static constexpr std::size_t largest = 66UL << 10U;
+  static constexpr unsigned most = 10 * frames;  ///< some may come while they are read
+
   Socket socket_;
-  std::array<std::byte, 9216> frame_{};
 };
 
 }  // namespace mcr

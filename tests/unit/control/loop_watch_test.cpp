@@ -1,27 +1,56 @@
 #include "mcr/control/loop_watch.hpp"
 
-#include <utility>
+#include <random>
 #include <vector>
 
 #include "catch.hpp"
 
 using namespace mcr;
 
-TEST_CASE("loop watch: the same datagram again and again, and what is none") {
-  const Endpoint one{IpAddress::v4(0xEF010101), 5000};
-  const Endpoint other{IpAddress::v4(0xEF010101), 5001};
-  std::vector<std::pair<Endpoint, std::uint64_t>> sample;
+namespace {
+
+const Endpoint one{IpAddress::v4(0xEF010101), 5000};
+const Endpoint other{IpAddress::v4(0xEF010101), 5001};
+
+/// So many of these different datagrams, drawn by chance as a sample draws them.
+void draw(std::vector<SampledDatagram>& sample, const Endpoint& to, std::uint64_t different,
+          unsigned count) {
+  std::mt19937_64 random(different);
+  for (unsigned n = 0; n < count; ++n)
+    sample.emplace_back(to, random() % different);
+}
+
+}  // namespace
+
+TEST_CASE("loop watch: what comes again and again, however many different ones") {
+  for (const std::uint64_t different : {1U, 2U, 7U, 50U, 1000U, 5000U}) {
+    INFO(different << " different ones");
+    std::vector<SampledDatagram> sample;
+    draw(sample, other, different, 1000);
+    CHECK(find_repeated(sample) == std::vector{other});
+  }
+  std::vector<SampledDatagram> both;
+  for (std::uint64_t n = 0; n < 600; ++n) {
+    both.emplace_back(one, n);  // a stream
+    both.emplace_back(other, n % 300);
+  }
+  CHECK(find_repeated(both) == std::vector{other});
+}
+
+TEST_CASE("loop watch: what is no ring") {
+  std::vector<SampledDatagram> sample;
   CHECK(find_repeated(sample).empty());
+  draw(sample, one, 1, LoopWatch::repeats);
+  CHECK(find_repeated(sample).empty());  // too few
+
+  sample.clear();
   for (std::uint64_t n = 0; n < 1000; ++n)
-    sample.emplace_back(one, n);  // a stream
-  for (unsigned n = 1; n < LoopWatch::repeats; ++n)
-    sample.emplace_back(n % 2 == 0 ? one : other, 7777);
+    sample.insert(sample.end(), 2, {one, n});  // doubled on its way
   CHECK(find_repeated(sample).empty());
-  for (unsigned n = 0; n < 4 * LoopWatch::repeats; ++n)
-    sample.emplace_back(other, 8888);
-  CHECK(find_repeated(sample) == std::vector{other});
-  for (unsigned n = 0; n < 4 * LoopWatch::repeats; ++n)
-    sample.emplace_back(other, n);  // a stream that is padded with what is alike
+
+  sample.clear();
+  for (std::uint64_t n = 0; n < 1000; ++n)
+    sample.emplace_back(one, n % 10 < 7 ? 7777 + n % 7 : 100'000 + n);  // padded: seven are alike
   CHECK(find_repeated(sample).empty());
 }
 
