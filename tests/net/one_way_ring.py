@@ -3,9 +3,10 @@
 
     h1 -- segment 1 -- there (1 to 2), back (2 to 1) -- segment 2 -- h2
 
-One datagram goes round until a relay finds out that it hears itself; then the ring is quiet, the
-rule is `looping`, and what h1 sends from now on comes to segment 2 once. A host that sends the same
-payload without end is told from a ring: all of it is relayed.
+One datagram goes round, or fifty, or a thousand, until a relay finds out that it hears itself; then
+the ring is quiet, the rule is `looping`, and what h1 sends from now on comes to segment 2 once or
+twice. So it is while h1 sends a stream. A host that sends the same payload without end, or a few in
+turn, is told from a ring: all of it is relayed, and three of its datagrams come late.
 """
 
 import collections
@@ -18,10 +19,12 @@ from netlab.expect import check, equal, phase, scaled, until
 from netlab.frames import udp
 from netlab.ledger import internal
 from netlab.segments import Segments
+from netlab.traffic import Gen
 from netlab.world import play
 
 GROUP, PORT = "239.5.5.5", 5005
 SIZE = len("datagram 000000")
+STREAM_SIZE = 500
 ENDS_WITHIN = 12  # seconds: a look, the proof, and a host that is busy with the storm
 
 
@@ -29,8 +32,8 @@ def frames(numbers):
     return [udp("10.1.0.100", GROUP, PORT, f"datagram {n:06}".encode(), source_port=PORT) for n in numbers]
 
 
-def came(counter):
-    return counter.read().get((GROUP, PORT), Count()).payload // SIZE
+def came(counter, size=SIZE):
+    return counter.read().get((GROUP, PORT), Count()).payload // size
 
 
 def rested(counter, seconds=1.0):
@@ -57,13 +60,15 @@ def relay(world, name, number, one, other, more):
     return Daemon(world, config(text), name=namespace, namespace=namespace).start()
 
 
-def ring(world, name, more):
-    phase(f"{name}: one datagram")
+def ring(world, name, more, different):
+    """`different` datagrams go round at once."""
+    name = f"{name}{different}"
+    phase(f"{name}: {different} different datagrams go round")
     relays = [relay(world, name, 1, 1, 2, more), relay(world, name, 2, 2, 1, more)]
     hosts = [Counters(world, "h1", "e0"), Counters(world, "h2", "e0")]
     began = time.monotonic()
-    world.inject("h1", "e0", frames([1]))
-    until(lambda: came(hosts[1]) > 200, "it goes round")
+    world.inject("h1", "e0", frames(range(different)))
+    until(lambda: came(hosts[1]) > 20 * different, "they go round")
     copies = rested(hosts[1])
     took = time.monotonic() - began - 1
     print(f"{name}: {copies} copies within {took:.1f} s")
@@ -76,7 +81,7 @@ def ring(world, name, more):
     phase(f"{name}: what comes now")
     count = scaled(40)
     capture = Capture(world, "h2", "e0")
-    world.inject("h1", "e0", frames(range(2, 2 + count)))
+    world.inject("h1", "e0", frames(range(20_000, 20_000 + count)))
     rested(hosts[1])
     copies = collections.Counter(packet.payload[at:at + SIZE] for packet in capture.packets(GROUP, PORT)
                                  for at in range(0, len(packet.payload), SIZE))
@@ -90,23 +95,52 @@ def ring(world, name, more):
         each.close()
 
 
-def beat(world):
-    phase("a host that sends the same without end, and a numbered one now and then")
-    daemon = relay(world, "alone", 1, 1, 2, "")
+def stream(world, name, more):
+    phase(f"{name}: a stream goes round")
+    relays = [relay(world, name, 1, 1, 2, more), relay(world, name, 2, 2, 1, more)]
+    host = Counters(world, "h2", "e0")
+    gen = Gen(world, GROUP, PORT, rate=scaled(2000), namespace="h1", interface="e0", size=STREAM_SIZE)
+    until(lambda: came(host, STREAM_SIZE) > 20_000, "it goes round", ENDS_WITHIN)
+    until(lambda: any(d.rule("way")["state"] == "looping" for d in relays), "a rule is looping", ENDS_WITHIN)
+    calm = [came(host, STREAM_SIZE), time.monotonic()]
+
+    def calmer():
+        now, at = came(host, STREAM_SIZE), time.monotonic()
+        rate, calm[:] = (now - calm[0]) / (at - calm[1]), [now, at]
+        return rate < 3 * scaled(2000)
+
+    until(calmer, "nothing goes round but once", ENDS_WITHIN)
+    gen.stop()
+    rested(host)
+    for daemon in relays:
+        internal(daemon.status())
+        daemon.stop()
+    host.close()
+
+
+def honest(world, name, numbers, every, most_late):
+    """A host sends datagrams with these numbers in turn, a turn each `every` seconds or as fast as it can, and a new
+    one after each turn."""
+    phase(f"{name}: a host that repeats itself")
+    daemon = relay(world, name, 1, 1, 2, "")
     host, capture = Counters(world, "h2", "e0"), Capture(world, "h2", "e0")
-    sent, number = 0, 1000
+    turns, new = 0, 20_000
     began = time.monotonic()
     while time.monotonic() < began + 6:
-        for _ in range(scaled(10, 2)):
-            world.inject("h1", "e0", frames([7] * 49 + [number]))
-            number += 1
-            sent += 50
+        due = began + turns * every
+        until(lambda due=due: time.monotonic() >= due, "the next turn")
+        world.inject("h1", "e0", frames([*numbers, new + turns]))
+        turns += 1
     rested(host)
-    equal(came(host), sent, "datagrams that came to segment 2")
+    equal(came(host), turns * (len(numbers) + 1), "datagrams that came to segment 2")
     pieces = [packet.payload[at:at + SIZE] for packet in capture.packets(GROUP, PORT)
               for at in range(0, len(packet.payload), SIZE)]
-    numbers = [int(each.split()[1]) for each in pieces]
-    equal([n for n in numbers if n != 7], list(range(1000, number)), "the numbered ones, in order")
+    seen = [int(each.split()[1]) for each in pieces]
+    equal(collections.Counter(seen), collections.Counter([*numbers * turns, *range(new, new + turns)]), "which ones")
+    equal([n for n in seen if n >= new], list(range(new, new + turns)), "the new ones, in order")
+    breaks = sum((a, b) not in successions(numbers, new, turns) for a, b in zip(seen, seen[1:]))
+    print(f"{name}: {turns} turns, {breaks} breaks")
+    check(breaks <= 3 * most_late, f"at most {most_late} were late: {breaks} breaks of the order")
     shown = daemon.rule("way")
     equal((shown["state"], shown["drops"]["loop"]), ("active", 0), "state, and drops as loop")
     check("again and again" in daemon.log(), f"it was looked at: {daemon.log()}")
@@ -115,15 +149,26 @@ def beat(world):
     capture.close()
 
 
+def successions(numbers, new, turns):
+    """Which number may follow which."""
+    inner = set(zip(numbers, numbers[1:]))
+    return inner | {(numbers[-1], new + n) for n in range(turns)} | {(new + n, numbers[0]) for n in range(turns)}
+
+
 def story(world):
     world.namespace("relay")
     world.segments = Segments(world, 2)
     for segment in (1, 2):
         world.namespace(f"h{segment}")
         world.segments.attach(f"h{segment}", "e0", segment, 100)
-    beat(world)
-    ring(world, "plain", "")
-    ring(world, "kept", ', source = "preserve", ttl = 16')
+    honest(world, "beats", [7] * 49, 0, 5)
+    honest(world, "quick", list(range(50)), 0, 5)
+    honest(world, "slow", list(range(50)), 0.3, 5)
+    for different in (1, 50, 1000):
+        ring(world, "plain", "", different)
+        ring(world, "kept", ', source = "preserve", ttl = 16', different)
+    stream(world, "stream", "")
+    stream(world, "keptstream", ', source = "preserve", ttl = 16')
 
 
-play(story, 120)
+play(story, 180)
