@@ -89,7 +89,10 @@ START = (
         after=1),
     Row("clone3", {}, errno.EAGAIN, ("start the thread of worker 1: Resource temporarily",),
         after=2),
-    Row("eventfd2", {}, errno.EMFILE, ("create eventfd of a worker: Too many open files",)),
+    Row("clone3", {}, errno.EAGAIN, ("start the thread that looks at inputs: Resource temporarily",),
+        after=3),
+    Row("eventfd2", {}, errno.EMFILE, ("create eventfd for inputs to join: Too many open files",)),
+    Row("eventfd2", {}, errno.EMFILE, ("create eventfd of a worker: Too many open files",), after=1),
     Row("capset", {}, errno.EPERM, ("drop capabilities: Operation not permitted",), 77),
     Row("prctl", {0: 38}, errno.EINVAL, ("set no_new_privs: Invalid argument",)),
     Row("signalfd4", {}, errno.EMFILE, ("create signalfd: Too many open files",)),
@@ -154,6 +157,7 @@ WITHOUT = (
     Row("setsockopt", option(socket.SOL_SOCKET, SO_SNDBUFFORCE), errno.EPERM,
         ("send buffer smaller than asked for: interface=r1 asked=67108864 granted=",)),
     Row("socket", {0: socket.AF_NETLINK, 2: NETLINK_GENERIC}, errno.EPROTONOSUPPORT, ()),
+    Row("setsockopt", option(SOL_PACKET, PACKET_RX_RING), errno.ENOMEM, ()),
     Row("sched_setaffinity", {}, errno.EINVAL, ("cannot pin a worker to CPU .*: Invalid",)),
 )
 if superframes_are_described():  # GRO is of use, then

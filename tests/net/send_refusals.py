@@ -6,7 +6,7 @@
 Once by netfilter on the relay's host, once by MCR itself.
 """
 
-from netlab.daemon import Daemon, config, rule
+from netlab.daemon import Daemon, by_the_worker, config, rule
 from netlab.expect import check, equal, phase, until
 from netlab.frames import udp
 from netlab.world import play
@@ -34,6 +34,7 @@ def refused(world, daemon, name, words, errno):
 
 
 def story(world):
+    by_the_worker("copies by the kernel's way do not pass the hook that refuses them")
     world.line()
     world.sh("nft add table ip t; nft add chain ip t o '{ type filter hook output priority 0; }';"
              " nft add rule ip t o ip daddr 239.2.1.1 drop", "relay")
