@@ -8,6 +8,10 @@
 // too, which is enough for thousands of them. What the network doubles comes at once, so it is in
 // one third only; a padded stream repeats few datagrams, and these not most of the time.
 //
+// Hosts repeat themselves, too, and to hold one of several datagrams changes their order. A ring
+// takes what its hosts can carry; so below LoopWatch::storm only one datagram that nearly all are
+// is suspicious, of which it does not matter which one is held.
+//
 // The rules that take such are probed: each is given a circle, as if it fed itself. That gives it
 // the guard against loops (rules/loop_guard.hpp), which finds out if its own datagrams come back
 // (rules/return_probe.hpp). To be probed harms no stream, it only costs: such a rule is the
@@ -55,11 +59,15 @@ void add_datagrams(std::span<const std::byte> frame, const Interface& interface,
 
 }  // namespace
 
-std::vector<Endpoint> find_repeated(std::span<const SampledDatagram> datagrams) {
+std::vector<Endpoint> find_repeated(std::span<const SampledDatagram> datagrams, double pps) {
   struct Count {
     unsigned all = 0;
     unsigned again = 0;
-    std::set<std::uint64_t> different;
+    unsigned most = 0;  // of one datagram
+    std::map<std::uint64_t, unsigned> each;
+  };
+  const auto enough = [](const Count& count, unsigned repetitions) {
+    return repetitions >= LoopWatch::repeats && 4 * repetitions >= 3 * count.all;
   };
   const auto third = datagrams.size() / 3;
   const std::set first(datagrams.begin(), datagrams.begin() + static_cast<std::ptrdiff_t>(third));
@@ -69,12 +77,13 @@ std::vector<Endpoint> find_repeated(std::span<const SampledDatagram> datagrams) 
     ++count.all;
     if (!first.contains(datagram)) continue;
     ++count.again;
-    count.different.insert(datagram.second);
+    count.most = std::max(count.most, ++count.each[datagram.second]);
   }
   std::vector<Endpoint> found;
   for (const auto& [destination, count] : counts)
-    if (count.different.size() >= LoopWatch::repeats ||
-        (count.again >= LoopWatch::repeats && 4 * count.again >= 3 * count.all))
+    if (enough(count, count.most) ||
+        (pps >= LoopWatch::storm &&
+         (count.each.size() >= LoopWatch::repeats || enough(count, count.again))))
       found.push_back(destination);
   return found;
 }
@@ -142,7 +151,7 @@ bool LoopWatch::judge(std::span<const Rule> rules, std::span<const Seen> seen,
       [&](std::span<const std::byte> frame) { add_datagrams(frame, interface, datagrams); });
   place.sample.reset();
   bool found = false;
-  for (const auto& destination : find_repeated(datagrams))
+  for (const auto& destination : find_repeated(datagrams, place.pps_at_look))
     for (std::size_t i = 0; i < rules.size(); ++i) {
       const auto& rule = rules[i];
       const auto takes = [&](const Input& input) {

@@ -25,7 +25,7 @@ from netlab.world import play
 GROUP, PORT = "239.5.5.5", 5005
 SIZE = len("datagram 000000")
 STREAM_SIZE = 500
-ENDS_WITHIN = 12  # seconds: a look, the proof, and a host that is busy with the storm
+ENDS_WITHIN = 30  # seconds: a look, the proof, and a host that is busy with the storm
 
 
 def frames(numbers):
@@ -140,10 +140,11 @@ def honest(world, name, numbers, every, most_late):
     equal([n for n in seen if n >= new], list(range(new, new + turns)), "the new ones, in order")
     breaks = sum((a, b) not in successions(numbers, new, turns) for a, b in zip(seen, seen[1:]))
     print(f"{name}: {turns} turns, {breaks} breaks")
-    check(breaks <= 3 * most_late, f"at most {most_late} were late: {breaks} breaks of the order")
+    alike = len(set(numbers)) == 1
+    check(breaks <= (3 * most_late if alike else 0), f"at most {most_late} were late: {breaks} breaks of the order")
     shown = daemon.rule("way")
     equal((shown["state"], shown["drops"]["loop"]), ("active", 0), "state, and drops as loop")
-    check("again and again" in daemon.log(), f"it was looked at: {daemon.log()}")
+    equal("again and again" in daemon.log(), alike, f"it was suspected: {daemon.log()}")
     daemon.stop()
     host.close()
     capture.close()
@@ -162,8 +163,8 @@ def story(world):
         world.namespace(f"h{segment}")
         world.segments.attach(f"h{segment}", "e0", segment, 100)
     honest(world, "beats", [7] * 49, 0, 5)
-    honest(world, "quick", list(range(50)), 0, 5)
-    honest(world, "slow", list(range(50)), 0.3, 5)
+    honest(world, "quick", list(range(50)), 0, 0)
+    honest(world, "slow", list(range(50)), 0.3, 0)
     for different in (1, 50, 1000):
         ring(world, "plain", "", different)
         ring(world, "kept", ', source = "preserve", ttl = 16', different)
@@ -171,4 +172,4 @@ def story(world):
     stream(world, "keptstream", ', source = "preserve", ttl = 16')
 
 
-play(story, 180)
+play(story, 240)

@@ -172,13 +172,13 @@ def racing_writers(world, relay):
 
 
 def trace(daemon, call, number):
-    """Kills the daemon before the number-th time that it makes that system call."""
+    """Kills the daemon before the number-th time that it makes that system call: it may be one of its own accord."""
     tracer = subprocess.Popen(
         ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
          "-e", f"inject={call}:signal=KILL:when={number}", "-p", str(daemon.process.pid)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    until(lambda: held_by(daemon, tracer), "strace holds the daemon")
+    until(lambda: not daemon.process.running or held_by(daemon, tracer), "strace holds the daemon, or has killed it")
     return tracer
 
 

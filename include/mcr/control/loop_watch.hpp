@@ -24,6 +24,8 @@ class LoopWatch {
 
   /// An interface whose rules take fewer datagrams a second is not worth a look.
   static constexpr double busy = 100;
+  /// From so many on, several different datagrams that come again are suspicious, too.
+  static constexpr double storm = 10'000;
   /// So many repetitions in a sample are suspicious: see find_repeated().
   static constexpr unsigned repeats = 8;
   /// From look to look at an interface, where no more comes than at the last one.
@@ -78,8 +80,10 @@ class LoopWatch {
 using SampledDatagram = std::pair<Endpoint, std::uint64_t>;
 
 /// The destinations to which the last third of a sample brings what its first third brought, too,
-/// LoopWatch::repeats times or more: as many different datagrams, or three in four of all. The
-/// sample is in the order in which it came.
-[[nodiscard]] std::vector<Endpoint> find_repeated(std::span<const SampledDatagram> datagrams);
+/// LoopWatch::repeats times or more: one datagram that is three in four of all; in a storm also as
+/// many different ones, or several that are three in four. The sample, at so many datagrams a
+/// second, is in the order in which it came.
+[[nodiscard]] std::vector<Endpoint> find_repeated(std::span<const SampledDatagram> datagrams,
+                                                  double pps);
 
 }  // namespace mcr
