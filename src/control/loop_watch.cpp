@@ -14,7 +14,7 @@
 //
 // The rules that take such are probed: each is given a circle, as if it fed itself. That gives it
 // the guard against loops (rules/loop_guard.hpp), which finds out if its own datagrams come back
-// (rules/return_probe.hpp). To be probed harms no stream, it only costs: such a rule is the
+// (rules/return_probe.hpp). A rule that is probed loses nothing; it only costs more, as it is the
 // workers'.
 //
 //   plain -- the same again and again --> probed -- an echo --> probed while echoes come

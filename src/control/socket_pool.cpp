@@ -41,7 +41,7 @@ constexpr std::uint64_t most_rings = 64U << 20U;
 
 /// The sockets have the ring, or none where it is only an offer and the kernel has no memory.
 std::vector<RxSocket> open_with_ring(const TableRx& wanted, Fanout fanout, std::size_t count,
-                                     std::optional<RingSize> ring) {
+                                     std::optional<RingRequest> ring) {
   try {
     return open_rx_sockets(wanted.interface, wanted.key, fanout, count, ring);
   } catch (const OsError& error) {
@@ -125,17 +125,17 @@ void SocketPool::refuse_restart_keys(const RuleTable& table,
 }
 
 /// The ring that each of so many sockets is to have; none: it goes without.
-std::optional<RingSize> SocketPool::ring_for(const InterfaceTuning& tuning,
-                                             std::size_t sockets) const {
+std::optional<RingRequest> SocketPool::ring_for(const InterfaceTuning& tuning,
+                                                std::size_t sockets) const {
   const auto buffer = receive_buffer(tuning);
-  if (tuning.ingress == IngressMode::mmap) return RingSize{RingLayout::packed, buffer};
+  if (tuning.ingress == IngressMode::mmap) return RingRequest{RingLayout::packed, buffer};
   if (tuning.ingress == IngressMode::recvmsg || !superframes_are_described()) return std::nullopt;
   const auto bytes = buffer / ring_share;
   auto all = bytes * sockets;
   for (const auto& [slot, rx] : rx_)
     all += rx.ring_bytes;
   if (bytes < least_ring || all > most_rings) return std::nullopt;
-  return RingSize{RingLayout::slots, bytes};
+  return RingRequest{RingLayout::slots, bytes};
 }
 
 void SocketPool::open_rx_slot(const TableRx& wanted, const InterfaceTunings& tunings,

@@ -76,14 +76,14 @@ bool ignores_outgoing(const RxKey& key) {
 }
 
 RxSocket open_one(const std::string& interface, const RxKey& key,
-                  std::optional<RingSize> ring_size) {
+                  std::optional<RingRequest> ring_request) {
   const auto where = "on " + interface;
   Socket socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK);
   if (!socket.valid()) throw_errno("open packet socket", where);
   std::optional<BlockRing> ring;
   attach(socket, drop_all_filter(), interface);
   socket.set(SOL_PACKET, PACKET_VNET_HDR, 1, "ask for segment sizes", where);
-  if (ring_size) ring.emplace(socket, ring_size->layout, ring_size->bytes, interface);
+  if (ring_request) ring.emplace(socket, ring_request->layout, ring_request->bytes, interface);
   if (ignores_outgoing(key))
     socket.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignore own frames", where);
   sockaddr_ll address{};
@@ -135,7 +135,7 @@ void join_fanout(std::span<const RxSocket> sockets, Fanout fanout, const RxKey& 
 }  // namespace
 
 std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey& key, Fanout fanout,
-                                      std::size_t workers, std::optional<RingSize> ring) {
+                                      std::size_t workers, std::optional<RingRequest> ring) {
   std::vector<RxSocket> sockets;
   for (std::size_t i = 0; i < workers; ++i)
     sockets.push_back(open_one(interface, key, ring));

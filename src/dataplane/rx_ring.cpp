@@ -109,7 +109,7 @@ std::byte* BlockReader::slot(std::uint32_t ahead) const noexcept {
   return blocks_.memory + std::size_t{at} * Blocks::slot_bytes;
 }
 
-/// Where a block is marked as in our hands.
+/// The status word that bears our mark while the block is lent.
 std::uint32_t& BlockReader::mark(std::uint32_t block) const noexcept {
   auto* at = blocks_.at(block);
   if (blocks_.layout == RingLayout::packed) return header_of(at).block_status;

@@ -45,6 +45,21 @@ inline Rule rule(std::string name, IpAddress group, std::uint16_t port,
   return result;
 }
 
+/// A rule with two inputs by priority, from e0 and e1.
+inline Rule rule_of_two_inputs(std::string name) {
+  Rule result;
+  result.name = std::move(name);
+  for (const auto* interface : {"e0", "e1"}) {
+    Input input;
+    input.interface = interface;
+    input.destination = ip("239.1.1.1");
+    input.port = 5;
+    input.priority = static_cast<std::uint8_t>(result.inputs.size() + 1);
+    result.inputs.push_back(input);
+  }
+  return result;
+}
+
 inline std::string never_refused(const Input&) {
   return {};
 }

@@ -147,8 +147,8 @@ class SocketPool {
     std::uint32_t send_buffer = 0;
   };
 
-  [[nodiscard]] std::optional<RingSize> ring_for(const InterfaceTuning& tuning,
-                                                 std::size_t sockets) const;
+  [[nodiscard]] std::optional<RingRequest> ring_for(const InterfaceTuning& tuning,
+                                                    std::size_t sockets) const;
   void open_rx_slot(const TableRx& wanted, const InterfaceTunings& tunings, Fanout fanout);
   void open_tx_slot(const TableTx& wanted, const InterfaceTunings& tunings);
   void resize_buffer(Rx& rx, const InterfaceTunings& tunings);

@@ -24,7 +24,7 @@ namespace mcr {
 enum class Fanout : std::uint8_t;
 
 /// A socket's ring, as it is asked for.
-struct RingSize {
+struct RingRequest {
   RingLayout layout = RingLayout::slots;
   std::uint64_t bytes = 0;  ///< at least
 };
@@ -40,7 +40,7 @@ struct RxSocket {
 /// Throws OsError.
 [[nodiscard]] std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey& key,
                                                     Fanout fanout, std::size_t workers,
-                                                    std::optional<RingSize> ring);
+                                                    std::optional<RingRequest> ring);
 
 /// Lets pass what is sent to these destinations, from the next frame on; empty: nothing. The filter
 /// is the most exact one that the kernel takes (net.core.optmem_max limits it). Throws OsError,

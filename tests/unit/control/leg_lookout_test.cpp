@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 #include "mcr/rules/rule_state.hpp"
+#include "rule_builder.hpp"
 
 using namespace mcr;
 
@@ -18,17 +19,8 @@ using Clock = LegWatch::Clock;
 /// A rule whose first input is silent; the second one is cold.
 struct Silent {
   Silent() {
-    rule.name = "a";
     rule.failover.emplace();
-    for (const auto* name : {"e0", "e1"}) {
-      Input input;
-      input.interface = name;
-      input.destination = *IpAddress::parse("239.1.1.1");
-      input.port = 5;
-      input.priority = static_cast<std::uint8_t>(rule.inputs.size() + 1);
-      input.warm = rule.inputs.empty();
-      rule.inputs.push_back(input);
-    }
+    rule.inputs[1].warm = false;
     legs = registry.get(rule);
     RuleStatus status;
     status.input_reasons.resize(2);
@@ -41,7 +33,7 @@ struct Silent {
   }
   [[nodiscard]] bool joins_second() const { return watch.joins(rule, rule.inputs[1]); }
 
-  Rule rule;
+  Rule rule = rule_of_two_inputs("a");
   redundancy::LegRegistry registry;
   std::shared_ptr<redundancy::Legs> legs;
   LegWatch watch;

@@ -1,6 +1,7 @@
 #include "mcr/control/leg_watch.hpp"
 
 #include "catch.hpp"
+#include "rule_builder.hpp"
 
 using namespace mcr;
 using namespace std::chrono_literals;
@@ -10,15 +11,6 @@ namespace {
 /// A rule with two inputs, and the time at which each of them is heard.
 struct Watch {
   explicit Watch(bool merge = false) {
-    rule.name = "a";
-    for (const auto* name : {"e0", "e1"}) {
-      Input input;
-      input.interface = name;
-      input.destination = *IpAddress::parse("239.1.1.1");
-      input.port = 5;
-      input.priority = static_cast<std::uint8_t>(rule.inputs.size() + 1);
-      rule.inputs.push_back(input);
-    }
     if (merge)
       rule.merge.emplace();
     else
@@ -53,7 +45,7 @@ struct Watch {
     return copy;
   }
 
-  Rule rule;
+  Rule rule = rule_of_two_inputs("a");
   redundancy::LegRegistry registry;
   std::shared_ptr<redundancy::Legs> legs;
   LegWatch watch;

@@ -18,7 +18,8 @@ constexpr std::uint32_t in_buffer = IORING_CQE_F_BUFFER | 7U << IORING_CQE_BUFFE
 constexpr std::uint32_t more = IORING_CQE_F_MORE;
 constexpr int headers = sizeof(io_uring_recvmsg_out) + sizeof(VnetHeader);
 
-struct Receiver {
+/// A worker's receiving side, and a table that wants one port.
+struct ReceivingSide {
   Queue& queue;
   WorkerSockets& sockets;
   Mapping<CounterBlock> counters{1};
@@ -26,6 +27,11 @@ struct Receiver {
   const std::uint32_t all_buffers = buffers.available();
   Rx rx{queue.ring, buffers, sockets, *counters};
   RuleTable table = OneRule().compile();
+
+  [[nodiscard]] RxSlot& port() const { return sockets.rx[table.rx().front().slot]; }
+};
+
+struct Receiver : ReceivingSide {
   Token token{};
 
   /// True if a receive was armed since the last call.
@@ -46,7 +52,6 @@ struct Receiver {
     port().socket = Fd(0);
     rx.use_table(table);
   }
-  [[nodiscard]] RxSlot& port() const { return sockets.rx[table.rx().front().slot]; }
 };
 
 /// A receiver that has armed its port.
@@ -55,7 +60,7 @@ void with_receiver(Story&& story) {
   const auto queue = queue_or_skip();
   if (!queue) return;
   const auto sockets = std::make_unique<WorkerSockets>();
-  Receiver receiver{*queue, *sockets};
+  Receiver receiver{{*queue, *sockets}};
   receiver.use_table();
   REQUIRE(receiver.arms());
   story(receiver);
@@ -177,7 +182,7 @@ TEST_CASE("a ring without room is asked again, for a receive and for its end") {
   const auto queue = queue_or_skip(8);
   if (!queue) return;
   const auto sockets = std::make_unique<WorkerSockets>();
-  Receiver receiver{*queue, *sockets};
+  Receiver receiver{{*queue, *sockets}};
   const auto fill = [&] {
     while (auto* request = queue->ring.request())
       io_uring_prep_nop(request);
@@ -204,20 +209,12 @@ TEST_CASE("a ring without room is asked again, for a receive and for its end") {
 namespace {
 
 /// A port with a ring of slots, filled by hand.
-struct RingReceiver {
-  Queue& queue;
-  WorkerSockets& sockets;
-  Mapping<CounterBlock> counters{1};
-  Buffers buffers{queue.ring};
-  const std::uint32_t all_buffers = buffers.available();
-  Rx rx{queue.ring, buffers, sockets, *counters};
-  RuleTable table = OneRule().compile();
+struct RingReceiver : ReceivingSide {
   Mapping<std::byte> memory{4 * std::size_t{Blocks::bytes}};
   std::uint32_t head = 0;
 
   void use_table() {
-    const auto slot = table.rx().front().slot;
-    sockets.rx[slot].assign(Fd(0), Blocks{memory.data(), 4, RingLayout::slots}, 14);
+    port().assign(Fd(0), Blocks{memory.data(), 4, RingLayout::slots}, 14);
     rx.use_table(table);
     CHECK(requests(IORING_OP_POLL_ADD) == 1);
   }
@@ -263,7 +260,7 @@ void with_ring(Story&& story) {
   const auto queue = queue_or_skip();
   if (!queue) return;
   const auto sockets = std::make_unique<WorkerSockets>();
-  RingReceiver receiver{*queue, *sockets};
+  RingReceiver receiver{{*queue, *sockets}};
   receiver.use_table();
   story(receiver);
   CHECK(receiver.buffers.available() == receiver.all_buffers);
@@ -343,7 +340,7 @@ TEST_CASE("without buffers for a long frame a worker may sleep until some are ba
 
 TEST_CASE("a port is given back when its fetch has ended and long frames are gone") {
   with_ring([](RingReceiver& ring) {
-    auto& busy = ring.sockets.rx[ring.table.rx().front().slot].busy;
+    auto& busy = ring.port().busy;
     ring.fill_long();
     CHECK(ring.next() == 0);
     CHECK(ring.requests(IORING_OP_RECVMSG) == 1);
