@@ -14,8 +14,10 @@ def name_of(test):
     return test["name"].rpartition(" / ")[2]
 
 
-def output(test):
-    return (test.get("stdout") or "") + (test.get("stderr") or "")
+def output(test, most=-1):
+    """What it printed; of each stream the last `most` characters."""
+    streams = [test.get("stdout") or "", test.get("stderr") or ""]
+    return "".join(streams if most < 0 else (text[-most:] for text in streams))
 
 
 def reason(test):
@@ -44,7 +46,7 @@ def main():
             print(f"{build}: {name_of(test)} {reason(test)}")
         else:
             failed += 1
-            print(f"---- {build}: {name_of(test)}: {test['result']}\n{output(test)[-20000:]}\n----")
+            print(f"---- {build}: {name_of(test)}: {test['result']}\n{output(test, 10000)}\n----")
     with open(counts, "w", encoding="utf-8") as file:
         file.write(f"{passed} {failed} {skipped}\n")
 

@@ -83,14 +83,14 @@ TEST_CASE("a part of a reflector that only listens has no output to wait for") {
 
 TEST_CASE("an output waits for a source address that it cannot have") {
   auto one = rule("a", ip("239.1.1.1"), 5000);
-  auto& source = one.outputs[0].source;
-  source = {Source::Mode::address, ip("10.1.0.7")};
+  auto& sent_from = one.outputs[0].source;
+  sent_from = {Source::Mode::address, ip("10.1.0.7")};
   CHECK(rule_status(one, two_interfaces(), never_refused).reason ==
         "no output can be used: source 10.1.0.7 is no address of this host");
   const Interfaces elsewhere({up("in", 2, {ip("10.1.0.7")}), up("out", 3)});
   CHECK(rule_status(one, elsewhere, never_refused).state == RuleState::active);
 
-  source = {Source::Mode::preserve, {}};
+  sent_from = {Source::Mode::preserve, {}};
   const Interfaces without_addresses({up("in", 2), up("out", 3)});
   CHECK(rule_status(one, without_addresses, never_refused).state == RuleState::active);
 }
