@@ -79,6 +79,17 @@ void Relay::publish_captures() {
     worker->capture_for(captures);
 }
 
+bool Relay::captures_rule(std::uint32_t slot) const noexcept {
+  return std::ranges::any_of(
+      captures_, [&](const RunningCapture& each) { return each.capture->wish().rule == slot; });
+}
+
+bool Relay::captures_output(std::uint32_t slot) const noexcept {
+  return std::ranges::any_of(captures_, [&](const RunningCapture& each) {
+    return std::ranges::binary_search(each.capture->wish().outputs, slot);
+  });
+}
+
 /// Those that nobody reads any more.
 void Relay::end_captures() {
   const auto ended = std::erase_if(captures_, [this](const RunningCapture& each) {

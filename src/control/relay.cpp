@@ -147,9 +147,12 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, Clock::tim
 void Relay::apply(const Config& config, const Interfaces& interfaces, const SocketRefusals& refused,
                   Clock::time_point now, const Commit& commit) {
   refuse_restart_keys(config);
-  struct Retire {
+  struct AtTheEnd {
     Relay& relay;
-    ~Retire() { relay.retire(); }
+    ~AtTheEnd() {
+      try_or_log("forget hosts", "", [this] { relay.forget_hosts(); });
+      relay.retire();
+    }
   } const at_the_end{*this};  // also when the reload is refused
   auto wanted = tuned_by_all_names(config, interfaces);
   host_names_.want(wanted.rules, now);
@@ -165,7 +168,6 @@ void Relay::apply(const Config& config, const Interfaces& interfaces, const Sock
   reload.prepare_fast_path();
   if (commit) commit();
   reload.publish();  // The commit point: nothing below throws.
-  try_or_log("forget hosts", "", [this] { host_names_.keep(running_->config.rules); });
   reload.tell_rule_changes();
   try_or_log("follow the legs of rules", "", [&] {
     leg_watch_.follow(running_->config.rules, running_->statuses, slots_.legs, Clock::now());
@@ -282,6 +284,11 @@ void Relay::retire() noexcept {
   });
 }
 
+void Relay::forget_hosts() {
+  host_names_.keep(running_->config.rules);
+}
+
+/// A capture knows its rule and outputs by their slots, which stay theirs while it runs.
 void Relay::free_slots() {
   std::set<std::string> rules;
   std::set<OutputKey> outputs;
@@ -292,7 +299,7 @@ void Relay::free_slots() {
         outputs.insert(output_key(rule.name, output, output.destinations().at(n)));
   }
   slots_.rules.remove_if([&](const std::string& name, std::uint32_t slot) {
-    if (rules.contains(name) || !all_retired_) return false;
+    if (rules.contains(name) || !all_retired_ || captures_rule(slot)) return false;
     for (auto& worker : workers_)
       clear(worker->counters().rules[slot]);
     for (auto& worker : workers_)
@@ -307,7 +314,7 @@ void Relay::free_slots() {
     return true;
   });
   slots_.outputs.remove_if([&](const OutputKey& key, std::uint32_t slot) {
-    if (outputs.contains(key)) return false;
+    if (outputs.contains(key) || captures_output(slot)) return false;
     if (!std::ranges::all_of(workers_, [&](const auto& worker) {
           return at_rest(worker->counters().outputs[slot]);
         }))

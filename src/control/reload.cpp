@@ -222,6 +222,7 @@ void Reload::undo() noexcept {
     parts_.sockets.narrow(back.narrow);
   });
   try_or_log("release ports", "", [&] { parts_.port_guards.release(running); });
+  parts_.fast_path.detach_unused();
 }
 
 }  // namespace mcr

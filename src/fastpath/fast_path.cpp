@@ -125,6 +125,7 @@ void FastPath::prepare(const std::vector<Rule>& rules, const Interfaces& interfa
 
 void FastPath::publish() noexcept {
   paths_ = std::move(next_.paths);
+  used_ = std::move(next_.interfaces);
   if (!runs()) return;
   const int error = program_->use_table(next_table_);
   next_table_.reset();  // the kernel holds it now
@@ -133,7 +134,7 @@ void FastPath::publish() noexcept {
   program_->use_table({});
   for (auto& path : paths_)
     path.kernel = false;
-  next_.interfaces.clear();
+  used_.clear();
 }
 
 void FastPath::stand_by(bool standby) noexcept {
@@ -145,7 +146,7 @@ void FastPath::detach_unused() noexcept {
   if (!runs()) return;
   std::set<unsigned> unused;
   for (const auto& [index, attached] : attached_)
-    if (!next_.interfaces.contains(index)) unused.insert(index);
+    if (!used_.contains(index)) unused.insert(index);
   for (const auto index : unused)
     close(index);
 }

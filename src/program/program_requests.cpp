@@ -147,7 +147,8 @@ json Program::take_over_config() {
     return {{"ok", false}, {"errors", list_errors(errors)}};
   }
   const auto config = book.config();
-  const auto difference = compare_configs(book_.config(), config);
+  const auto difference = compare_configs(book_.config(), config).str();
+  const json done{{"ok", true}, {"difference", difference}};
   const auto& wanted = config.daemon.metrics;
   try {
     const bool due = wanted && metrics_due_ == wanted;
@@ -167,9 +168,11 @@ json Program::take_over_config() {
     follow_standby_file();
   });
   ++generation_;
-  log::notice("reloaded: difference={} config={}", log::value(difference.str()),
-              log::value(options_.config));
-  return {{"ok", true}, {"difference", difference.str()}};
+  survive([&] {
+    log::notice("reloaded: difference={} config={}", log::value(difference),
+                log::value(options_.config));
+  });
+  return done;
 }
 
 /// The files have the change. The relay takes it over at once; of many in a row, several together,

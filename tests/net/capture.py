@@ -21,6 +21,13 @@ from netlab.traffic import GSO, Gen, Sink
 from netlab.world import play
 
 IN, OUT = ("239.1.1.1", 5000), ("239.2.2.2", 6000)
+LIMITED = '{ interface = "r1", group = "239.2.1.3", max_pps = 20 }'
+RULES = (
+    rule("stream", *IN, [("r1", *OUT)]),
+    rule("strict", "239.1.1.2", 5000, [("r1", "239.2.1.2")], sources=["10.9.9.9"]),
+    rule("limited", "239.1.1.3", 5000, [LIMITED]),
+    rule("kept", "239.1.1.4", 5000, [("r1", "239.2.1.4")]) + 'capture_before = "8 MiB"\n',
+)
 FIELDS = ("frame.time_epoch", "frame.interface_name", "ip.src", "ip.dst", "udp.dstport",
           "udp.length", "udp.checksum.status", "ip.ttl", "frame.comment")
 
@@ -162,6 +169,22 @@ def slow_reader(world, daemon):
           "the log tells what was missed")
 
 
+def rule_gone(world, daemon, text):
+    phase("its rule goes and comes back: a rule that comes meanwhile is not in it")
+    capture = Capture(world, daemon, "--in")
+    stays = config(*RULES[1:])
+    daemon.reload(stays)
+    gone = daemon.status()["uptime_s"]
+    until(lambda: daemon.status()["uptime_s"] > gone + 3, "what it had would be free")
+    other = rule("other", "239.1.1.9", 5000, [("r1", "239.2.1.9")])
+    daemon.reload(config(*RULES[1:], other))
+    Gen(world, "239.1.1.9", 5000, rate=1000, size=100, count=40).wait()
+    until(lambda: daemon.rule("other")["rx_datagrams"] == 40, "the other rule has its datagrams")
+    daemon.reload(text)
+    Gen(world, *IN, rate=1000, size=100, count=50).wait()
+    equal(values(finished(world, capture, 50), "ip.dst"), {IN[0]}, "groups in the capture")
+
+
 def refusals(world, daemon):
     phase("what is refused")
     def code(*args, prefix=()):
@@ -183,19 +206,15 @@ def story(world):
         raise Skip("tshark is not installed")
     by_the_worker("captures see the worker's datagrams")
     world.line()
-    limited = '{ interface = "r1", group = "239.2.1.3", max_pps = 20 }'
-    daemon = Daemon(world, config(
-        rule("stream", *IN, [("r1", *OUT)]),
-        rule("strict", "239.1.1.2", 5000, [("r1", "239.2.1.2")], sources=["10.9.9.9"]),
-        rule("limited", "239.1.1.3", 5000, [limited]),
-        rule("kept", "239.1.1.4", 5000, [("r1", "239.2.1.4")])
-        + 'capture_before = "8 MiB"\n')).start()
+    text = config(*RULES)
+    daemon = Daemon(world, text).start()
     arriving(world, daemon)
     leaving(world, daemon)
     drops(world, daemon)
     live(world, daemon)
     before(world, daemon)
     slow_reader(world, daemon)
+    rule_gone(world, daemon, text)
     refusals(world, daemon)
     until(lambda: daemon.log().count("capture ends") == daemon.log().count("capture begins"),
           "every capture ends")

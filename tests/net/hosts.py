@@ -181,6 +181,17 @@ def disappears(world, daemon, names):
         check(wanted in hosts, f"an event {wanted}: {hosts}")
 
 
+def refused(daemon, names):
+    """A reload that is refused looks nobody up."""
+    new = rule("new", "239.1.1.7", 5000, [to("refused.test")])
+    daemon.configure(text(PODS, OTHER, new) + '[interface.r0]\ningress = "mmap"\n')
+    check(daemon.try_reload().returncode != 0, "another ingress needs a restart")
+    asked = names.asked().count("pods.test")
+    until(lambda: names.asked().count("pods.test") > asked + 1, "the running rules' host is asked for")
+    check("refused.test" not in names.asked(), f"what is asked for: {names.asked()}")
+    daemon.configure(text(PODS, OTHER))
+
+
 def a_resolver_that_hangs(world, daemon, names):
     names.say("hang.test silent", f"pods.test {TWO}")
     daemon.reload(text(PODS, OTHER, rule("hang", "239.1.1.3", 5000, [to("hang.test")])))
@@ -218,6 +229,8 @@ def story(world):
     no_way_to_send(daemon, names)
     phase("it disappears")
     disappears(world, daemon, names)
+    phase("a reload is refused")
+    refused(daemon, names)
     phase("the resolver does not answer")
     a_resolver_that_hangs(world, daemon, names)
 

@@ -196,6 +196,7 @@ class Relay {
   void refuse_restart_keys(const Config& config) const;
   void retire() noexcept;
   void free_slots();
+  void forget_hosts();
   void watch_audience() noexcept;
   void hurry_joins(Clock::time_point now);
   void retry_joins(Clock::time_point now);
@@ -212,6 +213,9 @@ class Relay {
   void update_quality_alarm(std::size_t at, Clock::time_point now);
   void publish_captures();
   void end_captures();
+  /// A capture that runs keeps datagrams of this slot.
+  [[nodiscard]] bool captures_rule(std::uint32_t slot) const noexcept;
+  [[nodiscard]] bool captures_output(std::uint32_t slot) const noexcept;
   [[nodiscard]] std::shared_ptr<const Past> past_for(const std::string& rule,
                                                      const CaptureWish& wish) const;
   [[nodiscard]] QualityLook quality_look(std::size_t at, Clock::time_point now) const;

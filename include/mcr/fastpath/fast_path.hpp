@@ -45,7 +45,8 @@ class FastPath {
   // At and after it.
   /// Exchanges the tables.
   void publish() noexcept;
-  /// Takes the program from interfaces that the table does not name.
+  /// Takes the program from interfaces that the published table does not name; also before the
+  /// commit point, when the reload is refused.
   void detach_unused() noexcept;
 
   /// True: it relays nothing from now on, and neither does what prepare() makes. False: what
@@ -105,6 +106,7 @@ class FastPath {
   std::map<std::string, InterfaceCount> received_;  ///< by interfaces that are left
   FastCounters counters_;
   std::vector<RulePath> paths_;
+  std::set<unsigned> used_;  ///< interfaces that the published table names
   // Made by prepare(), used by publish().
   PlainTable next_;
   UniqueFd next_table_;
