@@ -18,6 +18,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "maps.bpf.h"
+
 #define INLINE static __always_inline
 // A function with a stack of its own. Those of all calls together, rounded up, have 512 bytes.
 #define CALL static __attribute__((noinline))
@@ -32,99 +34,14 @@ enum {
 };
 
 // Results of bpf_clone_redirect(): a negative errno value, or a NET_XMIT_* of linux/netdevice.h.
-enum { SENT = 0, QUEUE_FULL = 1, QUEUE_CONGESTED = 2, NO_MEMORY = -12, NET_DOWN = -100, INVALID = -22 };
-
-struct inner_table {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(map_flags, BPF_F_INNER_MAP);
-  __uint(max_entries, 1);
-  __uint(key_size, sizeof(__u32));
-  __uint(value_size, sizeof(union mcr_cell));
+enum {
+  SENT = 0,
+  QUEUE_FULL = 1,
+  QUEUE_CONGESTED = 2,
+  NO_MEMORY = -12,
+  NET_DOWN = -100,
+  INVALID = -22
 };
-
-/// Element 0 is the plain table; without it everything is left alone.
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __array(values, struct inner_table);
-} mcr_table SEC(".maps");
-
-// The daemon makes an element for each slot before it publishes a table that names the slot.
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct mcr_rule_counters);
-} mcr_rules SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct mcr_output_counters);
-} mcr_outputs SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct mcr_interface_counters);
-} mcr_interfaces SEC(".maps");
-
-/// The interfaces on which nobody but UDP sockets of this host can hear what is relayed.
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, __u8);
-} mcr_udp_only SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct mcr_totals);
-} mcr_sums SEC(".maps");
-
-enum { CHUNK = 512 };  // the most that bpf_csum_diff() takes at once
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, __u8[CHUNK]);
-} mcr_chunk SEC(".maps");
-
-/// The bit of skb->mark that says "relayed": each daemon of a network namespace has its own.
-const volatile __u32 mcr_mark = 0;
-
-/// The headers at a frame's begin. `unused` aligns the IP header.
-struct headers {
-  __u16 unused;
-  struct ethhdr link;
-  union {
-    struct {
-      struct iphdr ip;
-      struct udphdr udp;
-    } v4;
-    struct {
-      struct ipv6hdr ip;
-      struct udphdr udp;
-    } v6;
-  };
-};
-
-/// The headers of a copy while they are made: the stacks have no room for them.
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct headers);
-} mcr_headers SEC(".maps");
 
 enum {
   BYTES_V4 = sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct udphdr),
@@ -238,8 +155,8 @@ INLINE __u64 pseudo_sum(const struct frame* frame) {
   return sum;
 }
 
-/// True if the UDP checksum is right, or the kernel says so, or it will be filled in when the frame is
-/// sent.
+/// True if the UDP checksum is right, or the kernel says so, or it will be filled in when the frame
+/// is sent.
 INLINE int is_intact(struct frame* frame, __u32 udp_at) {
   if (frame->checksum == 0) return !frame->v6;
   if (bpf_csum_level(frame->skb, BPF_CSUM_LEVEL_QUERY) >= 0) return 1;
@@ -300,8 +217,7 @@ INLINE __u32 count_datagrams(const struct frame* frame) {
 INLINE int is_host(const struct frame* frame) {
   const __u32 first = frame->addresses[0];
   const __u8 byte = *(const __u8*)&frame->addresses[0];
-  if (frame->v6)
-    return byte != 0xFF && (first | frame->addresses[1] | frame->addresses[2]) != 0;
+  if (frame->v6) return byte != 0xFF && (first | frame->addresses[1] | frame->addresses[2]) != 0;
   return first != 0 && byte != 127 && byte < 224;
 }
 
@@ -311,7 +227,8 @@ INLINE struct mcr_bucket* find_bucket(const struct frame* frame, const struct mc
   const __u32 interface = frame->skb->ifindex;
   const __u32 hash = mcr_hash(address, port, interface);
   for (__u32 i = 0; i < MCR_MOST_PROBES; ++i) {
-    union mcr_cell* found = cell(frame->table, head->first_bucket + ((hash + i) & (head->buckets - 1)));
+    union mcr_cell* found =
+        cell(frame->table, head->first_bucket + ((hash + i) & (head->buckets - 1)));
     if (!found || found->bucket.family == 0) return 0;
     if (found->bucket.interface == interface && found->bucket.port == port &&
         found->bucket.family == (frame->v6 ? MCR_IPV6 : MCR_IPV4) &&
@@ -343,8 +260,8 @@ INLINE int update_checksum(struct frame* frame, const __u32 addresses[8], const 
   const __s64 addressed = bpf_csum_diff(frame->addresses, sizeof frame->addresses,
                                         (__be32*)addresses, sizeof frame->addresses, 0);
   const __s64 ported = bpf_csum_diff((__be32*)frame->ports, 4, (__be32*)ports, 4, 0);
-  if (bpf_l4_csum_replace(frame->skb, at, 0, addressed,
-                          BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0) != 0 ||
+  if (bpf_l4_csum_replace(frame->skb, at, 0, addressed, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0) !=
+          0 ||
       bpf_l4_csum_replace(frame->skb, at, 0, ported, BPF_F_MARK_MANGLED_0) != 0)
     return 0;
   __builtin_memcpy(frame->addresses, addresses, sizeof frame->addresses);
@@ -551,9 +468,9 @@ CALL int has_listener(const struct frame* frame) {
     tuple.ipv4.sport = frame->original.v4.udp.source;
     tuple.ipv4.dport = frame->original.v4.udp.dest;
   }
-  struct bpf_sock* socket = frame->v6
-      ? bpf_sk_lookup_udp(frame->skb, &tuple, sizeof tuple.ipv6, BPF_F_CURRENT_NETNS, 0)
-      : bpf_sk_lookup_udp(frame->skb, &tuple, sizeof tuple.ipv4, BPF_F_CURRENT_NETNS, 0);
+  struct bpf_sock* socket =
+      frame->v6 ? bpf_sk_lookup_udp(frame->skb, &tuple, sizeof tuple.ipv6, BPF_F_CURRENT_NETNS, 0)
+                : bpf_sk_lookup_udp(frame->skb, &tuple, sizeof tuple.ipv4, BPF_F_CURRENT_NETNS, 0);
   if (!socket) return 0;
   bpf_sk_release(socket);
   return 1;
@@ -573,8 +490,8 @@ CALL int pass_on(struct frame* frame) {
   // of the checksum themselves are the original's.
   if (!update_checksum(frame, addresses, frame->arrived)) return TC_ACT_STOLEN;
   const long stored = frame->v6
-      ? bpf_skb_store_bytes(frame->skb, 0, &frame->original.link, BYTES_V6, 0)
-      : bpf_skb_store_bytes(frame->skb, 0, &frame->original.link, BYTES_V4, 0);
+                          ? bpf_skb_store_bytes(frame->skb, 0, &frame->original.link, BYTES_V6, 0)
+                          : bpf_skb_store_bytes(frame->skb, 0, &frame->original.link, BYTES_V4, 0);
   if (stored != 0) return TC_ACT_STOLEN;
   frame->skb->mark |= mcr_mark;
   return TC_ACT_UNSPEC;
@@ -583,9 +500,8 @@ CALL int pass_on(struct frame* frame) {
 SEC("tc")
 int mcr_relay(struct __sk_buff* skb) {
   const __u32 zero = 0;
-  struct frame frame = {.skb = skb,
-                        .table = bpf_map_lookup_elem(&mcr_table, &zero),
-                        .segment = skb->gso_size};
+  struct frame frame = {
+      .skb = skb, .table = bpf_map_lookup_elem(&mcr_table, &zero), .segment = skb->gso_size};
   if (!frame.table) return TC_ACT_UNSPEC;
   if (skb->vlan_present || skb->pkt_type > PACKET_MULTICAST) return TC_ACT_UNSPEC;
 
@@ -599,7 +515,8 @@ int mcr_relay(struct __sk_buff* skb) {
   const struct mcr_bucket* bucket = find_bucket(&frame, head);
   if (!bucket) return TC_ACT_UNSPEC;
 
-  const __u32 udp_at = frame.v6 ? BYTES_V6 - sizeof(struct udphdr) : BYTES_V4 - sizeof(struct udphdr);
+  const __u32 udp_at =
+      frame.v6 ? BYTES_V6 - sizeof(struct udphdr) : BYTES_V4 - sizeof(struct udphdr);
   const __u32 headers = frame.v6 ? BYTES_V6 : BYTES_V4;
   const __u32 whole = sizeof(struct ethhdr) + bytes;
   if (whole < headers || skb->len < whole || !is_host(&frame)) return TC_ACT_UNSPEC;

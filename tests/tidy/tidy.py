@@ -17,12 +17,13 @@ FUNCTION_LINES = 55
 FILE_LINES = 600
 THEORY_LINES = 150  # a source of more lines than this begins with a comment
 SKIPPED = 77
+SUFFIXES = {".c", ".cpp", ".h", ".hpp"}
 
 
 def sources(*folders):
-    """(path, its name from the top, its lines) of every C++ file in the folders."""
+    """(path, its name from the top, its lines) of every C++ and C file in the folders."""
     for folder in folders:
-        for path in sorted((TOP / folder).rglob("*.[ch]pp")):
+        for path in sorted(p for p in (TOP / folder).rglob("*.*") if p.suffix in SUFFIXES):
             yield path, str(path.relative_to(TOP)), path.read_text(encoding="utf-8").splitlines()
 
 
@@ -101,7 +102,7 @@ def sizes():
 def theories():
     """A header says what it is for; so does a source that is long enough to have a theory."""
     for _, name, lines in sources("include", "src"):
-        owed = name.endswith(".hpp") or len(lines) > THEORY_LINES
+        owed = name.endswith((".h", ".hpp")) or len(lines) > THEORY_LINES
         if owed and not lines[0].startswith("//"):
             yield f"{name}:1: no comment at the top tells what this file does and why so"
 

@@ -6,7 +6,7 @@
 //   cell 0              struct head: where the rest stands
 //   buckets             open addressing by interface and destination, a power of two
 //   own endpoints       open addressing by address and port, a power of two, or none
-//   steps               of each destination side by side: an entry, then its outputs; the next entry
+//   steps               of each destination side by side: an entry, its outputs, the next entry
 //   source ranges       of each entry sorted and disjoint
 //
 // Addresses are in network byte order, IPv4 in the first word and zeros behind it. Ports are in
@@ -20,7 +20,7 @@
 #define MCR_MOST_PROBES 16
 /// Most steps of one destination.
 #define MCR_MOST_STEPS 4096
-/// Most steps of a search among the sources of an entry: 2^13 exceeds the most that a rule may have.
+/// Most steps of a search among the sources of an entry: a rule has fewer than 2^13 of them.
 #define MCR_MOST_HALVINGS 13
 /// Room for reasons of drops: powers of two, for they are masks, too.
 #define MCR_INPUT_DROPS 16
@@ -144,8 +144,8 @@ struct mcr_totals {
 /// The hash of a destination: a search begins at the hash modulo the number of cells. Own endpoints
 /// have interface 0.
 static inline __u32 mcr_hash(const __u32 address[4], __u16 port, __u32 interface) {
-  __u64 key = ((__u64)address[0] << 32 | address[1]) ^ ((__u64)address[2] << 32 | address[3]) *
-                                                           0x9E3779B97F4A7C15ULL;
+  __u64 key = ((__u64)address[0] << 32 | address[1]) ^
+              ((__u64)address[2] << 32 | address[3]) * 0x9E3779B97F4A7C15ULL;
   key ^= (__u64)port << 48 ^ (__u64)interface << 16;
   key ^= key >> 29;
   key *= 0xBF58476D1CE4E5B9ULL;
