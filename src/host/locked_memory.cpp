@@ -71,9 +71,8 @@ std::string about_locked_memory() {
   const auto known = holders();
   return fmt::format(
       "; all processes of one user together may lock RLIMIT_MEMLOCK = {} KiB, and other relays "
-      "or programs with io_uring hold the rest{}. Raise it (LimitMEMLOCK=infinity in the service, "
-      "ulimit -l unlimited in a shell) or give mcr run CAP_IPC_LOCK",
-      limit.rlim_cur / 1024, known.empty() ? "" : ": " + known);
+      "or programs with io_uring hold the rest{}. Raise it ({}) or give mcr run CAP_IPC_LOCK",
+      limit.rlim_cur / 1024, known.empty() ? "" : ": " + known, raise_locked_memory);
 }
 
 }  // namespace mcr

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "mcr/host/locked_memory.hpp"
+
 namespace mcr {
 
 namespace {
@@ -39,7 +41,7 @@ constexpr std::array<std::string_view, troubles> remedies{
     "another program has the source port: ss -uanp shows which; stop it, or choose another "
     "source_port",
     "it is tried again after 1 to 30 s; mcr doctor looks at {0}",
-    "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell",
+    raise_locked_memory,
     "is that host up, and its address right? ip neigh show dev {0}; ip route get {1} oif {0}",
     "ip route add {1} via GATEWAY dev {0}, or correct the output's address or interface; ip route "
     "get {1} oif {0} shows what the kernel does now",

@@ -149,7 +149,7 @@ void judge_io_uring(const HostFacts& host, Findings& findings) {
     findings.push_back({Severity::error, "io_uring",
                         "no locked memory (RLIMIT_MEMLOCK) is left, which all processes of this "
                         "user share: mcr run does not start",
-                        "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell"});
+                        remedy(Trouble::memory_not_locked)});
   else if (!host.zero_copy_send)
     findings.push_back({Severity::note, "io_uring",
                         "works, without zero-copy sends: every copy costs the CPU", ""});
@@ -192,12 +192,12 @@ void judge_limits(const HostFacts& host, std::size_t groups, Findings& findings)
                         fmt::format("room for {} of a worker's {} registered receive buffers now: "
                                     "more is copied",
                                     *host.registered_buffers, Buffers::most),
-                        "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell"});
+                        remedy(Trouble::memory_not_locked)});
   else if (!host.ipc_lock && host.memlock && *host.memlock < enough_memlock)
     findings.push_back({Severity::warning, "locked memory",
                         fmt::format("limited to {} KiB: fewer receive buffers, or more is copied",
                                     *host.memlock / 1024),
-                        "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell"});
+                        remedy(Trouble::memory_not_locked)});
   constexpr std::uint64_t groups_per_socket = 20;
   const auto needed = groups / groups_per_socket + 256;
   if (host.descriptors < needed)

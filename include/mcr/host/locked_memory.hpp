@@ -5,8 +5,13 @@
 #include <istream>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace mcr {
+
+/// The advice how to raise the limit.
+inline constexpr std::string_view raise_locked_memory =
+    "LimitMEMLOCK=infinity in the service, ulimit -l unlimited in a shell";
 
 /// Memory that a process has locked (mlock(2)) or pinned (buffers registered with io_uring).
 struct LockedMemory {
