@@ -40,7 +40,7 @@ def enter(machine, *argv, seconds=3600):
     """The same, which must not fail: its output."""
     code, output = call(machine, *argv, seconds=seconds)
     if code != 0:
-        raise Failure(f"`{' '.join(argv)}` exited {code}:\n{output[-6000:]}")
+        raise Failure(f"`{' '.join(argv)}` exited {code}:\n{output[-30000:]}")
     return output
 
 
