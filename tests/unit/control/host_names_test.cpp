@@ -113,7 +113,8 @@ TEST_CASE("hosts that no enabled rule has are forgotten, late answers with them"
 
 TEST_CASE("names are looked up by threads of their own, as this host does") {
   NameLookup lookup;
-  const Names names{"localhost", "no.such.host.invalid."};
+  // A bare root has no /etc/hosts, and knows no "localhost".
+  const Names names{"127.0.0.1", "no.such.host.invalid."};
   for (const auto& name : names)
     lookup.ask(name);
   std::vector<NameLookup::Answer> answers;
@@ -125,7 +126,7 @@ TEST_CASE("names are looked up by threads of their own, as this host does") {
   REQUIRE(answers.size() == 2);
   for (const auto& answer : answers) {
     CHECK(answer.addresses.empty() == !answer.trouble.empty());
-    if (answer.name != "localhost") continue;
+    if (answer.name != names[0]) continue;
     REQUIRE(!answer.addresses.empty());
     CHECK(answer.addresses.front().is_loopback());
   }
