@@ -10,7 +10,8 @@ is tried again. What can be done without: the relay starts, and says so. Refused
 or when an interface comes: nothing changes, and rule `one` loses nothing meanwhile; when the
 kernel says yes again the relay goes on by itself, or at the next reload.
 
-Completions of io_uring cannot be refused from outside: tests/unit/completion_test.cpp has them.
+Completions of io_uring cannot be refused from outside: rx_completion_test.cpp and
+tx_completion_test.cpp in tests/unit/dataplane have them.
 Not injected, and why:
   close, munmap, io_uring_cancel     nothing to be done about it
   poll, epoll_wait, signalfd reads   their own descriptors, five at most: fail for EFAULT and EINVAL
