@@ -9,6 +9,8 @@
 //
 // Times are arrivals. A pause of the whole stream is no fault of its tables and PCRs: it is told
 // elsewhere, and here times count anew from its end on (`since_ns_`).
+//
+// The media delivery index (MDI, RFC 4445) is not built, because its RFC carries a patent notice.
 #include "mcr/stream/ts_tracker.hpp"
 
 #include <bitstream/mpeg/ts.h>
@@ -303,8 +305,8 @@ void TsTracker::see_table(PidRecord& record, std::span<const std::byte> payload,
   indicators_.raise(record.pid == pat_pid ? Indicator::pat : Indicator::cat, now_ns);
 }
 
-/// A PAT of another version may name other PIDs. Which, its reader will tell; until then no PMT is
-/// awaited where there may be none any more.
+/// A PAT of another version may name other PIDs. The reader of the tables tells later which ones.
+/// Until then no PMT is missed on the old PIDs, where there may be none any more.
 void TsTracker::see_pat(std::span<const std::byte> section) noexcept {
   constexpr std::size_t version_at = 5;
   constexpr std::uint8_t current = 1;
