@@ -93,7 +93,7 @@ EventWatch::LegSights sights_of(const LegWatch& watch) {
   return sights;
 }
 
-/// Drops that somebody who runs a relay wants none of. The others are what the rules ask for.
+/// The drops on sending that count as a loss. The other reasons are what the rules ask for.
 constexpr OutputDrop losses_on_sending[] = {OutputDrop::send_queue_full, OutputDrop::egress_full,
                                             OutputDrop::no_memory, OutputDrop::too_big,
                                             OutputDrop::send_error};

@@ -60,7 +60,7 @@ std::vector<std::string> HostNames::due(Clock::time_point now) {
 bool HostNames::take(const NameLookup::Answer& answer, std::chrono::microseconds every,
                      Clock::time_point now) {
   const auto entry = asking_.find(answer.name);
-  if (entry == asking_.end()) return false;  // no rule has it any more
+  if (entry == asking_.end()) return false;  // no rule names this host any more
   auto& asking = entry->second;
   auto& host = book_.find(answer.name)->second;
   asking.asked = false;

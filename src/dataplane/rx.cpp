@@ -146,7 +146,8 @@ std::vector<RxSocket> open_rx_sockets(const std::string& interface, const RxKey&
 void pass_only(const std::string& interface, std::span<const Fd> sockets,
                std::span<const Endpoint> destinations, const RxKey& key, std::size_t link_header,
                std::uint32_t relayed) {
-  // The sockets' option memory that a program takes is known only after its translation.
+  // How much of the sockets' option memory a program takes is known only when the kernel has
+  // translated it.
   const auto takes_one = [&] {
     return std::ranges::any_of(std::array{4096U, 1264U, 624U, 300U, 128U}, [&](std::size_t limit) {
       const auto program = compile_filter(destinations, key, link_header, limit, relayed);
@@ -156,8 +157,8 @@ void pass_only(const std::string& interface, std::span<const Fd> sockets,
     });
   };
   if (takes_one()) return;
-  // The old filter takes the room of the new one. Between the two everything of the socket's kind
-  // passes: `unmatched`.
+  // The old filter still takes the room that the new one needs, so it goes first. Until the new one
+  // is there everything of the socket's kind passes, and counts as `unmatched`.
   const auto kind = compile_filter(destinations, key, link_header, 0, relayed);
   const auto pass_kind = [&](Fd each) {
     const SocketOptions socket(each);

@@ -1,11 +1,11 @@
 // The kernel fills a ring in turn and hands over what it has filled (TP_STATUS_USER): of packed
 // blocks a whole one, that is full or old enough; of slots each by itself. We read in place, frame
-// by frame. Either way a block is what goes back (status 0 in it, or in each of its slots), with
-// its last reference. The kernel stops at what is not back, and frames are lost from then on. A
-// message that a slow output keeps waiting would hold its block for seconds. So only the quarter of
-// the ring that was read last may stay in use: leave_old() copies what is held of the rest
-// elsewhere, in the order in which the kernel will want it. Without slow outputs nothing is ever
-// copied.
+// by frame. Either way we give back whole blocks (status 0 in the block, or in each of its slots),
+// each when its last reference is gone. The kernel stops at a block that it has not got back, and
+// frames are lost from then on. A message that a slow output keeps waiting would hold its block for
+// seconds. So only the quarter of the ring that was read last may stay in use: leave_old() copies
+// what is held of the rest elsewhere, in the order in which the kernel will want it. Without slow
+// outputs nothing is ever copied.
 //
 // Slots are for frames of an Ethernet link's size. A longer one (a superframe, a jumbo frame) fills
 // a slot with what it begins with, and the kernel queues the frame itself in the socket's receive

@@ -3,11 +3,12 @@
 //
 // Time. expected_ is a heap of legs by when the first of what waits is due. These times only grow
 // while they stand in it, so its first one is never too late; if it is too early, the legs are put
-// back with their new time. The worker sleeps no longer than until then. Frames that have come are
-// forwarded before: what fills a hole comes in time, even if the worker was late.
+// back with their new time. The worker sleeps no longer than until then. Frames that have come by
+// then are forwarded first: so what fills a hole is in time, even if the worker was late.
 //
-// A reload. What waits stays with its legs, and leaves by the table of the day. Legs that are not
-// in it any more are freed only after this worker has forgotten them (Legs::expected()).
+// A reload. What waits stays with its legs, and leaves by the table that is valid when it leaves.
+// Legs that this table does not have are freed only after this worker has forgotten them
+// (Legs::expected()).
 #include <algorithm>
 #include <functional>
 
@@ -81,7 +82,7 @@ bool Worker::wait_for_turn(const TableEntry& entry, const Packet& datagram,
   return true;
 }
 
-/// It is not in the caller's frame any more.
+/// Lets a datagram go on that has waited. It lies in the waiting room, not in the caller's frame.
 void Worker::release(const TableEntry& entry, redundancy::Waiting& waiting,
                      const RuleTable& table) noexcept {
   auto& counters = counters_->worker;

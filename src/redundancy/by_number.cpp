@@ -7,9 +7,10 @@
 //
 // Fitting. A datagram fits if it has the stream's id (SSRC, session), and its
 // place is less than ahead_ above the head and not more than behind_ below. If
-// another content is known at its place, it fits only when its own leg has come
-// to that place step by step: then the leg is no copy. A leg that has leapt
-// there, or to before all that is known, has found its sender anew.
+// another content is known at its place, the way of its leg decides. Where the
+// leg has come there step by step, the datagram fits, and shows that the leg is
+// no copy. Where the leg has leapt there, or to a place before all that is
+// known, its sender has begun anew, and the datagram does not fit.
 //
 // Whom to follow. A leg of the stream that brings what does not fit begins a
 // new run, and both runs go on side by side: the other legs are still in the

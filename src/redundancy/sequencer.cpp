@@ -3,14 +3,14 @@
 //   - `window` after it has come, at the latest. What is missing before it then is lost, and
 //     dropped as late if it comes at all.
 //
-// So there is no delay while nothing is missing. With `pace` only the second line holds: then all
-// that is delayed is delayed by `window`.
+// So there is no delay while nothing is missing. With `pace` only the second line holds: each
+// datagram waits for all of `window`.
 //
-// Whose time counts. A datagram that came after one with a higher number goes on before it, so it
-// never waits longer than that one. Only those that lead (nothing higher was there when they came)
-// have a time of their own, and these times grow with the numbers: one time at once is enough, that
-// of the lowest that leads. With `pace` this is what keeps the delay constant: what a slow path
-// fills in leaves with its neighbours, not `window` after it has come.
+// Whose time counts. A datagram that came after one with a higher number goes on before that one,
+// and so never waits longer than it does. Only a datagram that leads (no higher number was there
+// when it came) has a time of its own. These times grow with the numbers, so it is enough to watch
+// one of them: that of the lowest datagram that leads. With `pace` this is what keeps the delay
+// constant: what a slow path fills in leaves with its neighbours, not `window` after it has come.
 //
 // Bounded. What waits lies in slots by position, so it spans less than `most` numbers; its bytes
 // lie in memory of the worker. Where either is full, what waits goes on early, in order.

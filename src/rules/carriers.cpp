@@ -13,12 +13,13 @@
 // heard on the wire anyway. So it works beside other programs, and a wire between the networks is
 // one more that carries.
 //
-// At first nobody knows of anybody. The first datagram waits, and a relay that is alone carries
-// from the second one on. The wait follows from the address that copies are sent from, and stays,
-// so that what waits keeps its order, and so that of several that wait the same one is always
-// first. Addresses in a row are far apart by it. Two that sent the same at the same time hear each
-// other; then both draw lots for another wait. Who has once heard another takes over only after
-// three datagrams that nobody else carried, for one may be lost.
+// At first no relay knows of another. The first datagram waits, and a relay that is alone carries
+// from the second one on. A relay's wait follows from the address that its copies are sent from. It
+// stays the same, so that what waits keeps its order, and so that of several relays that wait the
+// same one is always first. Addresses in a row give waits that are far apart. Two relays that sent
+// the same at the same time hear each other; then both draw lots for another wait. A relay that has
+// once heard another takes over only after three datagrams that nobody else carried: a single one
+// may just have been lost.
 //
 // Thus if the one that carries falls silent, the next datagram is carried by the first of those
 // that wait. A datagram comes once; twice where two waits ended together, or a copy was lost on the

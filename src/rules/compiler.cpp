@@ -102,7 +102,7 @@ void TableCompiler::add(const Rule& rule, const RuleStatus& status) {
   table_.outputs_.resize(layout.first + layout.mapped.size() * layout.outputs);
   for (std::size_t i = 0; i < rule.outputs.size(); ++i)
     add_output(rule, i, rule.enabled && status.output_reasons[i].empty(), layout);
-  // So does one with legs what it knows of its stream, and one with a past that.
+  // It also keeps its legs with what they know of its stream, and its past, if it has these.
   legs_ = rule.enabled ? slots_.legs.get(rule) : nullptr;
   if (legs_ != nullptr) {
     table_.legs_.push_back(legs_);
@@ -246,7 +246,8 @@ std::uint16_t TableCompiler::tx_slot_of(const Interface& interface, const TxKey&
   return slot;
 }
 
-/// One that finds no number is none: its kind has the raw one.
+/// A sender's port gets a slot of its own. If none is left it gets nothing, and its datagrams leave
+/// by the raw slot of their kind.
 void TableCompiler::add_sender(const TxKey& key) {
   auto kind = key;
   kind.source_port = 0;

@@ -1,9 +1,10 @@
 // A sender that sends more echoes than originals is a suspect for some seconds: most likely another
-// relay. (A host sends an echo now and then, too: when another relay's copy of its datagram comes
-// first.) What a suspect sends and is no echo is relayed still, since it may be all that is left of
-// a datagram that was lost here; but slowly. This is the second line of defence. Whatever slips
-// through the memory of payloads (one that was full, an echo that took seconds) comes from a
-// suspect, so that the loop carries some datagrams a second and not some ten thousand.
+// relay. (A host may seem to send an echo now and then, too: if another relay's copy of a datagram
+// comes first, the host's own is taken for the echo.) What a suspect sends and is no echo is still
+// relayed, since it may be all that is left of a datagram that was lost here; but slowly. This is
+// the second line of defence. Whatever slips through the memory of payloads (one that was full, an
+// echo that took seconds) comes from a suspect, so that the loop carries some datagrams a second
+// and not some ten thousand.
 //
 // If copies bear the sender's address, an echo seems to come from the original sender, which
 // must not suffer for it: then the address of the link is remembered, and nothing is throttled.
@@ -13,9 +14,10 @@
 // original. So it is held first, also by the relay that carries (rules/carriers.hpp).
 //
 // A probed rule drops nothing until a ReturnProbe has proven that it hears itself: two hosts may
-// well send the same. From then on its echoes are as any other rule's; and what the relay that has
-// sent them repeats is one, too. Nothing of it is throttled: half of a stream that goes round by
-// way of it is what the rule is there to relay.
+// well send the same. From then on its echoes are dropped like those of any other rule, and a
+// datagram that the sender of the echoes repeats is an echo, too. But nothing else that this sender
+// sends is throttled: it is a relay that the stream goes round through, and half of what comes by
+// it is what the rule is there to relay.
 //
 // Two kinds of echoes tell people two things. Where several relays join the same segments, each
 // hears the copies of the one that carries, on the segment that they were sent to: all is well.

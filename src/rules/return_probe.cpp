@@ -5,11 +5,12 @@
 //
 // The two differ in what makes them send. A repetition is held now and then, for longer than it
 // took to come again: twice that time, and a time that is left to chance, so that a host that beats
-// by the clock does not meet its end. If another one comes meanwhile, its sender needs no copy of
-// ours: it is a host. If none comes, but one follows in time when the held one goes on, it is our
-// own. Eight times in a row prove a ring; three times in a row prove a host. To hold a
-// repetition loses nothing, and the same was sent already; but a host that sends several in turn
-// finds it out of turn.
+// by the clock does not meet its end. If the same datagram comes again while ours is held, whoever
+// sends it does not need our copy for that: it is a host. If none comes while ours is held, and one
+// comes soon after ours has gone on, it is our own that has gone round. Eight times in a row prove
+// a ring; three times in a row prove a host. To hold a repetition loses nothing, since the same
+// was sent already; but of a host that sends several datagrams in turn, the held one leaves out of
+// turn.
 //
 //   nothing held -- a repetition, by chance --> held -- due, none came --> comes back
 //     ^                                          |                           |
@@ -116,7 +117,7 @@ void ReturnProbe::count_intrusion() noexcept {
     refuted_.store(true, relaxed);
 }
 
-/// Too early, since too much is held, proves nothing.
+/// A datagram that goes on before it is due, because too much is held, proves nothing.
 void ReturnProbe::released(std::uint64_t payload, std::uint64_t now_ns) noexcept {
   if (payload_.load(relaxed) != (payload | 1U) || released_.load(relaxed) != 0) return;
   const bool early = now_ns < due_.load(relaxed);

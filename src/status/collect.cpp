@@ -222,7 +222,7 @@ Rule collect_rule(const Relay& relay, std::size_t at, Clock::time_point now) {
   return rule;
 }
 
-/// The lower, the more it needs somebody.
+/// How urgent a state is: the lowest rank needs attention first.
 int rank(const std::optional<RuleState>& state) {
   constexpr std::array order{RuleState::failed, RuleState::waiting, RuleState::looping,
                              RuleState::silent, RuleState::active,  RuleState::disabled};

@@ -25,10 +25,10 @@ struct ReceiveWork {
   friend bool operator==(const ReceiveWork&, const ReceiveWork&) = default;
 };
 
-/// The parts of receiving of which the kernel tells the CPUs: the interrupts of the network card
-/// (an interrupt that may go to several CPUs is left out), and receive packet steering, RPS. A
-/// bond, bridge or VLAN has those of the interfaces below it. A veth without RPS has none: there
-/// the sender's CPU receives. `root`: of the file system.
+/// Those parts of an interface's receiving whose CPUs the kernel tells: the interrupts of the
+/// network card (an interrupt that may go to several CPUs is left out), and receive packet
+/// steering, RPS. A bond, bridge or VLAN has those of the interfaces below it. A veth without RPS
+/// has none: there the sender's CPU receives. `root`: where the file system begins.
 [[nodiscard]] std::vector<ReceiveWork> receive_work(const std::string& interface,
                                                     const std::filesystem::path& root = "/");
 

@@ -18,8 +18,8 @@ namespace mcr::redundancy {
 /// One rule's. The worker of the rule's lane calls judge(). 512 KiB: of more than 32,768 different
 /// datagrams a second some are forgotten too soon, and then go on twice.
 ///
-/// A leg that says the same thing twice means it: the n-th time goes on if no other leg has said it
-/// n times in the last second.
+/// If a leg brings the same bytes twice, the sender is taken to have sent them twice. So what a leg
+/// brings for the n-th time goes on if no other leg has brought it n times in the last second.
 class ByContent {
  public:
   static constexpr std::uint64_t window_us = 1'000'000;  ///< so much later copies may come
