@@ -26,7 +26,6 @@
 #include "mcr/base/error.hpp"
 #include "mcr/base/group_link_address.hpp"
 #include "mcr/base/inet_checksum.hpp"
-#include "mcr/host/netlink.hpp"
 #include "mcr/host/socket.hpp"
 #include "mcr/packet/datagram_headers.hpp"
 #include "mcr/packet/parse.hpp"
@@ -70,18 +69,16 @@ Interface interface_of(const GenOptions& options) {
     throw Failure(ExitCode::usage,
                   fmt::format("--tx-ring on {}: {}", options.streams.interface, why));
   };
-  const auto interfaces = Netlink().snapshot();
-  const auto* interface = interfaces.find(options.streams.interface);
-  if (interface == nullptr) throw OsError(ENODEV, "interface", options.streams.interface);
-  if (interface->type != ARPHRD_ETHER || !interface->link_address)
+  auto interface = options.streams.find_interface();
+  if (interface.type != ARPHRD_ETHER || !interface.link_address)
     refuse("frames are made for Ethernet only");
   if (!options.streams.group.is_multicast()) refuse("the destination must be a multicast group");
-  if (interface->source(options.streams.group) == nullptr) refuse("it has no address to send from");
+  if (interface.source(options.streams.group) == nullptr) refuse("it has no address to send from");
   const auto headers = (options.streams.group.is_v6() ? 40U : 20U) + udp_header;
-  if (options.size + headers > interface->mtu)
-    refuse(fmt::format("--size must be at most {} (MTU {})", interface->mtu - headers,
-                       interface->mtu));
-  return *interface;
+  if (options.size + headers > interface.mtu)
+    refuse(
+        fmt::format("--size must be at most {} (MTU {})", interface.mtu - headers, interface.mtu));
+  return interface;
 }
 
 class FrameSender final : public Sender {

@@ -63,7 +63,7 @@ struct SinkOptions {
 std::vector<UniqueFd> join_all(const Streams& streams) {
   std::vector<UniqueFd> sockets;
   if (!streams.group.is_multicast()) return sockets;
-  const auto index = streams.interface_index();
+  const auto index = streams.find_interface().index;
   bool fresh = false;
   for (std::uint32_t i = 0; i < streams.count;) {
     const auto group = streams.group.plus(i);
@@ -85,10 +85,10 @@ std::vector<UniqueFd> join_all(const Streams& streams) {
 /// The receiving socket. It receives only what arrives on the interface of the streams.
 UniqueFd open_receiver(const Streams& streams) {
   const bool ipv6 = streams.group.is_v6();
-  const auto index = streams.interface_index();
+  const auto interface = streams.find_interface();
   Socket socket(static_cast<int>(streams.group.family()), SOCK_DGRAM, IPPROTO_UDP);
   if (!socket.valid()) throw_errno("open UDP socket");
-  socket.bind_to_device(streams.interface);
+  socket.bind_to_device(interface.name);
   // Multicast goes to every socket of a shared port, unicast to one of them only.
   if (streams.group.is_multicast()) socket.set(SOL_SOCKET, SO_REUSEADDR, 1, "set", "SO_REUSEADDR");
   if (ipv6) socket.set(IPPROTO_IPV6, IPV6_V6ONLY, 1, "set", "IPV6_V6ONLY");
@@ -100,7 +100,7 @@ UniqueFd open_receiver(const Streams& streams) {
   socket.set(SOL_SOCKET, SO_RCVTIMEO, wait, "set", "SO_RCVTIMEO");
   const auto any = ipv6 ? IpAddress::v6(std::array<std::uint8_t, 16>{}) : IpAddress::v4(0U);
   const Endpoint local{streams.count > 1 ? any : streams.group, streams.port};
-  const SocketAddress address(local, index);
+  const SocketAddress address(local, interface.index);
   if (!socket.bind(address)) throw_errno("listen on", fmt::format("{}", local));
   return std::move(socket).take();
 }

@@ -9,9 +9,7 @@
 //     the result;
 //   - for unicast: there IP_RECVERR would also report ICMP errors of earlier datagrams.
 #include <fmt/format.h>
-#include <net/if.h>
 #include <netinet/udp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -83,18 +81,10 @@ void report_queue_drops(SocketOptions socket, bool ipv6) {
     socket.set(IPPROTO_IP, IP_RECVERR, 1, "set", "IP_RECVERR");
 }
 
-std::size_t interface_mtu(Fd socket, const std::string& name) {
-  ifreq request{};
-  name.copy(request.ifr_name, IFNAMSIZ - 1);
-  if (::ioctl(socket.get(), SIOCGIFMTU, &request) != 0) throw_errno("read MTU of", name);
-  return static_cast<std::size_t>(request.ifr_mtu);
-}
-
 /// True if the sender uses UDP_SEGMENT: as --gso says; without it, with --rate max where the size
 /// fits.
-bool decide_gso(const GenOptions& options, Fd socket) {
+bool decide_gso(const GenOptions& options, std::size_t mtu) {
   const std::size_t headers = options.streams.group.is_v6() ? 48 : 28;
-  const auto mtu = interface_mtu(socket, options.streams.interface);
   const bool fits = options.size > 0 && options.size + headers <= mtu;
   if (options.gso && *options.gso && !fits)
     throw Failure(ExitCode::usage, fmt::format("--gso on: --size must be 1 to {} (MTU {} of {})",
@@ -107,21 +97,7 @@ bool decide_gso(const GenOptions& options, Fd socket) {
 class SocketSender final : public Sender {
  public:
   explicit SocketSender(const GenOptions& options)
-      : streams_(options.streams),
-        writer_(options),
-        fd_(open_socket(options, streams_.interface_index())),
-        gso_(decide_gso(options, fd_)),
-        segments_(gso_ ? std::min(max_segments, probe_max_bytes / options.size) : 1),
-        stride_(std::max<std::size_t>(segments_ * options.size, 1)),
-        messages_(std::clamp<std::size_t>(composed_bytes / stride_, 1, max_messages)),
-        sequences_(streams_.count, options.first) {
-    if (!gso_ && streams_.group.is_multicast())
-      report_queue_drops(SocketOptions(fd_), streams_.group.is_v6());
-    const auto index = streams_.interface_index();
-    for (std::uint32_t i = 0; i < streams_.count; ++i)
-      destinations_.emplace_back(Endpoint{streams_.group.plus(i), streams_.port}, index);
-    prepare();
-  }
+      : SocketSender(options, options.streams.find_interface()) {}
 
   void send(std::uint64_t ready) override {
     const auto composed = compose(ready);
@@ -143,6 +119,22 @@ class SocketSender final : public Sender {
   }
 
  private:
+  SocketSender(const GenOptions& options, const Interface& interface)
+      : streams_(options.streams),
+        writer_(options),
+        fd_(open_socket(options, interface.index)),
+        gso_(decide_gso(options, interface.mtu)),
+        segments_(gso_ ? std::min(max_segments, probe_max_bytes / options.size) : 1),
+        stride_(std::max<std::size_t>(segments_ * options.size, 1)),
+        messages_(std::clamp<std::size_t>(composed_bytes / stride_, 1, max_messages)),
+        sequences_(streams_.count, options.first) {
+    if (!gso_ && streams_.group.is_multicast())
+      report_queue_drops(SocketOptions(fd_), streams_.group.is_v6());
+    for (std::uint32_t i = 0; i < streams_.count; ++i)
+      destinations_.emplace_back(Endpoint{streams_.group.plus(i), streams_.port}, interface.index);
+    prepare();
+  }
+
   /// The datagrams of one message.
   struct Part {
     std::uint32_t stream = 0;

@@ -1,15 +1,16 @@
 #include "mcr/traffic/streams.hpp"
 
-#include <net/if.h>
 #include <sched.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <ctime>
 #include <limits>
 
 #include "mcr/base/error.hpp"
+#include "mcr/host/netlink.hpp"
 
 namespace mcr {
 
@@ -52,10 +53,12 @@ void Streams::check() const {
                               group.is_multicast() ? "multicast" : "unicast"));
 }
 
-unsigned Streams::interface_index() const {
-  const auto index = ::if_nametoindex(interface.c_str());
-  if (index == 0) throw_errno("interface", interface);
-  return index;
+// Netlink knows long alternative names; if_nametoindex(3) and SO_BINDTODEVICE take 15 characters.
+Interface Streams::find_interface() const {
+  const auto interfaces = Netlink().snapshot();
+  const auto* found = interfaces.find(interface);
+  if (found == nullptr) throw OsError(ENODEV, "interface", interface);
+  return *found;
 }
 
 std::string Streams::str() const {

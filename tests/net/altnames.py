@@ -45,6 +45,13 @@ def story(world):
     found = world.call("doctor", "-c", daemon.file).stdout
     check("does not exist" not in found, found)
 
+    phase("gen and sink by a long name")
+    world.sh(f"ip -n gen link property add dev g0 altname {LONG}")
+    world.sh(f"ip -n sink link property add dev s0 altname {LONG}")
+    sink = Sink(world, "239.2.1.1", 5000, interface=LONG)
+    Gen(world, "239.1.1.1", 5000, rate=2000, size=200, count=500, interface=LONG).wait()
+    equal(sink.stop()["received"], 500, "datagrams by way of the long names")
+
     phase("the name goes")
     world.sh("ip -n relay link property del dev r0 altname uplink")
     until(lambda: daemon.rule("one")["state"] == "waiting", "the rule waits")

@@ -9,6 +9,7 @@
 
 #include "mcr/base/address.hpp"
 #include "mcr/base/fd.hpp"
+#include "mcr/host/interfaces.hpp"
 
 namespace mcr {
 
@@ -27,8 +28,8 @@ struct Streams {
   void check() const;
 
   [[nodiscard]] IpAddress last() const noexcept { return group.plus(count - 1); }
-  /// Throws OsError if there is no such interface.
-  [[nodiscard]] unsigned interface_index() const;
+  /// By its name or an alternative one. Throws OsError if there is no such interface.
+  [[nodiscard]] Interface find_interface() const;
   /// "239.1.1.1:5000", with more than one stream "239.1.1.1...239.1.1.20:5000".
   [[nodiscard]] std::string str() const;
 };
