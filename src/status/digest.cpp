@@ -12,6 +12,7 @@
 #include "mcr/base/printable.hpp"
 #include "mcr/status/json.hpp"
 #include "rule_view.hpp"
+#include "text_values.hpp"
 
 namespace mcr::status {
 
@@ -55,9 +56,12 @@ std::optional<RuleState> state_named(const std::string& name) {
   return *known;
 }
 
-/// The rules, and most memberships, are left out.
+/// The rules, names of interfaces that none of them uses, and most memberships are left out.
 void shorten(Status& status) {
   status.digest = digest_of(status);
+  const auto in_use = names_in_use(status.rules);
+  for (auto& interface : status.interfaces)
+    std::erase_if(interface.alt_names, [&](const auto& name) { return !in_use.contains(name); });
   status.rules.clear();
   std::erase_if(status.memberships, [](const Membership& each) { return !is_unjoined(each); });
   if (status.memberships.size() > most_listed_memberships)

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t default_columns = 80;
 constexpr std::size_t fewest_columns = 40;
+constexpr std::size_t widest_names = 20;  // of an interface, in the table
 
 /// "95 active, 1 waiting, 1 failed"
 std::string states_text(const Digest& digest) {
@@ -241,9 +242,13 @@ std::vector<std::string> interface_notes(const Interface& interface) {
   return notes;
 }
 
-std::vector<std::string> interface_remarks(const Interface& interface) {
-  if (interface.gro_reason.empty()) return {};
-  return {"GRO merges no datagrams: " + printable(interface.gro_reason)};
+/// `names`: what names_text() says. A long one would be cut in the table.
+std::vector<std::string> interface_remarks(const Interface& interface, const std::string& names) {
+  std::vector<std::string> remarks;
+  if (names.size() > widest_names) remarks.push_back(names);
+  if (!interface.gro_reason.empty())
+    remarks.push_back("GRO merges no datagrams: " + printable(interface.gro_reason));
+  return remarks;
 }
 
 /// "on 20 us": merged frames wait so long for others.
@@ -262,23 +267,12 @@ std::string a_frame(const Interface& interface) {
                      static_cast<double>(*interface.rx_datagrams) / static_cast<double>(frames));
 }
 
-/// The names by which rules call interfaces.
-std::set<std::string_view> names_in_use(const std::vector<Rule>& rules) {
-  std::set<std::string_view> names;
-  for (const auto& rule : rules) {
-    for (const auto& input : rule.inputs)
-      names.insert(input.interface);
-    for (const auto& output : rule.outputs)
-      names.insert(output.config.interface);
-  }
-  return names;
-}
-
-/// "eth0", or "eth0 = uplink" where rules call it uplink.
-std::string names_text(const Interface& interface, const std::set<std::string_view>& in_use) {
+/// "eth0", or "eth0 = uplink" where rules call it uplink. A digest has no other names than these.
+std::string names_text(const Interface& interface, const Status& status,
+                       const std::set<std::string_view>& in_use) {
   auto text = shown(interface.name);
   for (const auto& name : interface.alt_names)
-    if (in_use.contains(name)) text += " = " + shown(name);
+    if (status.digest || in_use.contains(name)) text += " = " + shown(name);
   return text;
 }
 
@@ -295,12 +289,13 @@ std::string interfaces_part(const Status& status, std::size_t columns) {
                    {"RX BUF", true},
                    {"TX BUF", true}});
   for (const auto& each : status.interfaces) {
-    table.add({{names_text(each, in_use), shown(each.state), plain(each.mtu), gro_text(each),
-                si(each.rx_datagrams), a_frame(each), grouped(each.kernel_drops),
-                size(each.receive_buffer), size(each.send_buffer)},
+    const auto names = names_text(each, status, in_use);
+    table.add({{names.size() > widest_names ? shown(each.name) : names, shown(each.state),
+                plain(each.mtu), gro_text(each), si(each.rx_datagrams), a_frame(each),
+                grouped(each.kernel_drops), size(each.receive_buffer), size(each.send_buffer)},
                interface_notes(each),
                {},
-               interface_remarks(each)});
+               interface_remarks(each, names)});
   }
   return '\n' + table.str(columns);
 }

@@ -123,6 +123,17 @@ std::string destination_text(const mcr::Output& output) {
   return fmt::format("{} ({})", output.destinations().str(), host);
 }
 
+std::set<std::string_view> names_in_use(const std::vector<Rule>& rules) {
+  std::set<std::string_view> names;
+  for (const auto& rule : rules) {
+    for (const auto& input : rule.inputs)
+      names.insert(input.interface);
+    for (const auto& output : rule.outputs)
+      names.insert(output.config.interface);
+  }
+  return names;
+}
+
 std::vector<const Membership*> memberships_for(const Status& status, const Input& input) {
   std::vector<const Membership*> result;
   const auto groups = Prefix::parse(input.destinations().address_str());

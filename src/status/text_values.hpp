@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,6 +56,9 @@ template <typename AnyDrops>
 [[nodiscard]] std::string place(const auto& endpoint) {
   return destination_text(endpoint) + " on " + shown(endpoint.interface);
 }
+
+/// The names by which rules call interfaces. Borrowed from the rules.
+[[nodiscard]] std::set<std::string_view> names_in_use(const std::vector<Rule>& rules);
 
 /// The memberships that this input needs. Borrowed from the status.
 [[nodiscard]] std::vector<const Membership*> memberships_for(const Status& status,

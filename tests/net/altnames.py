@@ -41,6 +41,7 @@ def story(world):
     equal(len(daemon.status()["interfaces"]), 2, "interfaces in status")
     page = world.call("status", "--socket", daemon.socket).stdout
     check("r0 = uplink" in page, page)
+    check(f"r1 = {LONG}" in page, page)
     check("ip link shows the names" not in page, page)
     found = world.call("doctor", "-c", daemon.file).stdout
     check("does not exist" not in found, found)

@@ -68,6 +68,16 @@ TEST_CASE("digest: the page of many rules is short, and says the same of few") {
   CHECK(render_status(status, 80).find("\nr39 ") != std::string::npos);
 }
 
+TEST_CASE("digest: interfaces keep the names that rules use") {
+  auto status = hundred_rules();
+  status.interfaces[0].alt_names = {"enp1s0", "uplink"};
+  status.rules[7].inputs[0].interface = "uplink";
+  const auto page = render_status(status, 80);
+  CHECK(page.find("\neth0 = uplink ") != std::string::npos);
+  const auto answer = json::parse(answer_request(status, write_request({{}, true})));
+  CHECK(render_status(from_json(answer).value(), 80) == page);
+}
+
 TEST_CASE("digest: an older client gets everything") {
   const auto answer = json::parse(answer_request(hundred_rules(), {{"command", "status"}}));
   CHECK(answer["rules"].size() == 100);

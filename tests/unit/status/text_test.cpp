@@ -224,6 +224,17 @@ TEST_CASE("status: long names fit into the width") {
   CHECK_FALSE(render_status(status, 1).empty());
 }
 
+TEST_CASE("status: both names of an interface are shown, however long one is") {
+  auto status = healthy();
+  status.interfaces[1].alt_names = {"enp2s0", "down-link-with-a-long-name"};
+  status.rules[0].outputs[0].config.interface = "down-link-with-a-long-name";
+  const auto page = render_status(status, 80);
+  INFO(page);
+  CHECK(page.find("\neth1 ") != std::string::npos);
+  CHECK(page.find("    eth1 = down-link-with-a-long-name\n") != std::string::npos);
+  CHECK(page.find("enp2s0") == std::string::npos);
+}
+
 TEST_CASE("status: columns stand under each other, also after wide and combining characters") {
   auto status = healthy();
   status.rules[0].name = "\u6f14\u64ad\u5ba4-a";  // 8 columns, 11 bytes
