@@ -37,6 +37,7 @@ using Findings = std::vector<Finding>;
 
 /// The use that the configuration makes of an interface.
 struct Use {
+  std::set<std::string> names;  ///< by which rules call it
   bool input = false;
   bool group_input = false;  ///< joins groups there that snooping may hold back
   bool sources = false;      ///< of some input: (S,G) joins
@@ -49,12 +50,19 @@ struct Use {
   std::size_t destinations = 0;  ///< of its inputs: groups times ports
 };
 
-std::map<std::string, Use> uses_of(const Config& config) {
+/// By the kernel's names, where it has them.
+std::map<std::string, Use> uses_of(const Config& config, const Interfaces& interfaces) {
+  const auto find_use = [&](std::map<std::string, Use>& uses, const std::string& name) -> Use& {
+    const auto* interface = interfaces.find(name);
+    auto& use = uses[interface == nullptr ? name : interface->name];
+    use.names.insert(name);
+    return use;
+  };
   std::map<std::string, Use> uses;
   for (const auto& rule : config.rules) {
     if (!rule.enabled) continue;
     for (const auto& input : rule.inputs) {
-      auto& use = uses[input.interface];
+      auto& use = find_use(uses, input.interface);
       use.input = true;
       use.group_input =
           use.group_input || (input.destination.is_multicast() && !is_flooded(input.destination));
@@ -64,7 +72,7 @@ std::map<std::string, Use> uses_of(const Config& config) {
       use.destinations += input.destinations().size();
     }
     for (const auto& output : rule.outputs) {
-      auto& use = uses[output.interface];
+      auto& use = find_use(uses, output.interface);
       use.output = true;
       use.segmented = use.segmented || output.segmentation;
       const auto& to = output.destination;
@@ -287,7 +295,15 @@ class InterfaceJudge {
 
  private:
   void add(Severity severity, std::string text, std::string remedy) {
-    findings_.push_back({severity, "interface " + name_, std::move(text), std::move(remedy)});
+    findings_.push_back({severity, subject(), std::move(text), std::move(remedy)});
+  }
+
+  /// "interface eth0", "interface eth0 = uplink"
+  [[nodiscard]] std::string subject() const {
+    auto text = "interface " + name_;
+    for (const auto& name : use_.names)
+      if (name != name_) text += " = " + name;
+    return text;
   }
 
   [[nodiscard]] std::string summary(const Interface& interface) const {
@@ -338,9 +354,15 @@ class InterfaceJudge {
                       name_));
   }
 
+  /// As [interface.NAME] says it, by whichever of its names.
+  [[nodiscard]] Gro gro_asked() const {
+    for (const auto& [name, tuning] : config_.interfaces)
+      if (host_.interfaces.find(name) == host_.interfaces.find(name_)) return tuning.gro;
+    return Gro::automatic;
+  }
+
   void judge_receiving(const InterfaceFacts& facts) {
-    const auto tuning = config_.interfaces.find(name_);
-    const auto gro = tuning == config_.interfaces.end() ? Gro::automatic : tuning->second.gro;
+    const auto gro = gro_asked();
     const bool described = kernel_is_at_least(host_, 6, 2);
     if (!described && facts.udp_gro_forwarding == true)
       add(Severity::error,
@@ -468,7 +490,7 @@ std::string_view name(Severity severity) noexcept {
 
 Findings diagnose(const Config& config, const HostFacts& host) {
   Findings findings;
-  const auto uses = uses_of(config);
+  const auto uses = uses_of(config, host.interfaces);
   std::size_t groups = 0;
   for (const auto& [interface, use] : uses)
     groups += use.groups;

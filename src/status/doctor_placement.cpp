@@ -33,12 +33,16 @@ std::set<std::string> received_from(std::span<const Rule> rules, FastPathMode mo
                                     const HostFacts& host) {
   const bool fast_path = mode != FastPathMode::off && host.no_fast_path.empty();
   std::set<std::string> names;
+  const auto add = [&](const std::string& name) {
+    const auto* interface = host.interfaces.find(name);
+    names.insert(interface == nullptr ? name : interface->name);
+  };
   for (const auto& rule : rules) {
     if (!rule.enabled) continue;
     const bool plain = fast_path && fastpath::why_worker(rule, host.interfaces).empty();
     for (const auto& input : rule.inputs)
       if (!input.local && !(plain && fastpath::why_worker(input, host.interfaces).empty()))
-        names.insert(input.interface);
+        add(input.interface);
   }
   return names;
 }

@@ -180,7 +180,7 @@ void inspect_next_hops(std::span<const Rule> rules, HostFacts& host) {
       if (!rule.enabled || !output.destination || output.destination.is_multicast() ||
           interface == nullptr || interface->is_broadcast(output.destination))
         continue;
-      const std::pair key(output.interface, output.destination);
+      const std::pair key(interface->name, output.destination);
       if (host.next_hops.size() < most && !host.next_hops.contains(key))
         host.next_hops.emplace(key, lookup.find({interface->index, output.destination, {}}));
     }
@@ -201,7 +201,7 @@ HostFacts inspect_host(std::span<const Rule> rules) {
   inspect_next_hops(rules, host);
   for (const auto& name : interfaces_of(rules))
     if (const auto* interface = host.interfaces.find(name))
-      host.details.emplace(name, inspect_interface(interface->name));
+      host.details.try_emplace(interface->name, inspect_interface(interface->name));
   return host;
 }
 

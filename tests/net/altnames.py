@@ -4,6 +4,8 @@
     gen (g0) ---- (r0 = uplink) relay (r1 = a-name-that-is-longer-than-fifteen) ---- (s0) sink
 """
 
+import json
+
 from netlab.daemon import Daemon, config, rule
 from netlab.expect import Skip, check, equal, phase, until
 from netlab.traffic import Gen, Sink
@@ -45,6 +47,12 @@ def story(world):
     check("ip link shows the names" not in page, page)
     found = world.call("doctor", "-c", daemon.file).stdout
     check("does not exist" not in found, found)
+
+    phase("an interface that has several names in use is one to doctor")
+    daemon.configure(text + rule("two", "239.1.1.2", 5000, [("r1", "239.2.1.2")]))
+    found = json.loads(world.call("doctor", "--json", "-c", daemon.file).stdout)["findings"]
+    named = {f["subject"] for f in found if f["subject"].startswith("interface ")}
+    equal(named, {"interface r0 = uplink", f"interface r1 = {LONG}"}, "interfaces that doctor tells of")
 
     phase("gen and sink by a long name")
     world.sh(f"ip -n gen link property add dev g0 altname {LONG}")

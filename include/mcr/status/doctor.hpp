@@ -58,8 +58,10 @@ struct HostFacts {
   std::uint64_t softnet_dropped = 0;             ///< frames, since the host started
   std::map<std::string, std::uint64_t> sysctls;  ///< "net.core.rmem_max"; those that can be read
   Interfaces interfaces;
-  std::map<std::string, InterfaceFacts> details;  ///< of those of the configuration that exist
-  /// By interface and unicast destination of an output; those that the kernel told.
+  /// By the kernel's name, of those of the configuration that exist.
+  std::map<std::string, InterfaceFacts> details;
+  /// By the kernel's name of the interface and unicast destination of an output; those that the
+  /// kernel told.
   std::map<std::pair<std::string, IpAddress>, NextHop> next_hops;
 };
 

@@ -57,6 +57,20 @@ HostFacts fine_host() {
   return host;
 }
 
+const char* const by_two_names = R"([[rule]]
+name = "a"
+input = { interface = "eth0", group = "239.1.1.1", port = 5000 }
+outputs = [{ interface = "eth1", group = "239.2.2.2" }, { interface = "down", group = "239.2.2.3" }]
+
+[interface.uplink]
+gro = "off"
+
+[[rule]]
+name = "b"
+input = { interface = "uplink", group = "239.1.1.2", port = 5000 }
+outputs = [{ interface = "eth1", group = "239.2.2.4" }]
+)";
+
 const char* const one_rule = R"([[rule]]
 name = "studio-a"
 input = { interface = "eth0", group = "239.1.1.1", port = 5000, sources = ["10.0.0.5"] }
@@ -160,6 +174,21 @@ const Case spoiled_hosts[] = {
 };
 
 }  // namespace
+
+TEST_CASE("doctor: an interface is one, by however many names rules call it") {
+  auto host = fine_host();
+  auto first = interface("eth0", 2);
+  first.alt_names = {"uplink"};
+  auto second = interface("eth1", 3);
+  second.alt_names = {"down"};
+  second.up = false;
+  replace(host, first, second);
+  eth0(host).gro = false;
+  const auto findings = wrong(host, by_two_names);
+  REQUIRE(findings.size() == 1);
+  CHECK(findings[0].subject == "interface eth1 = down");
+  CHECK(findings[0].remedy.find("eth1") != std::string::npos);
+}
 
 TEST_CASE("doctor: a fine host has no findings, and each subject is named") {
   CHECK(wrong(fine_host()).empty());
