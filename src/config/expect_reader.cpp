@@ -78,7 +78,9 @@ std::optional<RawExpectation> read_expect(const Value& value) {
 }
 
 KeyTable expect_key_table() {
-  return key_table<RawExpectation>("expect", expect_keys);
+  auto table = key_table<RawExpectation>("expect", expect_keys);
+  table.least_keys = 1;
+  return table;
 }
 
 }  // namespace mcr

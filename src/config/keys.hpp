@@ -26,11 +26,14 @@ struct Key {
 struct KeyTable {
   std::string_view name;  ///< as Shape::table names it; "file": the file itself
   std::vector<std::pair<std::string_view, Shape>> keys;
+  std::vector<Alternatives> alternatives;
+  std::size_t least_keys = 0;
 };
 
 template <typename Target>
-[[nodiscard]] KeyTable key_table(std::string_view name, std::span<const Key<Target>> keys) {
-  KeyTable table{name, {}};
+[[nodiscard]] KeyTable key_table(std::string_view name, std::span<const Key<Target>> keys,
+                                 std::vector<Alternatives> alternatives = {}) {
+  KeyTable table{name, {}, std::move(alternatives)};
   for (const auto& key : keys)
     table.keys.emplace_back(key.name, key.shape);
   return table;

@@ -23,8 +23,7 @@ constexpr Key<RawOutput> default_keys[] = {
      shape::integer(1, limits::max_pps)},
     {"max_bps", [](const Value& v, RawOutput& o) { o.max_bps.set(v.at(), v.bit_rate()); },
      shape::bit_rate},
-    {"dscp", [](const Value& v, RawOutput& o) { o.dscp.set(v.at(), v.dscp()); },
-     Shape{.least = 0, .most = dscp_most, .pattern = "^[A-Za-z]+[0-9]*$"}},
+    {"dscp", [](const Value& v, RawOutput& o) { o.dscp.set(v.at(), v.dscp()); }, shape::dscp},
     {"source", [](const Value& v, RawOutput& o) { o.source.set(v.at(), v.source()); },
      shape::words({"interface", "preserve"}, shape::address)},
     {"source_port", [](const Value& v, RawOutput& o) { o.source_port.set(v.at(), v.port()); },
@@ -42,7 +41,7 @@ constexpr Choices<bool, 2> address_choices{{{"all", true}, {"one", false}}};
 
 constexpr Key<RawOutput> destination_keys[] = {
     {"interface", [](const Value& v, RawOutput& o) { o.interface.set(v.at(), v.interface()); },
-     shape::name},
+     shape::needed(shape::name)},
     {"group",
      [](const Value& v, RawOutput& o) {
        o.group.set(v.at(), v.groups("; a host is written as `address`"));
@@ -85,7 +84,7 @@ void read_default_keys(const toml::table& table, const Value& value, RawOutput& 
 
 std::vector<KeyTable> output_key_tables() {
   return {key_table<RawOutput>("defaults", default_keys),
-          key_table<RawOutput>("output", output_keys)};
+          key_table<RawOutput>("output", output_keys, {{{"group", "address", "host"}}})};
 }
 
 }  // namespace mcr

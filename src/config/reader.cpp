@@ -149,7 +149,7 @@ constexpr Key<RawDaemon> daemon_keys[] = {
      shape::text(":[0-9]+$")},
     {"metrics_hosts",
      [](const Value& v, RawDaemon& d) { d.metrics_hosts.set(v.at(), v.host_names()); },
-     shape::list(shape::text("^[a-zA-Z0-9.-]+$"), Value::most_host_names)},
+     shape::list(shape::text("^[a-zA-Z0-9.-]+$"), Value::most_host_names, 0)},
     {"rejoin",
      [](const Value& v, RawDaemon& d) {
        d.rejoin.set(v.at(), v.duration(limits::rejoin_max, limits::rejoin_min));
@@ -171,7 +171,7 @@ constexpr Key<RawDaemon> daemon_keys[] = {
     {"runtime", [](const Value& v, RawDaemon& d) { d.runtime.set(v.at(), v.folder()); },
      shape::text("^/")},
     {"shard", [](const Value& v, RawDaemon& d) { d.shard.set(v.at(), read_shard(v)); },
-     shape::text("^[0-9]+/[0-9]+$")},
+     shape::text("^0*[1-9][0-9]*/0*[1-9][0-9]*$")},
 };
 
 Daemon resolve_daemon(const RawDaemon& raw, Diagnostics& diagnostics) {
@@ -248,7 +248,7 @@ std::optional<std::uint8_t> read_priority(const Value& value) {
 
 constexpr Key<RawInput> input_keys[] = {
     {"interface", [](const Value& v, RawInput& i) { i.interface.set(v.at(), v.interface()); },
-     shape::name},
+     shape::needed(shape::name)},
     {"group",
      [](const Value& v, RawInput& i) {
        i.group.set(v.at(), v.groups("; an address of this host is written as `address`"));
@@ -259,7 +259,8 @@ constexpr Key<RawInput> input_keys[] = {
        i.address.set(v.at(), v.host_or_broadcast("; a group is written as `group`"));
      },
      shape::host},
-    {"port", [](const Value& v, RawInput& i) { i.port.set(v.at(), v.ports()); }, shape::ports},
+    {"port", [](const Value& v, RawInput& i) { i.port.set(v.at(), v.ports()); },
+     shape::needed(shape::ports)},
     {"sources", [](const Value& v, RawInput& i) { i.sources.set(v.at(), read_sources(v)); },
      shape::list(shape::sender, limits::sources_per_input)},
     {"vlan", [](const Value& v, RawInput& i) { i.vlan.set(v.at(), read_vlan(v)); },
@@ -339,7 +340,7 @@ constexpr Key<NumberField> step_keys[] = {
     {"offset", [](const Value& v, NumberField& n) { n.step_offset = read_offset(v).value_or(0); },
      shape::integer(0, limits::inspect_offset)},
     {"bytes", [](const Value& v, NumberField& n) { n.step_bytes = read_width(v, 4).value_or(1); },
-     shape::integer(1, 4)},
+     shape::needed(shape::integer(1, 4))},
 };
 
 void read_step(const Value& value, NumberField& numbers) {
@@ -353,7 +354,7 @@ constexpr Key<NumberField> sequence_keys[] = {
     {"offset", [](const Value& v, NumberField& n) { n.offset = read_offset(v).value_or(0); },
      shape::integer(0, limits::inspect_offset)},
     {"bytes", [](const Value& v, NumberField& n) { n.bytes = read_width(v, 8).value_or(1); },
-     shape::integer(1, 8)},
+     shape::needed(shape::integer(1, 8))},
     {"order",
      [](const Value& v, NumberField& n) {
        n.little_endian = read_choice(v, byte_orders).value_or(false);
@@ -367,7 +368,7 @@ constexpr Key<Inspection> inspect_keys[] = {
      [](const Value& v, Inspection& i) {
        i = {Inspection::Kind::sequence, read_sequence(v)};
      },
-     shape::table("sequence")},
+     shape::needed(shape::table("sequence"))},
 };
 
 constexpr Choices<std::optional<Inspection>, 5> inspections{
@@ -389,7 +390,8 @@ std::optional<std::optional<Inspection>> read_inspect(const Value& value) {
 }
 
 constexpr Key<RawRule> rule_keys[] = {
-    {"name", [](const Value& v, RawRule& r) { r.name.set(v.at(), v.rule_name()); }, shape::text()},
+    {"name", [](const Value& v, RawRule& r) { r.name.set(v.at(), v.rule_name()); },
+     shape::line(1, limits::name_bytes)},
     {"input", [](const Value& v, RawRule& r) { r.input.set(v.at(), read_input(v)); },
      shape::table("input")},
     {"inputs",
@@ -401,11 +403,11 @@ constexpr Key<RawRule> rule_keys[] = {
      [](const Value& v, RawRule& r) {
        r.outputs.set(v.at(), read_list(v, read_output, "outputs", limits::outputs_per_rule));
      },
-     shape::list(shape::table("output"), limits::outputs_per_rule)},
+     shape::needed(shape::list(shape::table("output"), limits::outputs_per_rule))},
     {"enabled", [](const Value& v, RawRule& r) { r.enabled.set(v.at(), v.boolean()); },
      shape::boolean},
     {"comment", [](const Value& v, RawRule& r) { r.comment.set(v.at(), v.comment()); },
-     shape::text()},
+     shape::line(0, limits::comment_bytes)},
     {"expect", [](const Value& v, RawRule& r) { r.expect.set(v.at(), read_expect(v)); },
      shape::table("expect")},
     {"allow_loop", [](const Value& v, RawRule& r) { r.allow_loop.set(v.at(), v.boolean()); },
@@ -516,9 +518,9 @@ constexpr Key<File> file_keys[] = {
     {"daemon", read_daemon, shape::table("daemon")},
     {"defaults", read_defaults, shape::table("defaults")},
     {"interface", read_interfaces, Shape{.table = "interface", .by_name = true}},
-    {"rule", read_rules, shape::list(shape::table("rule"), limits::rules)},
+    {"rule", read_rules, shape::list(shape::table("rule"), limits::rules, 0)},
     {"reflector", [](const Value& v, File& file) { read_reflectors(v, file.raw.reflectors); },
-     shape::list(shape::table("reflector"), limits::reflectors)},
+     shape::list(shape::table("reflector"), limits::reflectors, 0)},
 };
 
 }  // namespace
@@ -534,15 +536,16 @@ NumberField read_sequence(const Value& value) {
 }
 
 std::vector<KeyTable> key_tables() {
-  std::vector<KeyTable> tables{key_table<File>("file", file_keys),
-                               key_table<RawDaemon>("daemon", daemon_keys),
-                               key_table<InterfaceTuning>("interface", interface_keys),
-                               key_table<RawRule>("rule", rule_keys),
-                               key_table<RawInput>("input", input_keys),
-                               expect_key_table(),
-                               key_table<Inspection>("inspect", inspect_keys),
-                               key_table<NumberField>("sequence", sequence_keys),
-                               key_table<NumberField>("step", step_keys)};
+  std::vector<KeyTable> tables{
+      key_table<File>("file", file_keys),
+      key_table<RawDaemon>("daemon", daemon_keys),
+      key_table<InterfaceTuning>("interface", interface_keys),
+      key_table<RawRule>("rule", rule_keys, {{{"input", "inputs"}, true}, {{"merge", "failover"}}}),
+      key_table<RawInput>("input", input_keys, {{{"group", "address"}, true}}),
+      expect_key_table(),
+      key_table<Inspection>("inspect", inspect_keys),
+      key_table<NumberField>("sequence", sequence_keys),
+      key_table<NumberField>("step", step_keys)};
   std::ranges::move(output_key_tables(), std::back_inserter(tables));
   std::ranges::move(reflector_key_tables(), std::back_inserter(tables));
   std::ranges::move(redundancy_key_tables(), std::back_inserter(tables));

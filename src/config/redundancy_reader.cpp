@@ -38,7 +38,7 @@ constexpr Key<Merge> by_keys[] = {
        m.by = Merge::By::sequence;
        m.numbers = read_sequence(v);
      },
-     shape::table("sequence")},
+     shape::needed(shape::table("sequence"))},
 };
 
 std::optional<Merge> read_by(const Value& value) {
@@ -58,9 +58,9 @@ std::optional<Merge> read_by(const Value& value) {
 
 constexpr Key<RawMerge> merge_keys[] = {
     {"by", [](const Value& v, RawMerge& m) { m.by.set(v.at(), read_by(v)); },
-     shape::words({"rtp", "moldudp64", "content"}, shape::table("by"))},
+     shape::needed(shape::words({"rtp", "moldudp64", "content"}, shape::table("by")))},
     {"order", [](const Value& v, RawMerge& m) { m.order.set(v.at(), read_choice(v, orders)); },
-     shape::words(orders)},
+     shape::needed(shape::words(orders))},
     {"window",
      [](const Value& v, RawMerge& m) {
        m.window.set(v.at(), v.duration(limits::merge_window_max, limits::merge_window_min));

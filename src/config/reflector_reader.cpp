@@ -108,8 +108,10 @@ std::optional<std::vector<std::string>> read_services(const Value& value) {
 }
 
 constexpr Key<RawAllow> allow_keys[] = {
-    {"from", [](const Value& v, RawAllow& a) { a.from.set(v.at(), v.interface()); }, shape::name},
-    {"to", [](const Value& v, RawAllow& a) { a.to.set(v.at(), v.interface()); }, shape::name},
+    {"from", [](const Value& v, RawAllow& a) { a.from.set(v.at(), v.interface()); },
+     shape::needed(shape::name)},
+    {"to", [](const Value& v, RawAllow& a) { a.to.set(v.at(), v.interface()); },
+     shape::needed(shape::name)},
     {"questions", [](const Value& v, RawAllow& a) { a.questions.set(v.at(), v.boolean()); },
      shape::boolean},
     {"services", [](const Value& v, RawAllow& a) { a.services.set(v.at(), read_services(v)); },
@@ -132,15 +134,16 @@ std::optional<std::vector<RawAllow>> read_allow(const Value& value) {
 
 constexpr Key<RawReflector> reflector_keys[] = {
     {"name", [](const Value& v, RawReflector& r) { r.name.set(v.at(), v.rule_name()); },
-     shape::text()},
+     shape::needed(shape::line(1, limits::name_bytes))},
     {"kind", [](const Value& v, RawReflector& r) { r.kind.set(v.at(), read_kind(v)); },
      shape::words(kinds)},
     {"interfaces",
      [](const Value& v, RawReflector& r) { r.interfaces.set(v.at(), read_interfaces(v)); },
-     shape::list(shape::name, limits::reflector_interfaces)},
+     shape::needed(shape::list(shape::name, limits::reflector_interfaces, 2))},
     {"group", [](const Value& v, RawReflector& r) { r.groups.set(v.at(), read_groups(v)); },
      Shape{.pattern = shape::address.pattern,
            .most_items = limits::reflector_groups,
+           .least_items = 1,
            .or_one = true}},
     {"address", [](const Value& v, RawReflector& r) { r.address.set(v.at(), read_address(v)); },
      shape::words({"broadcast"})},
@@ -159,7 +162,7 @@ constexpr Key<RawReflector> reflector_keys[] = {
     {"enabled", [](const Value& v, RawReflector& r) { r.enabled.set(v.at(), v.boolean()); },
      shape::boolean},
     {"comment", [](const Value& v, RawReflector& r) { r.comment.set(v.at(), v.comment()); },
-     shape::text()},
+     shape::line(0, limits::comment_bytes)},
 };
 
 }  // namespace
@@ -185,7 +188,7 @@ void read_reflectors(const Value& value, std::vector<RawReflector>& reflectors) 
 }
 
 std::vector<KeyTable> reflector_key_tables() {
-  return {key_table<RawReflector>("reflector", reflector_keys),
+  return {key_table<RawReflector>("reflector", reflector_keys, {{{"group", "address"}}}),
           key_table<RawAllow>("allow", allow_keys)};
 }
 

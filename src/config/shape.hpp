@@ -9,20 +9,30 @@
 #include <string_view>
 #include <utility>
 
+#include "mcr/config/dscp.hpp"
 #include "mcr/config/limits.hpp"
 
 namespace mcr {
 
 /// A value that has one of the forms named here. Without any, nothing is known about it.
 struct Shape {
-  std::uint64_t least = 1, most = 0;        ///< an integer in this range; none if it is empty
-  bool boolean = false;                     ///< true or false
-  std::array<std::string_view, 8> words{};  ///< one of these strings; "" is none
-  std::string_view pattern{};               ///< a string that this ECMA 262 expression matches
-  std::string_view table{};                 ///< a table with the keys of that name
-  bool by_name = false;                     ///< a table of such tables: [interface.NAME]
-  std::size_t most_items = 0;               ///< not 0: an array of such values, at most so many
-  bool or_one = false;                      ///< or one such value instead of an array
+  std::uint64_t least = 1, most = 0;         ///< an integer in this range; none if it is empty
+  bool boolean = false;                      ///< true or false
+  std::array<std::string_view, 24> words{};  ///< one of these strings; "" is none
+  std::string_view pattern{};                ///< a string that this ECMA 262 expression matches
+  std::size_t least_length = 0, most_length = 0;  ///< of that string; not limited if most is 0
+  std::string_view table{};                       ///< a table with the keys of that name
+  bool by_name = false;                           ///< a table of such tables: [interface.NAME]
+  std::size_t most_items = 0;   ///< not 0: an array of such values, at most so many
+  std::size_t least_items = 0;  ///< and at least so many
+  bool or_one = false;          ///< or one such value instead of an array
+  bool needed = false;          ///< the table must have this key
+};
+
+/// Keys of a table that exclude each other.
+struct Alternatives {
+  std::array<std::string_view, 3> keys{};
+  bool needed = false;  ///< the table must have one of them
 };
 
 namespace shape {
@@ -38,8 +48,17 @@ constexpr Shape text(std::string_view pattern = any_text) {
 constexpr Shape table(std::string_view name) {
   return {.table = name};
 }
-constexpr Shape list(Shape element, std::size_t most) {
+/// A text that fits in one line.
+constexpr Shape line(std::size_t least, std::size_t most) {
+  return {.pattern = "^[^\\x00-\\x1f\\x7f]*$", .least_length = least, .most_length = most};
+}
+constexpr Shape needed(Shape key) {
+  key.needed = true;
+  return key;
+}
+constexpr Shape list(Shape element, std::size_t most, std::size_t least = 1) {
   element.most_items = most;
+  element.least_items = least;
   return element;
 }
 /// One of the words, or what `other` takes.
@@ -58,6 +77,13 @@ constexpr Shape words(const std::array<std::pair<std::string_view, T>, N>& choic
   return one;
 }
 
+inline constexpr Shape dscp = [] {
+  auto one = words(dscp_codepoints);
+  one.words[dscp_codepoints.size()] = "preserve";
+  one.least = 0;
+  one.most = dscp_most;
+  return one;
+}();
 inline constexpr Shape boolean{.boolean = true};
 inline constexpr Shape name = text("^[^/:\\s]{1,127}$");  ///< of an interface
 inline constexpr Shape port = integer(1, 65535);
