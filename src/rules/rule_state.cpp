@@ -63,6 +63,19 @@ std::string why_unusable(const Output& output, const Interfaces& interfaces) {
   return why_no_source(*interfaces.find(output.interface), output.destination);
 }
 
+/// The check of the configuration knows names only; two of them may be one interface.
+std::string why_own_input(const Rule& rule, const Output& output, const Interfaces& interfaces) {
+  const auto* egress = interfaces.find(output.interface);
+  const auto is_output = [&](const Input& input) {
+    return input.vlan == 0 && interfaces.find(input.interface) == egress &&
+           input.destinations().overlaps(output.destinations());
+  };
+  const auto input = std::ranges::find_if(rule.inputs, is_output);
+  if (egress == nullptr || rule.allow_loop || input == rule.inputs.end()) return {};
+  return fmt::format("it is the rule's own input: {} and {} are one interface", input->interface,
+                     output.interface);
+}
+
 template <typename Key>
 Reason refusal_of(const std::map<Key, Reason>& refused, const Key& key) {
   const auto found = refused.find(key);
@@ -110,6 +123,7 @@ RuleStatus rule_status(const Rule& rule, const Interfaces& interfaces,
   }
   for (const auto& output : rule.outputs) {
     Reason reason = why_unusable(output, interfaces);
+    if (reason.empty()) reason = why_own_input(rule, output, interfaces);
     if (reason.empty())
       reason = refusal_of(refused.tx, tx_key(output, *interfaces.find(output.interface)));
     status.output_reasons.push_back(std::move(reason));

@@ -95,6 +95,23 @@ TEST_CASE("an output waits for a source address that it cannot have") {
   CHECK(rule_status(one, without_addresses, never_refused).state == RuleState::active);
 }
 
+TEST_CASE("an output is not its own input by another name of the interface") {
+  auto one = rule("a", ip("239.1.1.1"), 5000);
+  one.outputs[0].interface = "uplink";
+  one.outputs[0].destination = ip("239.1.1.1");
+  one.outputs[0].port = 5000;
+  auto in = up("in", 2, {source});
+  in.alt_names = {"uplink"};
+  const Interfaces interfaces({in});
+  CHECK(rule_status(one, interfaces, never_refused).reason ==
+        "no output can be used: it is the rule's own input: in and uplink are one interface");
+  one.outputs[0].port = 5001;
+  CHECK(rule_status(one, interfaces, never_refused).state == RuleState::active);
+  one.outputs[0].port = 5000;
+  one.allow_loop = true;
+  CHECK(rule_status(one, interfaces, never_refused).state == RuleState::active);
+}
+
 TEST_CASE("what the traffic says of a rule stands behind what keeps it from running") {
   const auto shown = [](RuleState state, const RuleFindings& findings) {
     RuleStatus status;
