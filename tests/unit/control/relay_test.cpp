@@ -94,6 +94,28 @@ TEST_CASE("a reload that is refused changes nothing, in the relay nor in the ker
   }
 }
 
+TEST_CASE("a reload whose last step before the commit point fails changes nothing") {
+  MCR_NEEDS_PRIVATE_NETWORK();
+  Stage stage;
+  const auto config = config_of({"239.1.1.1"});
+  stage.apply(config);
+  const auto before = kernel_state();
+  auto other = config_of({"239.1.1.1", "239.1.1.2"});
+  other.rules[1].inputs[0].vlan = 7;           // another receiving socket
+  other.rules[1].outputs[0].source_port = 78;  // another sending one
+  std::string meanwhile;
+  const auto fail = [&] {
+    meanwhile = kernel_state();
+    throw Failure(ExitCode::os, "the disk is full");
+  };
+  CHECK_THROWS_AS(stage.relay.begin(other, Netlink().snapshot(), Relay::Clock::now(), fail),
+                  Failure);
+  CHECK(meanwhile != before);
+  CHECK(stage.relay.config() == config);
+  CHECK(stage.relay.summary() == "1 rule active");
+  CHECK(kernel_state() == before);
+}
+
 TEST_CASE("a link that no rule names is followed without a new table") {
   MCR_NEEDS_PRIVATE_NETWORK();
   Stage stage;
