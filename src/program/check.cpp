@@ -82,7 +82,7 @@ void print_text(const Options& options, const ConfigResult& result) {
 
 ExitCode check(const Options& options) {
   if (options.schema) {
-    fmt::print("{}\n", config_schema());
+    write_output(config_schema() + '\n');
     return ExitCode::ok;
   }
   const ConfigResult result = load_config(options.config);
