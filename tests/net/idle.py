@@ -5,7 +5,8 @@
 
 A thread that waits in io_uring counts as waiting for a disk, if nothing is done about it: top then
 shows idle CPUs as "wa", and /proc/pressure/io a stalled host. Without traffic, and after some, no
-thread of the relay is among those that wait for a disk (procs_blocked of /proc/stat). With
+thread of the relay is among those that wait for a disk (procs_blocked of /proc/stat), and the CPUs wait
+no longer for one than while the relay is stopped (iowait of /proc/stat). With
 `idle = "poll"` a worker takes all of a CPU that it can get, and says which.
 """
 
@@ -34,6 +35,35 @@ def blocked(seconds=0.4):
     return statistics.median(seen)
 
 
+def waited(seconds=5):
+    """The ticks (1/100 s) in that time in which a CPU of this host had nothing to do but wait for a disk."""
+    def iowait():
+        with open("/proc/stat", encoding="utf-8") as file:
+            return int(file.readline().split()[5])
+
+    before = iowait()
+    time.sleep(seconds)
+    return iowait() - before
+
+
+def no_iowait(daemon):
+    """A thread that waits in io_uring, and is counted so, makes it some 500. Others come and go."""
+    tries = []
+    for _ in range(3):
+        waiting = waited()
+        if waiting < 100:
+            print(f"iowait: {waiting} ticks in 5 s")
+            return
+        daemon.process.signal(signal.SIGSTOP)
+        others = waited()
+        daemon.process.signal(signal.SIGCONT)
+        tries.append((waiting, others))
+        if waiting < others + 100:
+            print(f"iowait: {waiting} ticks in 5 s, {others} without us")
+            return
+    check(False, f"the CPUs wait for no disk: {tries} ticks in 5 s (with, without the relay)")
+
+
 def idle(daemon, what):
     """As many wait while the relay is stopped as while it waits for frames. Others come and go."""
     tries = []
@@ -58,6 +88,7 @@ def story(world):
     phase("a rule, without and after traffic")
     daemon.reload(config(rule("a", "239.1.1.1", 5000, [("r1", "239.2.1.1")]), workers=WORKERS))
     idle(daemon, "with a rule")
+    no_iowait(daemon)
     ledger = Ledger(world, daemon, size=200)
     exact(world, ledger, "239.1.1.1", 5000, 500, 1000, 1, 200, out=("239.2.1.1", 5000))
     ledger.close()
