@@ -369,18 +369,11 @@ void print_status(const StatusOptions& options) {
 /// For health checks: healthy if every rule that is not disabled is active.
 ExitCode print_health(const StatusOptions& options) {
   const auto status = fetch_status(options).status;
-  std::size_t active = 0;
-  std::string troubled;
-  for (const auto& rule : status.rules) {
-    if (rule.state == RuleState::disabled) continue;
-    if (rule.state == RuleState::active)
-      ++active;
-    else
-      troubled += fmt::format("{} {}: {}\n", rule.state ? to_string(*rule.state) : "unknown",
-                              printable(rule.name), printable(rule.reason.text));
-  }
+  const auto troubled = status::render_trouble(status);
   if (troubled.empty()) {
-    write_output(fmt::format("healthy: {} active\n", counted(active, "rule")));
+    const auto active = std::ranges::count(status.rules, RuleState::active, &status::Rule::state);
+    write_output(
+        fmt::format("healthy: {} active\n", counted(static_cast<std::uint64_t>(active), "rule")));
     return ExitCode::ok;
   }
   write_output(troubled);

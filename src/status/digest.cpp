@@ -1,3 +1,5 @@
+// Rules, and memberships that are not joined, are counted by what is to be told of them: a map from
+// the text to a few names. So the page stays short, however many have one cause.
 #include "mcr/status/digest.hpp"
 
 #include <fmt/format.h>
@@ -18,7 +20,7 @@ namespace mcr::status {
 
 namespace {
 
-constexpr std::size_t most_names = 3;    // of a group
+constexpr std::size_t most_names = 3;    // of those that are alike
 constexpr std::size_t most_groups = 30;  // what is left is one more
 
 void add(RuleGroup& group, const Rule& rule) {
@@ -43,6 +45,38 @@ void limit_groups(std::vector<RuleGroup>& groups) {
   groups.resize(most_groups);
   for (auto& [state, group] : rest)
     groups.push_back(std::move(group));
+}
+
+/// "3 on eth7: waits for its interface: 239.1.1.1, 239.1.1.2 from 10.0.0.5, 239.1.1.3"
+std::vector<std::string> membership_notes(const std::vector<Membership>& memberships) {
+  struct Alike {
+    std::vector<std::string> groups;  ///< the first few
+    std::uint64_t all = 0;
+  };
+  std::map<std::tuple<std::string, std::string, std::string>, Alike> kinds;
+  for (const auto& each : memberships) {
+    const auto& [group, state, error] = each;
+    if (!is_unjoined(each)) continue;
+    auto& kind = kinds[{shown(group.interface), in_words(state), printable(error.text)}];
+    if (++kind.all <= most_names)
+      kind.groups.push_back(group.source ? fmt::format("{} from {}", group.group, group.source)
+                                         : group.group.str());
+  }
+  std::vector<std::string> notes;
+  for (const auto& [kind, alike] : kinds) {
+    const auto& [interface, state, error] = kind;
+    const auto groups = names_text(alike.groups, alike.all);
+    const auto why = state + (error.empty() ? "" : ", " + error);
+    notes.push_back(alike.all == 1 ? fmt::format("{} on {}: {}", groups, interface, why)
+                                   : fmt::format("{} on {}: {}: {}", grouped(alike.all), interface,
+                                                 why, groups));
+  }
+  if (notes.size() > most_listed_memberships) {
+    const auto more = notes.size() - most_listed_memberships;
+    notes.resize(most_listed_memberships);
+    notes.push_back(fmt::format("and {} more reasons: mcr status --json", more));
+  }
+  return notes;
 }
 
 /// Nothing for "".
@@ -92,6 +126,7 @@ Digest digest_of(const Status& status) {
   digest.memberships = status.memberships.size();
   digest.unjoined =
       static_cast<std::uint64_t>(std::ranges::count_if(status.memberships, is_unjoined));
+  digest.membership_notes = membership_notes(status.memberships);
   return digest;
 }
 

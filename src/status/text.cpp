@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string_view>
+#include <tuple>
 
 #include "mcr/base/printable.hpp"
 #include "mcr/rules/remedies.hpp"
@@ -21,6 +23,7 @@ namespace {
 
 constexpr std::size_t default_columns = 80;
 constexpr std::size_t fewest_columns = 40;
+constexpr std::size_t most_names = 3;     // of rules or groups that are alike
 constexpr std::size_t widest_names = 20;  // of an interface, in the table
 
 /// "95 active, 1 waiting, 1 failed"
@@ -113,16 +116,11 @@ std::string daemon_line(const Process& process, std::size_t columns) {
 
 /// "10 waiting: interface eth7 does not exist: a, b, c and 7 more"
 std::string group_text(const RuleGroup& group) {
-  std::string names;
-  for (const auto& name : group.names)
-    names += (names.empty() ? "" : ", ") + shown(name);
-  const auto more = group.rules - std::min<std::uint64_t>(group.rules, group.names.size());
-  if (more != 0) names += fmt::format(" and {} more", grouped(more));
   return fmt::format("{} {}{}: {}", grouped(group.rules), shown(group.state),
                      group.note.empty() ? fmt::format(", {} datagrams/s, {} bit/s",
                                                       si(group.rate_pps), si(group.rate_bps))
                                         : ": " + group.note,
-                     names);
+                     names_text(group.names, group.rules));
 }
 
 std::string groups_part(const Digest& digest, std::size_t columns) {
@@ -242,7 +240,7 @@ std::vector<std::string> interface_notes(const Interface& interface) {
   return notes;
 }
 
-/// `names`: what names_text() says. A long one would be cut in the table.
+/// `names`: what interface_text() says. A long one would be cut in the table.
 std::vector<std::string> interface_remarks(const Interface& interface, const std::string& names) {
   std::vector<std::string> remarks;
   if (names.size() > widest_names) remarks.push_back(names);
@@ -268,8 +266,8 @@ std::string a_frame(const Interface& interface) {
 }
 
 /// "eth0", or "eth0 = uplink" where rules call it uplink. A digest has no other names than these.
-std::string names_text(const Interface& interface, const Status& status,
-                       const std::set<std::string_view>& in_use) {
+std::string interface_text(const Interface& interface, const Status& status,
+                           const std::set<std::string_view>& in_use) {
   auto text = shown(interface.name);
   for (const auto& name : interface.alt_names)
     if (status.digest || in_use.contains(name)) text += " = " + shown(name);
@@ -289,7 +287,7 @@ std::string interfaces_part(const Status& status, std::size_t columns) {
                    {"RX BUF", true},
                    {"TX BUF", true}});
   for (const auto& each : status.interfaces) {
-    const auto names = names_text(each, status, in_use);
+    const auto names = interface_text(each, status, in_use);
     table.add({{names.size() > widest_names ? shown(each.name) : names, shown(each.state),
                 plain(each.mtu), gro_text(each), si(each.rx_datagrams), a_frame(each),
                 grouped(each.kernel_drops), size(each.receive_buffer), size(each.send_buffer)},
@@ -300,27 +298,12 @@ std::string interfaces_part(const Status& status, std::size_t columns) {
   return '\n' + table.str(columns);
 }
 
-std::string membership_note(const Membership& membership) {
-  const auto& group = membership.group;
-  return fmt::format("{}{} on {}: {}{}", group.group,
-                     group.source ? fmt::format(" from {}", group.source) : "",
-                     shown(group.interface), shown(membership.state),
-                     membership.error.empty() ? "" : ", " + printable(membership.error.text));
-}
-
 std::string membership_part(const Status& status, const Digest& digest, std::size_t columns) {
   if (!status.joins) return "";
   const auto& joins = *status.joins;
   std::string problems;
-  std::uint64_t told = 0;
-  for (const auto& each : status.memberships)
-    if (is_unjoined(each) && told < most_listed_memberships) {
-      problems += wrapped("  ! ", membership_note(each), columns);
-      ++told;
-    }
-  if (digest.unjoined > told)
-    problems += wrapped(
-        "  ! ", fmt::format("and {} more: mcr status --json", digest.unjoined - told), columns);
+  for (const auto& note : digest.membership_notes)
+    problems += wrapped("  ! ", note, columns);
   auto summary = fmt::format(
       "{} of {} joined with {}; joins {} = {} good + {} failed, leaves {}",
       grouped(digest.memberships - std::min(digest.memberships, digest.unjoined)),
@@ -414,6 +397,22 @@ std::string render_rules(const Status& status, unsigned columns) {
   return wrapped("", fmt::format("{}: {}", plural(digest.rules, "rule"), states_text(digest)),
                  width) +
          rules_table(status, width);
+}
+
+std::string render_trouble(const Status& status) {
+  std::map<std::tuple<std::string, std::string>, std::vector<std::string>> kinds;
+  for (const auto& rule : status.rules)
+    if (rule.state != RuleState::active && rule.state != RuleState::disabled)
+      kinds[{rule.state ? shown(rule.state) : "unknown", printable(rule.reason.text)}].push_back(
+          rule.name);
+  std::string result;
+  for (auto& [kind, names] : kinds) {
+    const auto all = names.size();
+    names.resize(std::min(all, most_names));
+    result +=
+        fmt::format("{} {}: {}\n", std::get<0>(kind), names_text(names, all), std::get<1>(kind));
+  }
+  return result;
 }
 
 }  // namespace mcr::status

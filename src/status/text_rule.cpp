@@ -67,7 +67,7 @@ std::string membership_text(const Membership& membership) {
   return wrapped(
       membership.state == MembershipState::joined ? "    " : "    ! ",
       fmt::format("membership{} {}{}", source ? fmt::format(" from {}", source) : "",
-                  shown(membership.state), error.empty() ? "" : ": " + printable(error.text)),
+                  in_words(membership.state), error.empty() ? "" : ": " + printable(error.text)),
       columns);
 }
 

@@ -134,6 +134,18 @@ std::set<std::string_view> names_in_use(const std::vector<Rule>& rules) {
   return names;
 }
 
+std::string names_text(const std::vector<std::string>& first, std::uint64_t all) {
+  std::string result;
+  for (const auto& name : first)
+    result += (result.empty() ? "" : ", ") + shown(name);
+  const auto more = all - std::min<std::uint64_t>(all, first.size());
+  return more == 0 ? result : fmt::format("{} and {} more", result, grouped(more));
+}
+
+std::string in_words(const std::optional<MembershipState>& state) {
+  return state == MembershipState::waiting_interface ? "waits for its interface" : shown(state);
+}
+
 std::vector<const Membership*> memberships_for(const Status& status, const Input& input) {
   std::vector<const Membership*> result;
   const auto groups = Prefix::parse(input.destinations().address_str());
@@ -153,7 +165,7 @@ Unjoined unjoined(const Status& status) {
   Unjoined result;
   for (const auto& each : status.memberships)
     if (is_unjoined(each))
-      result.insert_or_assign({each.group.interface, each.group.group}, shown(each.state));
+      result.insert_or_assign({each.group.interface, each.group.group}, in_words(each.state));
   return result;
 }
 

@@ -60,6 +60,11 @@ template <typename AnyDrops>
 /// The names by which rules call interfaces. Borrowed from the rules.
 [[nodiscard]] std::set<std::string_view> names_in_use(const std::vector<Rule>& rules);
 
+/// "a, b, c and 7 more": the first few of `all`.
+[[nodiscard]] std::string names_text(const std::vector<std::string>& first, std::uint64_t all);
+
+/// "joined", "waits for its interface"
+[[nodiscard]] std::string in_words(const std::optional<MembershipState>& state);
 /// The memberships that this input needs. Borrowed from the status.
 [[nodiscard]] std::vector<const Membership*> memberships_for(const Status& status,
                                                              const Input& input);

@@ -286,8 +286,9 @@ struct Digest {
   std::uint64_t troubled = 0;  ///< rules that do not do all of their work
   std::uint64_t silent = 0;
   std::uint64_t dropping = 0;
-  std::uint64_t memberships = 0;  ///< wanted, joined or not
-  std::uint64_t unjoined = 0;     ///< of these
+  std::uint64_t memberships = 0;                ///< wanted, joined or not
+  std::uint64_t unjoined = 0;                   ///< of these
+  std::vector<std::string> membership_notes{};  ///< of these, one for those that are alike; escaped
   std::vector<RuleGroup> groups;  ///< those that need attention first, large ones first
 
   friend bool operator==(const Digest&, const Digest&) = default;

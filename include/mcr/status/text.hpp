@@ -17,6 +17,10 @@ namespace mcr::status {
 /// Fits into `columns` where it can; 0 means 80.
 [[nodiscard]] std::string render_status(const Status& status, unsigned columns);
 
+/// The rules that are neither active nor disabled, a line for those that are so for one reason;
+/// "": none.
+[[nodiscard]] std::string render_trouble(const Status& status);
+
 /// All rules that are there, however many: for those that were selected.
 [[nodiscard]] std::string render_rules(const Status& status, unsigned columns);
 

@@ -121,7 +121,7 @@ TEST_CASE("digest: many different reasons are limited, and none is lost") {
   CHECK(digest.groups.back().note == "other reasons");
 }
 
-TEST_CASE("digest: memberships that are not joined are counted, a few are listed") {
+TEST_CASE("digest: memberships that are not joined are counted, folded") {
   auto status = hundred_rules();
   for (std::uint32_t i = 0; i < 1000; ++i) {
     auto failed = mcr::joined("239.9.0.0");

@@ -262,7 +262,7 @@ TEST_CASE("status: control characters of a name never reach the terminal") {
   }
 }
 
-TEST_CASE("status: memberships that fail in great number are counted, not listed") {
+TEST_CASE("status: memberships that fail in great number are folded, not listed") {
   auto status = healthy();
   for (int i = 0; i < 1000; ++i) {
     auto failed = joined("239.9.0.0");
@@ -272,7 +272,29 @@ TEST_CASE("status: memberships that fail in great number are counted, not listed
   }
   auto text = render_status(status, 80);
   CHECK(lines(text).size() < 60);
-  CHECK(has(text, "and 980 more"));
+  CHECK(has(flat(text), "! 1,000 on eth0: failed: 239.9.0.0, 239.9.0.1, 239.9.0.2 and 997 more"));
+}
+
+TEST_CASE("status: memberships that wait say so in words") {
+  auto status = healthy();
+  status.memberships[0].state = MembershipState::waiting_interface;
+  CHECK(has(render_status(status, 80), "  ! 239.1.1.1 on eth0: waits for its interface\n"));
+  CHECK(has(render_rule(status, "studio-a"), "membership waits for its interface\n"));
+}
+
+TEST_CASE("status: of trouble, rules with one reason are one line") {
+  auto status = healthy();
+  CHECK(render_trouble(status).empty());
+  status.rules[0].state = RuleState::disabled;
+  status.rules[1].state = RuleState::failed;
+  for (int i = 0; i < 1000; ++i) {
+    status.rules.push_back(mcr::healthy_rule("r" + std::to_string(i), "239.1.1.3"));
+    status.rules.back().state = RuleState::waiting;
+    status.rules.back().reason = {"interface eth7 does not exist"};
+  }
+  CHECK(render_trouble(status) ==
+        "failed studio-b: \n"
+        "waiting r0, r1, r2 and 997 more: interface eth7 does not exist\n");
 }
 
 TEST_CASE("status: one rule in full") {
