@@ -7,7 +7,7 @@
 
 A bridge takes the frames of its ports before sockets that are bound to IP see them. The relay still
 gets them: from a port at the start, from one that joins the bridge while it runs, and from one that
-has left. A port of a bond is refused, and the rule says what to name instead.
+has left; by messages and by the ring of `ingress = "mmap"`. A port of a bond is refused, and the rule says what to name instead.
 """
 
 from netlab.daemon import Daemon, config, rule
@@ -65,14 +65,8 @@ def bond(world, daemon):
     return None
 
 
-def story(world):
-    topology(world)
-    enslave(world, "br0")
-    rules = [rule("four", "239.1.1.1", 5000, [("r1", "239.2.1.1")]),
-             rule("six", "ff02::1:1", 5000, [("r1", "ff02::2:1")])]
-    daemon = Daemon(world, config(*rules, workers=2)).start()
+def follows(world, daemon):
     ledger = Ledger(world, daemon, size=400)
-
     phase("a port at the start")
     relayed(world, ledger)
     phase("the port leaves its bridge")
@@ -83,7 +77,23 @@ def story(world):
     relayed(world, ledger)
     equal(daemon.status()["totals"]["unmatched"], 0, "frames of no rule that passed the filter")
     ledger.close()
+
+
+def story(world):
+    topology(world)
+    enslave(world, "br0")
+    rules = [rule("four", "239.1.1.1", 5000, [("r1", "239.2.1.1")]),
+             rule("six", "ff02::1:1", 5000, [("r1", "ff02::2:1")])]
+    for mode in ("mmap", "recvmsg"):
+        phase(f'ingress = "{mode}"')
+        text = config(*rules, workers=2, extra=f'[interface.r0]\ningress = "{mode}"\n')
+        daemon = Daemon(world, text, mode).start()
+        [ingress] = [each for each in daemon.status()["interfaces"] if each["name"] == "r0"]
+        equal(bool(ingress["receive_ring"]), mode == "mmap", "it receives through a ring")
+        follows(world, daemon)
+        if mode == "mmap":
+            daemon.stop()
     bond(world, daemon)
 
 
-play(story, 90)
+play(story, 120)
