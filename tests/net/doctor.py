@@ -10,6 +10,7 @@ import os
 
 from netlab.daemon import config, rule
 from netlab.expect import Skip, check, equal, phase
+from netlab.offload import is_on
 from netlab.world import play
 
 
@@ -73,6 +74,20 @@ def story(world):
     has(findings(world, file, 69), "net.ipv4.igmp_max_memberships", "every join fails",
         "sysctl -w net.ipv4.igmp_max_memberships=20", "error")
     world.sysctl("relay", "net.ipv4.igmp_max_memberships", 20)
+
+    phase("superframes behind a veth")
+    if is_on(world, "relay", "r1", "tx-udp-segmentation"):
+        subject, words = "interface r1", "sees superframes of many datagrams"
+        remedy = "ethtool -K r1 tx-udp-segmentation off"
+        has(findings(world, file), subject, words, remedy, "note")
+        single = world.write("single.toml", config(rule("a", "239.1.1.1", 5000, [("r1", "239.2.1.1")]))
+                             + '[interface.r1]\nsegmentation = "off"\n')
+        has_not(findings(world, single), subject, words)
+        world.sh(remedy, "relay")
+        has_not(findings(world, file), subject, words)
+        world.sh(remedy.replace("off", "on"), "relay")
+    else:
+        print("   left out: a veth of this kernel does not segment UDP")
 
     phase("a bridge that snoops and asks nobody")
     world.sh("ip -n relay link add br0 type bridge && ip -n relay link set br0 up"
