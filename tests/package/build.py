@@ -17,6 +17,8 @@ from root import call, enter, furnish, install
 
 STORIES = ("founding_case", "reload", "fanout")
 SOMEBODY = ("setpriv", "--reuid=somebody", "--regid=somebody", "--init-groups", "env", "HOME=/home/somebody")
+# What a login has by default (systemd), whatever the host of the test allows.
+LOCKED = ("prlimit", "--memlock=8388608:8388608")
 # The tests are of what is compiled, not of how well: quickly. The package is as it is for users.
 QUICKLY = ("env", "CXXFLAGS=-O0 -g0 -U_FORTIFY_SOURCE")
 
@@ -36,9 +38,10 @@ def as_users_do(machine):
           f"tools/test names the packages: exit code {code}: {output[-2000:]}")
     phase("root: tools/test unit")
     tested(enter(machine, *QUICKLY, "tools/test", "unit"))
-    phase("somebody: tools/test unit, tools/demo")
+    phase("somebody, with 8 MiB of locked memory: tools/test unit, kernel and net, tools/demo")
     enter(machine, "chown", "-R", "somebody:", "/mcr")
-    tested(enter(machine, *SOMEBODY, *QUICKLY, "tools/test", "unit"))
+    for tests in (("unit",), ("kernel",), ("net", *STORIES)):
+        tested(enter(machine, *LOCKED, *SOMEBODY, *QUICKLY, "tools/test", *tests))
     print(enter(machine, *SOMEBODY, "tools/demo", "2").splitlines()[-1], flush=True)
     enter(machine, "chown", "-R", "root:", "/mcr")
 
