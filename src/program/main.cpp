@@ -53,6 +53,10 @@ int parse(CLI::App& app, int argc, char** argv, const int& exit_code) {
     return static_cast<int>(mcr::ExitCode::usage);
   } catch (const CLI::ExtrasError&) {
     return fail(mcr::ExitCode::usage, mcr::describe_unknown_word(app).c_str());
+  } catch (const CLI::RequiredError& error) {
+    // A mistyped option is missing, too: the mistake is the word, not its absence.
+    if (app.remaining(true).empty()) return end_parsing(app, error);
+    return fail(mcr::ExitCode::usage, mcr::describe_unknown_word(app).c_str());
   } catch (const CLI::ParseError& error) {
     return end_parsing(app, error);
   }

@@ -40,7 +40,10 @@ std::string unknown_command(const CLI::App& app, const std::string& word) {
   const auto start =
       fmt::format("there is no command {}{}",
                   app.get_parent() == nullptr ? "" : app.get_name() + ' ', printable(word));
+  known.emplace_back("help");
   const auto meant = nearest(word, known);
+  if (word != "help" && meant == "help")
+    return fmt::format("{}; did you mean {} --help?", start, full_name(app));
   if (word == "help" || meant.empty())
     return fmt::format("{}; {} --help lists them", start, full_name(app));
   return fmt::format("{}; did you mean {} {}?", start, full_name(app), meant);

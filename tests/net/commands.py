@@ -179,6 +179,8 @@ def health(world, daemon, text):
 def words(world, daemon):
     for args, expected in (
             (("statsu",), "there is no command statsu; did you mean mcr status?"),
+            (("hlep",), "there is no command hlep; did you mean mcr --help?"),
+            (("gen", "--interfce", "r0"), "mcr gen has no option --interfce; did you mean --interface?"),
             (("check", "a.toml"), "mcr check takes no argument a.toml; did you mean -c a.toml?"),
             (("help",), "there is no command help; mcr --help lists them")):
         done = world.call(*args)
