@@ -96,6 +96,7 @@ class Program {
   Relay relay_;
   std::unique_ptr<MetricsServer> metrics_;  ///< null: none
   std::optional<Endpoint> metrics_due_;     ///< refused so far; then there are none
+  Reason metrics_refusal_;                  ///< of metrics_due_, with the address
   std::vector<LinkStats> links_;            ///< as last read
   std::optional<Status> recent_status_;     ///< for pages that look on; let go after a while
   Clock::time_point recent_status_at_;

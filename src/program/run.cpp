@@ -275,6 +275,7 @@ void Program::start_metrics(const std::optional<Endpoint>& wanted) {
   } catch (const OsError& error) {
     if (!metrics_due_) log::error("no metrics, trying again: reason={}", log::value(error.what()));
     metrics_due_ = wanted;
+    metrics_refusal_ = {error.what(), error.code()};
   }
 }
 
@@ -387,6 +388,7 @@ status::Process Program::about_process() const {
           .standby = !standby_file_       ? ""
                      : relay_.stands_by() ? "on"
                                           : "off",
+          .metrics_refusal = metrics_due_ ? metrics_refusal_ : Reason(),
           .softnet_dropped = softnet.dropped - softnet_before_.dropped,
           .softnet_squeezed = softnet.squeezed - softnet_before_.squeezed};
 }

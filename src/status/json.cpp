@@ -484,6 +484,8 @@ void write_process(json& document, const Process& process) {
   document["shard"] = process.shard;
   document["memory_locked"] = process.memory_locked;
   document["standby"] = process.standby;
+  document["metrics"] = json::object();
+  write_reason(document["metrics"], "reason", process.metrics_refusal);
   write_counts(document, process_counts, process);
   write_counts(document["host"], host_counts, process);
 }
@@ -495,6 +497,7 @@ Process read_process(const json& document) {
   process.shard = read_text(at(document, "shard"));
   process.memory_locked = read_text(at(document, "memory_locked"));
   process.standby = read_text(at(document, "standby"));
+  process.metrics_refusal = read_reason(at(document, "metrics"), "reason");
   read_counts(document, process_counts, process);
   read_counts(at(document, "host"), host_counts, process);
   return process;

@@ -65,6 +65,8 @@ std::vector<std::string> findings(const Status& status, const Digest& digest) {
   add(digest.dropping, "rule", "with drops since the start");
   add(static_cast<std::uint64_t>(std::ranges::count(status.workers, true, &Worker::stuck)),
       "worker", "stuck");
+  if (const auto& refusal = status.process.metrics_refusal; !refusal.empty())
+    result.push_back(printable(refusal.text) + "; trying again");
   auto overrun = names_with(status.interfaces, [](const Interface& interface) {
     return interface.kernel_drops.value_or(0) > 0;
   });

@@ -63,6 +63,7 @@ struct Process {
   Count rules_elsewhere{};    ///< rules of the files that belong to other shards
   std::string memory_locked;  ///< "all", "code" or "no": see host/memory_lock.hpp
   std::string standby{};      ///< "on": nothing is sent; "off"; "": no file is named for it
+  Reason metrics_refusal{};   ///< why `metrics` does not listen, with the address; "": it does
   Count softnet_dropped;      ///< frames, on all of the host, since the daemon started
   Count softnet_squeezed;     ///< times, likewise
 

@@ -35,12 +35,34 @@ TEST_CASE("json: a document of before is the same today, but for new keys") {
   const auto before = recorded();
   REQUIRE(before["rules"].size() == 10);
   auto now = to_json(from_json(before).value());
-  for (const auto* key :
-       {"altnames",      "cpu_use", "idle",         "last_cpu",   "capture_missed",  "carried",
-        "duplicate",     "errno",   "excluded",     "fast_path",  "filtered",        "gro_reason",
-        "gro_wait_ns",   "late",    "receive_ring", "latency",    "link_rx_dropped", "loop",
-        "memory_locked", "path",    "path_reason",  "reflectors", "rules_elsewhere", "segmentation",
-        "shard",         "standby", "unreachable"})
+  for (const auto* key : {"altnames",
+                          "cpu_use",
+                          "idle",
+                          "last_cpu",
+                          "capture_missed",
+                          "carried",
+                          "duplicate",
+                          "errno",
+                          "excluded",
+                          "fast_path",
+                          "filtered",
+                          "gro_reason",
+                          "gro_wait_ns",
+                          "late",
+                          "receive_ring",
+                          "latency",
+                          "link_rx_dropped",
+                          "loop",
+                          "memory_locked",
+                          "metrics",
+                          "path",
+                          "path_reason",
+                          "reflectors",
+                          "rules_elsewhere",
+                          "segmentation",
+                          "shard",
+                          "standby",
+                          "unreachable"})
     erase_key(now, key);
   for (auto& rule : now["rules"]) {
     erase_key(rule["outputs"], "error");
@@ -68,6 +90,7 @@ TEST_CASE("json: a Status that was written is read as it was") {
                         3,
                         {{"eth0", "_ipp._tcp", "Printer", "10.0.0.5", 3, 117}},
                         4}};
+  status.process.metrics_refusal = {"listen for metrics at 127.0.0.1:9464: in use", EADDRINUSE};
   status.interfaces[0].alt_names = {"enp1s0", "uplink"};
   status.rules[1].outputs[0].config.segmentation = false;
   rule.expect = mcr::Expectation{.min_pps = 100,

@@ -275,6 +275,13 @@ TEST_CASE("status: memberships that fail in great number are folded, not listed"
   CHECK(has(flat(text), "! 1,000 on eth0: failed: 239.9.0.0, 239.9.0.1, 239.9.0.2 and 997 more"));
 }
 
+TEST_CASE("status: metrics that are refused are told") {
+  auto status = healthy();
+  status.process.metrics_refusal = {"listen for metrics at [::1]:9464: Address already in use"};
+  CHECK(has(render_status(status, 80),
+            "  ! listen for metrics at [::1]:9464: Address already in use; trying again\n"));
+}
+
 TEST_CASE("status: memberships that wait say so in words") {
   auto status = healthy();
   status.memberships[0].state = MembershipState::waiting_interface;
