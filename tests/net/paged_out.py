@@ -10,7 +10,7 @@ relay runs from copies of its program and libraries, since the kernel leaves pag
 have mapped, too.
 
 What each lock promises: "no" nothing, and there workers must be seen to read from the disk, or the
-test shows nothing; "code" that the program stays, and the libraries as far as the limit goes; "all" that
+test shows nothing; "code" that the program stays, and what workers call of libraries; "all" that
 everything stays. A page is locked when it is first touched, so files that lie in the cache are left there
 where something is locked. Root of the host alone may page out others.
 """
@@ -164,8 +164,10 @@ def story(world):
         phase("64 KiB: nothing is locked, the workers read from the disk")
         if paged(world, folder, (*limited(64 << 10), *own), "no") == 0:
             raise Skip("the kernel pages nothing out here")
-        phase("8 MiB: the program is locked")
-        paged(world, folder, (*limited(8 << 20), *own), "code", [world.mcr])
+        phase("8 MiB: the program is locked, and what workers call of libraries")
+        paged(world, folder, (*limited(8 << 20), *own), "code", glob.glob(f"{folder}/*"))
+        phase("2 MiB: not all of it can be locked, and status does not say that it is")
+        paged(world, folder, (*limited(2 << 20), *own), "no")
         phase("8 MiB with CAP_IPC_LOCK: program and libraries are locked")
         paged(world, folder, (*limited(8 << 20, "+ipc_lock"), *own), "code", glob.glob(f"{folder}/*"))
         phase("no limit: everything is locked")

@@ -7,8 +7,8 @@
 namespace mcr {
 
 enum class MemoryLock : std::uint8_t {
-  none,  ///< nothing may be locked: RLIMIT_MEMLOCK
-  code,  ///< as much of program and libraries as RLIMIT_MEMLOCK has room for, the program first
+  none,  ///< RLIMIT_MEMLOCK has no room for the program and for what a worker calls of libraries
+  code,  ///< these, and of the rest of the libraries what there was room for
   all,   ///< what there is and what comes, each page when it is touched first
 };
 /// "no", "code", "all".
