@@ -34,11 +34,12 @@ constexpr std::chrono::seconds first_backoff{1};
 constexpr std::chrono::seconds most_backoff{30};
 
 void tell(const SocketRefusal& refusal) {
-  const bool taken =
-      std::holds_alternative<TxKey>(refusal.key) && refusal.error.code() == EADDRINUSE;
+  const auto trouble = socket_trouble(refusal.error.code());
+  const bool known =
+      std::holds_alternative<TxKey>(refusal.key) && trouble != Trouble::socket_refused;
   log::error("socket refused, trying again: interface={} reason={}{}",
              log::value(refusal.interface), log::value(refusal.error.what()),
-             taken ? fmt::format(" do=\"{}\"", remedy(Trouble::source_port_taken)) : "");
+             known ? fmt::format(" do=\"{}\"", remedy(trouble)) : "");
 }
 
 /// As many of the workers' rings as locked memory has room for, at least one.

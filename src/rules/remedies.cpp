@@ -40,6 +40,8 @@ constexpr std::array<std::string_view, troubles> remedies{
     "as root: echo NANOSECONDS >/sys/class/net/{0}/gro_flush_timeout (a rule of udev can keep it)",
     "another program has the source port: ss -uanp shows which; stop it, or choose another "
     "source_port",
+    "give CAP_NET_BIND_SERVICE, or choose a source_port from sysctl "
+    "net.ipv4.ip_unprivileged_port_start on",
     "it is tried again after 1 to 30 s; mcr doctor looks at {0}",
     raise_locked_memory,
     "is that host up, and its address right? ip neigh show dev {0}; ip route get {1} oif {0}",
@@ -102,6 +104,11 @@ std::string remedy(Trouble trouble, std::string_view interface, std::string_view
 Trouble join_trouble(int error) noexcept {
   if (error == ENOBUFS || error == ENOMEM) return Trouble::join_no_room;
   return error == ENODEV ? Trouble::join_no_configuration : Trouble::join_refused;
+}
+
+Trouble socket_trouble(int error) noexcept {
+  if (error == EADDRINUSE) return Trouble::source_port_taken;
+  return error == EACCES ? Trouble::source_port_forbidden : Trouble::socket_refused;
 }
 
 Trouble next_hop_trouble(int error) noexcept {

@@ -54,9 +54,7 @@ void add_output_steps(std::vector<std::string>& steps, const Status& status, con
     return;
   const auto interface = shown(config.interface);
   if (output.reason.error != 0)
-    add(steps, remedy(output.reason.error == EADDRINUSE ? Trouble::source_port_taken
-                                                        : Trouble::socket_refused,
-                      interface));
+    add(steps, remedy(socket_trouble(output.reason.error), interface));
   else if (config.host)
     add(steps, remedy(Trouble::host_not_resolved, interface, shown(config.host.name)));
   else if (config.source.mode == Source::Mode::address)

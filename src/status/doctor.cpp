@@ -449,7 +449,7 @@ void judge_rules(const Config& config, const HostFacts& host, Findings& findings
     return interface != nullptr && interface->up;
   };
   for (const auto& rule : config.rules) {
-    const auto status = rule_status(rule, host.interfaces, never_refused);
+    const auto status = rule_status(rule, host.interfaces, never_refused, host.refused);
     for (std::size_t i = 0; i < rule.inputs.size(); ++i)
       if (const auto& input = rule.inputs[i]; is_up(input.interface))
         add(rule.name, status.input_reasons[i],
@@ -457,10 +457,14 @@ void judge_rules(const Config& config, const HostFacts& host, Findings& findings
                 ? "name another interface"
                 : remedy(Trouble::no_address, input.interface, input.destination.str()));
     for (std::size_t i = 0; i < rule.outputs.size(); ++i)
-      if (const auto& output = rule.outputs[i];
-          is_up(output.interface) && output.source.mode == Source::Mode::address)
-        add(rule.name, status.output_reasons[i],
-            remedy(Trouble::source_missing, output.interface, output.source.address.str()));
+      if (const auto& output = rule.outputs[i]; is_up(output.interface)) {
+        const auto& reason = status.output_reasons[i];
+        if (reason.error != 0)
+          add(rule.name, reason, remedy(socket_trouble(reason.error), output.interface));
+        else if (output.source.mode == Source::Mode::address)
+          add(rule.name, reason,
+              remedy(Trouble::source_missing, output.interface, output.source.address.str()));
+      }
   }
 }
 

@@ -22,6 +22,7 @@
 #include "mcr/base/fd.hpp"
 #include "mcr/config/rule.hpp"
 #include "mcr/dataplane/buffers.hpp"
+#include "mcr/dataplane/tx.hpp"
 #include "mcr/dataplane/worker.hpp"
 #include "mcr/dataplane/zerocopy_features.hpp"
 #include "mcr/fastpath/instance.hpp"
@@ -186,6 +187,22 @@ void inspect_next_hops(std::span<const Rule> rules, HostFacts& host) {
     }
 }
 
+/// A relay that runs shares its ports with us.
+void inspect_source_ports(std::span<const Rule> rules, HostFacts& host) {
+  for (const auto& rule : rules)
+    for (const auto& output : rule.outputs) {
+      const auto* interface = host.interfaces.find(output.interface);
+      if (!rule.enabled || interface == nullptr) continue;
+      const auto key = tx_key(output, *interface);
+      if (key.raw || key.source_port == 0 || host.refused.tx.contains(key)) continue;
+      try {
+        [[maybe_unused]] const auto socket = open_tx_socket(interface->name, key);
+      } catch (const OsError& error) {
+        host.refused.tx.emplace(key, Reason(error.what(), error.code()));
+      }
+    }
+}
+
 }  // namespace
 
 HostFacts inspect_host(std::span<const Rule> rules) {
@@ -199,6 +216,7 @@ HostFacts inspect_host(std::span<const Rule> rules) {
     if (const auto value = read_sysctl(key)) host.sysctls.emplace(key, *value);
   host.interfaces = Netlink().snapshot();
   inspect_next_hops(rules, host);
+  inspect_source_ports(rules, host);
   for (const auto& name : interfaces_of(rules))
     if (const auto* interface = host.interfaces.find(name))
       host.details.try_emplace(interface->name, inspect_interface(interface->name));

@@ -17,7 +17,7 @@ from netlab.traffic import exact
 from netlab.world import play
 
 HOLD = ("import socket, sys, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
-        " s.bind(('', 7000)); print('held', flush=True); time.sleep(1000)")
+        " s.bind(('', 7000)); print('held', flush=True); time.sleep(80)")
 
 
 def story(world):
@@ -42,6 +42,9 @@ def story(world):
     text = world.call("status", "alone", "--socket", daemon.socket).stdout
     check("another program has the source port" in " ".join(text.split()), f"the remedy: {text}")
 
+    told = world.call("doctor", "-c", daemon.file, namespace="relay").stdout
+    check(reason in " ".join(told.split()), f"doctor says it, too: {told}")
+
     phase("the rest runs")
     ledger = Ledger(world, daemon, size=400)
     exact(world, ledger, "239.1.1.1", 5000, scaled(500), 2000, size=400, out=("239.2.1.1", 5000))
@@ -58,6 +61,8 @@ def story(world):
     daemon.wait_active(40)
     until(lambda: daemon.rule("both")["outputs"][1]["state"] == "up", "the output is up")
     exact(world, ledger, "239.1.1.2", 5000, scaled(500), 2000, size=400, out=("239.2.1.3", 5000))
+    told = world.call("doctor", "-c", daemon.file, namespace="relay").stdout
+    check("source port" not in told, f"doctor says nothing of a port that the relay has: {told}")
     ledger.close()
 
 

@@ -32,16 +32,17 @@ enum class Trouble : std::uint8_t {
   backlog_full,         ///< a CPU's input queue
   discipline_drops,
   driver_drops,
-  gro_refused,        ///< EPERM
-  gro_wait_refused,   ///< gro_flush_timeout of sysfs
-  source_port_taken,  ///< by a program that does not share it
-  socket_refused,     ///< with any other errno
-  memory_not_locked,  ///< RLIMIT_MEMLOCK
-  next_hop_dead,      ///< EHOSTUNREACH: a neighbour does not answer
+  gro_refused,            ///< EPERM
+  gro_wait_refused,       ///< gro_flush_timeout of sysfs
+  source_port_taken,      ///< by a program that does not share it
+  source_port_forbidden,  ///< EACCES: a port below net.ipv4.ip_unprivileged_port_start
+  socket_refused,         ///< with any other errno
+  memory_not_locked,      ///< RLIMIT_MEMLOCK
+  next_hop_dead,          ///< EHOSTUNREACH: a neighbour does not answer
   no_route,
   host_not_resolved,  ///< the name of an output's host has no address that can be sent to
 };
-inline constexpr std::size_t troubles = 25;
+inline constexpr std::size_t troubles = 26;
 
 /// A sentence, mostly with a command. The names are put in as they are, not escaped.
 [[nodiscard]] std::string remedy(Trouble trouble, std::string_view interface = "IF",
@@ -49,6 +50,9 @@ inline constexpr std::size_t troubles = 25;
 
 /// The trouble of a join that the kernel refused, by its errno.
 [[nodiscard]] Trouble join_trouble(int error) noexcept;
+
+/// The trouble of an output's socket that the kernel refused, by its errno.
+[[nodiscard]] Trouble socket_trouble(int error) noexcept;
 
 /// The trouble of an output that reaches nobody, by the errno of its reason.
 [[nodiscard]] Trouble next_hop_trouble(int error) noexcept;

@@ -14,6 +14,7 @@
 #include "mcr/host/cpus.hpp"
 #include "mcr/host/interfaces.hpp"
 #include "mcr/host/next_hop.hpp"
+#include "mcr/rules/rule_state.hpp"
 
 namespace mcr {
 
@@ -63,6 +64,8 @@ struct HostFacts {
   /// By the kernel's name of the interface and unicast destination of an output; those that the
   /// kernel told.
   std::map<std::pair<std::string, IpAddress>, NextHop> next_hops;
+  /// Sockets that send from a port of the configuration, opened as a relay does.
+  SocketRefusals refused;
 };
 
 enum class Severity : std::uint8_t { ok, note, warning, error };
