@@ -22,6 +22,8 @@
 //   one leg alone           is followed at once
 //   restart of the sender   the first leg goes on at once, and the others as
 //                           they come to it: neither run loses anything
+//   the same stream again   begins anew if all legs were quiet for a second:
+//                           its datagrams are no copies then, though known
 //   a leg that turns to     goes on beside the others for `overlap`, and then
 //     another stream        stands by
 //   a foreign stream        stands by for good; it takes over when the others
@@ -91,20 +93,21 @@ inline std::uint64_t ByNumber::place_of(const Run& run, const LegState& from, st
   return base + static_cast<std::uint64_t>(distance(base_number, number));
 }
 
-/// The leg has come to this place step by step.
-inline bool ByNumber::goes_on(const Run& run, const LegState& from,
-                              std::uint64_t place) const noexcept {
+/// The leg has come to this place step by step. After a silence it takes no step back.
+inline bool ByNumber::goes_on(const Run& run, const LegState& from, std::uint64_t place,
+                              std::uint64_t now_ns) const noexcept {
   if (from.epoch != run.epoch || run.epoch == 0) return false;
   const auto step = static_cast<std::int64_t>(place - from.next);
+  if (step < 0 && now_ns - from.last_ns >= quiet_ns) return false;
   return step < ahead_ && step >= -static_cast<std::int64_t>(space_.max_misorder);
 }
 
 /// fits(), where what is known of the place need not be asked.
 inline bool ByNumber::surely_fits(const Run& run, const LegState& from, const Bearing& bearing,
-                                  std::uint64_t place) const noexcept {
+                                  std::uint64_t place, std::uint64_t now_ns) const noexcept {
   const auto ahead = static_cast<std::int64_t>(place - run.head);
   return run.epoch != 0 && bearing.id == run.id && !from.out && ahead < ahead_ &&
-         -ahead <= behind_ && (ahead >= 0 || goes_on(run, from, place));
+         -ahead <= behind_ && (ahead >= 0 || goes_on(run, from, place, now_ns));
 }
 
 inline std::uint64_t ByNumber::tag_of(std::uint64_t place) noexcept {
@@ -214,7 +217,7 @@ std::optional<InputDrop> ByNumber::judge(std::size_t leg, Datagram datagram, std
   const auto bearing = read_bearing(merge_, datagram);
   if (bearing && bearing->step - 1 < most_step && ending_.epoch == 0) [[likely]] {
     const auto place = place_of(run_, legs_[leg], bearing->number, now_ns);
-    if (surely_fits(run_, legs_[leg], *bearing, place)) [[likely]]
+    if (surely_fits(run_, legs_[leg], *bearing, place, now_ns)) [[likely]]
       return take(run_, leg, *bearing, place, now_ns);
   }
   return judge_other(leg, bearing, now_ns);
@@ -251,7 +254,7 @@ bool ByNumber::is_late(const Run& run, std::size_t leg, const Bearing& bearing,
                        std::uint64_t now_ns) noexcept {
   auto& from = legs_[leg];
   const auto place = place_of(run, from, bearing.number, now_ns);
-  if (bearing.id != run.id || !goes_on(run, from, place) || live_in(run, now_ns, leg) == 0)
+  if (bearing.id != run.id || !goes_on(run, from, place, now_ns) || live_in(run, now_ns, leg) == 0)
     return false;
   from.next = std::max(from.next, place + bearing.step);
   from.steady_ns = now_ns;
@@ -276,7 +279,8 @@ bool ByNumber::fits(const Run& run, std::size_t leg, const Bearing& bearing,
   const auto place = place_of(run, from, bearing.number, now_ns);
   const auto ahead = static_cast<std::int64_t>(place - run.head);
   if (ahead >= ahead_ || -ahead > behind_) return false;
-  if (ahead >= 0 || goes_on(run, from, place)) return true;
+  if (ahead >= 0 || goes_on(run, from, place, now_ns)) return true;
+  if (live_in(run, now_ns) == 0) return false;
   if (seen(place)) return cell_at(place).digest == digest_of(bearing);
   return place >= run.first || from.epoch != run.epoch;
 }

@@ -96,7 +96,7 @@ class ByNumber {
                                                      const std::optional<Bearing>& bearing,
                                                      std::uint64_t now_ns) noexcept;
   [[nodiscard]] bool surely_fits(const Run& run, const LegState& from, const Bearing& bearing,
-                                 std::uint64_t place) const noexcept;
+                                 std::uint64_t place, std::uint64_t now_ns) const noexcept;
   [[nodiscard]] std::optional<InputDrop> unnumbered(std::size_t leg, std::uint64_t now_ns) noexcept;
   [[nodiscard]] bool is_late(const Run& run, std::size_t leg, const Bearing& bearing,
                              std::uint64_t now_ns) noexcept;
@@ -105,8 +105,8 @@ class ByNumber {
   [[nodiscard]] bool fits(const Run& run, std::size_t leg, const Bearing& bearing,
                           std::uint64_t now_ns) const noexcept;
   [[nodiscard]] Run* run_of(std::size_t leg, const Bearing& bearing, std::uint64_t now_ns) noexcept;
-  [[nodiscard]] bool goes_on(const Run& run, const LegState& from,
-                             std::uint64_t place) const noexcept;
+  [[nodiscard]] bool goes_on(const Run& run, const LegState& from, std::uint64_t place,
+                             std::uint64_t now_ns) const noexcept;
   [[nodiscard]] bool is_live(const Run& run, std::size_t leg, std::uint64_t now_ns) const noexcept;
   [[nodiscard]] std::size_t live_in(const Run& run, std::uint64_t now_ns,
                                     std::size_t but = limits::legs) const noexcept;

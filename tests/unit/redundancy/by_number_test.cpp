@@ -78,6 +78,25 @@ TEST_CASE("numbers wrap") {
   CHECK(merged.lost() == 0);
 }
 
+TEST_CASE("a stream that is played again after a silence goes on, though all of it is known") {
+  const auto last = GENERATE(std::uint16_t{900}, std::uint16_t{140});      // far back, a step back
+  const auto first = GENERATE(std::uint16_t{100}, std::uint16_t{65'500});  // also across the wrap
+  Merged merged;
+  merged.run(first, last);
+  merged.now += ByNumber::quiet_ns;
+  merged.run(first, last);
+  CHECK(merged.resets() == 1);
+  CHECK(merged.lost() == 0);
+}
+
+TEST_CASE("what comes again without a silence is a copy") {
+  Merged merged;
+  merged.run(100, 900);
+  merged.now += ByNumber::quiet_ns / 2;
+  for (std::uint16_t number = 100; number != 900; ++number)
+    CHECK(merged.bring(1, rtp(number)) == "duplicate");
+}
+
 TEST_CASE(
     "the sender begins anew: the first leg waits for the second, nothing is lost or doubled") {
   const auto [ssrc, number] = GENERATE(table<unsigned, unsigned>({{2, 40'000},  // another SSRC
