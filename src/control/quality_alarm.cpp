@@ -9,9 +9,9 @@
 // heard for less it is shorter, and then only what cannot be mended any more counts: continuity
 // errors.
 //
-// The socket's drops are counted when they happen, and the gap that they leave shows when the
-// frames before it have been read: perhaps one look later. So a window knows also of drops in the
-// second before it.
+// The socket's drops are counted when they happen. The gap that they leave shows when the frames
+// before it have been read, perhaps one look later, and is loss for good one look after that. So a
+// window knows also of drops in the two looks before it.
 #include "mcr/control/quality_alarm.hpp"
 
 #include <fmt/format.h>
@@ -101,8 +101,9 @@ class Judgement {
     std::vector<std::uint16_t> missing;
     for (const auto pid : expect_.pids)
       if (window_.to.of(pid).packets == window_.from.of(pid).packets) missing.push_back(pid);
-    if (!missing.empty())
-      add(fmt::format("{} missing for {}", pids_text(missing), whole_seconds(length_)));
+    if (missing.empty()) return;
+    add(fmt::format("{} missing for {}", pids_text(missing), whole_seconds(length_)));
+    whose(0);
   }
 
   void rate() {
@@ -111,10 +112,11 @@ class Judgement {
     const auto bps = bits / std::chrono::duration<double>(length_).count();
     const bool few = expect_.min_bps != 0 && bps < static_cast<double>(expect_.min_bps);
     const bool many = expect_.max_bps != 0 && bps > static_cast<double>(expect_.max_bps);
-    if (few || many)
-      add(fmt::format("{} over {}, expected at {} {}", rate_text(bps), whole_seconds(length_),
-                      few ? "least" : "most",
-                      rate_text(static_cast<double>(few ? expect_.min_bps : expect_.max_bps))));
+    if (!few && !many) return;
+    add(fmt::format("{} over {}, expected at {} {}", rate_text(bps), whole_seconds(length_),
+                    few ? "least" : "most",
+                    rate_text(static_cast<double>(few ? expect_.min_bps : expect_.max_bps))));
+    if (few) whose(0);
   }
 
   [[nodiscard]] std::string take() && { return std::move(text_); }
@@ -162,6 +164,7 @@ std::string shortcomings(const Expectation& expect, const QualityWindow& window)
 
 void QualityAlarm::begin(QualityLook look) {
   looks_.clear();
+  earlier_drops_ = look.own_drops;
   last_ = std::move(look);
 }
 
@@ -186,11 +189,13 @@ QualityAlarm::Event QualityAlarm::update(const Expectation& expect, bool hears, 
   const auto step = expect.within / steps - half_a_look;
   if (looks_.empty() || look.at - looks_.back().at >= step) {
     looks_.push_back(look);
-    looks_.back().own_drops = last_.own_drops;
+    looks_.back().own_drops = earlier_drops_;
   }
   const auto& from = looks_.front();
   const bool whole = look.at - from.at >= expect.within - half_a_look;
+  own_loss_ = growth(from.own_drops, look.own_drops) != 0;
   reason_ = shortcomings(expect, {from, look, whole, last_lost_, last_cc_error_});
+  earlier_drops_ = last_.own_drops;
   last_ = std::move(look);
   if (degraded() && !was_degraded) since_ = last_.at;
   if (degraded() == was_degraded) return Event::none;

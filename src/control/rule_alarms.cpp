@@ -202,7 +202,8 @@ void Relay::update_input_alarms(std::size_t at, Clock::time_point now) {
     if (!rule.inspect) expect.min_bps = expect.max_bps = 0;  // nobody counts the bytes of one input
     auto& alarm = input_alarms_[{slot, i}];
     const auto event = alarm.update(expect, heard[i], input_look(at, i, now));
-    leg_watch_.set_shortcoming(rule.name, i, alarm.reason());
+    // Another input would bring no more of what this relay itself drops.
+    leg_watch_.set_shortcoming(rule.name, i, alarm.own_loss() ? "" : alarm.reason());
     if (event == QualityAlarm::Event::began)
       log::warning("input is not as expected: rule={} input={} reason={}", log::value(rule.name),
                    i + 1, log::value(alarm.reason()));

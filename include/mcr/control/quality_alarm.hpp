@@ -60,6 +60,8 @@ class QualityAlarm {
   [[nodiscard]] bool degraded() const noexcept { return !reason_.empty(); }
   /// As of the last update(); "" while it is not degraded.
   [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+  /// This relay itself has dropped in the window: the input may be without fault.
+  [[nodiscard]] bool own_loss() const noexcept { return own_loss_; }
   /// How long it has been degraded, or was just before the update() that returned `ended`. Whole
   /// seconds.
   [[nodiscard]] std::chrono::seconds lasted(QualityLook::Time now) const noexcept;
@@ -70,10 +72,12 @@ class QualityAlarm {
 
   std::vector<QualityLook> looks_;  ///< that windows may begin with, oldest first; bounded
   QualityLook last_;
+  std::uint64_t earlier_drops_ = 0;  ///< own_drops of the look before last_
   QualityLook::Time last_lost_{};
   QualityLook::Time last_cc_error_{};
   QualityLook::Time since_{};  ///< degraded
   std::string reason_;
+  bool own_loss_ = false;
 };
 
 }  // namespace mcr
