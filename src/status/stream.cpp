@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <span>
 
 namespace mcr::status {
 
@@ -164,6 +166,19 @@ StreamTs read_ts(const json& object) {
   return ts;
 }
 
+/// Both list every indicator, in one order.
+void add_counts(StreamTs& sum, const StreamTs& other) {
+  for (const auto& key : ts_keys)
+    sum.*key.count += other.*key.count;
+  for (std::size_t i = 0; i < sum.indicators.size(); ++i) {
+    auto& indicator = sum.indicators[i];
+    const auto& more = other.indicators[i];
+    indicator.count += more.count;
+    if (more.age_s && more.age_s < indicator.age_s.value_or(std::numeric_limits<double>::max()))
+      indicator.age_s = more.age_s;
+  }
+}
+
 }  // namespace
 
 Stream make_stream(const stream::StreamReport& report, std::uint64_t now_ns,
@@ -188,6 +203,8 @@ Stream make_stream(const stream::StreamReport& report, std::uint64_t now_ns,
   const auto* then = find(before, latest);
   result.ts =
       make_ts(*latest.ts, now_ns, then != nullptr && then->ts ? &*then->ts : nullptr, seconds);
+  for (const auto& other : std::span(report.sources).subspan(1))
+    if (other.ts) add_counts(*result.ts, make_ts(*other.ts, now_ns, nullptr, seconds));
   return result;
 }
 

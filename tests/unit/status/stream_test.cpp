@@ -61,6 +61,24 @@ TEST_CASE("a stream's rates are of the time between two reports") {
   CHECK(stream.ts->indicators[3].age_s == 2.0);
 }
 
+TEST_CASE("a stream's counts are those of all its senders, whichever was heard last") {
+  auto of_both = report(14'000);
+  auto other = of_both.sources.front();
+  other.endpoint.port = 5001;
+  other.ts->packets = 70;
+  other.ts->indicators[static_cast<std::size_t>(stream::Indicator::continuity)] = {5, 9 * second};
+  of_both.sources.push_back(other);
+  for (int i = 0; i < 2; ++i) {
+    const auto both = make_stream(of_both, 10 * second, {}, 2);
+    REQUIRE(both.ts);
+    CHECK(both.ts->packets == 14'070);
+    CHECK(both.ts->cc_errors == 9);
+    CHECK(both.ts->indicators[3].count == 9);
+    CHECK(both.ts->indicators[3].age_s == 1.0);
+    std::swap(of_both.sources[0], of_both.sources[1]);
+  }
+}
+
 TEST_CASE("a stream is read from JSON as it was written") {
   const auto stream = made();
   CHECK(stream_from_json(status::to_json(stream)) == stream);
