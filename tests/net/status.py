@@ -17,7 +17,7 @@ RX_DROPS = ("not_ip not_udp truncated bad_length bad_checksum fragment own_sourc
 TX_DROPS = ("ttl_expired rate_limited send_queue_full egress_full no_memory too_big output_down"
             " send_error filtered carried")
 KEYS = {
-    "": "version pid uptime_s generation config shard rules_elsewhere memory_locked standby host workers"
+    "": "version pid uptime_s generation config shard rules_elsewhere memory_locked metrics standby host workers"
         " interfaces rules reflectors membership totals fast_path",
     "workers": "id cpu last_cpu cpu_use idle state rx_datagrams tx_datagrams batches",
     "interfaces": "name altnames index state mtu gro gro_reason gro_wait_ns receive_buffer receive_buffer_asked receive_ring send_buffer"
