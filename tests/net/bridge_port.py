@@ -7,7 +7,8 @@
 
 A bridge takes the frames of its ports before sockets that are bound to IP see them. The relay still
 gets them: from a port at the start, from one that joins the bridge while it runs, and from one that
-has left; by messages and by the ring of `ingress = "mmap"`. A port of a bond is refused, and the rule says what to name instead.
+has left; by messages and by the ring of `ingress = "mmap"`. A port of a bond is refused, and the rule
+says what to name instead.
 """
 
 from netlab.daemon import Daemon, config, rule
